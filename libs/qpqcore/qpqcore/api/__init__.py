@@ -1,0 +1,1 @@
+"""The contracts services offer each other and the edge, one module per service."""

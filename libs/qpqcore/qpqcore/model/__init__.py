@@ -1,0 +1,1 @@
+"""Names for the things QPQ talks about: ids, errors, callers, methods. No I/O, no clock."""
