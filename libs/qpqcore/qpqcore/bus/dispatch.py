@@ -1,0 +1,101 @@
+"""The entrance of a service: an Envelope in, a reply out, nothing else escapes.
+
+1. The method must be this service's, and its caller class must fit the verified caller: default deny.
+2. The deadline is enforced here too; the parameters are decoded once, wholly.
+3. A Refusal crosses as itself; anything unexpected becomes `internal` and its text stays here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import trio
+
+from qpqcore.api.methods import METHODS
+from qpqcore.model.call import CallContext, Caller, CallerKind
+from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.model.method import CallerClass, Method
+from qpqcore.wire.envelope import BusReply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qpqcore.crypto.assertion import AssertionVerifier
+    from qpqcore.wire.envelope import Envelope
+
+log = structlog.get_logger()
+
+
+def may_call(method: Method, caller: Caller) -> bool:
+    """Tell whether a caller of this kind may call the method at all.
+
+    `member` and `owner` ask for a device here; of which channel or object, the service decides.
+    """
+    kind, needed = caller.kind, method.caller
+    if needed is CallerClass.ANONYMOUS:
+        return kind in {CallerKind.ANONYMOUS, CallerKind.ACCOUNT, CallerKind.SERVICE}
+    if needed is CallerClass.ACCOUNT:
+        return kind is CallerKind.ACCOUNT
+    if needed in {CallerClass.DEVICE, CallerClass.MEMBER, CallerClass.OWNER}:
+        return kind is CallerKind.ACCOUNT and bool(caller.device)
+    if needed is CallerClass.PEER:
+        return kind is CallerKind.PEER
+    return needed is CallerClass.SERVICE and kind is CallerKind.SERVICE
+
+
+def check_caller(method: Method, caller: Caller) -> None:
+    """Refuse a caller who may not call: unauthenticated without a session, else forbidden."""
+    if may_call(method, caller):
+        return
+    if caller.kind is CallerKind.ANONYMOUS and method.caller not in {CallerClass.PEER, CallerClass.SERVICE, CallerClass.NOBODY}:
+        raise Refusal(ErrorCode.UNAUTHENTICATED, "log in first")
+    raise Refusal(ErrorCode.FORBIDDEN, f"{method.name} is not for this caller")
+
+
+class Dispatcher:
+    """Answers Envelopes with the methods of one service object."""
+
+    def __init__(
+        self, service: int, target: object, verifier: AssertionVerifier, *, clock_ms: Callable[[], int]
+    ) -> None:
+        self._verifier = verifier
+        self._clock_ms = clock_ms
+        self._methods = {
+            number: (method, getattr(target, method.attribute))
+            for number, method in METHODS.items()
+            if number >> 8 == service and not method.streams
+        }
+
+    async def __call__(self, envelope: Envelope) -> BusReply:
+        """Answer one call."""
+        try:
+            return await self._answer(envelope)
+        except Refusal as no:
+            return BusReply(code=no.code, detail=no.detail, retry_after_ms=no.retry_after_ms)
+        except trio.TooSlowError:
+            return BusReply(code=ErrorCode.DEADLINE_EXCEEDED, detail="the time for this call is over")
+        except Exception:
+            log.exception("call_failed", method=envelope.method)
+            return BusReply(code=ErrorCode.INTERNAL, detail="internal error")
+
+    async def _answer(self, envelope: Envelope) -> BusReply:
+        found = self._methods.get(envelope.method)
+        if found is None:
+            raise Refusal(ErrorCode.UNKNOWN_METHOD)
+        method, body = found
+        now_ms = self._clock_ms()
+        caller = self._verifier.verify(envelope.assertion or envelope.sender, now_ms)
+        if method.internal:
+            caller = self._verifier.verify(envelope.sender, now_ms)
+        check_caller(method, caller)
+        call = CallContext(
+            caller=caller, assertion=envelope.assertion,
+            deadline_s=trio.current_time() + envelope.deadline_ms / 1000,
+            idempotency_key=envelope.idempotency_key, traceparent=envelope.traceparent,
+            challenge=envelope.challenge, address=envelope.address, now_ms=now_ms,
+        )  # fmt: skip
+        params: Any = method.params.from_bytes(envelope.body)  # type: ignore[attr-defined]  # every generated struct has it
+        with trio.fail_at(call.deadline_s):
+            result: Any = await body(call, params)
+        return BusReply(assertion=call.outcome.assertion, result=result.to_bytes())

@@ -1,0 +1,103 @@
+"""Notices: "look now", and what is never stored. Losing one costs time, never a message.
+
+Topics are byte strings; the functions below make them. A subscriber that does not look keeps the
+newest PENDING_MAX payloads only.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+PENDING_MAX = 64
+
+REVOKED = b"revoked"
+"""Payload: one byte (REVOKED_SESSION, REVOKED_DEVICE, REVOKED_ACCOUNT), then the id."""
+REVOKED_SESSION, REVOKED_DEVICE, REVOKED_ACCOUNT = 0, 1, 2
+
+
+def mailbox_topic(device: bytes) -> bytes:
+    """Return the topic that says: there is something new in the device's mailbox."""
+    return b"m" + device
+
+
+def signal_topic(device: bytes) -> bytes:
+    """Return the topic of signals to a device; payload: an encoded SubscribeEventSignal."""
+    return b"s" + device
+
+
+def stock_topic(device: bytes) -> bytes:
+    """Return the topic of low KeyPackage stock; payload: an encoded SubscribeEventLowStock."""
+    return b"k" + device
+
+
+class Subscription:
+    """What has been published since the last look."""
+
+    def __init__(self) -> None:
+        self._pending: deque[bytes] = deque(maxlen=PENDING_MAX)
+        self._event = trio.Event()
+
+    def put_nowait(self, payload: bytes) -> None:
+        """Add a payload and wake the waiter."""
+        self._pending.append(payload)
+        self._event.set()
+
+    def receive_nowait(self) -> list[bytes]:
+        """Take all payloads that have come."""
+        found = list(self._pending)
+        self._pending.clear()
+        self._event = trio.Event()
+        return found
+
+    async def wait(self) -> None:
+        """Wait until there is something to take."""
+        await self._event.wait()
+
+
+class Notices(Protocol):
+    """Publishes to whoever listens at this moment."""
+
+    def publish(self, topic: bytes, payload: bytes = b"") -> None:
+        """Tell all subscribers of `topic`; never blocks, never fails."""
+
+    def subscribe(self, *topics: bytes) -> AbstractContextManager[Subscription]:
+        """Listen to the topics until the block is left."""
+
+
+class LocalNotices:
+    """Notices within one process."""
+
+    def __init__(self) -> None:
+        self._subscribers: dict[bytes, set[Subscription]] = {}
+
+    def publish(self, topic: bytes, payload: bytes = b"") -> None:
+        """Tell all subscribers of `topic`."""
+        for subscription in self._subscribers.get(topic, ()):
+            subscription.put_nowait(payload)
+
+    @contextmanager
+    def subscribe(self, *topics: bytes) -> Iterator[Subscription]:
+        """Listen to the topics until the block is left."""
+        subscription = Subscription()
+        for topic in topics:
+            self._subscribers.setdefault(topic, set()).add(subscription)
+        try:
+            yield subscription
+        finally:
+            for topic in topics:
+                listeners = self._subscribers[topic]
+                listeners.discard(subscription)
+                if not listeners:
+                    del self._subscribers[topic]
+
+    def has_listener(self, topic: bytes) -> bool:
+        """Tell whether anybody listens to `topic`."""
+        return topic in self._subscribers

@@ -1,0 +1,38 @@
+"""Ed25519 (RFC 8032) over the labelled strings of docs/spec/identity.md#signatures."""
+
+from __future__ import annotations
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from qpqcore.crypto.parts import signed_string
+
+KEY_BYTES = 32
+SIGNATURE_BYTES = 64
+
+
+def generate_key(seed: bytes | None = None) -> tuple[bytes, bytes]:
+    """Return (secret seed, public key), 32 bytes each; from `seed` where one is given."""
+    secret = Ed25519PrivateKey.from_private_bytes(seed) if seed else Ed25519PrivateKey.generate()
+    return secret.private_bytes_raw(), secret.public_key().public_bytes_raw()
+
+
+def public_of(secret: bytes) -> bytes:
+    """Return the public key of a secret seed."""
+    return Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
+
+
+def sign(secret: bytes, label: str, *parts: bytes | int | str) -> bytes:
+    """Return the 64-byte signature of a labelled string."""
+    return Ed25519PrivateKey.from_private_bytes(secret).sign(signed_string(label, *parts))
+
+
+def verify(public: bytes, signature: bytes, label: str, *parts: bytes | int | str) -> bool:
+    """Tell whether `signature` is the key's over the labelled string; never raises for bad bytes."""
+    if len(public) != KEY_BYTES or len(signature) != SIGNATURE_BYTES:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, signed_string(label, *parts))
+    except (InvalidSignature, ValueError):
+        return False
+    return True
