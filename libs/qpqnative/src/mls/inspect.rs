@@ -1,0 +1,147 @@
+//! Reading messages without a group: what a message is, and whether a KeyPackage is good.
+
+use super::EXT_POLICY;
+use super::error::{Error, Kind, Result, malformed};
+use super::facts::credential;
+use super::rules::{Identity, Rules};
+use super::suite::{Provider, provider};
+use mls_rs::external_client::ExternalClient;
+use mls_rs::external_client::builder::{
+    ExternalBaseConfig, ExternalClientBuilder, WithCryptoProvider, WithIdentityProvider, WithMlsRules,
+};
+use mls_rs::group::proposal::ProposalType;
+use mls_rs::group::{ContentType, LeafNode, LeafNodeSource, Sender};
+use mls_rs::{KeyPackage, MlsMessage, MlsMessageDescription};
+use mls_rs_codec::{MlsDecode, MlsEncode};
+use mls_rs_core::crypto::HpkePublicKey;
+use mls_rs_core::extension::ExtensionType;
+use mls_rs_core::time::MlsTime;
+
+/// mls-rs's configuration of the observing side.
+pub type ObserverConfig = WithMlsRules<
+    Rules,
+    WithIdentityProvider<Identity, WithCryptoProvider<Provider, ExternalBaseConfig>>,
+>;
+
+/// A builder of observing clients.
+pub(super) fn observer() -> ExternalClientBuilder<ObserverConfig> {
+    ExternalClient::builder()
+        .crypto_provider(Provider)
+        .identity_provider(Identity)
+        .mls_rules(Rules::new(true))
+        .extension_types(super::rules::LEAF_EXTENSIONS)
+        .custom_proposal_types([ProposalType::SELF_REMOVE])
+}
+
+/// Decodes one MLSMessage that fills the bytes.
+///
+/// # Errors
+/// [`Kind::Malformed`].
+pub fn decode(bytes: &[u8]) -> Result<MlsMessage> {
+    let mut rest = bytes;
+    let message = MlsMessage::mls_decode(&mut rest)?;
+    if rest.is_empty() { Ok(message) } else { Err(malformed("bytes after the message")) }
+}
+
+/// What a message says of itself; nothing is verified.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MessageInfo {
+    /// `public`, `private`, `welcome`, `group_info` or `key_package`.
+    pub wire: &'static str,
+    /// The group, where the message names one.
+    pub group_id: Option<Vec<u8>>,
+    /// The epoch, where the message names one.
+    pub epoch: Option<u64>,
+    /// `application`, `proposal` or `commit`.
+    pub content: Option<&'static str>,
+    /// The sending leaf of a PublicMessage from a member.
+    pub sender_index: Option<u32>,
+}
+
+const fn content_name(content: ContentType) -> &'static str {
+    match content {
+        ContentType::Application => "application",
+        ContentType::Proposal => "proposal",
+        ContentType::Commit => "commit",
+    }
+}
+
+/// Reads a message's head.
+///
+/// # Errors
+/// [`Kind::Malformed`].
+pub fn inspect_message(bytes: &[u8]) -> Result<MessageInfo> {
+    let message = decode(bytes)?;
+    let (wire, content, sender_index) = match message.description() {
+        MlsMessageDescription::PublicProtocolMessage { content_type, sender, .. } => {
+            let leaf = if let Sender::Member(index) = sender { Some(index) } else { None };
+            ("public", Some(content_name(content_type)), leaf)
+        }
+        MlsMessageDescription::PrivateProtocolMessage { content_type, .. } => {
+            ("private", Some(content_name(content_type)), None)
+        }
+        MlsMessageDescription::Welcome { .. } => ("welcome", None, None),
+        MlsMessageDescription::GroupInfo => ("group_info", None, None),
+        MlsMessageDescription::KeyPackage => ("key_package", None, None),
+    };
+    let group_id = message.group_id().map(<[u8]>::to_vec);
+    Ok(MessageInfo { wire, group_id, epoch: message.epoch(), content, sender_index })
+}
+
+/// A KeyPackage that holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyPackageInfo {
+    /// KeyPackageRef (RFC 9420 §5.2).
+    pub reference: Vec<u8>,
+    /// The suite's number.
+    pub suite: u16,
+    /// Identity of the basic credential.
+    pub credential: Vec<u8>,
+    /// Ed25519 public key.
+    pub signature_key: Vec<u8>,
+    /// Seconds since 1970.
+    pub not_before_s: u64,
+    /// Seconds since 1970.
+    pub not_after_s: u64,
+    /// May be used more than once.
+    pub last_resort: bool,
+    /// Suites that its owner takes part in.
+    pub suites: Vec<u16>,
+}
+
+/// The leaf of a KeyPackage, which mls-rs does not show.
+fn leaf_of(package: &KeyPackage) -> Result<LeafNode> {
+    let bytes = package.mls_encode_to_vec()?;
+    let mut rest = bytes.as_slice();
+    u16::mls_decode(&mut rest)?; // version
+    u16::mls_decode(&mut rest)?; // suite
+    HpkePublicKey::mls_decode(&mut rest)?;
+    Ok(LeafNode::mls_decode(&mut rest)?)
+}
+
+/// Checks a KeyPackage: signatures, suite, lifetime (unless no time is given), and the capabilities that every
+/// QPQ group asks for.
+///
+/// # Errors
+/// [`Kind::Malformed`], [`Kind::Invalid`], [`Kind::Unsupported`].
+pub fn inspect_key_package(bytes: &[u8], now_s: Option<u64>) -> Result<KeyPackageInfo> {
+    let package = observer().build().validate_key_package(decode(bytes)?, now_s.map(MlsTime::from))?;
+    let leaf = leaf_of(&package)?;
+    let capabilities = &leaf.capabilities;
+    if !capabilities.extensions.contains(&EXT_POLICY) || !capabilities.proposals.contains(&ProposalType::SELF_REMOVE) {
+        return Err(Error::new(Kind::Unsupported, "the leaf lacks a required capability"));
+    }
+    let LeafNodeSource::KeyPackage(lifetime) = &leaf.leaf_node_source else {
+        return Err(malformed("not a KeyPackage's leaf"));
+    };
+    Ok(KeyPackageInfo {
+        reference: package.to_reference(&provider(package.cipher_suite)?)?.to_vec(),
+        suite: package.cipher_suite.into(),
+        credential: credential(&leaf.signing_identity),
+        signature_key: leaf.signing_identity.signature_key.to_vec(),
+        not_before_s: lifetime.not_before.seconds_since_epoch(),
+        not_after_s: lifetime.not_after.seconds_since_epoch(),
+        last_resort: package.extensions.has_extension(ExtensionType::LAST_RESORT_KEY_PACKAGE),
+        suites: capabilities.cipher_suites.iter().map(|suite| u16::from(*suite)).collect(),
+    })
+}
