@@ -1,0 +1,1 @@
+"""SQLCipher files: one writer with group commit, two readers, migrations, idempotency keys."""

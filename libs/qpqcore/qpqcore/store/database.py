@@ -1,0 +1,245 @@
+"""A SQLCipher database under Trio: one writer thread with group commit, reader threads with snapshots.
+
+1. All writes that wait when the writer becomes free share one transaction: no timer, what arrives during
+   a commit forms the next batch. Each runs in a savepoint: its exception undoes it and nothing else.
+2. `write` returns after the commit is durable (`synchronous=FULL`): acknowledged means committed.
+3. A write cancelled while it waits is not run; one cancelled while it runs may be committed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import queue
+import threading
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
+
+import outcome
+import trio
+
+from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.store.connection import Connection, connect, translated
+from qpqcore.store.errors import DatabaseBusy
+from qpqcore.store.migrations import Migration, migrate
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from pathlib import Path
+
+T = TypeVar("T")
+
+BATCH_MAX = 512
+"""Writes in one transaction: bounds what one commit failure takes with it."""
+WAITING_MAX = 10_000
+"""Jobs that may wait; one more is refused with `overloaded`."""
+
+
+@dataclass(slots=True, eq=False)
+class _Job:
+    run: Callable[[Connection], Any]
+    task: trio.lowlevel.Task | None = None
+    abandoned: bool = False
+    result: outcome.Outcome[Any] | None = None
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counters since the database was opened."""
+
+    writes: int = 0
+    commits: int = 0
+    reads: int = 0
+    largest_batch: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """A queue of jobs and the threads that work it off."""
+
+    jobs: queue.SimpleQueue[_Job | None] = field(default_factory=queue.SimpleQueue)
+    threads: list[threading.Thread] = field(default_factory=list)
+
+
+class Database:
+    """Runs functions over a connection; made by `open_database`."""
+
+    def __init__(self, writer: Connection, readers: Sequence[Connection], *, inline: bool) -> None:
+        self._writer = writer
+        self._inline = inline
+        self._token = trio.lowlevel.current_trio_token()
+        self._writes, self._reads = _Lane(), _Lane()
+        self.statistics = Statistics()
+        if not inline:
+            self._start(self._writes, self._write_loop, writer)
+            for connection in readers:
+                self._start(self._reads, self._read_loop, connection)
+
+    def _start(self, lane: _Lane, loop: Callable[[Connection], None], connection: Connection) -> None:
+        thread = threading.Thread(target=loop, args=(connection,), name="qpq-store", daemon=True)
+        lane.threads.append(thread)
+        thread.start()
+
+    async def write(self, body: Callable[[Connection], T]) -> T:
+        """Run `body` in a transaction; return its result once that is durable.
+
+        Raises what `body` raises (its own changes are undone), Refusal(storageFull), Refusal(overloaded).
+        """
+        self.statistics.writes += 1
+        if self._inline:
+            return await self._run_inline(body)
+        return await self._run(self._writes, body)
+
+    async def read(self, body: Callable[[Connection], T]) -> T:
+        """Run `body` over a snapshot; it must not write."""
+        self.statistics.reads += 1
+        if self._inline:
+            return await self._run_inline(body)
+        return await self._run(self._reads, body)
+
+    async def _run_inline(self, body: Callable[[Connection], T]) -> T:
+        await trio.lowlevel.checkpoint()
+        job = _Job(body)
+        self._commit([job])
+        assert job.result is not None
+        value: T = job.result.unwrap()
+        return value
+
+    async def _run(self, lane: _Lane, body: Callable[[Connection], T]) -> T:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if lane.jobs.qsize() >= WAITING_MAX:
+            raise Refusal(ErrorCode.OVERLOADED, "too much waits to be written", retry_after_ms=1_000)
+        job = _Job(body, trio.lowlevel.current_task())
+        lane.jobs.put(job)
+
+        def abort(_: Any) -> trio.lowlevel.Abort:
+            job.abandoned = True
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        value: T = await trio.lowlevel.wait_task_rescheduled(abort)
+        return value
+
+    def _deliver(self, jobs: list[_Job]) -> None:
+        def wake() -> None:
+            for job in jobs:
+                if not job.abandoned and job.task is not None and job.result is not None:
+                    trio.lowlevel.reschedule(job.task, job.result)
+
+        try:
+            self._token.run_sync_soon(wake)
+        except trio.RunFinishedError:
+            return
+
+    def _write_loop(self, connection: Connection) -> None:
+        del connection
+        while (first := self._writes.jobs.get()) is not None:
+            batch = [first]
+            last = False
+            while len(batch) < BATCH_MAX:
+                try:
+                    more = self._writes.jobs.get_nowait()
+                except queue.Empty:
+                    break
+                if more is None:
+                    last = True
+                    break
+                batch.append(more)
+            self._commit(batch)
+            self._deliver(batch)
+            if last:
+                return
+
+    def _commit(self, batch: list[_Job]) -> None:
+        """Run the batch in one transaction and set every job's result."""
+        connection = self._writer
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for job in batch:
+                self._savepoint(connection, job)
+            connection.execute("COMMIT")
+        except Exception as exc:  # noqa: BLE001 - handed to every member of the batch
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            for job in batch:
+                job.result = outcome.Error(translated(exc))
+            return
+        self.statistics.commits += 1
+        self.statistics.largest_batch = max(self.statistics.largest_batch, len(batch))
+
+    def _savepoint(self, connection: Connection, job: _Job) -> None:
+        if job.abandoned:
+            return
+        connection.execute("SAVEPOINT member")
+        try:
+            value = job.run(connection)
+        except Exception as exc:  # noqa: BLE001 - raised again in the task that asked
+            if not connection.in_transaction:
+                raise  # the driver has undone everything (a full disk): so it failed for all
+            connection.execute("ROLLBACK TO member")
+            job.result = outcome.Error(translated(exc))
+        else:
+            job.result = outcome.Value(value)
+        connection.execute("RELEASE member")
+
+    def _read_loop(self, connection: Connection) -> None:
+        while (job := self._reads.jobs.get()) is not None:
+            if job.abandoned:
+                continue
+            try:
+                connection.execute("BEGIN")
+                job.result = outcome.capture(job.run, connection)
+            except Exception as exc:  # noqa: BLE001 - raised again in the task that asked
+                job.result = outcome.Error(translated(exc))
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+            self._deliver([job])
+
+    def close(self) -> None:
+        """Finish what is queued and end the threads."""
+        for lane in (self._writes, self._reads):
+            for _ in lane.threads:
+                lane.jobs.put(None)
+            for thread in lane.threads:
+                thread.join()
+
+
+@asynccontextmanager
+async def open_database(
+    path: Path | None,
+    key: bytes,
+    migrations: Sequence[Migration],
+    *,
+    readers: int = 2,
+    inline: bool = False,
+) -> AsyncIterator[Database]:
+    """Open, lock and migrate a database; None: in memory (then always `inline`).
+
+    Raises DatabaseUnreadable, DatabaseTooNew, DatabaseBusy.
+    """
+    inline = inline or path is None
+    shared = uuid4().hex
+    lock = None
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(path.name + ".lock").open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            lock.close()
+            raise DatabaseBusy(f"{path} is open in another process") from exc
+    try:
+        with closing(connect(path, key, shared_name=shared)) as writer:
+            migrate(writer, migrations, path)
+            others = [] if inline else [connect(path, key, read_only=True) for _ in range(readers)]
+            database = Database(writer, others, inline=inline)
+            try:
+                yield database
+            finally:
+                database.close()
+                for connection in others:
+                    connection.close()
+    finally:
+        if lock is not None:
+            lock.close()

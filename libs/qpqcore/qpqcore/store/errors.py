@@ -1,0 +1,19 @@
+"""Why a database cannot be opened: faults at start, each with a sentence for the operator."""
+
+from __future__ import annotations
+
+
+class DatabaseError(Exception):
+    """The database cannot be used."""
+
+
+class DatabaseUnreadable(DatabaseError):
+    """Not a database, a damaged one, or another key."""
+
+
+class DatabaseTooNew(DatabaseError):
+    """Written by a later version of this program."""
+
+
+class DatabaseBusy(DatabaseError):
+    """Another process has it open."""
