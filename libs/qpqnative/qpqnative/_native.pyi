@@ -422,3 +422,35 @@ class OpaqueLogin:
 
 def argon2id(password: bytes, salt: bytes, memory_kib: int, passes: int, lanes: int, length: int) -> bytes:
     """Argon2id, version 1.3 (RFC 9106)."""
+
+def _key_package_record(message: bytes, init_private: bytes, leaf_private: bytes) -> tuple[bytes, bytes]:
+    """The ``k/`` record of a KeyPackage made elsewhere."""
+
+def _xwing_derive(ikm: bytes) -> tuple[bytes, bytes]:
+    """DeriveKeyPair of draft-ietf-hpke-pq: 32-byte seed, 1,216-byte public key."""
+
+def _xwing_encap(public: bytes, randomness: bytes) -> tuple[bytes, bytes]:
+    """(shared secret, encapsulated key) from 64 bytes of randomness."""
+
+def _xwing_decap(enc: bytes, secret: bytes, public: bytes) -> bytes:
+    """The shared secret."""
+
+def _xwing_public_key_ok(public: bytes) -> bool:
+    """Whether the KEM takes the key."""
+
+def _xwing_hpke(
+    keys: tuple[bytes, bytes, bytes],
+    info: bytes,
+    sealed: Sequence[tuple[bytes, bytes]],
+    exports: Sequence[tuple[bytes, int]],
+) -> tuple[list[bytes], list[bytes]]:
+    """HPKE base mode with HKDF-SHA256 and ChaCha20Poly1305: (secret, public, enc), [(aad, ct)], [(context, length)]."""
+
+def _suite_verify(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Ed25519."""
+
+def _suite_open(key: bytes, nonce: bytes, aad: bytes, ciphertext: bytes) -> bytes:
+    """AES-128-GCM; ``invalid`` where the tag does not fit."""
+
+def _suite_hkdf(salt: bytes, ikm: bytes, info: bytes, length: int) -> bytes:
+    """HKDF-SHA256."""

@@ -13,6 +13,8 @@ pub mod pending;
 #[cfg(feature = "python")]
 pub mod python;
 #[cfg(feature = "python")]
+mod python_testing;
+#[cfg(feature = "python")]
 pub mod python_values;
 pub mod rules;
 pub mod skipped;

@@ -428,5 +428,6 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<CommitFacts>()?;
     module.add_function(wrap_pyfunction!(generate_signature_key, module)?)?;
     module.add_function(wrap_pyfunction!(inspect_key_package, module)?)?;
-    module.add_function(wrap_pyfunction!(inspect_message, module)?)
+    module.add_function(wrap_pyfunction!(inspect_message, module)?)?;
+    super::python_testing::register(module)
 }

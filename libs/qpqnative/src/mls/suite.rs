@@ -102,6 +102,16 @@ impl XWingKem {
         let public = DecapsulationKey::from(*seed).encapsulation_key().to_bytes().to_vec();
         (seed.to_vec().into(), public.into())
     }
+
+    /// Encapsulates with 64 bytes of written-down randomness, for vectors: shared secret and encapsulated key.
+    ///
+    /// # Errors
+    /// For a bad key or another length.
+    pub fn encap_with(remote_key: &HpkePublicKey, randomness: &[u8]) -> Result<(Vec<u8>, Vec<u8>), CryptoFailure> {
+        let randomness: &[u8; 64] = randomness.try_into().map_err(|_| bad("randomness"))?;
+        let (ciphertext, secret) = encapsulation_key(remote_key)?.encapsulate_deterministic(randomness.into());
+        Ok((secret.to_vec(), ciphertext.to_vec()))
+    }
 }
 
 fn encapsulation_key(key: &HpkePublicKey) -> Result<EncapsulationKey, CryptoFailure> {
