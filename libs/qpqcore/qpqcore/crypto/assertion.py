@@ -80,12 +80,14 @@ class AssertionIssuer:
 
 
 class AssertionVerifier:
-    """Checks assertions for one service; remembers those it has checked until they end."""
+    """Checks assertions for one service; remembers those it has checked until they end.
 
-    def __init__(self, service: int, key: bytes, kinds: frozenset[CallerKind] = frozenset(CallerKind)) -> None:
+    There is a key for each kind of caller, so that what may speak for a service cannot speak for an account.
+    """
+
+    def __init__(self, service: int, keys: Mapping[CallerKind, bytes]) -> None:
         self._service = service
-        self._key = key
-        self._kinds = kinds
+        self._keys = dict(keys)
         self._known: OrderedDict[bytes, Claims] = OrderedDict()
 
     def verify(self, assertion: bytes, now_ms: int) -> Caller:
@@ -107,8 +109,9 @@ class AssertionVerifier:
             r.end()
         except (Malformed, ValueError) as exc:
             raise Refusal(ErrorCode.UNAUTHENTICATED, "not an assertion") from exc
-        genuine = hmac.compare_digest(macs.get(self._service, b""), hmac.digest(self._key, body, "sha256"))
-        if not genuine or claims.caller.kind not in self._kinds:
+        key = self._keys.get(claims.caller.kind, b"")
+        genuine = hmac.compare_digest(macs.get(self._service, b""), hmac.digest(key, body, "sha256"))
+        if not key or not genuine:
             raise Refusal(ErrorCode.UNAUTHENTICATED, "not a genuine assertion")
         self._known[assertion] = claims
         if len(self._known) > CACHE_ASSERTIONS_MAX:

@@ -1,0 +1,156 @@
+"""The store auth needs, said without naming a database. Each method is one transaction."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from qpqcore.crypto.identity import DeviceList
+
+
+class AccountState(enum.IntEnum):
+    """Whether an account may be used."""
+
+    ACTIVE = 0
+    SUSPENDED = 1
+    DELETING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One account as stored."""
+
+    account: bytes
+    name: str
+    setup: int
+    credential_id: bytes
+    record: bytes
+    identity_key: bytes
+    wraps: bytes
+    wrap_version: int
+    device_list: bytes
+    state: AccountState
+    created_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One session: the token's hash, never the token."""
+
+    token_hash: bytes
+    account: bytes
+    device: bytes
+    used_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRow:
+    """One active device."""
+
+    device: bytes
+    label: bytes
+    registered_ms: int
+    last_seen_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something that another service still has to be told; in order, until it has been."""
+
+    account: bytes
+    number: int
+    kind: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ListChange:
+    """What taking a device list did."""
+
+    fresh: DeviceList
+    added: tuple[bytes, ...]
+    removed: tuple[bytes, ...]
+    sessions_ended: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """The idempotency key of a call, with what it asked for."""
+
+    caller: bytes
+    method: int
+    key: bytes
+    request: bytes
+    now_ms: int
+
+
+class Store(Protocol):
+    """Accounts, devices, sessions, used log-in states, jobs."""
+
+    async def account_by_name(self, name: str) -> Account | None:
+        """Return the account that holds a normalised name, or None."""
+
+    async def account(self, account: bytes) -> Account | None:
+        """Return an account, or None."""
+
+    async def accounts(self, after: str, limit: int) -> list[Account]:
+        """Return accounts by name, above `after`."""
+
+    async def create_account(self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held_after_ms: int, keyed: Keyed, reply: bytes) -> bytes:
+        """Add an account with its name and jobs; return the reply (an earlier one for a repeated key).
+
+        Refusal(nameTaken) for a name in use or freed after `held_after_ms`; Refusal(versionConflict) for an id in use.
+        """
+
+    async def change_password(self, fresh: Account, keep_session: bytes, keyed: Keyed, reply: Callable[[int], bytes]) -> tuple[bytes, list[bytes]]:
+        """Replace record and wraps where the stored wrap version is one below; end all other sessions.
+
+        Return the reply (made from how many sessions ended) and the ended sessions; Refusal(versionConflict).
+        """
+
+    async def use_login_state(self, state_hash: bytes, expires_ms: int) -> bool:
+        """Note a log-in state as used; False if it was."""
+
+    async def add_session(self, session: Session, sessions_max: int) -> list[bytes]:
+        """Add a session; return those that ended to make room."""
+
+    async def touch_session(self, token_hash: bytes, now_ms: int, oldest_used_ms: int) -> tuple[Session, Account] | None:
+        """Slide a session and its device's last-seen time; None if it is over."""
+
+    async def end_sessions(self, account: bytes, token_hash: bytes | None) -> list[bytes]:
+        """End one session, or all of the account; return those ended."""
+
+    async def devices(self, account: bytes) -> list[DeviceRow]:
+        """Return the account's devices, oldest first."""
+
+    async def advance_list(
+        self, account: bytes, offered: bytes, decide: Callable[[Account], DeviceList], *,
+        register: bytes, label: bytes, session: bytes, now_ms: int,
+    ) -> ListChange:  # fmt: skip
+        """Take the next device list, with its devices, sessions and jobs.
+
+        `decide` checks it against the stored account. `register` names the device that may be added and that `session` is bound to; empty: none may.
+        The stored list again changes nothing but the binding. Refusal(deviceListInvalid), and what `decide` refuses.
+        """
+
+    async def begin_deletion(self, account: bytes, now_ms: int, jobs: Sequence[tuple[str, bytes]]) -> bool:
+        """Close an account: state, name, sessions, jobs; False if it was closed already."""
+
+    async def finish_deletion(self, account: bytes) -> None:
+        """Drop every row of the account but its held-back name and its jobs."""
+
+    async def set_state(self, account: bytes, state: AccountState) -> bool:
+        """Suspend or reopen an account; False if there is none."""
+
+    async def jobs(self, account: bytes | None, limit: int) -> list[Job]:
+        """Return the jobs of one account, or of all, in order."""
+
+    async def finish_job(self, job: Job) -> None:
+        """Drop a job that is done."""
+
+    async def sweep(self, now_ms: int, session_ms: int, name_held_ms: int) -> None:
+        """Drop sessions, log-in states, replies and names whose time is over; a bounded number."""
