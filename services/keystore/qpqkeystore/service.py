@@ -1,0 +1,247 @@
+"""The keystore's use cases: one method per call of the contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+import trio
+
+import qpqnative
+from qpqcore.api import keystore as api
+from qpqcore.api.auth import CurrentDeviceListParams
+from qpqcore.api.gateway import SubscribeEventLowStock
+from qpqcore.bus.limits import enforce
+from qpqcore.bus.notices import stock_topic
+from qpqcore.crypto.identity import DeviceList, SignedHybridKey
+from qpqcore.crypto.names import split_name
+from qpqcore.crypto.signatures import verify
+from qpqcore.model.call import CallContext, Caller, CallerKind
+from qpqcore.model.errors import ErrorCode, Refusal
+from qpqkeystore import rules
+from qpqkeystore.store import Endpoint, Entry, Keyed, Taken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qpqcore.api.auth import AuthInternalApi
+    from qpqcore.bus.limits import Limiter
+    from qpqcore.bus.notices import Notices
+    from qpqkeystore.config import Config
+    from qpqkeystore.store import Store
+
+log = structlog.get_logger()
+
+FETCH = next(m.number for m in api.METHODS if m.name == "fetchKeyPackage")
+ENDPOINT_LABEL = "qpq endpoint v1"
+SELF = Caller(CallerKind.SERVICE, name="keystore")
+
+
+class Keystore:
+    """Implements `qpqcore.api.keystore.KeystoreApi` and `KeystoreInternalApi`."""
+
+    def __init__(
+        self, config: Config, store: Store, *, notices: Notices, limiter: Limiter, clock_ms: Callable[[], int]
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._notices = notices
+        self._limiter = limiter
+        self._clock_ms = clock_ms
+        self._auth: AuthInternalApi | None = None
+
+    def bind(self, auth: AuthInternalApi) -> None:
+        """Say where auth is: the two need each other, so one comes later."""
+        self._auth = auth
+
+    async def run(self) -> None:
+        """Collect what has expired, for ever."""
+        while True:
+            await self._store.sweep(self._clock_ms())
+            await trio.sleep(self._config.sweep_seconds)
+
+    # --- KeyPackages
+
+    async def upload_key_packages(self, call: CallContext, params: api.UploadKeyPackagesParams) -> api.UploadKeyPackagesResult:
+        account, device = call.caller.account, call.caller.device
+        rules.check_upload(self._config, params.packages, params.last_resort)
+        entry = (await self._store.entries([account]))[0]
+        listed = DeviceList.from_bytes(entry.device_list) if entry and entry.device_list else None
+        checked = [self._package(p, call, listed, last_resort=False) for p in params.packages]
+        checked += [self._package(p, call, listed, last_resort=True) for p in params.last_resort]
+        if checked:
+            await self._store.add_packages(account, device, checked, self._config.packages_per_device_max)
+        stock = await self._store.stock(account, device, call.now_ms)
+        return api.UploadKeyPackagesResult(
+            stock=tuple(
+                api.Stock(suite=s, one_time=stock.get(s, (0, False))[0], last_resort=stock.get(s, (0, False))[1])
+                for s in self._config.suites
+            )
+        )
+
+    def _package(self, data: bytes, call: CallContext, listed: DeviceList | None, *, last_resort: bool) -> rules.Package:
+        try:
+            info = qpqnative.inspect_key_package(data, call.now_ms // 1000)
+        except qpqnative.MlsError as exc:
+            raise Refusal(ErrorCode.KEY_PACKAGE_INVALID, f"a KeyPackage is not valid: {exc.kind}") from exc
+        if info.suite not in self._config.suites or info.last_resort is not last_resort:
+            raise Refusal(ErrorCode.KEY_PACKAGE_INVALID, "a KeyPackage of another suite or kind")
+        rules.check_owner(info.credential, info.signature_key, call.caller.account, call.caller.device, listed)
+        return rules.Package(info.reference, info.suite, data, info.not_after_s * 1000, last_resort)
+
+    async def fetch_key_package(self, call: CallContext, params: api.FetchKeyPackageParams) -> api.FetchKeyPackageResult:
+        own = call.caller.account
+        if not 0 < len(params.accounts) <= self._config.accounts_per_fetch_max or not params.suites:
+            raise Refusal(ErrorCode.MALFORMED, f"1 to {self._config.accounts_per_fetch_max} accounts, and suites")
+        for account in set(params.accounts):
+            enforce(self._limiter, b"f" + own, self._config.fetch_per_account, call.now_ms)
+            if account != own:
+                enforce(self._limiter, b"d" + own + account, self._config.drained_per_pair, call.now_ms)
+        suites = [s for s in dict.fromkeys(params.suites) if s in self._config.suites]
+        keyed = Keyed(own, FETCH, call.idempotency_key, params.to_bytes(), call.now_ms)
+        unique = list(dict.fromkeys(params.accounts))
+        reply, taken = await self._store.take(unique, suites, keyed, lambda t: _reply(unique, t).to_bytes())
+        for _, devices in taken:
+            for d in devices:
+                self._tell_low(d)
+        return api.FetchKeyPackageResult.from_bytes(reply)
+
+    def _tell_low(self, taken: Taken) -> None:
+        if taken.suite and taken.left <= self._config.low_stock:
+            notice = SubscribeEventLowStock(suite=taken.suite, left=taken.left)
+            self._notices.publish(stock_topic(taken.device), notice.to_bytes())
+
+    # --- hybrid keys
+
+    async def upload_hybrid_key(self, call: CallContext, params: api.UploadHybridKeyParams) -> api.UploadHybridKeyResult:
+        key = SignedHybridKey.from_bytes(params.hybrid_key)
+        entry = (await self._store.entries([call.caller.account]))[0]
+        device_key = DeviceList.from_bytes(entry.device_list).key_of(call.caller.device) if entry and entry.device_list else None
+        if key.device != call.caller.device or device_key is None or not key.verify(device_key):
+            raise Refusal(ErrorCode.HYBRID_KEY_INVALID, "not signed by the calling device")
+        await self._store.put_hybrid_key(call.caller.account, key.device, params.hybrid_key, key.created_ms)
+        return api.UploadHybridKeyResult()
+
+    async def fetch_hybrid_key(self, call: CallContext, params: api.FetchHybridKeyParams) -> api.FetchHybridKeyResult:
+        del call
+        found = (await self._store.hybrid_keys([params.device]))[0]
+        if not found:
+            raise Refusal(ErrorCode.NOT_FOUND, "no hybrid key of this device")
+        return api.FetchHybridKeyResult(hybrid_key=found)
+
+    async def fetch_hybrid_keys(self, call: CallContext, params: api.FetchHybridKeysParams) -> api.FetchHybridKeysResult:
+        del call
+        if len(params.devices) > self._config.devices_per_fetch_max:
+            raise Refusal(ErrorCode.TOO_LARGE, f"at most {self._config.devices_per_fetch_max} devices")
+        return api.FetchHybridKeysResult(hybrid_keys=tuple(await self._store.hybrid_keys(params.devices)))
+
+    # --- the directory
+
+    async def resolve_user(self, call: CallContext, params: api.ResolveUserParams) -> api.ResolveUserResult:
+        enforce(self._limiter, b"u" + call.caller.account, self._config.resolve_per_account, call.now_ms)
+        name, domain = split_name(params.name, self._config.domain)
+        entry = await self._store.by_name(name) if domain == self._config.domain else None
+        if entry is None:
+            raise Refusal(ErrorCode.NOT_FOUND, "no such user")
+        return api.ResolveUserResult(
+            account=entry.account, name=entry.name, identity_key=entry.identity_key, device_list=entry.device_list
+        )
+
+    async def resolve_identity(self, call: CallContext, params: api.ResolveIdentityParams) -> api.ResolveIdentityResult:
+        enforce(self._limiter, b"u" + call.caller.account, self._config.resolve_per_account, call.now_ms)
+        if bool(params.identity_key) == bool(params.account):
+            raise Refusal(ErrorCode.MALFORMED, "an identity key or an account, one of the two")
+        if params.account:
+            entry = (await self._store.entries([params.account]))[0]
+        else:
+            entry = await self._store.by_identity(params.identity_key)
+        if entry is None:
+            raise Refusal(ErrorCode.NOT_FOUND, "nobody has this identity")
+        return api.ResolveIdentityResult(
+            account=entry.account, name=entry.name, identity_key=entry.identity_key, device_list=entry.device_list
+        )
+
+    # --- endpoints
+
+    async def publish_endpoint(self, call: CallContext, params: api.PublishEndpointParams) -> api.PublishEndpointResult:
+        if not 0 < len(params.endpoint) <= self._config.endpoint_bytes_max:
+            raise Refusal(ErrorCode.TOO_LARGE, f"an endpoint has 1 to {self._config.endpoint_bytes_max} bytes")
+        if not 0 < params.ttl_seconds <= self._config.endpoint_seconds_max:
+            raise Refusal(ErrorCode.MALFORMED, f"an endpoint lives 1 to {self._config.endpoint_seconds_max} seconds")
+        entry = (await self._store.entries([call.caller.account]))[0]
+        key = DeviceList.from_bytes(entry.device_list).key_of(call.caller.device) if entry and entry.device_list else None
+        signed = (call.caller.device, params.ttl_seconds, params.endpoint)
+        if key is None or not verify(key, params.signature, ENDPOINT_LABEL, *signed):
+            raise Refusal(ErrorCode.SIGNATURE_INVALID, "not signed by the calling device")
+        expires_ms = call.now_ms + params.ttl_seconds * 1000
+        endpoint = Endpoint(params.endpoint, params.ttl_seconds, params.signature, expires_ms)
+        await self._store.put_endpoint(call.caller.account, call.caller.device, endpoint)
+        return api.PublishEndpointResult(expires_ms=expires_ms)
+
+    async def resolve_endpoint(self, call: CallContext, params: api.ResolveEndpointParams) -> api.ResolveEndpointResult:
+        found = await self._store.endpoint(params.device, call.now_ms)
+        if found is None:
+            raise Refusal(ErrorCode.NOT_FOUND, "this device has published no endpoint")
+        return api.ResolveEndpointResult(
+            endpoint=found.endpoint, expires_ms=found.expires_ms, signature=found.signature, ttl_seconds=found.ttl_seconds
+        )
+
+    # --- device lists
+
+    async def publish_device_list(self, call: CallContext, params: api.PublishDeviceListParams) -> api.PublishDeviceListResult:
+        fresh = DeviceList.from_bytes(params.device_list)
+        if fresh.account != call.caller.account:
+            raise Refusal(ErrorCode.FORBIDDEN, "another account's device list")
+        if self._auth is None:
+            raise Refusal(ErrorCode.UNAVAILABLE, "auth is away")
+        current = await self._auth.current_device_list(
+            CallContext(caller=SELF, now_ms=call.now_ms), CurrentDeviceListParams(account=fresh.account)
+        )
+        if current.device_list != params.device_list:
+            raise Refusal(ErrorCode.DEVICE_LIST_STALE, "not the list that was registered last")
+        return api.PublishDeviceListResult(version=await self._put_list(fresh, params.device_list))
+
+    async def _put_list(self, fresh: DeviceList, data: bytes) -> int:
+        return await self._store.put_list(fresh.account, fresh.version, data, [d.device for d in fresh.devices])
+
+    # --- for other services
+
+    async def put_account(self, call: CallContext, params: api.PutAccountParams) -> api.PutAccountResult:
+        del call
+        await self._store.put_account(params.account, params.name, params.identity_key)
+        return api.PutAccountResult()
+
+    async def put_device_list(self, call: CallContext, params: api.PublishDeviceListParams) -> api.PublishDeviceListResult:
+        del call
+        fresh = DeviceList.from_bytes(params.device_list)
+        if not fresh.verify():
+            raise Refusal(ErrorCode.DEVICE_LIST_INVALID, "not signed by the account")
+        return api.PublishDeviceListResult(version=await self._put_list(fresh, params.device_list))
+
+    async def device_lists(self, call: CallContext, params: api.DeviceListsParams) -> api.DeviceListsResult:
+        del call
+        entries = await self._store.entries(params.accounts)
+        return api.DeviceListsResult(device_lists=tuple(e.device_list if e else b"" for e in entries))
+
+    async def purge_account(self, call: CallContext, params: api.PurgeAccountParams) -> api.PurgeAccountResult:
+        del call
+        await self._store.purge(params.account)
+        return api.PurgeAccountResult()
+
+
+def _reply(accounts: list[bytes], taken: list[tuple[Entry | None, list[Taken]]]) -> api.FetchKeyPackageResult:
+    return api.FetchKeyPackageResult(
+        accounts=tuple(
+            api.AccountKeys(
+                account=account,
+                device_list=entry.device_list if entry else b"",
+                packages=tuple(
+                    api.DeviceKeys(
+                        device=d.device, suite=d.suite, key_package=d.data, last_resort=d.last_resort, hybrid_key=d.hybrid_key
+                    )
+                    for d in devices
+                ),
+            )
+            for account, (entry, devices) in zip(accounts, taken, strict=True)
+        )
+    )
