@@ -1,0 +1,111 @@
+//! What all connections of an engine share while one of them is worked on: events, counters, deadlines, limits, the time.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::time::{Duration, Instant};
+
+use super::event::Event;
+use super::settings::Limits;
+use super::stream::Phase;
+
+/// What the engine has counted since it was made.
+#[derive(Debug, Default, Clone)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct Counters {
+    pub datagrams_received: u64,
+    pub datagrams_sent: u64,
+    pub datagrams_dropped: u64,
+    pub connections_accepted: u64,
+    pub connections_refused: u64,
+    pub connections_ignored: u64,
+    pub retries_sent: u64,
+    pub handshakes_late: u64,
+    pub handshakes_failed: u64,
+    pub frames_oversized: u64,
+    pub frames_truncated: u64,
+    pub frames_late: u64,
+    pub replies_refused: u64,
+    pub faults: u64,
+}
+
+impl Counters {
+    /// Every counter with its name.
+    pub fn named(&self) -> [(&'static str, u64); 14] {
+        [
+            ("datagrams_received", self.datagrams_received),
+            ("datagrams_sent", self.datagrams_sent),
+            ("datagrams_dropped", self.datagrams_dropped),
+            ("connections_accepted", self.connections_accepted),
+            ("connections_refused", self.connections_refused),
+            ("connections_ignored", self.connections_ignored),
+            ("retries_sent", self.retries_sent),
+            ("handshakes_late", self.handshakes_late),
+            ("handshakes_failed", self.handshakes_failed),
+            ("frames_oversized", self.frames_oversized),
+            ("frames_truncated", self.frames_truncated),
+            ("frames_late", self.frames_late),
+            ("replies_refused", self.replies_refused),
+            ("faults", self.faults),
+        ]
+    }
+}
+
+/// Something that is due at a time. Stale ones are recognised when they come up, not searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Alarm {
+    Transport { index: usize },
+    Handshake { connection: u64 },
+    FrameHead { connection: u64, stream: u64 },
+    FrameBody { connection: u64, stream: u64 },
+}
+
+/// The shared side of an engine.
+pub(super) struct Ledger {
+    pub(super) now: Instant,
+    pub(super) events: Vec<Event>,
+    pub(super) counters: Counters,
+    pub(super) limits: Limits,
+    pub(super) alarms: BinaryHeap<Reverse<(Instant, Alarm)>>,
+    pub(super) half_open: usize,
+}
+
+impl Ledger {
+    pub(super) fn new(now: Instant, limits: Limits) -> Self {
+        Self {
+            now,
+            events: Vec::new(),
+            counters: Counters::default(),
+            limits,
+            alarms: BinaryHeap::new(),
+            half_open: 0,
+        }
+    }
+
+    pub(super) fn arm(&mut self, at: Instant, alarm: Alarm) {
+        self.alarms.push(Reverse((at, alarm)));
+    }
+
+    /// Sets the deadline of a frame's head or body.
+    pub(super) fn arm_frame(&mut self, connection: u64, stream: u64, phase: Phase) {
+        let (after_ms, alarm) = match phase {
+            Phase::Head => (
+                self.limits.frame_head_ms,
+                Alarm::FrameHead { connection, stream },
+            ),
+            Phase::Body => (
+                self.limits.frame_ms,
+                Alarm::FrameBody { connection, stream },
+            ),
+        };
+        self.arm(self.now + Duration::from_millis(after_ms), alarm);
+    }
+
+    /// Takes the next alarm that is due.
+    pub(super) fn next_due(&mut self) -> Option<(Instant, Alarm)> {
+        let Reverse((at, _)) = self.alarms.peek()?;
+        if *at > self.now {
+            return None;
+        }
+        self.alarms.pop().map(|Reverse(due)| due)
+    }
+}

@@ -1,0 +1,84 @@
+//! What happens by the clock: QUIC's own timers, the deadline of a handshake, the deadlines of a frame.
+
+use std::cmp::Reverse;
+use std::time::Instant;
+
+use super::Engine;
+use super::event::{CloseKind, Violation};
+use super::ledger::Alarm;
+use super::peer::Stage;
+use super::stream::{Phase, Stream};
+
+impl Engine {
+    /// When `handle_timeout` is due, in microseconds.
+    pub fn next_timeout(&self) -> Option<u64> {
+        self.ledger
+            .alarms
+            .peek()
+            .map(|Reverse((at, _))| self.microseconds(*at))
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now_us: u64) {
+        self.set_now(now_us);
+        while let Some((at, alarm)) = self.ledger.next_due() {
+            match alarm {
+                Alarm::Transport { index } => self.transport_due(index, at),
+                Alarm::Handshake { connection } => self.handshake_due(connection),
+                Alarm::FrameHead { connection, stream } => {
+                    self.frame_due(connection, stream, Phase::Head)
+                }
+                Alarm::FrameBody { connection, stream } => {
+                    self.frame_due(connection, stream, Phase::Body)
+                }
+            }
+        }
+        self.drive();
+    }
+
+    fn transport_due(&mut self, index: usize, armed: Instant) {
+        let Some(peer) = self.peers.get_mut(&index) else {
+            return;
+        };
+        if peer.timer != Some(armed) {
+            return;
+        }
+        peer.timer = None;
+        match peer.connection.poll_timeout() {
+            Some(at) if at <= self.ledger.now => {
+                self.guard(index, |peer, ledger| {
+                    peer.connection.handle_timeout(ledger.now)
+                });
+            }
+            Some(at) => {
+                peer.timer = Some(at);
+                self.ledger.arm(at, Alarm::Transport { index });
+            }
+            None => {}
+        }
+    }
+
+    fn handshake_due(&mut self, connection: u64) {
+        let opening = self
+            .with(connection, |peer, _| peer.stage == Stage::Opening)
+            .unwrap_or(false);
+        if let (true, Ok(index)) = (opening, usize::try_from(connection & u64::from(u32::MAX))) {
+            self.ledger.counters.handshakes_late += 1;
+            self.discard(index, CloseKind::HandshakeLate, "handshake took too long");
+        }
+    }
+
+    fn frame_due(&mut self, connection: u64, number: u64, phase: Phase) {
+        self.with(connection, |peer, ledger| {
+            let awaited = |stream: &Stream| {
+                stream.timed == Some(phase)
+                    && stream.phase() == phase
+                    && !stream.delivered
+                    && !stream.receive_done
+            };
+            if peer.streams.get(&number).is_some_and(awaited) {
+                peer.violation(number, Violation::Late, ledger);
+            }
+        });
+    }
+}
