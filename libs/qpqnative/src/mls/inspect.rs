@@ -125,15 +125,18 @@ fn leaf_of(package: &KeyPackage) -> Result<LeafNode> {
 /// # Errors
 /// [`Kind::Malformed`], [`Kind::Invalid`], [`Kind::Unsupported`].
 pub fn inspect_key_package(bytes: &[u8], now_s: Option<u64>) -> Result<KeyPackageInfo> {
-    let package = observer().build().validate_key_package(decode(bytes)?, now_s.map(MlsTime::from))?;
-    let leaf = leaf_of(&package)?;
+    let message = decode(bytes)?;
+    let leaf = leaf_of(message.as_key_package().ok_or_else(|| malformed("not a KeyPackage"))?)?;
+    let LeafNodeSource::KeyPackage(lifetime) = &leaf.leaf_node_source else {
+        return Err(malformed("not a KeyPackage's leaf"));
+    };
+    // Without a time mls-rs would take the system's: the lifetime's own beginning skips the check instead.
+    let time = now_s.map_or(lifetime.not_before, MlsTime::from);
+    let package = observer().build().validate_key_package(message, Some(time))?;
     let capabilities = &leaf.capabilities;
     if !capabilities.extensions.contains(&EXT_POLICY) || !capabilities.proposals.contains(&ProposalType::SELF_REMOVE) {
         return Err(Error::new(Kind::Unsupported, "the leaf lacks a required capability"));
     }
-    let LeafNodeSource::KeyPackage(lifetime) = &leaf.leaf_node_source else {
-        return Err(malformed("not a KeyPackage's leaf"));
-    };
     Ok(KeyPackageInfo {
         reference: package.to_reference(&provider(package.cipher_suite)?)?.to_vec(),
         suite: package.cipher_suite.into(),
