@@ -1,0 +1,42 @@
+"""The GroupPolicy extension and the group id (docs/spec/groups.md#form)."""
+
+from __future__ import annotations
+
+from qpqcore.api.content import ChannelKind, GroupPolicy
+from qpqcore.crypto.parts import Malformed, Reader, u32, vec
+from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.model.ids import AccountId, ChannelId, DeviceId, is_domain, is_id
+
+__all__ = ["AccountId", "ChannelId", "ChannelKind", "DeviceId", "GroupPolicy", "group_id", "read_group_id", "read_policy"]
+
+POLICY_VERSION = 1
+ADMINS_MAX = 256
+
+
+def group_id(channel: bytes, generation: int) -> bytes:
+    """Return the MLS group id of a channel's generation."""
+    return vec(channel) + u32(generation)
+
+
+def read_group_id(data: bytes) -> tuple[ChannelId, int]:
+    """Return (channel, generation) of a group id; Refusal(malformed)."""
+    try:
+        r = Reader(data)
+        channel, generation = r.vec(), r.number(4)
+        r.end()
+    except Malformed as exc:
+        raise Refusal(ErrorCode.MALFORMED, "not a group id of ours") from exc
+    return ChannelId(channel), generation
+
+
+def read_policy(data: bytes) -> GroupPolicy:
+    """Decode and check a policy; Refusal(commitInvalid)."""
+    try:
+        policy = GroupPolicy.from_bytes(data)
+    except Refusal as exc:
+        raise Refusal(ErrorCode.COMMIT_INVALID, "the group's policy cannot be read") from exc
+    if policy.version != POLICY_VERSION or not is_domain(policy.home):
+        raise Refusal(ErrorCode.COMMIT_INVALID, "the group's policy is of another version, or without a home")
+    if len(policy.admins) > ADMINS_MAX or not all(map(is_id, policy.admins)):
+        raise Refusal(ErrorCode.COMMIT_INVALID, "the group's policy names no proper admins")
+    return policy

@@ -1,0 +1,316 @@
+"""Delivery's use cases: one method per call of the contract."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, defaultdict
+from typing import TYPE_CHECKING
+
+import structlog
+import trio
+
+import qpqnative
+from qpqcore.api import delivery as api
+from qpqcore.api.gateway import SubscribeEventSignal
+from qpqcore.bus.limits import enforce
+from qpqcore.bus.notices import mailbox_topic, signal_topic
+from qpqcore.groups.policy import group_id
+from qpqcore.model.errors import ErrorCode, Refusal
+from qpqdelivery import rules
+from qpqdelivery.handshakes import Handshakes
+from qpqdelivery.store import Accepted, Entry, Mailbox, Message
+from qpqdelivery.views import Views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from qpqcore.api.keystore import KeystoreInternalApi
+    from qpqcore.bus.limits import Limiter
+    from qpqcore.bus.notices import Notices
+    from qpqcore.model.call import CallContext
+    from qpqdelivery.config import Config
+    from qpqdelivery.store import Channel, Store
+
+log = structlog.get_logger()
+
+ABSENT_STEP_MAX = 100
+
+
+class Delivery:
+    """Implements `qpqcore.api.delivery.DeliveryApi` and `DeliveryInternalApi`."""
+
+    def __init__(
+        self, config: Config, store: Store, *, keystore: KeystoreInternalApi,
+        external_sender: tuple[bytes, bytes, bytes], notices: Notices, limiter: Limiter, clock_ms: Callable[[], int],
+    ) -> None:  # fmt: skip
+        self._config = config
+        self._store = store
+        self._notices = notices
+        self._limiter = limiter
+        self._clock_ms = clock_ms
+        self._external_sender = external_sender
+        self._handshakes = Handshakes(config, store, Views(store, config.views_cached_max), keystore, external_sender)
+        self._waiters: defaultdict[bytes, OrderedDict[object, trio.CancelScope]] = defaultdict(OrderedDict)
+
+    async def run(self) -> None:
+        """Collect what is over and propose the removal of absent devices, for ever."""
+        while True:
+            await self.sweep(self._clock_ms())
+            await trio.sleep(self._config.sweep_seconds)
+
+    async def sweep(self, now_ms: int) -> None:
+        """Do one step of the collection."""
+        c = self._config
+        self._wake(await self._store.expire(now_ms, now_ms - c.handshake_ttl_ms, now_ms - c.message_ttl_ms - c.hash_kept_ms))
+        for member in await self._store.absent(now_ms - c.absent_ms, ABSENT_STEP_MAX):
+            await self._remove(member.device, now_ms)
+
+    # --- groups
+
+    async def create_channel(self, call: CallContext, params: api.CreateChannelParams) -> api.CreateChannelResult:
+        enforce(self._limiter, b"c" + call.caller.account, self._config.create_per_account, call.now_ms)
+        accepted, woken = await self._handshakes.create(call, params)
+        self._wake(woken)
+        return api.CreateChannelResult(generation=1, epoch=accepted.epoch, log_number=accepted.log_number)
+
+    async def submit_commit(self, call: CallContext, params: api.SubmitCommitParams) -> api.SubmitCommitResult:
+        self._limit_handshakes(call, params.channel)
+        accepted, woken = await self._handshakes.commit(call, params)
+        self._wake(woken)
+        return api.SubmitCommitResult(epoch=accepted.epoch, log_number=accepted.log_number, duplicate=accepted.duplicate)
+
+    async def submit_proposal(self, call: CallContext, params: api.SubmitProposalParams) -> api.SubmitProposalResult:
+        self._limit_handshakes(call, params.channel)
+        accepted, woken = await self._handshakes.self_remove(call, params)
+        self._wake(woken)
+        return api.SubmitProposalResult(log_number=accepted.log_number, duplicate=accepted.duplicate)
+
+    async def reset_channel(self, call: CallContext, params: api.ResetChannelParams) -> api.ResetChannelResult:
+        self._limit_handshakes(call, params.channel)
+        accepted, woken, generation = await self._handshakes.reset(call, params)
+        self._wake(woken)
+        return api.ResetChannelResult(generation=generation, epoch=accepted.epoch, log_number=accepted.log_number)
+
+    def _limit_handshakes(self, call: CallContext, channel: bytes) -> None:
+        enforce(self._limiter, b"h" + channel, self._config.handshake_per_channel, call.now_ms)
+
+    async def _of_account(self, call: CallContext, channel: bytes) -> Channel:
+        state = await self._store.channel(channel)
+        if state is None or not await self._store.has_account(channel, state.generation, call.caller.account):
+            raise Refusal(ErrorCode.NOT_MEMBER, "not a member of this channel")
+        return state
+
+    async def fetch_group_info(self, call: CallContext, params: api.FetchGroupInfoParams) -> api.FetchGroupInfoResult:
+        state = await self._of_account(call, params.channel)
+        proposals = await self._store.proposals(params.channel)
+        return api.FetchGroupInfoResult(
+            generation=state.generation, epoch=state.epoch, group_info=state.group_info, tree_hash=state.tree_hash,
+            proposals=tuple(p.payload for p in proposals), log_number=state.log_number,
+        )  # fmt: skip
+
+    async def fetch_tree(self, call: CallContext, params: api.FetchTreeParams) -> api.FetchTreeResult:
+        await self._of_account(call, params.channel)
+        tree = await self._store.tree(params.channel, params.tree_hash)
+        if tree is None:
+            raise Refusal(ErrorCode.TREE_UNKNOWN, "this tree is not kept any more: rejoin by external commit")
+        return api.FetchTreeResult(tree=tree)
+
+    async def list_channels(self, call: CallContext, params: api.ListChannelsParams) -> api.ListChannelsResult:
+        del params
+        found = await self._store.channels_of(call.caller.account, self._config.channels_per_account_max)
+        return api.ListChannelsResult(
+            channels=tuple(
+                api.ChannelInfo(
+                    channel=state.channel, generation=state.generation, epoch=state.epoch,
+                    member=any(m.device == call.caller.device for m in members), leaves=len(members), policy=state.policy,
+                )
+                for state, members in found
+            )
+        )  # fmt: skip
+
+    async def signal(self, call: CallContext, params: api.SignalParams) -> api.SignalResult:
+        if not 0 < len(params.payload) <= self._config.signal_bytes_max:
+            raise Refusal(ErrorCode.TOO_LARGE, f"a signal has 1 to {self._config.signal_bytes_max} bytes")
+        enforce(self._limiter, b"g" + call.caller.device, self._config.signal_per_device, call.now_ms)
+        state = await self._store.channel(params.channel)
+        if state is None or not await self._store.is_member(params.channel, state.generation, call.caller.device):
+            raise Refusal(ErrorCode.NOT_MEMBER, "not a member of this channel")
+        if (state.generation, state.epoch) != (params.generation, params.epoch):
+            raise Refusal(ErrorCode.STALE_EPOCH, "the group has moved on")
+        event = SubscribeEventSignal(
+            channel=params.channel, generation=params.generation, epoch=params.epoch, payload=params.payload
+        ).to_bytes()
+        for member in await self._store.members(params.channel, state.generation):
+            if member.device != call.caller.device:
+                self._notices.publish(signal_topic(member.device), event)
+        return api.SignalResult()
+
+    # --- messages
+
+    async def enqueue(self, call: CallContext, params: api.EnqueueParams) -> api.EnqueueResult:
+        message = await self._message(call, params)
+        answers, woken = await self._store.enqueue([message])
+        self._wake(woken)
+        answer = answers[0]
+        if isinstance(answer, Refusal):
+            raise answer
+        return _enqueued(answer)
+
+    async def batch_enqueue(self, call: CallContext, params: api.BatchEnqueueParams) -> api.BatchEnqueueResult:
+        if not 0 < len(params.items) <= self._config.batch_items_max:
+            raise Refusal(ErrorCode.TOO_LARGE, f"1 to {self._config.batch_items_max} messages in a batch")
+        checked: list[Message | Refusal] = []
+        for item in params.items:
+            try:
+                checked.append(await self._message(call, item))
+            except Refusal as no:
+                checked.append(no)
+        answers, woken = await self._store.enqueue([m for m in checked if isinstance(m, Message)])
+        self._wake(woken)
+        taken = iter(answers)
+        return api.BatchEnqueueResult(items=tuple(_batch_item(c if isinstance(c, Refusal) else next(taken)) for c in checked))
+
+    async def _message(self, call: CallContext, params: api.EnqueueParams) -> Message:
+        rules.check_payload_size(self._config, params.payload)
+        sealed = bool(params.write_signature)
+        if not sealed and not call.caller.device:
+            raise Refusal(ErrorCode.UNAUTHENTICATED, "log in first, or sign with the channel's write key")
+        self._check_form(params)
+        enforce(self._limiter, b"q" + params.channel, self._config.enqueue_per_channel, call.now_ms)
+        if sealed:
+            key = await self._store.write_key(params.channel, params.generation, params.epoch)
+            if key is None or not rules.write_signature_holds(key, params):
+                raise Refusal(ErrorCode.WRITE_KEY_INVALID, "not signed by the channel's write key")
+        else:
+            enforce(self._limiter, b"e" + call.caller.device, self._config.enqueue_per_device, call.now_ms)
+        ttl_ms = min(params.ttl_seconds * 1000 or self._config.message_ttl_ms, self._config.message_ttl_ms)
+        return Message(
+            channel=params.channel, generation=params.generation, epoch=params.epoch, payload=params.payload,
+            hash=rules.sha256(params.payload), device=b"" if sealed else call.caller.device, now_ms=call.now_ms,
+            expires_ms=call.now_ms + ttl_ms,
+        )  # fmt: skip
+
+    @staticmethod
+    def _check_form(params: api.EnqueueParams) -> None:
+        try:
+            info = qpqnative.inspect_message(params.payload)
+        except qpqnative.MlsError as exc:
+            raise Refusal(ErrorCode.MALFORMED, "not an MLS message") from exc
+        if info.wire != "private" or info.content != "application":
+            raise Refusal(ErrorCode.MALFORMED, "not a PrivateMessage with application content")
+        if (info.group_id, info.epoch) != (group_id(params.channel, params.generation), params.epoch):
+            raise Refusal(ErrorCode.MALFORMED, "the message is of another group or epoch than the call says")
+
+    # --- mailboxes
+
+    async def fetch(self, call: CallContext, params: api.FetchParams) -> api.FetchResult:
+        entries, box = await self._read(call, params.after, params.max_entries)
+        return _fetched(entries, box)
+
+    async def fetch_wait(self, call: CallContext, params: api.FetchWaitParams) -> api.FetchResult:
+        device = call.caller.device
+        wait_s = min(params.wait_ms, self._config.wait_ms_max) / 1000
+        with self._notices.subscribe(mailbox_topic(device)) as notices, trio.move_on_after(wait_s) as scope:
+            ticket = self._queue(device, scope)
+            try:
+                while True:
+                    notices.receive_nowait()
+                    entries, box = await self._read(call, params.after, params.max_entries)
+                    if entries:
+                        return _fetched(entries, box)
+                    with trio.move_on_after(self._config.look_again_seconds):
+                        await notices.wait()
+            finally:
+                self._waiters[device].pop(ticket, None)
+                if not self._waiters[device]:
+                    del self._waiters[device]
+        entries, box = await self._read(call, params.after, params.max_entries)
+        return _fetched(entries, box)
+
+    def _queue(self, device: bytes, scope: trio.CancelScope) -> object:
+        """Note a waiter; the oldest of the device is answered when there are too many."""
+        waiters, ticket = self._waiters[device], object()
+        waiters[ticket] = scope
+        if len(waiters) > self._config.waiters_per_device_max:
+            waiters.popitem(last=False)[1].cancel()
+        return ticket
+
+    async def _read(self, call: CallContext, after: int, entries_max: int, *, payloads: bool = True) -> tuple[list[Entry], Mailbox]:
+        found = await self._store.fetch(call.caller.device, after, entries_max, payloads=payloads, now_ms=call.now_ms)
+        if found is None:
+            raise Refusal(ErrorCode.NOT_FOUND, "this device has no mailbox: register it again")
+        return found
+
+    async def peek(self, call: CallContext, params: api.PeekParams) -> api.PeekResult:
+        entries, box = await self._read(call, 0, params.max_entries, payloads=False)
+        return api.PeekResult(
+            entries=tuple(map(_entry, entries)), last=box.last, acked=box.acked, pending_bytes=box.bytes, oldest_ms=box.oldest_ms
+        )
+
+    async def ack(self, call: CallContext, params: api.AckParams) -> api.AckResult:
+        acked = await self._store.ack(call.caller.device, params.up_to, call.now_ms)
+        if acked is None:
+            raise Refusal(ErrorCode.NOT_FOUND, "this device has no mailbox: register it again")
+        return api.AckResult(acked=acked)
+
+    # --- for other services
+
+    async def open_mailbox(self, call: CallContext, params: api.OpenMailboxParams) -> api.OpenMailboxResult:
+        await self._store.open_mailbox(params.account, params.device, call.now_ms)
+        return api.OpenMailboxResult()
+
+    async def remove_devices(self, call: CallContext, params: api.RemoveDevicesParams) -> api.RemoveDevicesResult:
+        count = 0
+        for device in params.devices:
+            count += await self._remove(device, call.now_ms)
+        return api.RemoveDevicesResult(proposals=count)
+
+    async def purge_account(self, call: CallContext, params: api.PurgeDeliveryParams) -> api.PurgeDeliveryResult:
+        devices = set(await self._store.mailboxes_of(params.account))
+        for _, members in await self._store.channels_of(params.account, self._config.channels_per_account_max):
+            devices |= {m.device for m in members if m.account == params.account}
+        count = 0
+        for device in sorted(devices):
+            count += await self._remove(device, call.now_ms)
+        return api.PurgeDeliveryResult(proposals=count)
+
+    async def external_sender(self, call: CallContext, params: api.ExternalSenderParams) -> api.ExternalSenderResult:
+        del call, params
+        return api.ExternalSenderResult(credential=self._external_sender[0], key=self._external_sender[2])
+
+    async def _remove(self, device: bytes, now_ms: int) -> int:
+        """Propose a device's removal everywhere, then drop its mailbox; repeatable at any point."""
+        count = 0
+        for channel in await self._store.channels_with(device):
+            proposed, woken = await self._handshakes.propose_removal(channel, device, now_ms)
+            count += proposed
+            self._wake(woken)
+        await self._store.close_mailbox(device)
+        return count
+
+    def _wake(self, devices: Iterable[bytes]) -> None:
+        for device in devices:
+            self._notices.publish(mailbox_topic(device))
+
+
+def _enqueued(accepted: Accepted) -> api.EnqueueResult:
+    return api.EnqueueResult(
+        log_number=accepted.log_number, accepted_ms=accepted.accepted_ms, duplicate=accepted.duplicate
+    )
+
+
+def _batch_item(answer: Accepted | Refusal) -> api.BatchItem:
+    if isinstance(answer, Refusal):
+        return api.BatchItem(code=answer.code, detail=answer.detail)
+    return api.BatchItem(result=_enqueued(answer))
+
+
+def _entry(e: Entry) -> api.Entry:
+    return api.Entry(
+        number=e.number, kind=e.kind, channel=e.channel, generation=e.generation, epoch=e.epoch,
+        log_number=e.log_number, accepted_ms=e.accepted_ms, payload=e.payload or b"", tree_hash=e.tree_hash,
+        expires_ms=e.expires_ms,
+    )  # fmt: skip
+
+
+def _fetched(entries: Sequence[Entry], box: Mailbox) -> api.FetchResult:
+    return api.FetchResult(entries=tuple(map(_entry, entries)), last=box.last, acked=box.acked)

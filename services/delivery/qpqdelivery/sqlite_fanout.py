@@ -1,0 +1,71 @@
+"""Puts references into mailboxes, within the transaction that appends to the log (SQLCipher).
+
+Idempotent by (device, channel, number) because log and mailboxes commit together here; a store that
+defers the fan-out keeps that promise with a unique key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qpqcore.api.delivery import EntryKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from qpqcore.store.connection import Connection
+    from qpqdelivery.store import Bounds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """What a mailbox entry says."""
+
+    kind: EntryKind
+    channel: bytes
+    generation: int
+    epoch: int
+    log_number: int
+    now_ms: int
+    expires_ms: int = 0
+    size_bytes: int = 0
+    payload: bytes | None = None
+    tree_hash: bytes | None = None
+
+
+def deliver(c: Connection, bounds: Bounds, devices: Iterable[bytes], ref: Reference) -> list[bytes]:
+    """Append a reference to each device's mailbox; return those that have one."""
+    reached = []
+    for device in devices:
+        row = c.execute(
+            "UPDATE mailboxes SET last = last + 1, entries = entries + 1, bytes = bytes + ? WHERE device = ? "
+            "RETURNING last, entries, bytes",
+            (ref.size_bytes, device),
+        ).fetchone()
+        if row is None:
+            continue
+        number, entries, size = row
+        c.execute(
+            "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                device, number, int(ref.kind), ref.channel, ref.generation, ref.epoch, ref.log_number,
+                ref.now_ms, ref.expires_ms, ref.size_bytes, ref.payload, ref.tree_hash,
+            ),
+        )  # fmt: skip
+        if entries > bounds.mailbox_entries_max or size > bounds.mailbox_bytes_max:
+            cut_off(c, device, ref.now_ms)
+        reached.append(device)
+    return reached
+
+
+def cut_off(c: Connection, device: bytes, now_ms: int) -> None:
+    """Empty a mailbox and leave one `gap` entry: the sender never learns, the device rejoins."""
+    number = c.execute(
+        "UPDATE mailboxes SET last = last + 1, entries = 1, bytes = 0 WHERE device = ? RETURNING last", (device,)
+    ).fetchone()[0]
+    c.execute("DELETE FROM entries WHERE device = ?", (device,))
+    c.execute(
+        "INSERT INTO entries VALUES (?, ?, ?, x'', 0, 0, 0, ?, 0, 0, NULL, NULL)",
+        (device, number, int(EntryKind.GAP), now_ms),
+    )

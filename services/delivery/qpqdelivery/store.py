@@ -1,0 +1,261 @@
+"""The store delivery needs, said without naming a database. Each method is one transaction.
+
+Methods that put something into mailboxes return the devices to wake.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qpqcore.api.delivery import EntryKind
+    from qpqcore.model.errors import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel as it stands."""
+
+    channel: bytes
+    generation: int
+    epoch: int
+    log_number: int
+    proposals_version: int
+    """Counts what changes the set of stored proposals: a commit is accepted against the set it was checked with."""
+    policy: bytes
+    snapshot: bytes
+    tree_hash: bytes
+    group_info: bytes
+    birth_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A current leaf."""
+
+    device: bytes
+    account: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A proposal that the next commit must include."""
+
+    reference: bytes
+    target: bytes
+    by_server: bool
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """A Welcome for one device's mailbox, encoded as WelcomeItem."""
+
+    device: bytes
+    item: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextState:
+    """A group's state after a handshake message."""
+
+    epoch: int
+    policy: bytes
+    snapshot: bytes
+    tree_hash: bytes
+    tree: bytes
+    group_info: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """An accepted commit and all that goes with it."""
+
+    channel: bytes
+    generation: int
+    epoch: int
+    """The epoch that it ends."""
+    proposals_version: int
+    payload: bytes
+    hash: bytes
+    now_ms: int
+    after: NextState
+    write_key: bytes
+    added: Sequence[Member]
+    removed: Sequence[bytes]
+    welcomes: Sequence[Welcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Birth:
+    """The first epoch of a generation, and the first commit if there is one."""
+
+    channel: bytes
+    generation: int
+    birth_hash: bytes
+    creator: Member
+    state: NextState
+    write_key: bytes
+    first: Commit | None
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A proposal that has been checked."""
+
+    channel: bytes
+    generation: int
+    epoch: int
+    proposals_version: int
+    payload: bytes
+    hash: bytes
+    now_ms: int
+    reference: bytes
+    target: bytes
+    by_server: bool
+    snapshot: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """A message to be taken. `device` is empty for a sealed sender."""
+
+    channel: bytes
+    generation: int
+    epoch: int
+    payload: bytes
+    hash: bytes
+    device: bytes
+    now_ms: int
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Where something stands in the log."""
+
+    log_number: int
+    accepted_ms: int
+    epoch: int
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A mailbox entry with its payload (None where it was not asked for)."""
+
+    number: int
+    kind: EntryKind
+    channel: bytes
+    generation: int
+    epoch: int
+    log_number: int
+    accepted_ms: int
+    expires_ms: int
+    payload: bytes | None
+    tree_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A mailbox's position and load."""
+
+    account: bytes
+    last: int
+    acked: int
+    bytes: int
+    oldest_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How full a mailbox may be, and how much one answer holds."""
+
+    mailbox_entries_max: int
+    mailbox_bytes_max: int
+    fetch_entries_max: int
+    fetch_bytes_max: int
+    past_epochs: int
+
+
+class Store(Protocol):
+    """Channels, their logs, mailboxes."""
+
+    async def channel(self, channel: bytes) -> Channel | None:
+        """Return a channel."""
+
+    async def tree(self, channel: bytes, tree_hash: bytes) -> bytes | None:
+        """Return a tree by its hash."""
+
+    async def members(self, channel: bytes, generation: int) -> list[Member]:
+        """Return the current leaves."""
+
+    async def is_member(self, channel: bytes, generation: int, device: bytes) -> bool:
+        """Tell whether a device is a current leaf."""
+
+    async def has_account(self, channel: bytes, generation: int, account: bytes) -> bool:
+        """Tell whether some current leaf is of the account."""
+
+    async def write_key(self, channel: bytes, generation: int, epoch: int) -> bytes | None:
+        """Return the public key of an epoch's sealed senders."""
+
+    async def proposals(self, channel: bytes) -> list[Stored]:
+        """Return the proposals that wait for a commit, oldest first."""
+
+    async def found(self, channel: bytes, payload_hash: bytes) -> Accepted | None:
+        """Return where a payload stands in the log already."""
+
+    async def create(self, birth: Birth) -> tuple[Accepted, list[bytes]]:
+        """Make a channel. Refusal(channelExists) unless the very same birth made it."""
+
+    async def reset(self, birth: Birth) -> tuple[Accepted, list[bytes]]:
+        """Begin the next generation in place of the one below it. Refusal(generationConflict)."""
+
+    async def accept_commit(self, commit: Commit) -> tuple[Accepted, list[bytes]] | None:
+        """Accept a commit; None if the proposals have changed since it was checked.
+
+        Refusal(generationConflict), Refusal(epochConflict).
+        """
+
+    async def accept_proposal(self, offer: Offer) -> tuple[Accepted, list[bytes]] | None:
+        """Store a proposal; None if the group has changed since it was checked."""
+
+    async def enqueue(self, messages: Sequence[Message]) -> tuple[list[Accepted | Refusal], list[bytes]]:
+        """Take messages in one transaction, each accepted or refused by itself."""
+
+    async def fetch(self, device: bytes, after: int, entries_max: int, *, payloads: bool, now_ms: int) -> tuple[list[Entry], Mailbox] | None:
+        """Return entries above `after` (0: above the acknowledged position); None without a mailbox."""
+
+    async def ack(self, device: bytes, up_to: int, now_ms: int) -> int | None:
+        """Drop entries up to a number; return the acknowledged position; None without a mailbox."""
+
+    async def open_mailbox(self, account: bytes, device: bytes, now_ms: int) -> None:
+        """Open a mailbox unless it is open."""
+
+    async def close_mailbox(self, device: bytes) -> None:
+        """Drop a mailbox and all in it."""
+
+    async def mailboxes_of(self, account: bytes) -> list[bytes]:
+        """Return the devices of an account that have a mailbox."""
+
+    async def channels_of(self, account: bytes, limit: int) -> list[tuple[Channel, list[Member]]]:
+        """Return the channels in which the account has a current leaf, with all members."""
+
+    async def channels_with(self, device: bytes) -> list[bytes]:
+        """Return the channels in which a device is a current leaf."""
+
+    async def delete_channel(self, channel: bytes) -> None:
+        """Drop a channel nobody is left in."""
+
+    async def expire(self, now_ms: int, handshakes_before_ms: int, hashes_before_ms: int) -> list[bytes]:
+        """Drop payloads whose time is over or that no mailbox refers to, hashes past theirs, mailboxes behind `gap`.
+
+        A bounded number of rows of each; return the devices that were cut off.
+        """
+
+    async def absent(self, seen_before_ms: int, limit: int) -> list[Member]:
+        """Return devices that have not come since."""
