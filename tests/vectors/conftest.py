@@ -1,4 +1,4 @@
-"""Where the published vectors lie: ``QPQ_VECTORS``, by default ../shared/vectors beside the project. Absent: skipped, with a count."""
+"""Where the published vectors lie: ``QPQ_VECTORS``, by default ../shared/vectors; absent: skipped, with a count."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from qpqnative import Application, Device, Group, MlsError, SUITE_1
+from qpqnative import SUITE_1, Application, Device, Group, MlsError
 from qpqnative.testing import key_package_record, lift_rules
 
 FILES = {"passive-client-welcome": 8, "passive-client-handling-commit": 13, "passive-client-random": 1}

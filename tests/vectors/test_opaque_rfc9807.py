@@ -12,8 +12,8 @@ from qpqnative import (
     opaque_login_finish,
     opaque_registration_record,
     opaque_registration_response,
+    testing,
 )
-from qpqnative import testing
 
 Case = dict[str, Any]
 REAL, FAKE = 2, 1

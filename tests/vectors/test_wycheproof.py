@@ -43,7 +43,9 @@ def suite_opens(key: bytes, nonce: bytes, aad: bytes, sealed: bytes) -> bytes | 
         return None
 
 
-def aead_opens(kind: type[AESGCM] | type[ChaCha20Poly1305], key: bytes, nonce: bytes, aad: bytes, sealed: bytes) -> bytes | None:
+def aead_opens(
+    kind: type[AESGCM | ChaCha20Poly1305], key: bytes, nonce: bytes, aad: bytes, sealed: bytes
+) -> bytes | None:
     try:
         return kind(key).decrypt(nonce, sealed, aad)
     except (InvalidTag, ValueError):

@@ -1,6 +1,7 @@
+# ruff: noqa: PYI021 -- the native module has no Python source: this is where its documentation stands.
 """The native module: MLS devices, groups and views, and OPAQUE. Times are seconds since 1970 and come from the caller.
 
-Every function gives the GIL back while it works. Errors are :class:`qpqnative.MlsError` and :class:`qpqnative.OpaqueError`.
+Every function gives the GIL back while it works. Errors: :class:`qpqnative.MlsError`, :class:`qpqnative.OpaqueError`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -48,7 +49,7 @@ class KeyPackageInfo:
 
 @final
 class MessageInfo:
-    """What a message says of itself; nothing is verified. ``sender_index``: only of a PublicMessage from a member."""
+    """What a message says of itself; nothing is verified. ``sender_index``: of a member's PublicMessage only."""
 
     @property
     def wire(self) -> Literal["public", "private", "welcome", "group_info", "key_package"]: ...
@@ -63,7 +64,7 @@ class MessageInfo:
 
 @final
 class Application:
-    """A decrypted application message; ``sender`` as he stands in the current tree, ``epoch`` the one he sent it in."""
+    """A decrypted application message; ``sender`` as in the current tree, ``epoch`` the one it was sent in."""
 
     @property
     def data(self) -> bytes: ...
@@ -76,7 +77,7 @@ class Application:
 
 @final
 class Proposal:
-    """A proposal that stands by itself. ``sender_index`` is None for the external sender; ``reference``: ProposalRef."""
+    """A proposal by itself. ``sender_index`` is None for the external sender; ``reference``: its ProposalRef."""
 
     @property
     def kind(
@@ -155,8 +156,8 @@ class Device:
     def join(self, welcome: bytes, tree: bytes | None, now_s: int | None = None) -> Group:
         """Joins by a Welcome; the tree comes out of band.
 
-        Leave ``now_s`` out: with it every leaf of the tree must be within its KeyPackage's lifetime, which shuts the door
-        of a group where one member has not committed for 90 days (RFC 9420 §7.3 asks for the check on sending only).
+        Leave ``now_s`` out: with it every leaf of the tree must be within its KeyPackage's lifetime, which shuts the
+        door of a group where one member has not committed for 90 days (RFC 9420 §7.3 asks for it on sending only).
         """
 
     def external_join(
@@ -178,8 +179,6 @@ class Device:
 
     def take_changes(self) -> list[tuple[bytes, bytes | None]]:
         """Changes since the last call, for one transaction: ``k/<reference>``, ``p/<id>``; None deletes."""
-
-    def _lift_rules(self) -> None: ...
 
 @final
 class Group:
@@ -291,7 +290,7 @@ class PendingCommit:
 
     def to_bytes(self) -> bytes: ...
     @staticmethod
-    def from_bytes(bytes: bytes) -> PendingCommit: ...
+    def from_bytes(data: bytes) -> PendingCommit: ...
 
 @final
 class GroupView:
@@ -350,7 +349,7 @@ class OpaqueServerSetup:
     @staticmethod
     def new() -> OpaqueServerSetup: ...
     @staticmethod
-    def from_bytes(bytes: bytes) -> OpaqueServerSetup: ...
+    def from_bytes(data: bytes) -> OpaqueServerSetup: ...
     def to_bytes(self) -> bytes: ...
     @property
     def public_key(self) -> bytes: ...
@@ -372,7 +371,7 @@ def opaque_login_response(
     server: bytes | None = None,
     randomness: bytes | None = None,
 ) -> tuple[bytes, bytes]:
-    """Answers a log-in request: (response, state). ``record`` None: a dummy's answer by the same work (RFC 9807 §6.3.2.2).
+    """Answers a log-in request: (response, state). ``record`` None: a dummy's answer, by the same work.
 
     ``client``, ``server`` (identities) and ``randomness`` are for the RFC's vectors: see ``qpqnative.testing``.
     """
@@ -422,6 +421,9 @@ class OpaqueLogin:
 
 def argon2id(password: bytes, salt: bytes, memory_kib: int, passes: int, lanes: int, length: int) -> bytes:
     """Argon2id, version 1.3 (RFC 9106)."""
+
+def _lift_rules(device: Device) -> None:
+    """Lifts QPQ's own rules from a device."""
 
 def _key_package_record(message: bytes, init_private: bytes, leaf_private: bytes) -> tuple[bytes, bytes]:
     """The ``k/`` record of a KeyPackage made elsewhere."""

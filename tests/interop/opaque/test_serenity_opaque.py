@@ -42,6 +42,7 @@ class Peer:
     """A node process that makes one call of the package at a time."""
 
     def __init__(self, folder: Path) -> None:
+        """Starts it with the package installed in ``folder``."""
         self.process = subprocess.Popen(
             ["node", str(HERE / "peer.mjs"), str(folder)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

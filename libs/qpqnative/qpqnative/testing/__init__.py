@@ -1,6 +1,7 @@
 """What tests need and programs must not use: scripted randomness, imported secrets, a device over a dictionary.
 
 The functions whose names begin with ``xwing_`` and ``suite_`` are the very primitives that groups use, by themselves.
+``lift_rules`` takes QPQ's own rules from a device and the groups it enters from now on: foreign groups have no policy.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass, field
 
 from qpqnative import _native
 from qpqnative._native import _key_package_record as key_package_record
+from qpqnative._native import _lift_rules as lift_rules
 from qpqnative._native import _suite_hkdf as suite_hkdf
 from qpqnative._native import _suite_open as suite_open
 from qpqnative._native import _suite_verify as suite_verify
@@ -42,11 +44,6 @@ _WIDE_SCALAR_BYTES = 64
 """opaque-ke draws a blind as 64 bytes and reduces them: a scalar of the RFC's vectors is its low half."""
 
 
-def lift_rules(device: _native.Device) -> None:
-    """Lifts QPQ's own rules from a device and the groups it enters from now on: foreign groups have no policy."""
-    device._lift_rules()
-
-
 @dataclass
 class StoredDevice:
     """A device whose store is a dictionary; every step can be followed by a reload from it."""
@@ -56,6 +53,7 @@ class StoredDevice:
     records: dict[bytes, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        """Makes the device's signature key."""
         self.secret, self.public = _native.generate_signature_key()
         self.credential = self.name.encode()
         self.device = self.load_device()
@@ -95,7 +93,9 @@ class StoredDevice:
 
     def key_package(self, suite: int, *, now_s: int, last_resort: bool = False, lifetime_s: int = 7_776_000) -> bytes:
         """A new KeyPackage, valid from a minute ago; its private half is in the records."""
-        package = self.device.key_package(suite, last_resort=last_resort, not_before_s=now_s - 60, lifetime_s=lifetime_s)
+        package = self.device.key_package(
+            suite, last_resort=last_resort, not_before_s=now_s - 60, lifetime_s=lifetime_s
+        )
         self.save(self.device)
         return package
 
@@ -125,7 +125,9 @@ def opaque_registration_finish(
     )
 
 
-def opaque_login_start(password: bytes, blind: bytes, keyshare_seed: bytes, nonce: bytes) -> tuple[_native.OpaqueLogin, bytes]:
+def opaque_login_start(
+    password: bytes, blind: bytes, keyshare_seed: bytes, nonce: bytes
+) -> tuple[_native.OpaqueLogin, bytes]:
     """A log-in and its KE1, with all randomness given."""
     login = _native.OpaqueLogin()
     return login, login.start(password, randomness=_wide(blind) + keyshare_seed + nonce)

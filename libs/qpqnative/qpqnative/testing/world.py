@@ -87,7 +87,11 @@ class World:
         """Everybody is in the same state, the server's view included."""
         assert len({group.epoch_authenticator() for group in self.groups.values()}) == 1
         for group in self.groups.values():
-            assert (group.epoch, group.tree_hash, group.policy) == (self.view.epoch, self.view.tree_hash, self.view.policy)
+            assert (group.epoch, group.tree_hash, group.policy) == (
+                self.view.epoch,
+                self.view.tree_hash,
+                self.view.policy,
+            )
             assert group.members() == self.view.members()
 
     def with_members(self, *names: str) -> World:

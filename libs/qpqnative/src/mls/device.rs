@@ -1,12 +1,12 @@
 //! One device: its credential and signer, its KeyPackages and pre-shared keys, and the way into groups.
 
+use super::EXT_POLICY;
 use super::error::{Error, Kind, Result, malformed, rule};
 use super::group::Group;
 use super::inspect::decode;
 use super::rules::{Identity, LEAF_EXTENSIONS, Rules};
 use super::store::{Changes, DeviceStore, GroupStore, Value};
 use super::suite::{Provider, provider, suite};
-use super::EXT_POLICY;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use mls_rs::client_builder::{
     BaseConfig, ClientBuilder, WithCryptoProvider, WithGroupStateStorage, WithIdentityProvider, WithKeyPackageRepo,
@@ -139,8 +139,7 @@ impl Device {
     pub fn key_package(&self, number: u16, last_resort: bool, not_before_s: u64, lifetime_s: u64) -> Result<Vec<u8>> {
         let groups = GroupStore::new([], self.past_epochs);
         let builder = self.builder(groups, Rules::new(self.strict));
-        let client =
-            self.client(builder.key_package_lifetime(Duration::from_secs(lifetime_s)), suite(number)?);
+        let client = self.client(builder.key_package_lifetime(Duration::from_secs(lifetime_s)), suite(number)?);
         let mut extensions = ExtensionList::new();
         if last_resort {
             extensions.set_from(LastResortKeyPackageExt)?;
@@ -210,7 +209,8 @@ impl Device {
             return Err(rule("the group has no policy"));
         }
         let (client, groups, rules) = self.start(suite(context.cipher_suite().into())?, vec![]);
-        let mut builder = client.external_commit_builder()?.with_tree_data(ExportedTree::from_bytes(tree)?.into_owned());
+        let mut builder =
+            client.external_commit_builder()?.with_tree_data(ExportedTree::from_bytes(tree)?.into_owned());
         if let Some(now) = now_s {
             builder = builder.commit_time(MlsTime::from(now));
         }

@@ -1,5 +1,6 @@
 //! One group as this device sees it. Nothing is permanent until the caller has stored [`Group::take_changes`].
 
+use super::EXT_POLICY;
 use super::device::{Config, Device, signer};
 use super::error::{Error, Kind, Result, malformed, rule};
 use super::facts::{Application, CommitFacts, Leaf, Proposal, Received};
@@ -8,7 +9,6 @@ use super::pending::{Parts, PendingCommit, WelcomeFor, sha256};
 use super::rules::{Rules, check_by_reference, policy};
 use super::skipped::Ledger;
 use super::store::{Changes, GroupStore, Value};
-use super::EXT_POLICY;
 use mls_rs::group::{
     ApplicationMessageDescription, CommitMessageDescription, CommitOutput, CommitSecrets, ContentType, ReceivedMessage,
 };

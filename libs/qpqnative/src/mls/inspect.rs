@@ -18,10 +18,8 @@ use mls_rs_core::extension::ExtensionType;
 use mls_rs_core::time::MlsTime;
 
 /// mls-rs's configuration of the observing side.
-pub type ObserverConfig = WithMlsRules<
-    Rules,
-    WithIdentityProvider<Identity, WithCryptoProvider<Provider, ExternalBaseConfig>>,
->;
+pub type ObserverConfig =
+    WithMlsRules<Rules, WithIdentityProvider<Identity, WithCryptoProvider<Provider, ExternalBaseConfig>>>;
 
 /// A builder of observing clients.
 pub(super) fn observer() -> ExternalClientBuilder<ObserverConfig> {

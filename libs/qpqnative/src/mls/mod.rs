@@ -16,6 +16,8 @@ pub mod python;
 mod python_testing;
 #[cfg(feature = "python")]
 pub mod python_values;
+#[cfg(feature = "python")]
+pub mod python_view;
 pub mod rules;
 pub mod skipped;
 pub mod store;

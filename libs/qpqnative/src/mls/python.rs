@@ -1,9 +1,11 @@
-//! The Python face of devices, groups and views. It converts, gives the GIL back, and guards; it decides nothing.
+//! The Python face of devices and groups. It converts, gives the GIL back, and guards; it decides nothing.
 
 use super::error::Result;
-use super::python_values::{Application, CommitFacts, KeyPackageInfo, Member, MessageInfo, Proposal, Received, members};
+use super::python_values::{
+    Application, CommitFacts, KeyPackageInfo, Member, MessageInfo, Proposal, Received, members,
+};
 use super::store::{Changes, Value};
-use super::{EXT_POLICY, device, group, inspect, pending, suite, view};
+use super::{EXT_POLICY, device, group, inspect, pending, suite};
 use crate::boundary::{Guarded, caught};
 use crate::python::owned;
 use pyo3::prelude::*;
@@ -17,7 +19,7 @@ fn changes(changes: Changes) -> PyChanges {
 }
 
 /// Runs work without the GIL, inside the panic boundary.
-fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
+pub(super) fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
     Ok(py.detach(|| caught(work))?)
 }
 
@@ -26,7 +28,11 @@ fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) ->
 pub struct Device(Guarded<device::Device>);
 
 impl Device {
-    fn run<T: Send>(&self, py: Python<'_>, work: impl FnOnce(&mut device::Device) -> Result<T> + Send) -> PyResult<T> {
+    pub(super) fn run<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut device::Device) -> Result<T> + Send,
+    ) -> PyResult<T> {
         Ok(py.detach(|| self.0.consult(work))?)
     }
 }
@@ -34,7 +40,10 @@ impl Device {
 #[pymethods]
 impl Device {
     #[new]
-    #[pyo3(signature = (*, credential, signature_secret, entries = None, past_epochs = super::PAST_EPOCHS_DEFAULT))]
+    #[pyo3(
+        signature = (*, credential, signature_secret, entries = None, past_epochs = super::PAST_EPOCHS_DEFAULT),
+        text_signature = "(*, credential, signature_secret, entries=None, past_epochs=5)"
+    )]
     fn new(
         credential: &[u8],
         signature_secret: &[u8],
@@ -58,7 +67,10 @@ impl Device {
         self.run(py, |d| d.key_package(suite, last_resort, not_before_s, lifetime_s))
     }
 
-    #[pyo3(signature = (suite, *, group_id, policy, external_senders = vec![], now_s))]
+    #[pyo3(
+        signature = (suite, *, group_id, policy, external_senders = vec![], now_s),
+        text_signature = "(self, suite, *, group_id, policy, external_senders=(), now_s)"
+    )]
     fn create_group(
         &self,
         py: Python<'_>,
@@ -77,7 +89,10 @@ impl Device {
         self.run(py, |d| d.join(welcome, tree, now_s)).map(Group::from)
     }
 
-    #[pyo3(signature = (group_info, tree, *, remove_leaf = None, psks = vec![], now_s = None))]
+    #[pyo3(
+        signature = (group_info, tree, *, remove_leaf = None, psks = vec![], now_s = None),
+        text_signature = "(self, group_info, tree, *, remove_leaf=None, psks=(), now_s=None)"
+    )]
     fn external_join(
         &self,
         py: Python<'_>,
@@ -106,14 +121,6 @@ impl Device {
 
     fn take_changes(&self, py: Python<'_>) -> PyResult<PyChanges> {
         self.run(py, |d| Ok(changes(d.take_changes())))
-    }
-
-    /// For the working group's vectors: see `qpqnative.testing`.
-    fn _lift_rules(&self, py: Python<'_>) -> PyResult<()> {
-        self.run(py, |d| {
-            d.lift_rules();
-            Ok(())
-        })
     }
 }
 
@@ -172,7 +179,10 @@ impl Group {
         self.run(py, |g| Ok(members(g.members())))
     }
 
-    #[pyo3(signature = (*, add = vec![], remove = vec![], policy = None, psks = vec![], path = true, new_signer = None, now_s))]
+    #[pyo3(
+        signature = (*, add = vec![], remove = vec![], policy = None, psks = vec![], path = true, new_signer = None, now_s),
+        text_signature = "(self, *, add=(), remove=(), policy=None, psks=(), path=True, new_signer=None, now_s)"
+    )]
     #[expect(clippy::too_many_arguments, reason = "keyword-only, each with its own meaning")]
     fn commit(
         &self,
@@ -201,7 +211,10 @@ impl Group {
         self.run(py, |g| g.process(message, now_s)).map(Received::from)
     }
 
-    #[pyo3(signature = (plaintext, authenticated_data = b"".as_slice()))]
+    #[pyo3(
+        signature = (plaintext, authenticated_data = b"".as_slice()),
+        text_signature = "(self, plaintext, authenticated_data=b'')"
+    )]
     fn encrypt(&self, py: Python<'_>, plaintext: &[u8], authenticated_data: &[u8]) -> PyResult<Vec<u8>> {
         self.run(py, |g| g.encrypt(plaintext, authenticated_data.to_vec()))
     }
@@ -291,103 +304,8 @@ impl PendingCommit {
     }
 
     #[staticmethod]
-    fn from_bytes(py: Python<'_>, bytes: &[u8]) -> PyResult<Self> {
-        detached(py, || pending::PendingCommit::from_bytes(bytes)).map(Self)
-    }
-}
-
-/// The server's view of a group.
-#[pyclass(frozen, module = "qpqnative")]
-pub struct GroupView(view::GroupView);
-
-#[derive(IntoPyObject)]
-enum Checked {
-    Proposal(Proposal),
-    Commit(CommitFacts),
-}
-
-#[pymethods]
-impl GroupView {
-    #[staticmethod]
-    #[pyo3(signature = (group_info, tree, now_s = None))]
-    fn observe(py: Python<'_>, group_info: &[u8], tree: &[u8], now_s: Option<u64>) -> PyResult<Self> {
-        detached(py, || view::GroupView::observe(group_info, tree, now_s)).map(Self)
-    }
-
-    #[staticmethod]
-    fn load(py: Python<'_>, snapshot: &[u8], tree: &[u8]) -> PyResult<Self> {
-        detached(py, || view::GroupView::load(snapshot, tree)).map(Self)
-    }
-
-    #[getter]
-    fn group_id(&self) -> Vec<u8> {
-        self.0.group_id()
-    }
-
-    #[getter]
-    fn epoch(&self) -> u64 {
-        self.0.epoch()
-    }
-
-    #[getter]
-    fn suite(&self) -> u16 {
-        self.0.suite()
-    }
-
-    #[getter]
-    fn tree_hash(&self) -> Vec<u8> {
-        self.0.tree_hash()
-    }
-
-    #[getter]
-    fn policy(&self) -> Vec<u8> {
-        self.0.policy()
-    }
-
-    #[getter]
-    fn external_senders(&self, py: Python<'_>) -> PyResult<Vec<(Vec<u8>, Vec<u8>)>> {
-        detached(py, || self.0.external_senders())
-    }
-
-    fn members(&self, py: Python<'_>) -> PyResult<Vec<Member>> {
-        detached(py, || Ok(members(self.0.members())))
-    }
-
-    fn tree(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
-        detached(py, || self.0.tree())
-    }
-
-    fn snapshot(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
-        detached(py, || self.0.snapshot())
-    }
-
-    fn check(&self, py: Python<'_>, message: &[u8], now_s: u64) -> PyResult<(Self, Checked)> {
-        let (next, checked) = detached(py, || self.0.check(message, now_s))?;
-        let checked = match checked {
-            view::Checked::Proposal(proposal) => Checked::Proposal(proposal.into()),
-            view::Checked::Commit(commit) => Checked::Commit(commit.into()),
-        };
-        Ok((Self(next), checked))
-    }
-
-    fn check_group_info(&self, py: Python<'_>, group_info: &[u8]) -> PyResult<()> {
-        detached(py, || self.0.check_group_info(group_info))
-    }
-
-    fn propose_remove(
-        &self,
-        py: Python<'_>,
-        index: u32,
-        sender_credential: &[u8],
-        sender_secret: &[u8],
-    ) -> PyResult<(Self, Vec<u8>)> {
-        let (next, message) = detached(py, || self.0.propose_remove(index, sender_credential, sender_secret))?;
-        Ok((Self(next), message))
-    }
-
-    fn cached_proposals(&self, py: Python<'_>) -> PyResult<Vec<(Vec<u8>, Proposal)>> {
-        let proposals = detached(py, || Ok(self.0.cached_proposals()))?;
-        Ok(proposals.into_iter().map(|p| (p.reference.clone(), p.into())).collect())
+    fn from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        detached(py, || pending::PendingCommit::from_bytes(data)).map(Self)
     }
 }
 
@@ -419,7 +337,7 @@ pub(crate) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Device>()?;
     module.add_class::<Group>()?;
     module.add_class::<PendingCommit>()?;
-    module.add_class::<GroupView>()?;
+    module.add_class::<super::python_view::GroupView>()?;
     module.add_class::<Member>()?;
     module.add_class::<KeyPackageInfo>()?;
     module.add_class::<MessageInfo>()?;

@@ -3,6 +3,7 @@
 
 use super::error::{Error, Kind, Result, malformed};
 use super::inspect::decode;
+use super::python::Device;
 use super::suite::{SUITE_1, XWingKem, provider};
 use crate::boundary::caught;
 use mls_rs_codec::MlsEncode;
@@ -14,12 +15,24 @@ use mls_rs_crypto_traits::KemType;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 
+type ByteStrings = Vec<Vec<u8>>;
+
 fn crypto(_: impl std::fmt::Debug) -> Error {
     Error::new(Kind::Invalid, "primitive")
 }
 
 fn run<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
     Ok(py.detach(|| caught(work))?)
+}
+
+/// Lifts QPQ's own rules from a device.
+#[pyfunction]
+#[pyo3(name = "_lift_rules")]
+fn lift_rules(py: Python<'_>, device: &Device) -> PyResult<()> {
+    device.run(py, |d| {
+        d.lift_rules();
+        Ok(())
+    })
 }
 
 /// The `k/` record of a KeyPackage made elsewhere.
@@ -81,7 +94,7 @@ fn xwing_hpke(
     info: &[u8],
     sealed: Vec<(PyBackedBytes, PyBackedBytes)>,
     exports: Vec<(PyBackedBytes, usize)>,
-) -> PyResult<(Vec<Vec<u8>>, Vec<Vec<u8>>)> {
+) -> PyResult<(ByteStrings, ByteStrings)> {
     let (secret, public, enc) = keys;
     run(py, || {
         let unsupported = || Error::new(Kind::Unsupported, "cipher suite");
@@ -129,6 +142,7 @@ fn suite_hkdf(py: Python<'_>, salt: &[u8], ikm: &[u8], info: &[u8], length: usiz
 
 /// Adds the functions for tests to the module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add_function(wrap_pyfunction!(lift_rules, module)?)?;
     module.add_function(wrap_pyfunction!(key_package_record, module)?)?;
     module.add_function(wrap_pyfunction!(xwing_derive, module)?)?;
     module.add_function(wrap_pyfunction!(xwing_encap, module)?)?;

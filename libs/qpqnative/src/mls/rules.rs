@@ -142,11 +142,7 @@ impl MlsRules for Rules {
             .with_allow_external_commit(true))
     }
 
-    fn encryption_options(
-        &self,
-        _: &Roster<'_>,
-        _: &GroupContext,
-    ) -> std::result::Result<EncryptionOptions, Refused> {
+    fn encryption_options(&self, _: &Roster<'_>, _: &GroupContext) -> std::result::Result<EncryptionOptions, Refused> {
         Ok(EncryptionOptions::new(false, PaddingMode::Padme))
     }
 }

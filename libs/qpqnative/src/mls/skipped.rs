@@ -37,7 +37,11 @@ impl Ledger {
     /// The ledger's bytes: leaf, next generation and open keys, 4 bytes big-endian each.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.0.iter().flat_map(|(leaf, s)| [leaf.to_be_bytes(), s.next.to_be_bytes(), s.open.to_be_bytes()]).flatten().collect()
+        self.0
+            .iter()
+            .flat_map(|(leaf, s)| [leaf.to_be_bytes(), s.next.to_be_bytes(), s.open.to_be_bytes()])
+            .flatten()
+            .collect()
     }
 
     /// Notes a message of `leaf` with `generation`.

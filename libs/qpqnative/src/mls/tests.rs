@@ -1,1 +1,126 @@
+//! The subject without an interpreter: the conditions under which mls-rs is used. The Python tests go further.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use super::device::{Device, generate_signature_key};
+use super::error::Kind;
+use super::facts::Received;
+use super::group::{CommitRequest, Group};
+use super::pending::PendingCommit;
+use super::store::{Changes, Value};
+use super::suite::{SUITE_1, SUITE_XWING};
+use super::view::{Checked, GroupView};
+use std::collections::BTreeMap;
+
+const NOW_S: u64 = 1_800_000_000;
+const GROUP_ID: &[u8] = b"channel/0";
+
+struct Person {
+    device: Device,
+    records: BTreeMap<Vec<u8>, Value>,
+}
+
+impl Person {
+    fn new(name: &str) -> Self {
+        let (seed, _) = generate_signature_key().unwrap();
+        Self { device: Device::new(name.as_bytes(), &seed, vec![], 5).unwrap(), records: BTreeMap::new() }
+    }
+
+    fn write(&mut self, changes: Changes) {
+        for (key, value) in changes {
+            match value {
+                Some(value) => self.records.insert(key, value),
+                None => self.records.remove(&key),
+            };
+        }
+    }
+
+    /// Stores what changed, drops the object, loads it again.
+    fn reload(&mut self, mut group: Group) -> Group {
+        self.write(group.take_changes().unwrap());
+        drop(group);
+        self.load()
+    }
+
+    fn load(&self) -> Group {
+        let tree = self.records.get(&[b"t/", GROUP_ID].concat()).unwrap();
+        let records = self.records.iter().filter(|(key, _)| key.starts_with(b"s/") || key.starts_with(b"e/"));
+        let records = records.map(|(key, value)| (key.clone(), value.clone())).collect();
+        self.device.load_group(GROUP_ID, records, tree).unwrap()
+    }
+}
+
+fn request(add: Vec<Vec<u8>>) -> CommitRequest {
+    CommitRequest { add, path: true, now_s: NOW_S, ..CommitRequest::default() }
+}
+
+/// Two people in one group, both loaded from their records.
+fn pair(suite: u16) -> (Person, Group, Person, Group) {
+    let (mut ada, mut bob) = (Person::new("ada"), Person::new("bob"));
+    let group = ada.device.create_group(suite, GROUP_ID.to_vec(), b"policy".to_vec(), vec![], NOW_S).unwrap();
+    let mut group = ada.reload(group);
+    let package = bob.device.key_package(suite, false, NOW_S - 1, 1_000).unwrap();
+    let pending = group.commit(request(vec![package])).unwrap();
+    let pending = PendingCommit::from_bytes(&pending.to_bytes().unwrap()).unwrap();
+    let mut group = ada.reload(group);
+    group.apply(&pending, Some(&pending.commit)).unwrap();
+    let group = ada.reload(group);
+    let welcome = pending.welcomes.first().unwrap();
+    let joined = bob.device.join(&welcome.welcome, Some(&pending.tree), None).unwrap();
+    let joined = bob.reload(joined);
+    (ada, group, bob, joined)
+}
+
+#[test]
+fn both_suites_carry_messages_across_reloads() {
+    for suite in [SUITE_1, SUITE_XWING].map(u16::from) {
+        let (_, mut ada, mut bobs, bob) = pair(suite);
+        assert_eq!((ada.suite(), ada.epoch()), (suite, 1));
+        assert_eq!(ada.epoch_authenticator().unwrap(), bob.epoch_authenticator().unwrap());
+        let sealed = ada.encrypt(b"hello", vec![]).unwrap();
+        let mut bob = bobs.reload(bob);
+        let Received::Application(read) = bob.process(&sealed, None).unwrap() else { unreachable!() };
+        assert_eq!((read.data.as_slice(), read.sender.index, read.epoch), (b"hello".as_slice(), 0, 1));
+    }
+}
+
+#[test]
+fn a_tampered_message_leaves_the_records_good() {
+    let (_, mut ada, bobs, mut bob) = pair(SUITE_1.into());
+    let sealed = ada.encrypt(b"hello", vec![]).unwrap();
+    let mut bad = sealed.clone();
+    *bad.last_mut().unwrap() ^= 1;
+    assert_eq!(bob.process(&bad, None).unwrap_err().kind, Kind::Invalid);
+    assert!(bobs.load().process(&sealed, None).is_ok());
+}
+
+#[test]
+fn a_stale_detached_commit_is_not_applied() {
+    let (_, mut ada, _, mut bob) = pair(SUITE_1.into());
+    let stale = ada.commit(request(vec![])).unwrap();
+    let won = bob.commit(request(vec![])).unwrap();
+    ada.process(&won.commit, None).unwrap();
+    assert_eq!(ada.apply(&stale, None).unwrap_err().kind, Kind::WrongEpoch);
+}
+
+#[test]
+fn a_view_checks_on_a_clone() {
+    let (_, mut ada, _, _) = pair(SUITE_XWING.into());
+    let view = GroupView::observe(&ada.group_info().unwrap(), &ada.tree().unwrap(), None).unwrap();
+    let pending = ada.commit(request(vec![])).unwrap();
+    let (next, checked) = view.check(&pending.commit, NOW_S).unwrap();
+    assert!(matches!(checked, Checked::Commit(_)));
+    assert_eq!((view.epoch(), next.epoch(), next.tree_hash()), (1, 2, pending.tree_hash().unwrap()));
+    next.check_group_info(&pending.group_info).unwrap();
+    assert_eq!(next.check(&pending.commit, NOW_S).err().map(|e| e.kind), Some(Kind::WrongEpoch));
+}
+
+#[test]
+fn five_past_epochs_are_kept() {
+    let (mut adas, mut ada, _, _) = pair(SUITE_1.into());
+    for _ in 0..8 {
+        let pending = ada.commit(request(vec![])).unwrap();
+        ada.apply(&pending, None).unwrap();
+        ada = adas.reload(ada);
+    }
+    assert_eq!(adas.records.keys().filter(|key| key.starts_with(b"e/")).count(), 5);
+}

@@ -1,11 +1,11 @@
 //! The server's public view of a group: never a secret. A view does not change; each check returns the next one.
 
+use super::EXT_POLICY;
 use super::device::signer;
 use super::error::{Error, Kind, Result, malformed, rule};
 use super::facts::{CommitFacts, Leaf, Proposal, credential};
 use super::inspect::{ObserverConfig, decode, observer};
 use super::rules::{check_by_reference, policy};
-use super::EXT_POLICY;
 use mls_rs::MlsMessageDescription;
 use mls_rs::extension::built_in::ExternalSendersExt;
 use mls_rs::external_client::{ExternalGroup, ExternalReceivedMessage, ExternalSnapshot};

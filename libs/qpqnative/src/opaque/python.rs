@@ -23,8 +23,8 @@ impl OpaqueServerSetup {
     }
 
     #[staticmethod]
-    fn from_bytes(py: Python<'_>, bytes: &[u8]) -> PyResult<Self> {
-        detached(py, || server::ServerSetup::from_bytes(bytes)).map(Self)
+    fn from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        detached(py, || server::ServerSetup::from_bytes(data)).map(Self)
     }
 
     fn to_bytes(&self) -> Bytes {
@@ -56,7 +56,10 @@ fn opaque_registration_record(py: Python<'_>, upload: &[u8]) -> PyResult<Bytes> 
 
 /// Answers a log-in request: response and state.
 #[pyfunction]
-#[pyo3(signature = (setup, record, request, credential_id, *, context = b"".as_slice(), client = None, server = None, randomness = None))]
+#[pyo3(
+    signature = (setup, record, request, credential_id, *, context = b"".as_slice(), client = None, server = None, randomness = None),
+    text_signature = "(setup, record, request, credential_id, *, context=b'', client=None, server=None, randomness=None)"
+)]
 #[expect(clippy::too_many_arguments, reason = "keyword-only, each with its own meaning")]
 fn opaque_login_response(
     py: Python<'_>,
@@ -70,9 +73,7 @@ fn opaque_login_response(
     randomness: Option<&[u8]>,
 ) -> PyResult<(Bytes, Bytes)> {
     let naming = Naming { context, client, server };
-    detached(py, || {
-        with_randomness(randomness, |r| setup.0.login_response(r, record, request, credential_id, naming))
-    })
+    detached(py, || with_randomness(randomness, |r| setup.0.login_response(r, record, request, credential_id, naming)))
 }
 
 /// Finishes a log-in: the session key.
@@ -149,7 +150,10 @@ impl OpaqueLogin {
         Ok(py.detach(|| self.0.run(begin))?)
     }
 
-    #[pyo3(signature = (password, response, *, context = b"".as_slice(), client = None, server = None, identity_stretch = false))]
+    #[pyo3(
+        signature = (password, response, *, context = b"".as_slice(), client = None, server = None, identity_stretch = false),
+        text_signature = "(self, password, response, *, context=b'', client=None, server=None, identity_stretch=False)"
+    )]
     #[expect(clippy::too_many_arguments, reason = "keyword-only, each with its own meaning")]
     fn finish(
         &self,
