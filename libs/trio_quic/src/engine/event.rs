@@ -96,6 +96,8 @@ pub enum Event {
         code: u64,
         reason: String,
     },
+    /// Everything sent is acknowledged: the answer to `watch_idle`.
+    Idle { connection: u64 },
     /// A datagram whose connection id bears another worker's number.
     Foreign {
         worker: u8,

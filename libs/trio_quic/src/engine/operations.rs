@@ -123,6 +123,7 @@ impl Peer {
             pieces.push(piece);
         }
         let mut fin = stream.receive_done && stream.buffer.is_empty();
+        let mut reset = false;
         if !stream.receive_done
             && let Ok(mut chunks) = self.connection.recv_stream(stream_id(number)).read(true)
         {
@@ -144,18 +145,18 @@ impl Peer {
                             stream: number,
                             code,
                         });
-                        fin = true;
+                        reset = true;
                         break;
                     }
                 }
             }
             let _ = chunks.finalize();
         }
-        if fin {
+        if fin || reset {
             stream.receive_done = true;
             self.tidy(number, ledger);
         }
-        Some((pieces, fin))
+        if reset { None } else { Some((pieces, fin)) }
     }
 
     /// Writes to a raw stream; fewer bytes taken than given means that `Writable` follows. `None`: gone.

@@ -48,6 +48,8 @@ pub(super) struct Peer {
     unconfirmed: bool,
     pub(super) frame_max: usize,
     framed: bool,
+    /// The application waits for everything to be acknowledged.
+    pub(super) watch_idle: bool,
 }
 
 impl Peer {
@@ -78,6 +80,7 @@ impl Peer {
             unconfirmed: false,
             frame_max: ledger.limits.frame_bytes_max,
             framed,
+            watch_idle: false,
         }
     }
 
@@ -111,12 +114,22 @@ impl Peer {
             self.unconfirmed = false;
             self.connected(ledger);
         }
+        self.report_idle(ledger);
         let address = self.connection.remote_address();
         if address != self.address {
             self.address = address;
             ledger.events.push(Event::Path {
                 connection: self.key,
                 address,
+            });
+        }
+    }
+
+    pub(super) fn report_idle(&mut self, ledger: &mut Ledger) {
+        if self.watch_idle && self.queued == 0 && self.connection.streams().send_streams() == 0 {
+            self.watch_idle = false;
+            ledger.events.push(Event::Idle {
+                connection: self.key,
             });
         }
     }

@@ -103,6 +103,14 @@ impl Engine {
         self.with(connection, |peer, ledger| peer.make_raw(number, ledger));
     }
 
+    /// Asks for one `Idle` event, once all that was sent is acknowledged.
+    pub fn watch_idle(&mut self, connection: u64) {
+        self.with(connection, |peer, ledger| {
+            peer.watch_idle = true;
+            peer.report_idle(ledger);
+        });
+    }
+
     /// The largest frame taken from this peer from now on.
     pub fn set_frame_limit(&mut self, connection: u64, bytes_max: usize) {
         self.with(connection, |peer, _| peer.frame_max = bytes_max);

@@ -121,6 +121,9 @@ impl Stream {
         budget: &mut Budget,
     ) -> Progress {
         loop {
+            if self.need.is_none() && !self.take_head(frame_max) {
+                return Progress::Oversized;
+            }
             let missing = match self.need {
                 None => HEAD_BYTES.saturating_sub(self.buffer.len()),
                 Some(need) if self.held == 0 && need > 0 && !budget.take(need) => {
@@ -137,14 +140,13 @@ impl Stream {
             match chunks.next(missing) {
                 Ok(Some(chunk)) => self.append(&chunk.bytes),
                 Ok(None) => {
-                    let clean = self.any_frame && self.need.is_none() && self.buffer.is_empty();
+                    // A caller must send a frame; an answer may be none at all.
+                    let between = self.need.is_none() && self.buffer.is_empty();
+                    let clean = between && (self.any_frame || !self.inbound);
                     return Progress::Ended { clean };
                 }
                 Err(ReadError::Blocked) => return Progress::Blocked,
                 Err(ReadError::Reset(code)) => return Progress::Reset(code.into_inner()),
-            }
-            if self.need.is_none() && !self.take_head(frame_max) {
-                return Progress::Oversized;
             }
         }
     }

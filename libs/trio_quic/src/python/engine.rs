@@ -225,6 +225,10 @@ impl NativeEngine {
         self.lock().stop_sending(connection, stream, code);
     }
 
+    fn watch_idle(&self, connection: u64) {
+        self.lock().watch_idle(connection);
+    }
+
     fn set_frame_limit(&self, connection: u64, bytes_max: usize) {
         self.lock().set_frame_limit(connection, bytes_max);
     }

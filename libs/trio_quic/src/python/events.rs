@@ -67,6 +67,7 @@ fn event_tuple(py: Python<'_>, event: Event) -> PyResult<Bound<'_, PyTuple>> {
             address,
         } => (10u8, connection, packed(&address)).into_pyobject(py),
         Event::Fin { connection, stream } => (11u8, connection, stream).into_pyobject(py),
+        Event::Idle { connection } => (14u8, connection).into_pyobject(py),
         Event::Foreign {
             worker,
             address,
