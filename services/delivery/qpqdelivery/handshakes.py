@@ -19,7 +19,7 @@ from qpqcore.groups.validity import Change, Leaf, check_change, read_leaf
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqdelivery import rules
-from qpqdelivery.store import Accepted, Birth, Channel, Commit, Member, NextState, Offer, Welcome
+from qpqdelivery.store import Accepted, Birth, Channel, Commit, Member, NextState, Offer, Stored, Welcome
 from qpqdelivery.views import Views, refusal_of
 
 if TYPE_CHECKING:
@@ -65,12 +65,23 @@ class Handshakes:
             if state.epoch != params.epoch:
                 raise Refusal(ErrorCode.EPOCH_CONFLICT, "another commit won this epoch: fetch, then try again")
             view = await self._views.of(state)
-            commit, after = await self._check(call, view, state, handshake)
+            stored = await self._store.proposals(state.channel)
+            commit, after = await self._check(call, view, state, handshake, stored)
             answer = await self._store.accept_commit(commit)
             if answer is not None:
                 await self._remember(params.channel, answer[0], after)
-                return answer
+                return answer[0], [*answer[1], *await self._repropose(call, commit, stored)]
         raise Refusal(ErrorCode.EPOCH_CONFLICT, "the group is too busy: fetch, then try again")
+
+    async def _repropose(self, call: CallContext, commit: Commit, stored: Sequence[Stored]) -> list[bytes]:
+        """Propose again the removals that an external commit made void; the sweep does it after a crash."""
+        woken: list[bytes] = []
+        gone = set(commit.removed)
+        for proposal in stored:
+            if proposal.by_server and proposal.target not in gone:
+                _, more = await self.propose_removal(commit.channel, proposal.target, call.now_ms)
+                woken += more
+        return woken
 
     async def _remember(self, channel: bytes, accepted: Accepted, after: qpqnative.GroupView) -> None:
         now = await self._store.channel(channel)
@@ -78,8 +89,9 @@ class Handshakes:
             self._views.remember(now, after)
 
     async def _check(
-        self, call: CallContext, view: qpqnative.GroupView, state: Channel, handshake: api.Handshake
-    ) -> tuple[Commit, qpqnative.GroupView]:
+        self, call: CallContext, view: qpqnative.GroupView, state: Channel, handshake: api.Handshake,
+        stored: Sequence[Stored] = (),
+    ) -> tuple[Commit, qpqnative.GroupView]:  # fmt: skip
         now_s = call.now_ms // 1000
         try:
             after, facts = await trio.to_thread.run_sync(view.check, handshake.commit, now_s)
@@ -87,11 +99,12 @@ class Handshakes:
             raise refusal_of(exc, ErrorCode.COMMIT_INVALID) from exc
         if not isinstance(facts, qpqnative.CommitFacts) or facts.committer is None:
             raise Refusal(ErrorCode.COMMIT_INVALID, "not a commit")
-        stored = await self._store.proposals(state.channel)
         change = self._change(view, after, facts, {p.target for p in stored if p.by_server})
         if change.committer.device != call.caller.device:
             raise Refusal(ErrorCode.FORBIDDEN, "a device commits for itself only")
-        if facts.unused_proposals or (not facts.external and {p.reference for p in stored} - set(facts.proposal_refs)):
+        left_out = {p.reference for p in stored} - set(facts.proposal_refs)
+        # RFC 9420 §12.4.3.2: an external commit has no proposals by reference; ours are made anew after it.
+        if not facts.external and (facts.unused_proposals or left_out):
             raise Refusal(ErrorCode.PROPOSAL_MISSING, "the commit leaves a stored proposal out")
         check_change(change)
         if len(after.members()) > self._config.members_max:
@@ -281,17 +294,12 @@ class Handshakes:
             origin = Channel(
                 params.channel, generation, 0, 0, 0, view.policy, state.snapshot, state.tree_hash, params.group_info, b""
             )
-            first, _ = await self._check_first(call, view, origin, params.first)
+            first, _ = await self._check(call, view, origin, params.first)
         return Birth(
             channel=params.channel, generation=generation, birth_hash=rules.sha256(params.to_bytes()),
             creator=Member(leaves[0].device, leaves[0].account), state=state, write_key=params.write_key,
             first=first, now_ms=call.now_ms,
         )  # fmt: skip
-
-    async def _check_first(
-        self, call: CallContext, view: qpqnative.GroupView, origin: Channel, first: api.Handshake
-    ) -> tuple[Commit, qpqnative.GroupView]:
-        return await self._check(call, view, origin, first)
 
     @staticmethod
     async def _observe(group_info: bytes, tree: bytes) -> qpqnative.GroupView:

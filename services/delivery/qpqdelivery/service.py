@@ -61,7 +61,8 @@ class Delivery:
         """Do one step of the collection."""
         c = self._config
         self._wake(await self._store.expire(now_ms, now_ms - c.handshake_ttl_ms, now_ms - c.message_ttl_ms - c.hash_kept_ms))
-        for member in await self._store.absent(now_ms - c.absent_ms, ABSENT_STEP_MAX):
+        absent = await self._store.absent(now_ms - c.absent_ms, ABSENT_STEP_MAX)
+        for member in [*absent, *await self._store.orphans(ABSENT_STEP_MAX)]:
             await self._remove(member.device, now_ms)
 
     # --- groups

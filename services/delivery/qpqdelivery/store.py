@@ -259,3 +259,6 @@ class Store(Protocol):
 
     async def absent(self, seen_before_ms: int, limit: int) -> list[Member]:
         """Return devices that have not come since."""
+
+    async def orphans(self, limit: int) -> list[Member]:
+        """Return leaves whose device has no mailbox and whose removal nobody has proposed."""

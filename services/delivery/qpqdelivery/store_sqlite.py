@@ -268,3 +268,16 @@ class SqliteStore:
                 )
             ]
         )
+
+    async def orphans(self, limit: int) -> list[Member]:
+        return await self._db.read(
+            lambda c: [
+                Member(*row)
+                for row in c.execute(
+                    "SELECT DISTINCT device, account FROM leaves l WHERE removed_epoch IS NULL "
+                    "AND NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.device = l.device) "
+                    "AND NOT EXISTS (SELECT 1 FROM proposals p WHERE p.channel = l.channel AND p.target = l.device) LIMIT ?",
+                    (limit,),
+                )
+            ]
+        )

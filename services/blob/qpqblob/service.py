@@ -1,0 +1,121 @@
+"""The blob service's use cases: one method per call of the contract."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import TYPE_CHECKING
+
+import structlog
+import trio
+
+from qpqblob import rules
+from qpqblob.store import Blob as Row
+from qpqcore.api import blob as api
+from qpqcore.bus.limits import enforce
+from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.model.ids import BLOB_HASH_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qpqblob.config import Config
+    from qpqblob.store import Store
+    from qpqcore.bus.limits import Limiter
+    from qpqcore.model.call import CallContext
+
+log = structlog.get_logger()
+
+HASH_STEP_BYTES = 1024 * 1024
+"""What is read at a time when a finished upload's hash is verified."""
+
+
+class Blob:
+    """Implements `qpqcore.api.blob.BlobApi` and `BlobInternalApi`."""
+
+    def __init__(self, config: Config, store: Store, *, limiter: Limiter, clock_ms: Callable[[], int]) -> None:
+        self._config = config
+        self._store = store
+        self._limiter = limiter
+        self._clock_ms = clock_ms
+
+    async def run(self) -> None:
+        """Collect what is over, for ever."""
+        while True:
+            while await self._store.sweep(self._clock_ms()):
+                await trio.lowlevel.checkpoint()
+            await trio.sleep(self._config.sweep_seconds)
+
+    async def upload_blob(self, call: CallContext, params: api.UploadBlobParams) -> api.UploadBlobResult:
+        rules.check_upload(self._config, params)
+        unfinished_ms = call.now_ms + self._config.incomplete_ttl_seconds * 1000
+        fresh = Row(
+            params.blob, call.caller.account, params.total_bytes, 0, complete=False,
+            secret_hash=params.secret_hash, expires_ms=unfinished_ms,
+        )  # fmt: skip
+        row = await self._store.begin(fresh, self._config.account_bytes_max)
+        if row.account != call.caller.account:
+            raise Refusal(ErrorCode.FORBIDDEN, "somebody else keeps this blob")
+        if row.total_bytes != params.total_bytes or not hmac.compare_digest(row.secret_hash, params.secret_hash):
+            raise Refusal(ErrorCode.MALFORMED, "this blob was begun with another size or secret")
+        kept_ms = call.now_ms + rules.ttl_ms(self._config, params.ttl_seconds)
+        if row.complete:
+            row = await self._store.extend(params.blob, kept_ms)
+        elif params.chunk:
+            row = await self._store.append(params.blob, params.offset, params.chunk, unfinished_ms)
+        if not row.complete and row.received == row.total_bytes:
+            row = await self._finish(row, kept_ms)
+        return api.UploadBlobResult(received=row.received, complete=row.complete, expires_ms=row.expires_ms)
+
+    async def _finish(self, row: Row, kept_ms: int) -> Row:
+        """Verify the hash, then mark the blob complete; a blob that is not its name is dropped."""
+        digest = hashlib.sha256()
+        for offset in range(0, row.total_bytes, HASH_STEP_BYTES):
+            digest.update(await self._store.chunk(row.blob, offset, HASH_STEP_BYTES))
+        if not hmac.compare_digest(digest.digest(), row.blob[:BLOB_HASH_BYTES]):
+            await self._store.delete(row.blob)
+            log.info("blob_hash_mismatch", bytes=row.total_bytes)
+            raise Refusal(ErrorCode.BLOB_HASH_MISMATCH, "the bytes are not those that the id names: send them again")
+        return await self._store.complete(row.blob, kept_ms)
+
+    async def _readable(self, call: CallContext, blob: bytes, secret: bytes, *, owner_too: bool) -> Row:
+        rules.check_id(self._config, blob)
+        row = await self._store.blob(blob)
+        if row is None or row.expires_ms <= call.now_ms:
+            raise Refusal(ErrorCode.NOT_FOUND, "no such blob")
+        if owner_too and not secret and call.caller.account == row.account:
+            return row
+        if not rules.secret_fits(secret, row.secret_hash):
+            raise Refusal(ErrorCode.BLOB_SECRET, "not this blob's read secret")
+        return row
+
+    async def download_blob(self, call: CallContext, params: api.DownloadBlobParams) -> api.DownloadBlobResult:
+        enforce(self._limiter, b"b" + params.blob, self._config.download_per_blob, call.now_ms)
+        row = await self._readable(call, params.blob, params.secret, owner_too=False)
+        if not row.complete:
+            raise Refusal(ErrorCode.NOT_FOUND, "this blob is not complete yet")
+        if params.offset > row.total_bytes:
+            raise Refusal(ErrorCode.BLOB_OFFSET, "past the blob's end")
+        limit = min(params.max_bytes or self._config.chunk_bytes_max, self._config.chunk_bytes_max)
+        chunk = await self._store.chunk(params.blob, params.offset, limit)
+        return api.DownloadBlobResult(chunk=chunk, total_bytes=row.total_bytes)
+
+    async def stat_blob(self, call: CallContext, params: api.StatBlobParams) -> api.StatBlobResult:
+        row = await self._readable(call, params.blob, params.secret, owner_too=True)
+        return api.StatBlobResult(
+            total_bytes=row.total_bytes, received=row.received, complete=row.complete, expires_ms=row.expires_ms
+        )
+
+    async def delete_blob(self, call: CallContext, params: api.DeleteBlobParams) -> api.DeleteBlobResult:
+        rules.check_id(self._config, params.blob)
+        row = await self._store.blob(params.blob)
+        if row is None:
+            return api.DeleteBlobResult()
+        if row.account != call.caller.account:
+            raise Refusal(ErrorCode.FORBIDDEN, "only who uploaded a blob deletes it")
+        await self._store.delete(params.blob)
+        return api.DeleteBlobResult()
+
+    async def purge_account(self, call: CallContext, params: api.PurgeBlobsParams) -> api.PurgeBlobsResult:
+        del call
+        return api.PurgeBlobsResult(blobs=await self._store.purge(params.account))
