@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from qpqnative import SUITE_1, CommitFacts, Device, Group, GroupView, MlsError, inspect_key_package
-from qpqnative.testing import StoredDevice, lift_rules
+from qpqnative import SUITE_1, CommitFacts, GroupView, MlsError, inspect_key_package
+from qpqnative.testing import StoredDevice
 from qpqnative.testing.world import GROUP_ID, NOW_S, World
 
 
@@ -128,25 +128,31 @@ def test_only_the_named_external_sender_may_remove(small: World) -> None:
     assert refusal(lambda: small.view.propose_remove(1, rogue.credential, rogue.secret)) == "invalid"
 
 
-def lenient(small: World, name: str) -> Group:
-    """A member's group without QPQ's rules: a client that does not keep them."""
-    records = small.people[name]
-    device = Device(credential=records.credential, signature_secret=records.secret, entries=records.records.items())
-    lift_rules(device)
-    return device.load_group(GROUP_ID, records.group_records(GROUP_ID), records.records[b"t/" + GROUP_ID])
+def test_a_strangers_external_commit_is_seen_for_what_it_is(world: World) -> None:
+    """MLS lets anybody in who has a GroupInfo: the facts tell who, and the caller refuses."""
+    world.with_members("ada", "bob")
+    eve = world.person("eve")
+    _, commit = eve.device.external_join(world.groups["ada"].group_info(), world.view.tree())
+    _, at_server = world.view.check(commit, NOW_S)
+    at_member = world.groups["ada"].process(commit)
+    assert isinstance(at_server, CommitFacts)
+    assert at_server == at_member
+    assert at_server.external
+    assert ([member.credential for member in at_server.added], at_server.removed) == ([b"eve"], [])
+    world.groups["ada"] = world.people["ada"].load(GROUP_ID)
+    world.agree()
 
 
-def test_dropping_the_policy_is_refused(small: World) -> None:
-    """A member's GroupContextExtensions may change the policy and nothing else."""
+def test_an_external_commit_may_not_bring_more(small: World) -> None:
+    """Whom it removes is seen; a leaf that is not there is refused when it is built."""
     small.with_members("ada", "bob")
-    plain = StoredDevice("eve", lenient=True)
-    group = plain.device.create_group(SUITE_1, group_id=b"g", policy=b"p", now_s=NOW_S)
-    view = GroupView.observe(group.group_info(), group.tree())
-    assert view.policy == b"p"
-    good = lenient(small, "ada").commit(policy=b"policy v2", now_s=NOW_S)
-    _, facts = small.view.check(good.commit, NOW_S)
+    eve = small.person("eve")
+    info, tree = small.groups["ada"].group_info(), small.view.tree()
+    _, commit = eve.device.external_join(info, tree, remove_leaf=1)
+    _, facts = small.view.check(commit, NOW_S)
     assert isinstance(facts, CommitFacts)
-    assert facts.policy_changed
+    assert ([m.credential for m in facts.added], [m.credential for m in facts.removed]) == ([b"eve"], [b"bob"])
+    refusal(lambda: eve.device.external_join(info, tree, remove_leaf=7))
 
 
 def test_group_infos_are_checked_against_the_view(world: World) -> None:

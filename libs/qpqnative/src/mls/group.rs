@@ -56,6 +56,12 @@ impl Group {
         Self { group, store, rules, device, unwritten: false, tree_hash_written }
     }
 
+    /// mls-rs's own group, to play a client that keeps no rules.
+    #[cfg(test)]
+    pub(super) fn library(&mut self) -> &mut mls_rs::Group<Config> {
+        &mut self.group
+    }
+
     /// The group's id.
     #[must_use]
     pub fn group_id(&self) -> Vec<u8> {

@@ -1,6 +1,7 @@
 //! The subject without an interpreter: the conditions under which mls-rs is used. The Python tests go further.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use super::EXT_POLICY;
 use super::device::{Device, generate_signature_key};
 use super::error::Kind;
 use super::facts::Received;
@@ -9,6 +10,9 @@ use super::pending::PendingCommit;
 use super::store::{Changes, Value};
 use super::suite::{SUITE_1, SUITE_XWING};
 use super::view::{Checked, GroupView};
+use mls_rs::error::MlsError;
+use mls_rs::group::CommitBuilder;
+use mls_rs::{Extension, ExtensionList, MlsMessage};
 use std::collections::BTreeMap;
 
 const NOW_S: u64 = 1_800_000_000;
@@ -47,6 +51,13 @@ impl Person {
         let records = records.map(|(key, value)| (key.clone(), value.clone())).collect();
         self.device.load_group(GROUP_ID, records, tree).unwrap()
     }
+}
+
+/// A person whose client keeps none of QPQ's rules.
+fn lawless(person: &Person) -> Group {
+    let mut other = Person { device: person.device.clone(), records: person.records.clone() };
+    other.device.lift_rules();
+    other.load()
 }
 
 fn request(add: Vec<Vec<u8>>) -> CommitRequest {
@@ -123,4 +134,92 @@ fn five_past_epochs_are_kept() {
         ada = adas.reload(ada);
     }
     assert_eq!(adas.records.keys().filter(|key| key.starts_with(b"e/")).count(), 5);
+}
+
+type Builder<'a> = CommitBuilder<'a, super::device::Config>;
+
+/// The commit that a lawless member builds, judged by a lawful member and by the server.
+fn judged(build: impl Fn(Builder<'_>) -> Result<Builder<'_>, MlsError>) -> (Option<Kind>, Option<Kind>) {
+    let (adas, ada, _, mut bob) = pair(SUITE_1.into());
+    let view = GroupView::observe(&ada.group_info().unwrap(), &ada.tree().unwrap(), None).unwrap();
+    let mut eve = lawless(&adas);
+    let builder = build(eve.library().commit_builder()).unwrap();
+    let commit = builder.build().unwrap().commit_message.to_bytes().unwrap();
+    let by_member = bob.process(&commit, None).err().map(|e| e.kind);
+    (by_member, view.check(&commit, NOW_S).err().map(|e| e.kind))
+}
+
+const REFUSED: (Option<Kind>, Option<Kind>) = (Some(Kind::Rule), Some(Kind::Rule));
+
+fn context(policy: bool, more: bool) -> ExtensionList {
+    let (_, mut ada, _, _) = pair(SUITE_1.into());
+    let mut list = ada.library().context().extensions().clone();
+    if !policy {
+        list.remove(EXT_POLICY);
+    }
+    if more {
+        list.set(Extension::new(super::EXT_APP_DATA_DICTIONARY, vec![0]));
+    }
+    list
+}
+
+#[test]
+fn a_lawful_commit_passes() {
+    assert_eq!(judged(|b| b.remove_member(1)), (None, None));
+    assert_eq!(judged(|b| b.set_group_context_ext(context(true, false))), (None, None));
+}
+
+#[test]
+fn the_context_keeps_its_policy_and_everything_else() {
+    assert_eq!(judged(|b| b.set_group_context_ext(context(false, false))), REFUSED);
+    assert_eq!(judged(|b| b.set_group_context_ext(context(true, true))), REFUSED);
+}
+
+#[test]
+fn groups_are_reset_and_never_reinitialised() {
+    let version = mls_rs_core::protocol_version::ProtocolVersion::MLS_10;
+    assert_eq!(judged(|b| b.reinit(None, version, SUITE_1, context(true, false))), REFUSED);
+}
+
+/// A proposal message of a lawless member, judged by a lawful member and by the server.
+fn judged_alone(
+    propose: impl Fn(&mut mls_rs::Group<super::device::Config>) -> MlsMessage,
+) -> (Option<Kind>, Option<Kind>) {
+    let (adas, ada, _, mut bob) = pair(SUITE_1.into());
+    let view = GroupView::observe(&ada.group_info().unwrap(), &ada.tree().unwrap(), None).unwrap();
+    let message = propose(lawless(&adas).library()).to_bytes().unwrap();
+    let by_member = bob.process(&message, None).err().map(|e| e.kind);
+    (by_member, view.check(&message, NOW_S).err().map(|e| e.kind))
+}
+
+#[test]
+fn by_reference_members_may_only_leave() {
+    assert_eq!(judged_alone(|g| g.propose_self_remove(vec![]).unwrap()), (None, None));
+    assert_eq!(judged_alone(|g| g.propose_remove(1, vec![]).unwrap()), REFUSED);
+    assert_eq!(judged_alone(|g| g.propose_update(vec![]).unwrap()), REFUSED);
+    let extensions = context(true, false);
+    assert_eq!(judged_alone(|g| g.propose_group_context_extensions(extensions.clone(), vec![]).unwrap()), REFUSED);
+}
+
+#[test]
+fn a_group_without_a_policy_is_not_entered() {
+    let mut eve = Person::new("eve");
+    eve.device.lift_rules();
+    let bob = Person::new("bob");
+    let mut group = eve.device.create_group(1, GROUP_ID.to_vec(), vec![], vec![], NOW_S).unwrap();
+    let package = bob.device.key_package(1, false, NOW_S - 1, 1_000).unwrap();
+    let builder = group
+        .library()
+        .commit_builder()
+        .commit_time(NOW_S.into())
+        .add_member(MlsMessage::from_bytes(&package).unwrap())
+        .unwrap();
+    let output = builder.set_group_context_ext(ExtensionList::new()).unwrap().build().unwrap();
+    let welcome = output.welcome_messages.first().unwrap().to_bytes().unwrap();
+    let tree = output.ratchet_tree.unwrap().to_bytes().unwrap();
+    assert_eq!(bob.device.join(&welcome, Some(&tree), None).err().map(|e| e.kind), Some(Kind::Rule));
+    let info = output.external_commit_group_info.unwrap().to_bytes().unwrap();
+    let by_server = GroupView::observe(&info, &tree, None).err().map(|e| e.kind);
+    let by_returner = bob.device.external_join(&info, &tree, None, vec![], None).err().map(|e| e.kind);
+    assert_eq!((by_server, by_returner), REFUSED);
 }
