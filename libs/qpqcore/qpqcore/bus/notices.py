@@ -42,16 +42,16 @@ class Subscription:
     """What has been published since the last look."""
 
     def __init__(self) -> None:
-        self._pending: deque[bytes] = deque(maxlen=PENDING_MAX)
+        self._pending: deque[tuple[bytes, bytes]] = deque(maxlen=PENDING_MAX)
         self._event = trio.Event()
 
-    def put_nowait(self, payload: bytes) -> None:
-        """Add a payload and wake the waiter."""
-        self._pending.append(payload)
+    def put_nowait(self, topic: bytes, payload: bytes = b"") -> None:
+        """Add a notice and wake the waiter."""
+        self._pending.append((topic, payload))
         self._event.set()
 
-    def receive_nowait(self) -> list[bytes]:
-        """Take all payloads that have come."""
+    def receive_nowait(self) -> list[tuple[bytes, bytes]]:
+        """Take all that has come, as (topic, payload)."""
         found = list(self._pending)
         self._pending.clear()
         self._event = trio.Event()
@@ -81,7 +81,7 @@ class LocalNotices:
     def publish(self, topic: bytes, payload: bytes = b"") -> None:
         """Tell all subscribers of `topic`."""
         for subscription in self._subscribers.get(topic, ()):
-            subscription.put_nowait(payload)
+            subscription.put_nowait(topic, payload)
 
     @contextmanager
     def subscribe(self, *topics: bytes) -> Iterator[Subscription]:

@@ -1,0 +1,63 @@
+"""Settings of the gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Every field has a working default."""
+
+    domain: str = "localhost"
+    """The home domain served here."""
+
+    host: str = "127.0.0.1"
+    port: int = 7000
+
+    engine: Literal["native", "aioquic"] = "native"
+    """Which QUIC engine of trio_quic."""
+
+    registration: str = "open"
+    """What hello tells about registration."""
+
+    blob_bytes_max: int = 50 * 1024 * 1024
+    """What hello tells about files."""
+
+    blob_chunk_bytes: int = 256 * 1024
+    """What hello tells about chunks."""
+
+    anonymous_frame_bytes_max: int = 64 * 1024
+    """A call's frame before log-in."""
+
+    frame_bytes_max: int = 2 * 1024 * 1024
+    """A call's frame after log-in."""
+
+    handshake_bytes_max: int = 8 * 1024 * 1024
+    """The largest frame that any method allows."""
+
+    call_ms: int = 30_000
+    """A call that brings no deadline has this one."""
+
+    call_ms_max: int = 65_000
+    """No call has a longer one; fetchWait lasts 60 s at most."""
+
+    renew_before_ms: int = 60_000
+    """An assertion is renewed so long before its end."""
+
+    look_again_seconds: float = 30.0
+    """A subscription looks by itself so often, whatever the notices say."""
+
+    going_away_ms: int = 2_000
+    """Within this time clients are asked to reconnect when the server drains."""
+
+    drain_seconds: float = 4.0
+    """Calls in flight get so long to finish when the server drains."""
+
+    connections_max: int = 10_000
+    connections_per_address_max: int = 512
+    """An office, or a test, behind one address."""
+
+    idle_ms: int = 60_000
+    """A connection nothing is heard of for so long is over."""

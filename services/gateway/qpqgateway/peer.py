@@ -1,0 +1,90 @@
+"""What the gateway knows of one connection, and the table by which a revocation finds it."""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from qpqcore.bus.notices import REVOKED_ACCOUNT, REVOKED_DEVICE, REVOKED_SESSION
+from qpqcore.crypto.assertion import read_claims
+from qpqcore.model.call import ANONYMOUS, Caller
+from qpqcore.wire.envelope import CHALLENGE_BYTES
+from qpqgateway.rules import limit_address
+
+if TYPE_CHECKING:
+    from qpqcore.bus.notices import Subscription
+    from trio_quic import QuicConnection
+
+ENDED = b"ended"
+"""Put into a connection's subscriptions when its session is over."""
+
+
+class Peer:
+    """One connection: its challenge, and the assertion it carries for its session."""
+
+    def __init__(self, connection: QuicConnection) -> None:
+        self.connection = connection
+        self.challenge = secrets.token_bytes(CHALLENGE_BYTES)
+        self.address = limit_address(connection.remote_address[0])
+        self.assertion = b""
+        self.caller: Caller = ANONYMOUS
+        self.expiry_ms = 0
+        self.subscriptions: set[Subscription] = set()
+
+
+class Peers:
+    """All connections, by session, device and account."""
+
+    def __init__(self, *, anonymous_frame_bytes: int, frame_bytes: int) -> None:
+        self._frame_bytes = (anonymous_frame_bytes, frame_bytes)
+        self.all: dict[QuicConnection, Peer] = {}
+        self._by_id: defaultdict[tuple[int, bytes], set[Peer]] = defaultdict(set)
+
+    def add(self, connection: QuicConnection) -> Peer:
+        """Begin with a connection; anonymous."""
+        peer = self.all[connection] = Peer(connection)
+        connection.set_frame_limit(self._frame_bytes[0])
+        return peer
+
+    def drop(self, connection: QuicConnection) -> None:
+        """Forget a connection."""
+        peer = self.all.pop(connection, None)
+        if peer is not None:
+            self._unbind(peer)
+
+    def bind(self, peer: Peer, assertion: bytes) -> None:
+        """Let a connection carry an assertion; an empty one ends its session here."""
+        session = peer.caller.session
+        self._unbind(peer)
+        if assertion:
+            claims = read_claims(assertion)
+            peer.assertion, peer.caller, peer.expiry_ms = assertion, claims.caller, claims.expiry_ms
+            for key in self._keys(peer.caller):
+                self._by_id[key].add(peer)
+        if peer.caller.session != session:
+            for subscription in peer.subscriptions:
+                subscription.put_nowait(ENDED)
+        if peer.connection in self.all:
+            peer.connection.set_frame_limit(self._frame_bytes[1 if assertion else 0])
+
+    def _unbind(self, peer: Peer) -> None:
+        for key in self._keys(peer.caller):
+            found = self._by_id.get(key)
+            if found is not None:
+                found.discard(peer)
+                if not found:
+                    del self._by_id[key]
+        peer.assertion, peer.caller, peer.expiry_ms = b"", ANONYMOUS, 0
+
+    @staticmethod
+    def _keys(caller: Caller) -> list[tuple[int, bytes]]:
+        ids = ((REVOKED_SESSION, caller.session), (REVOKED_DEVICE, caller.device), (REVOKED_ACCOUNT, caller.account))
+        return [(kind, ident) for kind, ident in ids if ident]
+
+    def revoke(self, kind: int, ident: bytes) -> int:
+        """End the sessions that a revocation names; return how many connections had one."""
+        hit = list(self._by_id.get((kind, ident), ()))
+        for peer in hit:
+            self.bind(peer, b"")
+        return len(hit)

@@ -1,0 +1,65 @@
+"""What the edge decides by itself: pure functions over call heads, sizes, addresses."""
+
+from __future__ import annotations
+
+from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING
+
+from qpqcore.api.methods import METHODS
+from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.wire.envelope import KEY_BYTES, is_traceparent
+
+if TYPE_CHECKING:
+    from qpqcore.api.rpc import Call
+    from qpqcore.model.method import Method
+    from qpqgateway.config import Config
+
+PROTOCOL = 1
+OLDEST_CLIENT = "0.1.0"
+IPV6_PREFIX_BITS = 64
+
+VIOLATIONS = {
+    "oversized": Refusal(ErrorCode.TOO_LARGE, "the frame is larger than this connection may send"),
+    "truncated": Refusal(ErrorCode.MALFORMED, "the frame is cut short"),
+    "late": Refusal(ErrorCode.MALFORMED, "the frame did not come in time"),
+}
+
+
+def method_of(call: Call) -> Method:
+    """Return the method called; the edge knows no internal ones. Refusal(unknownMethod)."""
+    method = METHODS.get(call.method)
+    if method is None or method.internal:
+        raise Refusal(ErrorCode.UNKNOWN_METHOD, "no such method")
+    return method
+
+
+def check_frame(config: Config, method: Method, frame_bytes: int) -> None:
+    """Refuse a frame above its method's limit; past 2 MiB only methods that say so. Refusal(tooLarge)."""
+    if frame_bytes > min(method.frame_bytes_max, config.handshake_bytes_max):
+        raise Refusal(ErrorCode.TOO_LARGE, f"{method.name} takes at most {method.frame_bytes_max} bytes")
+
+
+def check_head(call: Call) -> None:
+    """Refuse a malformed idempotency key. Refusal(malformed)."""
+    if call.idempotency_key and len(call.idempotency_key) != KEY_BYTES:
+        raise Refusal(ErrorCode.MALFORMED, "an idempotency key has 16 bytes")
+
+
+def deadline_ms(config: Config, call: Call) -> int:
+    """Return how long the call may take."""
+    return min(call.deadline_ms or config.call_ms, config.call_ms_max)
+
+
+def trace_of(call: Call) -> str:
+    """Return the call's trace context where it is well-formed."""
+    return call.traceparent if is_traceparent(call.traceparent) else ""
+
+
+def limit_address(host: str) -> str:
+    """Return the address that limits count: an IPv4 address, or an IPv6 /64."""
+    address = ip_address(host.partition("%")[0])
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        return str(IPv6Address(int(address) >> IPV6_PREFIX_BITS << IPV6_PREFIX_BITS))
+    return str(address)
