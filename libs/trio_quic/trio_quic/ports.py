@@ -173,15 +173,15 @@ class UdpTransport:
 
     async def wait_readable(self) -> None:
         """Waits for datagrams."""
-        await trio.lowlevel.wait_readable(self._socket)
+        await trio.lowlevel.wait_readable(self._socket.fileno())
 
     async def wait_writable(self) -> None:
         """Waits for room."""
-        await trio.lowlevel.wait_writable(self._socket)
+        await trio.lowlevel.wait_writable(self._socket.fileno())
 
     def close(self) -> None:
         """Closes the socket."""
-        trio.lowlevel.notify_closing(self._socket)
+        trio.lowlevel.notify_closing(self._socket.fileno())
         self._socket.close()
 
 

@@ -1,0 +1,123 @@
+"""aioquic's connection with the bounds it lacks, and the two facts it does not give.
+
+Windows move by what the application consumed (aioquic's double whenever half is used), gaps in a stream are counted, client certificates
+are asked for, and the TLS exporter's secret is kept. All of it rests on private names: the version is pinned, PRIVATE_NAMES is tested.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from aioquic import tls
+from aioquic._buffer import Buffer
+from aioquic.quic.connection import QuicConnection, QuicConnectionError
+from aioquic.quic.packet import QuicErrorCode
+
+from ..configuration import Limits
+
+GAPS_MAX: Final = 500
+"""Separate ranges one stream may have in waiting: each costs a search, and thousands of them are an attack."""
+
+PRIVATE_NAMES: Final = (
+    "_close_event",
+    "_close_pending",
+    "_handle_stream_frame",
+    "_handshake_confirmed",
+    "_initialize",
+    "_local_max_data",
+    "_local_max_streams_bidi",
+    "_local_max_streams_uni",
+    "_remote_max_streams_bidi",
+    "_state",
+    "_streams",
+    "_streams_queue",
+    "_update_traffic_key",
+    "_write_connection_limits",
+    "_write_stream_limits",
+)
+PRIVATE_TLS_NAMES: Final = (
+    "_peer_certificate",
+    "_peer_certificate_chain",
+    "_request_client_certificate",
+    "_server_handle_hello",
+    "_supported_groups",
+    "_x25519_private_key",
+)
+
+
+class BoundedConnection(QuicConnection):
+    """A connection whose peer cannot make it hold more than `limits` say."""
+
+    def __init__(self, limits: Limits, groups: list[tls.Group], asks_client: bool, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self._limits = limits
+        self._groups = groups
+        self._asks_client = asks_client
+        self.exporter_secret: bytes | None = None
+        self.server_name_asked: str | None = None
+        self.unread_bytes = 0
+        """Delivered by aioquic and not consumed, over all streams; kept by the owner."""
+        self.consumed: dict[int, int] = {}
+        """Bytes consumed, by stream; kept by the owner."""
+        streams, one_way = self._local_max_streams_bidi, self._local_max_streams_uni
+        streams.value = streams.sent = limits.streams_max
+        one_way.value = one_way.sent = 0
+
+    # --- what TLS does
+
+    def _initialize(self, peer_cid: bytes) -> None:
+        super()._initialize(peer_cid)
+        self.tls._supported_groups = list(self._groups)
+        self.tls._request_client_certificate = self._asks_client
+        answer_hello = self.tls._server_handle_hello
+
+        def note_server_name(input_buf: Buffer, initial_buf: Buffer, handshake_buf: Buffer) -> None:
+            whole = Buffer(data=input_buf.data_slice(0, input_buf.capacity))
+            self.server_name_asked = tls.pull_client_hello(whole).server_name
+            answer_hello(input_buf, initial_buf, handshake_buf)
+
+        self.tls._server_handle_hello = note_server_name  # type: ignore[method-assign] # there is no other hook
+
+    def _update_traffic_key(self, direction: tls.Direction, epoch: tls.Epoch, *arguments: Any) -> None:
+        # RFC 8446 section 7.5: the transcript up to the server's Finished, which is where the first 1-RTT key is made.
+        if epoch == tls.Epoch.ONE_RTT and self.exporter_secret is None:
+            assert self.tls.key_schedule is not None
+            self.exporter_secret = self.tls.key_schedule.derive_secret(b"exp master")
+        super()._update_traffic_key(direction, epoch, *arguments)
+
+    # --- bounds
+
+    def _handle_stream_frame(self, context: Any, frame_type: int, buf: Buffer) -> None:
+        start = buf.tell()
+        stream_id = buf.pull_uint_var()
+        buf.seek(start)
+        super()._handle_stream_frame(context, frame_type, buf)
+        stream = self._streams.get(stream_id)
+        if stream is not None and len(stream.receiver._ranges) > GAPS_MAX:
+            raise QuicConnectionError(
+                error_code=QuicErrorCode.INTERNAL_ERROR, frame_type=frame_type, reason_phrase="too many gaps in a stream"
+            )
+
+    def _write_connection_limits(self, builder: Any, space: Any) -> None:
+        limit = self._local_max_data
+        window = self._limits.connection_window_bytes
+        free_up_to = limit.used - self.unread_bytes + window
+        if free_up_to - limit.value >= window // 4:
+            limit.value = free_up_to
+        # aioquic doubles the window when more than half is used: let it see none used.
+        used, limit.used = limit.used, 0
+        try:
+            super()._write_connection_limits(builder, space)
+        finally:
+            limit.used = used
+
+    def _write_stream_limits(self, builder: Any, space: Any, stream: Any) -> None:
+        window = self._limits.stream_window_bytes
+        free_up_to = self.consumed.get(stream.stream_id, 0) + window
+        if free_up_to - stream.max_stream_data_local >= window // 4:
+            stream.max_stream_data_local = free_up_to
+        seen, stream.receiver.highest_offset = stream.receiver.highest_offset, 0
+        try:
+            super()._write_stream_limits(builder, space, stream)
+        finally:
+            stream.receiver.highest_offset = seen
