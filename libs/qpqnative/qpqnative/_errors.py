@@ -24,7 +24,7 @@ class MlsError(NativeError):
     does not hold. ``not_a_member``: sender or target is no member. ``reused_key``: read before, or its key is gone.
     ``unsupported``: suite, version, credential or capability. ``missing_key_package``, ``missing_psk``: not in the
     store. ``rule``: valid MLS that QPQ refuses. ``commit_required``: proposals are cached, commit before encrypting.
-    ``skipped_keys``: the sender jumps too far (``sender_index`` names him). ``poisoned``: used after an error.
+    ``skipped_keys``: a sender's keys jump too far (``sender_index``: whose). ``poisoned``: used after an error.
     ``internal``: a caught panic or a fault of ours.
     """
 

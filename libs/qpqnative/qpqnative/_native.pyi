@@ -196,6 +196,10 @@ class Group:
     def tree_hash(self) -> bytes: ...
     @property
     def policy(self) -> bytes: ...
+    @property
+    def next_generation(self) -> int:
+        """How many application messages this device has sealed in this epoch; a commit is due before the 900th."""
+
     def members(self) -> list[Member]: ...
     def commit(
         self,

@@ -236,6 +236,17 @@ def test_the_tree_is_written_once_per_epoch_and_little_besides(world: World) -> 
     assert ada.take_changes() == []
 
 
+def test_a_device_knows_how_much_it_sent_in_an_epoch(small: World) -> None:
+    small.with_members("ada", "bob")
+    for sent in range(3):
+        assert small.groups["ada"].next_generation == sent
+        small.groups["ada"].encrypt(b"x")
+        small.keep("ada", small.groups["ada"])
+    assert small.groups["ada"].next_generation == 3
+    small.commit("bob")
+    assert small.groups["ada"].next_generation == 0
+
+
 def test_padding_hides_the_length(small: World) -> None:
     small.with_members("ada", "bob")
     lengths = [len(small.groups["ada"].encrypt(b"x" * size)) for size in (1, 40, 1_000, 1_015)]

@@ -118,6 +118,14 @@ impl Group {
         self.group.get_cached_proposals().len()
     }
 
+    /// The generation of the next application message that this device seals in this epoch.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] if there are none left.
+    pub fn next_generation(&mut self) -> Result<u32> {
+        Ok(self.group.peek_next_key_generation()?)
+    }
+
     /// MLSMessage(GroupInfo) of the current epoch with external_pub, without the tree.
     ///
     /// # Errors
@@ -265,7 +273,8 @@ impl Group {
     fn received(&self, message: ApplicationMessageDescription, epoch: u64) -> Result<Application> {
         let sender = self.group.roster().member_with_index(message.sender_index)?;
         if let Some(generation) = message.unauthenticated_key_generation {
-            // Authenticated by now: the message was opened with this generation's key.
+            // The message opened under this generation's key, so that the keys before it were derived and kept. Only a
+            // member can have sealed it; that it was this one the signature does not say (ePrint 2025/554).
             let group_id = self.group.group_id();
             let mut ledger = Ledger::from_bytes(&self.store.skipped(group_id, epoch).unwrap_or_default());
             ledger.received(message.sender_index, generation)?;

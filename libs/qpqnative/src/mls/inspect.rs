@@ -146,3 +146,28 @@ pub fn inspect_key_package(bytes: &[u8], now_s: Option<u64>) -> Result<KeyPackag
         suites: capabilities.cipher_suites.iter().map(|suite| u16::from(*suite)).collect(),
     })
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::super::device::{Device, generate_signature_key};
+    use super::*;
+    use mls_rs_core::identity::CredentialType;
+
+    /// docs/spec/groups.md#form: what every leaf lists from the first release.
+    #[test]
+    fn every_leaf_lists_its_capabilities() {
+        let (seed, _) = generate_signature_key().unwrap();
+        let device = Device::new(b"ada", &seed, vec![], 5).unwrap();
+        for suite in [1, 0xF04F] {
+            let package = decode(&device.key_package(suite, true, 1_000, 10).unwrap()).unwrap();
+            let leaf = leaf_of(package.as_key_package().unwrap()).unwrap();
+            let numbers = |types: &[ExtensionType]| types.iter().map(|t| t.raw_value()).collect::<Vec<_>>();
+            assert_eq!(numbers(&leaf.capabilities.extensions), [0xF100, 0x000A, 0x0006]);
+            assert_eq!(leaf.capabilities.proposals, [ProposalType::SELF_REMOVE]);
+            assert_eq!(ProposalType::SELF_REMOVE.raw_value(), 0xF003);
+            assert_eq!(leaf.capabilities.credentials, [CredentialType::BASIC]);
+            assert_eq!(leaf.capabilities.cipher_suites.iter().map(|s| u16::from(*s)).collect::<Vec<_>>(), [1, 0xF04F]);
+        }
+    }
+}

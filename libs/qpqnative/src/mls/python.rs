@@ -175,6 +175,11 @@ impl Group {
         self.run(py, |g| Ok(g.policy()))
     }
 
+    #[getter]
+    fn next_generation(&self, py: Python<'_>) -> PyResult<u32> {
+        self.run(py, group::Group::next_generation)
+    }
+
     fn members(&self, py: Python<'_>) -> PyResult<Vec<Member>> {
         self.run(py, |g| Ok(members(g.members())))
     }
