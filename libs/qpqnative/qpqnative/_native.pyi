@@ -253,7 +253,8 @@ class Group:
 
         ``s/<group>`` the state without the tree, ``e/<group><epoch, 8 bytes big-endian>`` a past epoch and, with
         ``/skipped`` behind it, any epoch's ledger of skipped keys; ``t/<group>`` the tree, once per epoch. A group that
-        was joined starts from nothing: delete old records of the same id in the same transaction.
+        was joined starts from nothing: delete old records of the same id in the same transaction. If the transaction
+        fails, drop the device and all its groups and load them again: they believe it was stored.
         """
 
 @final
