@@ -38,7 +38,7 @@ class PendingReply(StreamSink):
         reply: bytes = await trio.lowlevel.wait_task_rescheduled(abort)
         return reply
 
-    def _settle(self, result: outcome.Outcome[bytes]) -> None:
+    def _settle(self, result: outcome.Value[object] | outcome.Error) -> None:
         self._connection.forget(self._stream)
         trio.lowlevel.reschedule(self._task, result)
 

@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
-from .certificates import CertificateAuthority, Certificate, self_signed
+from .certificates import Certificate, CertificateAuthority, self_signed
+from .link import Fate, MemoryLink, MemoryTransport, Script, lossy, prompt
 
-__all__ = ["Certificate", "CertificateAuthority", "self_signed"]
+__all__ = [
+    "Certificate",
+    "CertificateAuthority",
+    "Fate",
+    "MemoryLink",
+    "MemoryTransport",
+    "Script",
+    "lossy",
+    "prompt",
+    "self_signed",
+]
