@@ -301,7 +301,12 @@ class AioquicEngine:
         self._routes[connection.host_cid] = number
         self._touched.add(number)
         self._arm(self._now_us + self._limits.handshake_ms * 1000, number, "handshake", 0)
+        self._arm_keepalive(number)
         return number
+
+    def _arm_keepalive(self, number: int) -> None:
+        if self._limits.keepalive_ms:
+            self._arm(self._now_us + self._limits.keepalive_ms * 1000, number, "keepalive", 0)
 
     # --- time
 
@@ -324,6 +329,9 @@ class AioquicEngine:
                 continue
             if what == "handshake":
                 self._handshake_due(peer)
+            elif what == "keepalive":
+                self._guarded(number, lambda peer: peer.connection.send_ping(0))
+                self._arm_keepalive(number)
             elif what == "transport":
                 if self._armed.get(number) == at_us:
                     del self._armed[number]

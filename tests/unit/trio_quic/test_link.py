@@ -1,0 +1,170 @@
+"""A bad network, and the clock: loss, duplication, reordering, idle time-out, keep-alive, slow handshakes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from conftest import Certificates, bench
+from trio_quic import ConnectFailed, ConnectionClosed, Limits
+from trio_quic.addresses import Address
+from trio_quic.testing import Fate, MemoryLink, lossy, prompt
+
+Engines = tuple[Any, Any]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_calls_survive_a_bad_network(
+    engines: Engines, seed: int, certificates: Certificates, autojump_clock: MockClock
+) -> None:
+    script = lossy(seed, loss=0.1, duplication=0.1, jitter_s=0.05)
+    answered = 0
+    async with bench(certificates, engines, script=script) as place, place.connect() as connection:
+
+        async def caller(number: int) -> None:
+            nonlocal answered
+            for turn in range(5):
+                frame = bytes([number, turn]) * 2000
+                assert await connection.call(frame) == frame
+                answered += 1
+
+        async with trio.open_nursery() as nursery:
+            for number in range(10):
+                nursery.start_soon(caller, number)
+        # Nothing that one call needs is left behind.
+        assert connection.stats()["streams"] == 0
+    assert answered == 50
+
+
+async def test_reordered_bytes_arrive_in_order(
+    engines: Engines, certificates: Certificates, autojump_clock: MockClock
+) -> None:
+    def odd_ones_late(number: int, source: Address, destination: Address, data: bytes) -> Fate:
+        return (0.01 + 0.02 * (number % 2),)
+
+    frame = bytes(range(250)) * 240
+    async with bench(certificates, engines, script=odd_ones_late) as place, place.connect() as connection:
+        assert await connection.call(frame) == frame
+
+
+async def test_idle_time_out_on_both_sides(
+    engines: Engines, certificates: Certificates, autojump_clock: MockClock
+) -> None:
+    limits = Limits(idle_ms=20_000)
+    async with bench(certificates, engines, limits=limits) as place, place.connect() as connection:
+        await connection.call(b"x")
+        started = trio.current_time()
+        place.link.script = lambda *_: ()
+        for side in (connection, place.server_connections[0]):
+            closed = await side.wait_closed()
+            assert closed.kind == "idle"
+        assert trio.current_time() - started == pytest.approx(20, abs=1)
+        with pytest.raises(ConnectionClosed, match="idle"):
+            await connection.call(b"y")
+
+
+async def test_keep_alive(engine: Any, certificates: Certificates, autojump_clock: MockClock) -> None:
+    lazy, lively = Limits(idle_ms=20_000), Limits(idle_ms=20_000, keepalive_ms=8_000)
+    async with (
+        bench(certificates, engine, limits=lazy) as place,
+        place.connect(limits=lively) as kept,
+        place.connect(limits=lazy) as lost,
+    ):
+        await trio.sleep(100)
+        assert await kept.call(b"x") == b"x"
+        assert (await lost.wait_closed()).kind == "idle"
+
+
+async def test_a_handshake_that_stalls_is_given_up(
+    engines: Engines, certificates: Certificates, autojump_clock: MockClock
+) -> None:
+    async with bench(certificates, engines, limits=Limits(handshake_ms=5_000)) as place:
+
+        def client_falls_silent(number: int, source: Address, destination: Address, data: bytes) -> Fate:
+            # Only the first packets of a handshake are padded to 1,200 bytes and more, and only before the first answer.
+            return prompt(number, source, destination, data) if number < 2 else ()
+
+        place.link.script = client_falls_silent
+        with pytest.raises(ConnectFailed, match="handshake_late"):
+            async with place.connect():
+                raise AssertionError("connected")
+        counters = place.endpoint.counters()
+        assert counters["half_open"] == counters["connections"] == 0
+        assert counters["handshakes_late"] == 1
+        assert not place.server_connections
+
+
+async def test_noise_is_ignored(engine: Any, certificates: Certificates, autojump_clock: MockClock) -> None:
+    async with bench(certificates, engine) as place, place.connect() as connection:
+        stranger = place.link.bind(("10.9.9.9", 9))
+        for length in (0, 1, 2, 20, 100, 1200, 1500):
+            for first in (0x00, 0x40, 0x80, 0xC0, 0xFF):
+                stranger.send_nowait([(b"\x0a\x00\x00\x01\x1b\x58", (bytes([first]) * length)[:length] or b"\x00", 0)])
+        # A version negotiation answered with another would let two servers be set upon each other.
+        zero = b"\xc0" + bytes(4) + b"\x08" + bytes(8) + b"\x08" + bytes(8) + bytes(1300)
+        stranger.send_nowait([(b"\x0a\x00\x00\x01\x1b\x58", zero, 0)])
+        await trio.sleep(1)
+        assert not any(data[1:5] == bytes(4) and len(data) > 1200 for _, _, data, _ in stranger.receive_nowait())
+        assert await connection.call(b"x") == b"x"
+        assert place.endpoint.counters()["faults"] == 0
+
+
+async def test_the_link_itself(autojump_clock: MockClock) -> None:
+    async with MemoryLink.running(lossy(7, loss=0.5)) as link:
+        one, other = link.bind(("10.0.0.1", 1)), link.bind(("10.0.0.2", 2))
+        for number in range(100):
+            one.send_nowait([(b"\x0a\x00\x00\x02\x00\x02", bytes([number]), 0)])
+        await trio.sleep(1)
+        first = [data for _, _, data, _ in other.receive_nowait()]
+        assert 20 < len(first) < 80
+    async with MemoryLink.running(lossy(7, loss=0.5)) as link:
+        one, other = link.bind(("10.0.0.1", 1)), link.bind(("10.0.0.2", 2))
+        for number in range(100):
+            one.send_nowait([(b"\x0a\x00\x00\x02\x00\x02", bytes([number]), 0)])
+        await trio.sleep(1)
+        assert [data for _, _, data, _ in other.receive_nowait()] == first
+        with pytest.raises(OSError, match="in use"):
+            link.bind(("10.0.0.1", 1))
+
+
+async def test_the_same_seed_gives_the_same_bytes(certificates: Certificates, autojump_clock: MockClock) -> None:
+    from dataclasses import replace
+
+    async def run() -> list[tuple[float, bytes]]:
+        trace: list[tuple[float, bytes]] = []
+        started = trio.current_time()
+
+        def record(number: int, source: Address, destination: Address, data: bytes) -> Fate:
+            trace.append((round(trio.current_time() - started, 6), data))
+            return prompt(number, source, destination, data)
+
+        now_s = 1_800_000_000
+        seeded = {"seed": bytes(range(32)), "unix_time_s": now_s}
+        async with MemoryLink.running(record) as link, trio.open_nursery() as nursery:
+            from functools import partial
+
+            from conftest import ALPN, HOST, NAME, echo
+            from trio_quic import ClientTls, QuicConfiguration, ServerTls, open_quic_connection, serve_quic
+
+            leaf = certificates.server
+            server = QuicConfiguration(
+                alpn=ALPN, server=ServerTls(chain_pem=leaf.chain_pem, key_pem=leaf.key_pem), **seeded
+            )
+            pins = ClientTls(pins_sha256=(leaf.spki_sha256,))
+            client = replace(QuicConfiguration(alpn=ALPN, client=pins, **seeded), seed=bytes(32))
+            serve = partial(serve_quic, echo, server, host=HOST, port=7000, transport_factory=link.bind)
+            await nursery.start(serve)
+            async with open_quic_connection(
+                HOST, 7000, client, server_name=NAME, transport_factory=link.bind
+            ) as connection:
+                for number in range(20):
+                    await connection.call(bytes([number]) * 100)
+            nursery.cancel_scope.cancel()
+        return trace
+
+    first, second = await run(), await run()
+    assert len(first) > 20
+    assert first == second
