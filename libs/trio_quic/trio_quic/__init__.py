@@ -1,8 +1,8 @@
 """QUIC for Trio: framed calls and raw streams over a sans-IO engine.
 
-It owns sockets, connections, streams and their limits, and knows nothing of what the frames carry. Two engines stand behind one
-protocol: `native` (quinn-proto in Rust) and `aioquic` (pure Python). Its one invariant: a misbehaving peer costs its own connection
-and nothing else.
+It owns sockets, connections, streams and their limits, and knows nothing of what the frames carry. Two engines stand
+behind one protocol: `native` (quinn-proto in Rust) and `aioquic` (pure Python). Its one invariant: a misbehaving peer
+costs its own connection and nothing else.
 """
 
 from __future__ import annotations

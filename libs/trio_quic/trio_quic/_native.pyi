@@ -1,13 +1,14 @@
-"""The Rust module `trio_quic._native`: the engine over quinn-proto. `trio_quic.engine` documents the methods."""
+# The Rust module `trio_quic._native`: the engine over quinn-proto. `trio_quic.engine` documents the methods.
 
 from collections.abc import Sequence
+from typing import Self
 
 from .configuration import QuicConfiguration, ServerTls
 from .engine import Datagram, Transmit
 from .events import Event
 
 class NativeEngine:
-    def __new__(cls, configuration: QuicConfiguration, framed: bool = True) -> NativeEngine: ...
+    def __new__(cls, configuration: QuicConfiguration, framed: bool = True) -> Self: ...
     def receive(self, batch: Sequence[Datagram], now_us: int) -> None: ...
     def poll(self) -> list[Event]: ...
     def transmit(self, now_us: int) -> list[Transmit]: ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 import outcome
@@ -11,11 +10,13 @@ import trio
 from . import codes
 from .engine import BLOCKED, GONE
 from .errors import ConnectionClosed, FrameError, QuicError, StreamReset
-from .events import ViolationName
 from .sinks import StreamSink
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from .connection import QuicConnection
+    from .events import ViolationName
 
 
 class PendingReply(StreamSink):
@@ -63,7 +64,9 @@ class PendingReply(StreamSink):
 
 
 class ReplyStream(StreamSink):
-    """The replies of a streaming call, an asynchronous iterator: the next frame is read when it is asked for, so the sender waits."""
+    """The replies of a streaming call, an asynchronous iterator: the next frame is read when it is asked for, so the
+    sender waits.
+    """
 
     __slots__ = ("_arrived", "_connection", "_ended", "_error", "_frame", "_has_frame", "_stream", "_taken")
 
@@ -158,7 +161,8 @@ class IncomingCall(StreamSink):
     def reply(self, frame: bytes) -> None:
         """Sends a frame and ends the call; never waits. If the caller is gone nothing happens.
 
-        A caller that reads so slowly that its replies would exceed `Limits.held_bytes_max` gets a reset (NO_ROOM) instead.
+        A caller that reads so slowly that its replies would exceed `Limits.held_bytes_max` gets a reset (NO_ROOM)
+        instead.
         """
         if self._finished:
             return
@@ -167,7 +171,9 @@ class IncomingCall(StreamSink):
         self.connection.wake()
 
     async def send(self, frame: bytes) -> None:
-        """Sends one of several frames; waits while the one before has not left. Raises StreamReset when the caller is gone."""
+        """Sends one of several frames; waits while the one before has not left. Raises StreamReset when the caller is
+        gone.
+        """
         await trio.lowlevel.checkpoint()
         while True:
             if self._finished:
@@ -206,7 +212,7 @@ class IncomingCall(StreamSink):
                 self._scope.cancel()
             try:
                 await handler
-            except Exception as fault:
+            except Exception as fault:  # noqa: BLE001 - a handler's fault costs its stream
                 self.reset(codes.HANDLER_FAULT)
                 self.connection.report_fault(fault)
         if self._streamed:

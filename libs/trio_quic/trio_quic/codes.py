@@ -1,4 +1,6 @@
-"""The application error codes that trio_quic itself puts on streams and connections; applications use any from 0x100 on."""
+"""The application error codes that trio_quic itself puts on streams and connections; applications use any from 0x100
+on.
+"""
 
 from __future__ import annotations
 

@@ -17,20 +17,26 @@ DATAGRAM_BYTES_MIN = 1200
 class Limits:
     """Every bound of an endpoint, so that what one peer can cost is a number.
 
-    One connection can hold, at most: `connection_window_bytes` unread, `held_bytes_max` in frames that are partly here or
-    with the application, `held_bytes_max` plus one reply waiting to be sent, and `send_window_bytes` sent and not yet acknowledged.
+    One connection can hold, at most: `connection_window_bytes` unread, `held_bytes_max` in frames that are partly here
+    or with the application, `held_bytes_max` plus one reply waiting to be sent, and `send_window_bytes` sent and not
+    yet acknowledged.
     """
 
     frame_bytes_max: int = 64 * 1024
-    """A larger frame is a violation ("oversized"), seen from its length alone. `QuicConnection.set_frame_limit` changes it per peer."""
+    """A larger frame is a violation ("oversized"), seen from its length alone. `QuicConnection.set_frame_limit` changes
+    it per peer.
+    """
     held_bytes_max: int = 8 * 1024 * 1024
-    """Frames of one connection that are partly here or not answered yet; past it the peer waits. One frame always fits."""
+    """Frames of one connection that are partly here or not answered yet; past it the peer waits. One frame always fits.
+    """
     streams_max: int = 100
     """Streams a peer has in flight on one connection; past it the peer waits."""
     connections_max: int = 10_000
     """Past it new peers are refused."""
     connections_per_address_max: int = 256
-    """The same for one IPv4 address or one IPv6 /64. From half of it on, a new peer has to prove its address by a Retry."""
+    """The same for one IPv4 address or one IPv6 /64. From half of it on, a new peer has to prove its address by a
+    Retry.
+    """
     half_open_max: int = 2_000
     """Handshakes running at once; past it first packets are ignored and come again."""
     retry_from_half_open: int = 200
@@ -48,7 +54,8 @@ class Limits:
     stream_window_bytes: int = 128 * 1024
     """What a peer may send on one stream before anything is read."""
     connection_window_bytes: int = 16 * 1024 * 1024
-    """The same over all streams. It covers all stream windows together, else half-read frames would starve each other."""
+    """The same over all streams. It covers all stream windows together, else half-read frames would starve each other.
+    """
     send_window_bytes: int = 8 * 1024 * 1024
     """Sent and not acknowledged, over all streams; past it the sender waits."""
     datagram_bytes: int = 1350
@@ -91,7 +98,9 @@ class ClientTls:
     ca_pem: bytes | None = None
     """Roots, or the server's self-signed certificate itself; chain, time and name are verified against them."""
     pins_sha256: tuple[bytes, ...] = ()
-    """SHA-256 digests of public keys (SubjectPublicKeyInfo in DER): the server's must be among them, whoever signed its certificate."""
+    """SHA-256 digests of public keys (SubjectPublicKeyInfo in DER): the server's must be among them, whoever signed its
+    certificate.
+    """
     first_use: bool = False
     """Take any key; the caller reads `peer_spki_sha256` and pins it for the next time."""
     chain_pem: bytes | None = None
@@ -119,15 +128,20 @@ class QuicConfiguration:
     client: ClientTls | None = None
     limits: Limits = Limits()
     groups: tuple[str, ...] = ("X25519MLKEM768", "X25519")
-    """Key exchange groups in order of preference: X25519MLKEM768, X25519, SECP256R1. The aioquic engine leaves out what it lacks."""
+    """Key exchange groups in order of preference: X25519MLKEM768, X25519, SECP256R1. The aioquic engine leaves out what
+    it lacks.
+    """
     seed: bytes | None = None
     """32 bytes that all randomness is drawn from: simulations only, never on a network."""
     retry_key: bytes | None = None
-    """32 bytes that Retry tokens are sealed with; the same in every process that one client may be routed to. None: random."""
+    """32 bytes that Retry tokens are sealed with; the same in every process that one client may be routed to. None:
+    random.
+    """
     worker: int = 0
     """First byte of this endpoint's connection ids, so that a router can tell whose a datagram is."""
     unix_time_s: int | None = None
-    """The wall clock's seconds for certificates and tokens, standing still: simulations only. None: the system's clock."""
+    """The wall clock's seconds for certificates and tokens, standing still: simulations only. None: the system's clock.
+    """
 
     def __post_init__(self) -> None:
         """Raises ValueError for an endpoint that could do nothing."""

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 import trio
 
-
 from .addresses import Address, unpack
 from .calls import PendingReply, ReplyStream
-from .engine import BLOCKED, GONE, Engine
-from .errors import ConnectionClosed
-from .sinks import StreamSink
+from .engine import GONE, Engine
 from .streams import QuicStream
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
     from .endpoint import QuicEndpoint
+    from .errors import ConnectionClosed
+    from .sinks import StreamSink
 
 LINGER_S: Final = 1.0
 """How long `aclose` waits for the peer to acknowledge what was sent."""
@@ -57,7 +57,8 @@ class QuicConnection:
     async def call(self, frame: bytes) -> bytes:
         """Sends one frame on a stream of its own and returns the one frame that answers it.
 
-        Raises StreamReset, FrameError or ConnectionClosed. Cancelling resets the stream, which cancels the peer's handler.
+        Raises StreamReset, FrameError or ConnectionClosed. Cancelling resets the stream, which cancels the peer's
+        handler.
         """
         stream = await self._new_stream(lambda: self.engine.call(self.number, frame))
         pending = PendingReply(self, stream)
@@ -96,7 +97,6 @@ class QuicConnection:
                 self.wake()
                 await self._over.wait()
                 continue
-            assert stream == BLOCKED
             await self._streams_available.park()
 
     def set_frame_limit(self, bytes_max: int) -> None:
@@ -133,7 +133,7 @@ class QuicConnection:
     @property
     def remote_address(self) -> Address:
         """Where the peer is, or was when the connection ended; it may change meanwhile."""
-        return self._remote or ("0.0.0.0", 0)  # noqa: S104 - the unspecified address, nothing is bound to it
+        return self._remote or ("0.0.0.0", 0)  # noqa: S104 - says "nowhere"
 
     def export_keying_material(self, label: bytes, context: bytes, length: int) -> bytes:
         """RFC 8446 section 7.5: bytes only these two ends know. Raises ConnectionClosed."""
@@ -172,8 +172,9 @@ class QuicConnection:
     async def wait_closed(self) -> ConnectionClosed:
         """Waits for the end and says why it came."""
         await self._over.wait()
-        assert self.closed is not None
-        return self.closed
+        closed = self.closed
+        assert closed is not None  # noqa: S101 - set before the event
+        return closed
 
     # --- for the endpoint and the streams
 
@@ -246,5 +247,3 @@ class QuicConnection:
         self.on_idle()
         self.established.set()
         self._over.set()
-
-

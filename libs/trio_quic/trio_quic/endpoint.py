@@ -1,7 +1,7 @@
 """One engine under Trio: feed it, drain its events, flush, re-arm its timer. Never polls.
 
-Two tasks: one waits for datagrams, the other for the next deadline or for somebody who has something to send. A call gets a third
-only when its handler has to wait.
+Two tasks: one waits for datagrams, the other for the next deadline or for somebody who has something to send. A call
+gets a third only when its handler has to wait.
 """
 
 from __future__ import annotations
@@ -10,27 +10,33 @@ import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from math import inf
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
 from . import codes, events
-from .addresses import Address
 from .calls import IncomingCall
-from .configuration import ServerTls
 from .connection import QuicConnection
-from .engine import Engine
 from .errors import ConnectionClosed
 from .events import CLOSE_KINDS, VIOLATIONS, Event
-from .ports import Port
 from .streams import QuicStream
+
+if TYPE_CHECKING:
+    from .addresses import Address
+    from .configuration import ServerTls
+    from .engine import Engine
+    from .ports import Port
 
 _log = logging.getLogger("trio_quic")
 
 CallHandler = Callable[[IncomingCall], Coroutine[Any, Any, None] | None]
-"""Called with each whole first frame of a stream: answers at once and returns None, or returns a coroutine for a task of its own."""
+"""Called with each whole first frame of a stream: answers at once and returns None, or returns a coroutine for a task
+of its own.
+"""
 StreamHandler = Callable[[QuicConnection, QuicStream], Coroutine[Any, Any, None]]
-"""Called with each raw stream a peer opens; its coroutine runs in a task of its own, and the stream is closed when it ends."""
+"""Called with each raw stream a peer opens; its coroutine runs in a task of its own, and the stream is closed when it
+ends.
+"""
 ConnectionHook = Callable[[QuicConnection], None]
 FaultHook = Callable[[Exception], None]
 
@@ -38,7 +44,7 @@ MICROSECONDS: Final = 1_000_000
 
 
 def log_fault(fault: Exception) -> None:
-    """What happens to a handler's exception unless the application wants it: one line in the log, with its traceback."""
+    """What happens to a handler's exception unless the application wants it: one log line, with its traceback."""
     _log.error("a handler failed", exc_info=fault)
 
 
@@ -99,11 +105,14 @@ class QuicEndpoint:
         return self.engine.counters()
 
     def set_certificate(self, tls: ServerTls) -> None:
-        """Uses another certificate for connections from now on. Raises ValueError if it cannot be used; the old one stays then."""
+        """Uses another certificate for connections from now on. Raises ValueError if it cannot be used; the old one
+        stays then.
+        """
         self.engine.set_certificate(tls)
 
     async def drain(self, code: int = 0, reason: bytes = b"") -> None:
-        """Takes no new peers and no new calls (they are reset with DRAINING), lets calls finish, closes each connection as it gets idle.
+        """Takes no new peers and no new calls (they are reset with DRAINING), lets calls finish, closes each connection
+        as it gets idle.
 
         Ends when all are closed. It waits for handlers as long as they take: bound it with a cancel scope.
         """
@@ -177,7 +186,8 @@ class QuicEndpoint:
 
     def _rearm(self) -> None:
         due_us = self.engine.next_timeout()
-        # One microsecond late: a clock of floats may be a rounding error early, and the engine would have nothing to do yet.
+        # One microsecond late: a clock of floats may be a rounding error early, and the engine would have nothing to do
+        # yet.
         self._timer.deadline = inf if due_us is None else self._epoch + (due_us + 1) / MICROSECONDS
 
     # --- events
@@ -217,7 +227,7 @@ class QuicEndpoint:
         if hook is not None:
             try:
                 hook(connection)
-            except Exception as fault:
+            except Exception as fault:  # noqa: BLE001 - the application's fault
                 self.report_fault(fault)
 
     def report_fault(self, fault: Exception) -> None:
@@ -246,7 +256,7 @@ class QuicEndpoint:
             return
         try:
             handler = self._hooks.on_call(call)
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001 - the application's fault
             call.reset(codes.HANDLER_FAULT)
             self.report_fault(fault)
             return
@@ -279,7 +289,7 @@ class QuicEndpoint:
             await handler(connection, stream)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             stream.reset(codes.CANCELLED)
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001 - the application's fault
             stream.reset(codes.HANDLER_FAULT)
             self.report_fault(fault)
         finally:
@@ -287,7 +297,7 @@ class QuicEndpoint:
             connection.on_call_ended()
 
     def _start(self, task: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> None:
-        assert self._nursery is not None
+        assert self._nursery is not None  # noqa: S101 - events only come while `run` does
         self._nursery.start_soon(task, *arguments)
 
     def _on_readable(self, event: Event, connection: QuicConnection) -> None:
@@ -312,5 +322,3 @@ class QuicEndpoint:
     def _on_stopped(self, event: Event, connection: QuicConnection) -> None:
         if (sink := connection.sink(event[2])) is not None:
             sink.on_stopped(event[3])
-
-

@@ -1,17 +1,20 @@
 """The `Engine` protocol: QUIC without I/O, one engine per UDP socket, and the choice between the two engines.
 
-Datagrams and times go in, events, datagrams and the next deadline come out. Times are integer microseconds since the engine was made,
-given by the caller and never going back; deadlines are rounded up. Addresses are packed (`trio_quic.addresses`). A request to a
-connection or stream that is gone does nothing, or answers GONE: peers may always be quicker.
+Datagrams and times go in, events, datagrams and the next deadline come out. Times are integer microseconds since the
+engine was made, given by the caller and never going back; deadlines are rounded up. Addresses are packed
+(`trio_quic.addresses`). A request to a connection or stream that is gone does nothing, or answers GONE: peers may
+always be quicker.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from .configuration import EngineName, QuicConfiguration, ServerTls
-from .events import Event
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .configuration import EngineName, QuicConfiguration, ServerTls
+    from .events import Event
 
 BLOCKED: Final = -1
 """Wait for AVAILABLE (streams) or WRITABLE (frames)."""
@@ -21,7 +24,8 @@ REFUSED: Final = -3
 """A reply was more than the connection's budget allows to wait: its stream was reset with NO_ROOM."""
 
 Datagram = tuple[bytes, int, bytes, int]
-"""(packed address, ECN bits, bytes, segment bytes): with a segment size above 0 the bytes are several datagrams (GRO)."""
+"""(packed address, ECN bits, bytes, segment bytes): with a segment size above 0 the bytes are several datagrams (GRO).
+"""
 Transmit = tuple[bytes, bytes, int]
 """(packed address, bytes, segment bytes): likewise (GSO)."""
 
@@ -49,7 +53,9 @@ class Engine(Protocol):
     # --- connections
 
     def connect(self, address: bytes, server_name: str, now_us: int) -> int:
-        """Starts a connection and returns its number; CONNECTED or CLOSED follows. Raises ValueError for a bad name or address."""
+        """Starts a connection and returns its number; CONNECTED or CLOSED follows. Raises ValueError for a bad name or
+        address.
+        """
 
     def close(self, connection: int, code: int, reason: bytes, now_us: int) -> None:
         """Closes at once: what has not been sent is not sent any more."""
@@ -86,7 +92,9 @@ class Engine(Protocol):
         """Makes a framed stream a raw one, from the end of its last frame on."""
 
     def read(self, connection: int, stream: int, bytes_max: int) -> tuple[bytes, bool] | None:
-        """Bytes and whether the end has come; the peer gets credit for exactly these. None: reset (RESET follows) or gone."""
+        """Bytes and whether the end has come; the peer gets credit for exactly these. None: reset (RESET follows) or
+        gone.
+        """
 
     def write(self, connection: int, stream: int, data: bytes, fin: bool) -> int:
         """Bytes taken, or GONE. Fewer than given: WRITABLE follows. The end is only taken with the last byte."""
@@ -155,7 +163,9 @@ class SocketEngine(Engine, Protocol):
 
 
 def make_engine(name: EngineName, configuration: QuicConfiguration, *, framed: bool = True) -> Engine:
-    """A new engine. `framed`: streams that peers open carry frames, else bytes. Raises ValueError for unusable settings."""
+    """A new engine. `framed`: streams that peers open carry frames, else bytes. Raises ValueError for unusable
+    settings.
+    """
     # Imported here: each engine costs a tenth of a second to load, and only one is wanted.
     if name == "native":
         from ._native import NativeEngine

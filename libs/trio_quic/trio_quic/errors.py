@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .events import CloseKind, ViolationName
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .events import CloseKind, ViolationName
 
 
 class QuicError(Exception):
@@ -14,7 +17,7 @@ class HandshakeError(QuicError):
 
 
 class CertificateRefused(HandshakeError):
-    """The server's certificate is not trusted. `spki_sha256` is the digest of the key it showed, if it could be read."""
+    """The server's certificate is not trusted. `spki_sha256` is the digest of the key it showed, if it showed one."""
 
     def __init__(self, spki_sha256: bytes | None, reason: str) -> None:
         super().__init__(reason)
@@ -38,7 +41,7 @@ class ConnectFailed(HandshakeError):
 
 
 class ConnectionClosed(QuicError):
-    """The connection is over. `code` is the application's for kind "peer_application", QUIC's for the transport kinds."""
+    """The connection is over. `code` is the application's for "peer_application", QUIC's for the transport kinds."""
 
     def __init__(self, kind: CloseKind, code: int, reason: str) -> None:
         super().__init__(f"{kind} (0x{code:x}) {reason}".rstrip())

@@ -1,4 +1,5 @@
-"""The events an engine reports: tuples whose first element is one of these kinds, whose second is the connection's number.
+"""The events an engine reports: tuples whose first element is one of these kinds, whose second is the connection's
+number.
 
 Streams and connections are numbers of the engine's own; addresses are packed (`trio_quic.addresses`).
 """

@@ -1,6 +1,8 @@
-"""Where an endpoint's datagrams come from and go to: the engine's own socket, a Trio UDP socket, or anything a factory makes.
+"""Where an endpoint's datagrams come from and go to: the engine's own socket, a Trio UDP socket, or anything a factory
+makes.
 
-A port joins an engine and its datagrams: `receive` takes in what has arrived and gives the events, `flush` sends what there is.
+A port joins an engine and its datagrams: `receive` takes in what has arrived and gives the events, `flush` sends what
+there is.
 """
 
 from __future__ import annotations
@@ -8,13 +10,15 @@ from __future__ import annotations
 import socket as stdlib_socket
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import trio
 
 from .addresses import Address, pack, unpack
-from .engine import Datagram, Engine, SocketEngine, Transmit
-from .events import Event
+
+if TYPE_CHECKING:
+    from .engine import Datagram, Engine, SocketEngine, Transmit
+    from .events import Event
 
 DATAGRAM_BYTES_MAX: Final = 65_535
 BATCH_DATAGRAMS_MAX: Final = 64
@@ -22,17 +26,17 @@ BATCH_DATAGRAMS_MAX: Final = 64
 
 
 class DatagramTransport(Protocol):
-    """Carries datagrams for one endpoint. The simulation puts an in-memory link here (`trio_quic.testing.MemoryLink`)."""
+    """Carries datagrams for one endpoint. Simulations use `trio_quic.testing.MemoryLink`."""
 
     @property
     def address(self) -> Address:
         """This end's address."""
 
     def receive_nowait(self) -> list[Datagram]:
-        """What has arrived, without waiting; an empty list if nothing has."""
+        """What has arrived, without waiting."""
 
     def send_nowait(self, batch: Sequence[Transmit]) -> int:
-        """Sends from the front without waiting; how many were taken. Those that cannot be sent at all count as taken."""
+        """Sends from the front without waiting; how many were taken. Those that can never be sent count as taken."""
 
     async def wait_readable(self) -> None:
         """Waits until something has arrived."""
@@ -186,9 +190,11 @@ class UdpTransport:
 
 
 def open_port(engine: Engine, address: Address, transport_factory: TransportFactory | None) -> Port:
-    """The engine's own socket if it has one and nothing else is asked for. Raises OSError if the address cannot be bound."""
+    """The engine's own socket if it has one and nothing else is asked for. Raises OSError if the address cannot be
+    bound.
+    """
     if transport_factory is not None:
         return TransportPort(engine, transport_factory(address))
     if hasattr(engine, "poll_socket"):
-        return EnginePort(cast(SocketEngine, engine), address)
+        return EnginePort(cast("SocketEngine", engine), address)
     return TransportPort(engine, UdpTransport(address))

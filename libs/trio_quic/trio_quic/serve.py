@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import socket as stdlib_socket
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from .addresses import Address, pack
-from .configuration import EngineName, QuicConfiguration
-from .connection import QuicConnection
 from .endpoint import CallHandler, ConnectionHook, FaultHook, Hooks, QuicEndpoint, StreamHandler, log_fault
 from .engine import make_engine
 from .errors import ConnectFailed, HandshakeError, handshake_error
 from .ports import TransportFactory, open_port
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from .configuration import EngineName, QuicConfiguration
+    from .connection import QuicConnection
 
 NEXT_ADDRESS_AFTER_S: Final = 0.25
 """RFC 8305 section 5: how long the first address of a name has for itself before the next one is tried beside it."""
@@ -54,9 +57,9 @@ async def serve_quic(
 ) -> None:
     """Accepts connections on one UDP address until cancelled; `task_status.started` gets the `QuicEndpoint`.
 
-    With `on_call` streams carry frames, with `on_stream` they are raw; one of the two. An exception out of a handler resets its
-    stream (HANDLER_FAULT), goes to `on_fault`, and touches nothing else. Raises OSError if the address cannot be bound, ValueError
-    for a configuration without server or with both handlers.
+    With `on_call` streams carry frames, with `on_stream` they are raw; one of the two. An exception out of a handler
+    resets its stream (HANDLER_FAULT), goes to `on_fault`, and touches nothing else. Raises OSError if the address
+    cannot be bound, ValueError for a configuration without server or with both handlers.
     """
     if configuration.server is None:
         raise ValueError("the configuration has no server certificate")
@@ -125,9 +128,7 @@ class _Race:
     async def _connect(self, address: Address, server_name: str, scope: trio.CancelScope) -> QuicConnection:
         any_port: Address = ("::" if ":" in address[0] else "0.0.0.0", 0)  # noqa: S104 - a client's own port
         try:
-            endpoint = _make_endpoint(
-                self._configuration, self._engine, any_port, self._hooks, self._transport_factory
-            )
+            endpoint = _make_endpoint(self._configuration, self._engine, any_port, self._hooks, self._transport_factory)
         except OSError as error:
             raise ConnectFailed(f"no socket: {error}") from error
         await self._nursery.start(_run_within, endpoint, scope)
@@ -164,10 +165,12 @@ async def open_quic_connection(
     on_fault: FaultHook = log_fault,
     transport_factory: TransportFactory | None = None,
 ) -> AsyncIterator[QuicConnection]:
-    """A connection to the first address of `host` that answers, on a socket of its own; it is closed at the end of the block.
+    """A connection to the first address of `host` that answers, on a socket of its own; it is closed at the end of the
+    block.
 
-    `server_name` is what the certificate is checked against, by default `host`. Raises a HandshakeError: CertificateRefused,
-    ClientCertificateRefused, AlpnRefused, or ConnectFailed; ValueError for a configuration without client.
+    `server_name` is what the certificate is checked against, by default `host`. Raises a HandshakeError:
+    CertificateRefused, ClientCertificateRefused, AlpnRefused, or ConnectFailed; ValueError for a configuration without
+    client.
     """
     if configuration.client is None:
         raise ValueError("the configuration has no client side")
@@ -184,7 +187,7 @@ async def open_quic_connection(
             connection = await race.run(addresses, server_name or host)
             yield connection
             await connection.aclose()
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - raised again below
             leaving = error
         nursery.cancel_scope.cancel()
     if leaving is not None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from .errors import ConnectionClosed
-from .events import ViolationName
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .errors import ConnectionClosed
+    from .events import ViolationName
 
 
 class StreamSink:

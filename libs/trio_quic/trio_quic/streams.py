@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import TracebackType
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -13,6 +12,8 @@ from .errors import ConnectionClosed, QuicError, StreamReset
 from .sinks import StreamSink
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from .connection import QuicConnection
 
 RECEIVE_BYTES: Final = 64 * 1024
@@ -44,8 +45,8 @@ class _Turn:
 class QuicStream(StreamSink, trio.abc.HalfCloseableStream):
     """One bidirectional stream of bytes.
 
-    The peer gets credit only for what `receive_some` has returned. A broken stream raises `trio.BrokenResourceError` whose
-    `__cause__` is the StreamReset or ConnectionClosed behind it.
+    The peer gets credit only for what `receive_some` has returned. A broken stream raises `trio.BrokenResourceError`
+    whose `__cause__` is the StreamReset or ConnectionClosed behind it.
     """
 
     def __init__(self, connection: QuicConnection, number: int) -> None:

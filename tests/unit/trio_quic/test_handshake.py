@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
-from trio.testing import MockClock
 
-from conftest import NAME, Certificates, bench
 from trio_quic import (
     AlpnRefused,
     CertificateRefused,
@@ -20,7 +18,10 @@ from trio_quic import (
     ServerTls,
     make_engine,
 )
-from trio_quic.testing import Certificate, self_signed
+from trio_quic.testing import NAME, Certificate, Certificates, bench, self_signed
+
+if TYPE_CHECKING:
+    from trio.testing import MockClock
 
 Engines = tuple[Any, Any]
 
@@ -33,7 +34,8 @@ async def test_call_and_facts(engines: Engines, certificates: Certificates, auto
         assert server_side.server_name == NAME
         assert connection.peer_spki_sha256 == certificates.server.spki_sha256
         assert connection.remote_address == place.endpoint.address
-        assert len(connection.peer_certificates) == 1 and not server_side.peer_certificates
+        assert len(connection.peer_certificates) == 1
+        assert not server_side.peer_certificates
         expected = "X25519MLKEM768" if engines == ("native", "native") else "X25519"
         assert connection.group == server_side.group == expected
         assert place.endpoint.counters()["connections_accepted"] == 1
@@ -214,7 +216,7 @@ async def test_errors_leave_the_block_as_themselves(
 
 def test_unusable_settings(certificates: Certificates) -> None:
     server = certificates.server
-    with pytest.raises(ValueError, match="trust|needs"):
+    with pytest.raises(ValueError, match="needs"):
         ClientTls()
     with pytest.raises(ValueError, match="32 bytes"):
         ClientTls(pins_sha256=(b"short",))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
-from trio.testing import MockClock
 
-from conftest import Bench, Certificates, bench
 from trio_quic import ConnectFailed, Limits
-from trio_quic.addresses import Address
 from trio_quic.aio.admission import Load, Verdict, site, verdict
-from trio_quic.testing import MemoryTransport
+from trio_quic.testing import Bench, Certificates, MemoryTransport, bench
+
+if TYPE_CHECKING:
+    from trio.testing import MockClock
+
+    from trio_quic.addresses import Address
 
 Engines = tuple[Any, Any]
 
@@ -29,8 +31,8 @@ def at(place: Bench, host: str) -> Any:
 
 
 async def _connect(place: Bench, host: str) -> Any:
-    from conftest import NAME
     from trio_quic import open_quic_connection
+    from trio_quic.testing import NAME
 
     return open_quic_connection(
         *place.endpoint.address,
@@ -115,8 +117,8 @@ async def test_a_retry_token_is_good_in_another_process(
     """Two endpoints with one key: the second takes the token that the first gave."""
     from functools import partial
 
-    from conftest import HOST, echo
     from trio_quic import serve_quic
+    from trio_quic.testing import HOST, echo
 
     limits = Limits(retry_from_half_open=0)
     key = bytes(range(32))
@@ -146,8 +148,8 @@ async def test_a_retry_token_is_good_in_another_process(
             return deliver(number, source, destination, data)
 
         place.link.script = reroute
-        from conftest import NAME
         from trio_quic import open_quic_connection
+        from trio_quic.testing import NAME
 
         async with open_quic_connection(
             *first.address, place.client, server_name=NAME, engine=engine, transport_factory=place.link.bind

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
-from trio.testing import MockClock
 
-from conftest import Certificates, bench
 from trio_quic import ConnectFailed, ConnectionClosed, Limits
-from trio_quic.addresses import Address
-from trio_quic.testing import Fate, MemoryLink, lossy, prompt
+from trio_quic.testing import Certificates, Fate, MemoryLink, bench, lossy, prompt
+
+if TYPE_CHECKING:
+    from trio.testing import MockClock
+
+    from trio_quic.addresses import Address
 
 Engines = tuple[Any, Any]
 
@@ -84,7 +86,8 @@ async def test_a_handshake_that_stalls_is_given_up(
     async with bench(certificates, engines, limits=Limits(handshake_ms=5_000)) as place:
 
         def client_falls_silent(number: int, source: Address, destination: Address, data: bytes) -> Fate:
-            # Only the first packets of a handshake are padded to 1,200 bytes and more, and only before the first answer.
+            # Only the first packets of a handshake are padded to 1,200 bytes and more, and only before the first
+            # answer.
             return prompt(number, source, destination, data) if number < 2 else ()
 
         place.link.script = client_falls_silent
@@ -146,8 +149,8 @@ async def test_the_same_seed_gives_the_same_bytes(certificates: Certificates, au
         async with MemoryLink.running(record) as link, trio.open_nursery() as nursery:
             from functools import partial
 
-            from conftest import ALPN, HOST, NAME, echo
             from trio_quic import ClientTls, QuicConfiguration, ServerTls, open_quic_connection, serve_quic
+            from trio_quic.testing import ALPN, HOST, NAME, echo
 
             leaf = certificates.server
             server = QuicConfiguration(

@@ -30,4 +30,5 @@ def test_tls(name: str) -> None:
 def test_streams() -> None:
     assert hasattr(QuicStreamReceiver(0, True), "_ranges")
     sender = QuicStreamSender(0, True)
-    assert hasattr(sender, "_buffer") and hasattr(sender, "_buffer_fin")
+    assert hasattr(sender, "_buffer")
+    assert hasattr(sender, "_buffer_fin")

@@ -1,17 +1,21 @@
-"""Real UDP sockets: both address families, both engines, throughput of more than a socket buffer, names with several addresses."""
+"""Real UDP sockets: both address families, both engines, throughput of more than a socket buffer, names with several
+addresses.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
 
-from conftest import ALPN, Certificates, echo
 from trio_quic import ClientTls, Limits, QuicConfiguration, QuicEndpoint, ServerTls, open_quic_connection, serve_quic
+from trio_quic.testing import ALPN, Certificates, echo
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 Engines = tuple[Any, Any]
 LIMITS = Limits(frame_bytes_max=4_000_000)
@@ -50,9 +54,7 @@ async def test_a_name_with_two_addresses_of_which_one_is_dead(engine: Any, certi
     with trio.fail_after(20):
         async with (
             served(certificates, engine, "127.0.0.1") as endpoint,
-            open_quic_connection(
-                "localhost", endpoint.address[1], client(certificates), engine=engine
-            ) as connection,
+            open_quic_connection("localhost", endpoint.address[1], client(certificates), engine=engine) as connection,
         ):
             assert await connection.call(b"x") == b"x"
 

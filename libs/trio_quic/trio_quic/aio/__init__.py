@@ -1,5 +1,5 @@
 """The second engine: aioquic 1.7.2, pure Python, behind the same `Engine` protocol, with the bounds it lacks added.
 
-It leaves out ML-KEM and seeded randomness, and does no system calls of its own. Never run it with `python -O`: aioquic's asserts are
-part of its checks.
+It leaves out ML-KEM and seeded randomness, and does no system calls of its own. Never run it with `python -O`:
+aioquic's asserts are part of its checks.
 """

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from typing import TYPE_CHECKING
 
 from aioquic.quic.retry import QuicRetryTokenHandler
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ..configuration import Limits
+if TYPE_CHECKING:
+    from ..configuration import Limits
 
 
 class Verdict(Enum):

@@ -1,19 +1,23 @@
 """aioquic's connection with the bounds it lacks, and the two facts it does not give.
 
-Windows move by what the application consumed (aioquic's double whenever half is used), gaps in a stream are counted, client certificates
-are asked for, and the TLS exporter's secret is kept. All of it rests on private names: the version is pinned, PRIVATE_NAMES is tested.
+Windows move by what the application consumed (aioquic's double whenever half is used), gaps in a stream are counted,
+client certificates are asked for, and the TLS exporter's secret is kept. All of it rests on private names: the version
+is pinned, PRIVATE_NAMES is tested.
 """
+
+# ruff: noqa: SLF001, S101 - aioquic has no public way to these names; the asserts narrow types
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aioquic import tls
 from aioquic._buffer import Buffer
 from aioquic.quic.connection import QuicConnection, QuicConnectionError
 from aioquic.quic.packet import QuicErrorCode
 
-from ..configuration import Limits
+if TYPE_CHECKING:
+    from ..configuration import Limits
 
 GAPS_MAX: Final = 500
 """Separate ranges one stream may have in waiting: each costs a search, and thousands of them are an attack."""
@@ -95,7 +99,9 @@ class BoundedConnection(QuicConnection):
         stream = self._streams.get(stream_id)
         if stream is not None and len(stream.receiver._ranges) > GAPS_MAX:
             raise QuicConnectionError(
-                error_code=QuicErrorCode.INTERNAL_ERROR, frame_type=frame_type, reason_phrase="too many gaps in a stream"
+                error_code=QuicErrorCode.INTERNAL_ERROR,
+                frame_type=frame_type,
+                reason_phrase="too many gaps in a stream",
             )
 
     def _write_connection_limits(self, builder: Any, space: Any) -> None:

@@ -1,4 +1,6 @@
-"""The stateless refusal: a CONNECTION_CLOSE in an Initial packet, without keeping anything about the peer (RFC 9000 section 5.2.2)."""
+"""The stateless refusal: a CONNECTION_CLOSE in an Initial packet, without keeping anything about the peer (RFC 9000
+section 5.2.2).
+"""
 
 from __future__ import annotations
 

@@ -1,20 +1,24 @@
 """One connection of the aioquic engine: aioquic's events and streams turned into the engine's."""
 
+# ruff: noqa: SLF001 - aioquic has no public way to these names
+
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aioquic.quic import events as aioquic_events
 from aioquic.quic.connection import QuicConnectionState
 
 from .. import codes, events
 from ..addresses import pack
-from ..configuration import Limits
 from ..engine import BLOCKED, GONE, REFUSED
 from ..events import CLOSE_NUMBERS, VIOLATIONS, CloseKind, Event, ViolationName
-from .bounds import BoundedConnection
 from .stream import Budget, Progress, Stream, framed
+
+if TYPE_CHECKING:
+    from ..configuration import Limits
+    from .bounds import BoundedConnection
 
 BUFFERED_BYTES_MAX: Final = 256 * 1024
 """What one stream may have in aioquic's send buffer: it keeps all until acknowledged."""
@@ -197,10 +201,10 @@ class Peer:
         self.tidy(number)
 
     def _stop_receiving(self, number: int, stream: Stream, code: int) -> None:
-        if not stream.receive_done and not stream.ended and stream.reset_code is None:
-            # aioquic may have forgotten a stream whose end has arrived.
-            if number in self.connection._streams:
-                self.connection.stop_stream(number, code)
+        unfinished = not (stream.receive_done or stream.ended) and stream.reset_code is None
+        # aioquic may have forgotten a stream whose end has arrived.
+        if unfinished and number in self.connection._streams:
+            self.connection.stop_stream(number, code)
         stream.receive_done = True
         stream.delivered = False
         self._drop_arrived(number, stream)
@@ -364,22 +368,23 @@ class Peer:
                 self.wants_available = False
                 self._out.append((events.AVAILABLE, self.number))
         for number in self.connection.consumed.keys() - self.streams.keys() - self.connection._streams.keys():
-            self._forget_number(number)
+            # aioquic has discarded the stream and so will not mention it again.
+            del self.connection.consumed[number]
         address = self.connection.get_peer_address()
         if address is not None and self.address and pack(address[:2]) != self.address:
             self.address = pack(address[:2])
             self._out.append((events.PATH, self.number, self.address))
         self.report_idle()
 
-    def _forget_number(self, number: int) -> None:
-        """aioquic has discarded the stream and so will not mention it again."""
-        del self.connection.consumed[number]
-
     def report_idle(self) -> None:
         """Answers `watch_idle` once nothing waits to be sent or acknowledged."""
-        if self.watch_idle and not self._queued and all(
-            stream.sender.is_finished or not (stream.sender._buffer or stream.sender._buffer_fin is not None)
-            for stream in self.connection._streams.values()
+        if (
+            self.watch_idle
+            and not self._queued
+            and all(
+                stream.sender.is_finished or not (stream.sender._buffer or stream.sender._buffer_fin is not None)
+                for stream in self.connection._streams.values()
+            )
         ):
             self.watch_idle = False
             self._out.append((events.IDLE, self.number))

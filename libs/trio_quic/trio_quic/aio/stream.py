@@ -1,7 +1,7 @@
 """One stream of the aioquic engine: bytes that wait to be consumed, and cutting them into frames.
 
-The same rules as the native engine's `stream.rs`: at most one frame with the application, its whole length reserved from the
-connection's budget before any of it is taken from the window.
+The same rules as the native engine's `stream.rs`: at most one frame with the application, its whole length reserved
+from the connection's budget before any of it is taken from the window.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""Certificates for the aioquic engine: its configuration, pins, client chains, and the exporter (RFC 8446 section 7.5)."""
+"""Certificates for the aioquic engine: its configuration, pins, client chains, and the exporter."""
+
+# ruff: noqa: SLF001 - aioquic has no public way to these names
 
 from __future__ import annotations
 
 import ssl
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aioquic import tls
 from aioquic.quic.configuration import QuicConfiguration as AioquicConfiguration
@@ -13,8 +15,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from ..configuration import ClientTls, QuicConfiguration, ServerTls
-from .bounds import BoundedConnection
+if TYPE_CHECKING:
+    from ..configuration import ClientTls, QuicConfiguration, ServerTls
+    from .bounds import BoundedConnection
 
 GROUPS: Final[dict[str, tls.Group]] = {"X25519": tls.Group.X25519, "SECP256R1": tls.Group.SECP256R1}
 
@@ -101,7 +104,7 @@ def judge_server(client: ClientTls, connection: BoundedConnection) -> int | None
 
 
 def judge_client(server: ServerTls, connection: BoundedConnection) -> int | None:
-    """The close code for a client whose certificate is missing, rogue, out of its time, or not for clients; else None."""
+    """The close code for a client whose certificate is missing, rogue, expired, or not for clients; else None."""
     if server.client_ca_pem is None:
         return None
     chain = peer_chain(connection)
@@ -130,7 +133,5 @@ def export_keying_material(connection: BoundedConnection, label: bytes, context:
         running.update(data)
         return running.finalize()
 
-    derived = tls.hkdf_expand_label(
-        algorithm, connection.exporter_secret, label, digest(b""), algorithm.digest_size
-    )
+    derived = tls.hkdf_expand_label(algorithm, connection.exporter_secret, label, digest(b""), algorithm.digest_size)
     return bytes(tls.hkdf_expand_label(algorithm, derived, b"exporter", digest(context), length))

@@ -1,8 +1,8 @@
-"""Certificates made on the spot: a self-signed one, or an authority and what it signs. Ed25519 unless asked otherwise."""
+"""Certificates made on the spot: a self-signed one, or an authority and what it signs."""
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from dataclasses import dataclass
 from hashlib import sha256
 from ipaddress import ip_address
@@ -47,9 +47,7 @@ def _pem(key: PrivateKey) -> bytes:
 
 
 def _spki_sha256(key: PrivateKey) -> bytes:
-    public = key.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return sha256(public).digest()
 
 
@@ -64,7 +62,7 @@ def _sign(builder: x509.CertificateBuilder, key: PrivateKey) -> x509.Certificate
 
 
 def _builder(
-    subject: str, issuer: str, key: PrivateKey, not_before: datetime.datetime, days: float
+    subject: str, issuer: str, key: PrivateKey, not_before: dt.datetime, days: float
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
@@ -73,16 +71,18 @@ def _builder(
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(not_before)
-        .not_valid_after(not_before + datetime.timedelta(days=days))
+        .not_valid_after(not_before + dt.timedelta(days=days))
     )
 
 
-def _yesterday() -> datetime.datetime:
-    return datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=1)
+def _yesterday() -> dt.datetime:
+    return dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
 
 
 def self_signed(*names: str, elliptic: bool = False, ca: bool = False) -> Certificate:
-    """A self-signed server certificate for these DNS names or addresses; with `ca` it marks itself as an authority, as openssl's do."""
+    """A self-signed server certificate for these DNS names or addresses; with `ca` it marks itself as an authority, as
+    openssl's do.
+    """
     key = _new_key(elliptic)
     builder = _builder(names[0], names[0], key, _yesterday(), VALID_DAYS).add_extension(
         x509.SubjectAlternativeName([_alternative(name) for name in names]), critical=False
@@ -109,7 +109,7 @@ class CertificateAuthority:
     def issue(self, *names: str, client: bool = False, expired: bool = False, elliptic: bool = False) -> Certificate:
         """A leaf for these names, good for servers, or for clients; `expired`: since yesterday."""
         key = _new_key(elliptic)
-        start = _yesterday() - datetime.timedelta(days=1 if expired else 0)
+        start = _yesterday() - dt.timedelta(days=1 if expired else 0)
         usage = ExtendedKeyUsageOID.CLIENT_AUTH if client else ExtendedKeyUsageOID.SERVER_AUTH
         builder = _builder(names[0], self._name, key, start, 1 if expired else VALID_DAYS)
         for extension in (

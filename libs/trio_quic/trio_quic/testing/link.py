@@ -1,6 +1,7 @@
 """An in-memory datagram network: scripted loss, delay, duplication and reordering, by Trio's clock and nothing else.
 
-Under `trio.testing.MockClock` a run is repeatable: give `transport_factory=link.bind` to `serve_quic` and `open_quic_connection`.
+Under `trio.testing.MockClock` a run is repeatable: give `transport_factory=link.bind` to `serve_quic` and
+`open_quic_connection`.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ from contextlib import asynccontextmanager
 from heapq import heappop, heappush
 from itertools import count
 from math import inf
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
 from ..addresses import Address, pack, unpack
-from ..engine import Datagram, Transmit
+
+if TYPE_CHECKING:
+    from ..engine import Datagram, Transmit
 
 DELAY_S: Final = 0.01
 INBOX_DATAGRAMS_MAX: Final = 4096
@@ -71,7 +74,7 @@ class MemoryLink:
         """A `TransportFactory`: port 0 takes the next free one, an unspecified host one of its own."""
         host, port = address
         port = port or next(self._ports)
-        if host in ("0.0.0.0", "::"):  # noqa: S104 - nothing is bound, this is an address in memory
+        if host in ("0.0.0.0", "::"):  # noqa: S104 - an address in memory
             host = f"10.1.{port >> 8}.{port & 0xFF}"
         if (host, port) in self._ends:
             raise OSError(f"address in use: {host}:{port}")

@@ -1,0 +1,395 @@
+"""The aioquic engine's connections: routing, admission, events, timers."""
+
+# ruff: noqa: SLF001, S101 - aioquic has no public way to these names; the asserts narrow types
+
+from __future__ import annotations
+
+import heapq
+import os
+from functools import partial
+from math import ceil
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from aioquic._buffer import Buffer
+from aioquic.quic import events as aioquic_events
+from aioquic.quic.connection import END_STATES
+from aioquic.quic.packet import (
+    QuicHeader,
+    QuicPacketType,
+    QuicProtocolVersion,
+    encode_quic_retry,
+    encode_quic_version_negotiation,
+    pull_quic_header,
+)
+
+from .. import events
+from ..addresses import pack, unpack
+from . import trust
+from .admission import Load, RetryTokens, Verdict, site, verdict
+from .bounds import BoundedConnection
+from .closing import encode_refusal
+from .peer import Peer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from aioquic.quic.configuration import QuicConfiguration as AioquicConfiguration
+
+    from ..configuration import QuicConfiguration, ServerTls
+    from ..engine import Datagram, Transmit
+    from ..events import Event
+
+CONNECTION_ID_BYTES: Final = 8
+MICROSECONDS: Final = 1_000_000
+COUNTERS: Final = (
+    "datagrams_received",
+    "datagrams_sent",
+    "datagrams_dropped",
+    "connections_accepted",
+    "connections_refused",
+    "connections_ignored",
+    "retries_sent",
+    "handshakes_late",
+    "handshakes_failed",
+    "frames_oversized",
+    "frames_truncated",
+    "frames_late",
+    "replies_refused",
+    "faults",
+)
+T = TypeVar("T")
+
+
+class Connections:
+    """All connections of one engine, behind a boundary each: whatever goes wrong inside one ends that one only."""
+
+    def __init__(self, configuration: QuicConfiguration, framed: bool) -> None:
+        if configuration.seed is not None or configuration.unix_time_s is not None:
+            raise ValueError("the aioquic engine can neither be seeded nor given another wall clock")
+        self._configuration = configuration
+        self._limits = configuration.limits
+        self._framed = framed
+        self._groups = trust.supported_groups(configuration)
+        self._server: ServerTls | None = None
+        self._server_configuration: AioquicConfiguration | None = None
+        if configuration.server is not None:
+            self.set_certificate(configuration.server)
+        self._tokens = RetryTokens(configuration.retry_key)
+        self._retry_from = self._limits.retry_from_half_open
+        self._accepting = True
+        self._peers: dict[int, Peer] = {}
+        self._routes: dict[bytes, int] = {}
+        self._sites: dict[bytes, int] = {}
+        self._half_open = 0
+        self._next_number = 1
+        self._refused: bytes | None = None
+        self._touched: set[int] = set()
+        self._events: list[Event] = []
+        self._answers: list[Transmit] = []
+        self._alarms: list[tuple[int, int, str, int]] = []
+        self._armed: dict[int, int] = {}
+        self._now_us = 0
+        self._counters = dict.fromkeys(COUNTERS, 0)
+
+    def set_certificate(self, tls: ServerTls) -> None:
+        """Uses another certificate for connections accepted from now on. Raises ValueError if it cannot be used."""
+        self._server_configuration = trust.server_configuration(self._configuration, tls)
+        self._server = tls
+
+    # --- datagrams, time, events
+
+    def receive(self, batch: Sequence[Datagram], now_us: int) -> None:
+        self._now_us = now_us
+        for packed, _ecn, data, segment_bytes in batch:
+            step = segment_bytes or len(data) or 1
+            for start in range(0, len(data), step):
+                self._counters["datagrams_received"] += 1
+                self._datagram(packed, data[start : start + step])
+        self._drain()
+
+    def _datagram(self, packed: bytes, data: bytes) -> None:
+        try:
+            header = pull_quic_header(Buffer(data=data), host_cid_length=CONNECTION_ID_BYTES)
+        except ValueError:
+            return
+        number = self._routes.get(header.destination_cid)
+        if number is None:
+            number = self._new_peer(packed, header, len(data))
+        if number is not None:
+            address = unpack(packed)
+            now = self._now_us / MICROSECONDS
+            self._guarded(number, lambda peer: peer.connection.receive_datagram(data, address, now))
+
+    def _guarded(self, number: int, work: Callable[[Peer], T]) -> T | None:
+        """Works on one connection; whatever goes wrong inside ends that connection only."""
+        peer = self._peers.get(number)
+        if peer is None:
+            return None
+        try:
+            result = work(peer)
+        except Exception:  # noqa: BLE001 - the boundary of one connection
+            self._counters["faults"] += 1
+            self._discard(peer, "fault", "engine fault")
+            return None
+        self._touched.add(number)
+        return result
+
+    def _drain(self) -> None:
+        """Takes what aioquic reports of every touched connection."""
+        for number in list(self._touched):
+            self._guarded(number, self._drain_one)
+
+    def _drain_one(self, peer: Peer) -> None:
+        while (event := peer.connection.next_event()) is not None:
+            if isinstance(event, aioquic_events.ConnectionIdIssued):
+                self._routes[event.connection_id] = peer.number
+            elif isinstance(event, aioquic_events.ConnectionIdRetired):
+                self._routes.pop(event.connection_id, None)
+            elif isinstance(event, aioquic_events.HandshakeCompleted):
+                self._judge(peer)
+            elif not (peer.over or peer.refused):
+                peer.take(event)
+        if (closed := peer.close_event()) is not None and not peer.over:
+            if peer.opening and not peer.is_server and (chain := trust.peer_chain(peer.connection)):
+                self._refused = trust.spki_sha256(chain[0])
+            self._leave_opening(peer, failed=True)
+            peer.end(*closed)
+        if peer.over:
+            if peer.connection._state in END_STATES:
+                self._forget(peer)
+            return
+        if peer.opening and not peer.refused and self._is_done(peer):
+            self._leave_opening(peer, failed=False)
+            self._events.append((events.CONNECTED, peer.number, peer.address, peer.is_server))
+        if not peer.opening:
+            peer.accept_opened()
+            peer.progress()
+
+    def _is_done(self, peer: Peer) -> bool:
+        """A server's handshake ends with the client's Finished, a client's with the server's word for it."""
+        return bool(peer.connection._handshake_confirmed)
+
+    def _judge(self, peer: Peer) -> None:
+        """Certificates, before anybody sees the connection."""
+        client = self._configuration.client
+        if peer.is_server and self._server is not None:
+            refusal = trust.judge_client(self._server, peer.connection)
+        elif client is not None:
+            refusal = trust.judge_server(client, peer.connection)
+        else:
+            refusal = None
+        if refusal is not None:
+            peer.refused = True
+            # A transport close names the frame it is about: here the handshake's.
+            peer.connection.close(error_code=refusal, frame_type=6, reason_phrase="certificate refused")
+
+    def _leave_opening(self, peer: Peer, *, failed: bool) -> None:
+        if peer.opening:
+            peer.opening = False
+            self._half_open -= peer.is_server
+            self._counters["handshakes_failed"] += failed
+
+    def _discard(self, peer: Peer, kind: events.CloseKind, reason: str) -> None:
+        """Ends a connection without a word."""
+        self._leave_opening(peer, failed=True)
+        peer.end(kind, 0, reason)
+        self._forget(peer)
+
+    def _forget(self, peer: Peer) -> None:
+        if self._peers.pop(peer.number, None) is None:
+            return
+        for route in [route for route, number in self._routes.items() if number == peer.number]:
+            del self._routes[route]
+        self._armed.pop(peer.number, None)
+        if peer.is_server:
+            place = site(peer.address)
+            self._sites[place] -= 1
+            if not self._sites[place]:
+                del self._sites[place]
+
+    # --- new peers
+
+    def _new_peer(self, packed: bytes, header: QuicHeader, datagram_bytes: int) -> int | None:
+        if self._server_configuration is None or datagram_bytes < 1200 or header.packet_type is None:
+            return None
+        # Version 0 is itself a version negotiation: answering it would let two servers be set upon each other.
+        if header.version not in (None, 0, QuicProtocolVersion.VERSION_1):
+            answer = encode_quic_version_negotiation(
+                source_cid=header.destination_cid,
+                destination_cid=header.source_cid,
+                supported_versions=[QuicProtocolVersion.VERSION_1],
+            )
+            self._answers.append((packed, answer, 0))
+            return None
+        if header.packet_type != QuicPacketType.INITIAL or header.version != QuicProtocolVersion.VERSION_1:
+            return None
+        original = self._token_origin(packed, header)
+        load = Load(
+            validated=original is not None,
+            accepting=self._accepting,
+            half_open=self._half_open,
+            connections=len(self._peers),
+            of_site=self._sites.get(site(packed), 0),
+        )
+        decision = verdict(load, self._limits, self._retry_from)
+        if decision is Verdict.ACCEPT:
+            return self._accept(packed, header, original)
+        if decision is Verdict.RETRY:
+            self._counters["retries_sent"] += 1
+            self._answers.append((packed, self._retry(packed, header), 0))
+        elif decision is Verdict.REFUSE:
+            self._counters["connections_refused"] += 1
+            self._answers.append((packed, encode_refusal(header), 0))
+        else:
+            self._counters["connections_ignored"] += 1
+        return None
+
+    def _token_origin(self, packed: bytes, header: QuicHeader) -> bytes | None:
+        """The first destination id of a peer that brought a good Retry token."""
+        if not header.token:
+            return None
+        try:
+            return self._tokens.validate_token(
+                address=unpack(packed),
+                destination_cid=header.destination_cid,
+                token=header.token,
+                now=self._now_us / MICROSECONDS,
+            )
+        except ValueError:
+            return None
+
+    def _retry(self, packed: bytes, header: QuicHeader) -> bytes:
+        source = self._connection_id()
+        token = self._tokens.create_token(
+            address=unpack(packed),
+            original_destination_connection_id=header.destination_cid,
+            retry_source_connection_id=source,
+            now=self._now_us / MICROSECONDS,
+        )
+        return encode_quic_retry(
+            version=QuicProtocolVersion.VERSION_1,
+            source_cid=source,
+            destination_cid=header.source_cid,
+            original_destination_cid=header.destination_cid,
+            retry_token=token,
+        )
+
+    def _connection_id(self) -> bytes:
+        return bytes([self._configuration.worker]) + os.urandom(CONNECTION_ID_BYTES - 1)
+
+    def _accept(self, packed: bytes, header: QuicHeader, original: bytes | None) -> int:
+        assert self._server_configuration is not None
+        assert self._server is not None
+        connection = BoundedConnection(
+            self._limits,
+            self._groups,
+            self._server.client_ca_pem is not None,
+            configuration=self._server_configuration,
+            original_destination_connection_id=original or header.destination_cid,
+            retry_source_connection_id=header.destination_cid if original else None,
+        )
+        self._counters["connections_accepted"] += 1
+        self._half_open += 1
+        self._sites[site(packed)] = self._sites.get(site(packed), 0) + 1
+        number = self._insert(connection, packed, is_server=True)
+        self._routes[header.destination_cid] = number
+        return number
+
+    def _insert(self, connection: BoundedConnection, packed: bytes, *, is_server: bool) -> int:
+        number, self._next_number = self._next_number, self._next_number + 1
+        peer = Peer(
+            connection,
+            number,
+            self._limits,
+            is_server=is_server,
+            framed_streams=self._framed,
+            out=self._events,
+            counters=self._counters,
+            arm_frame=self._arm_frame,
+        )
+        peer.address = packed
+        self._peers[number] = peer
+        self._routes[connection.host_cid] = number
+        self._touched.add(number)
+        self._arm(self._now_us + self._limits.handshake_ms * 1000, number, "handshake", 0)
+        self._arm_keepalive(number)
+        return number
+
+    def _arm_keepalive(self, number: int) -> None:
+        if self._limits.keepalive_ms:
+            self._arm(self._now_us + self._limits.keepalive_ms * 1000, number, "keepalive", 0)
+
+    # --- time
+
+    def _arm(self, at_us: int, number: int, what: str, stream: int) -> None:
+        heapq.heappush(self._alarms, (at_us, number, what, stream))
+
+    def _arm_frame(self, number: int, stream: int, phase: str) -> None:
+        after_ms = self._limits.frame_head_ms if phase == "head" else self._limits.frame_ms
+        self._arm(self._now_us + after_ms * 1000, number, phase, stream)
+
+    def next_timeout(self) -> int | None:
+        return self._alarms[0][0] if self._alarms else None
+
+    def handle_timeout(self, now_us: int) -> None:
+        self._now_us = now_us
+        while self._alarms and self._alarms[0][0] <= now_us:
+            at_us, number, what, stream = heapq.heappop(self._alarms)
+            peer = self._peers.get(number)
+            if peer is None:
+                continue
+            if what == "handshake":
+                self._handshake_due(peer)
+            elif what == "keepalive":
+                self._guarded(number, lambda peer: peer.connection.send_ping(0))
+                self._arm_keepalive(number)
+            elif what == "transport":
+                if self._armed.get(number) == at_us:
+                    del self._armed[number]
+                    self._guarded(number, self._transport_due)
+            else:
+                self._guarded(number, partial(Peer.frame_due, number=stream, phase=what))
+        self._drain()
+
+    def _handshake_due(self, peer: Peer) -> None:
+        if peer.opening:
+            self._counters["handshakes_late"] += 1
+            self._discard(peer, "handshake_late", "handshake took too long")
+
+    def _transport_due(self, peer: Peer) -> None:
+        timer = peer.connection.get_timer()
+        if timer is not None and timer <= self._now_us / MICROSECONDS:
+            peer.connection.handle_timer(self._now_us / MICROSECONDS)
+
+    def _rearm(self, peer: Peer) -> None:
+        timer = peer.connection.get_timer()
+        if timer is None:
+            return
+        # aioquic may name the present instant and then find nothing to do: a microsecond later is safe.
+        at_us = max(ceil(timer * MICROSECONDS), self._now_us) + 1
+        if at_us != self._armed.get(peer.number):
+            self._armed[peer.number] = at_us
+            self._arm(at_us, peer.number, "transport", 0)
+
+    def poll(self) -> list[Event]:
+        # The list is shared with the peers: it is emptied, not replaced.
+        out = self._events[:]
+        self._events.clear()
+        return out
+
+    def transmit(self, now_us: int) -> list[Transmit]:
+        self._now_us = now_us
+        out, self._answers = self._answers, []
+        touched, self._touched = self._touched, set()
+        for number in sorted(touched):
+            self._guarded(number, lambda peer: self._collect(peer, out))
+            self._touched.discard(number)
+        self._counters["datagrams_sent"] += len(out)
+        return out
+
+    def _collect(self, peer: Peer, out: list[Transmit]) -> None:
+        for data, address in peer.connection.datagrams_to_send(self._now_us / MICROSECONDS):
+            out.append((pack(address[:2]), data, 0))
+        self._rearm(peer)
+        if peer.over and peer.connection._state in END_STATES:
+            self._forget(peer)
