@@ -15,6 +15,8 @@ mod requests;
 mod settings;
 mod socket;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod timeouts;
 
 use std::collections::VecDeque;
