@@ -1,0 +1,79 @@
+# `make` lists what there is. Every target sets up what it needs first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+PACKAGES := libs/qpqcore services/gateway services/auth services/delivery services/keystore services/blob services/federation apps/qpqserver apps/qpq sdks/python
+RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo test check audit coverage docs format bench regenerate lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/ready ## make the environment: Python packages, the two Rust modules
+
+.venv/made: requirements/lock.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "QPQ needs CPython 3.11 or later: set PYTHON=python3.11")'
+	@command -v cargo >/dev/null || { echo "QPQ builds two Rust modules: install Rust 1.88 or later (rustup), then try again" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
+	@touch $@
+
+.venv/native: .venv/made $(RUST)
+	cd libs/trio_quic && ../../$(BIN)/python -m maturin develop --release --quiet --locked
+	cd libs/qpqnative && ../../$(BIN)/python -m maturin develop --release --quiet --locked
+	@touch $@
+
+.venv/ready: .venv/native $(PACKAGES:%=%/pyproject.toml)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation $(PACKAGES:%=-e %)
+	@touch $@
+
+run: setup ## start the server in its embedded form, in ./data
+	@$(BIN)/qpq-server --data-dir data
+
+demo: setup ## play a conversation of three people through kills, and show it
+	@$(BIN)/python -m tools.demo
+
+test: setup ## run the whole test suite
+	$(BIN)/python -m pytest -q -ra
+	cargo test --quiet --locked --release -p trio_quic -p qpqnative --lib
+
+check: setup ## types, lints, walls, formats, generated code; changes nothing
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check --quiet .
+	$(BIN)/python -m flake8 libs services apps sdks tools
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m mypy
+	$(BIN)/python -m qpqcore.codegen --check
+	cargo fmt --all --check
+	cargo clippy --quiet --locked --release -p trio_quic -p qpqnative -- -D warnings
+
+audit: setup ## licences; advisories as far as they can be had offline
+	$(BIN)/python -m tools.audit
+
+coverage: setup ## the test suite under coverage
+	$(BIN)/python -m coverage run -m pytest -q
+	$(BIN)/python -m coverage report
+
+docs: setup ## serve the book on http://127.0.0.1:8000
+	$(BIN)/python -m mkdocs serve
+
+format: setup ## lay out the code
+	$(BIN)/python -m ruff check --fix .
+	$(BIN)/python -m ruff format .
+	cargo fmt --all
+
+bench: setup ## measure (docs/benchmarks.md)
+	$(BIN)/python -m tools.bench
+
+regenerate: setup ## write qpqcore.api from schemas/
+	$(BIN)/python -m qpqcore.codegen
+
+lock: ## write requirements/lock.txt: hashes, no addresses
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 requirements/dev.in -o requirements/lock.txt
+
+clean: ## remove what was built
+	rm -rf .venv target build dist

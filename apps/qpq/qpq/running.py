@@ -1,0 +1,68 @@
+"""Runs a command's coroutine under Trio and turns what goes wrong into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import sys
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+
+import click
+
+from qpq.output import complain
+from qpq.profile import Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+P = ParamSpec("P")
+
+EXIT_FAULT = 10
+EXIT_INTERRUPTED = 130
+
+
+def command(body: Callable[Concatenate[Profile, P], Awaitable[None]]) -> Callable[..., Any]:
+    """Make a click callback of an async function that takes the profile first."""
+
+    @click.pass_obj
+    def call(profile: Profile, *args: P.args, **kwargs: P.kwargs) -> None:
+        sys.exit(run(profile, lambda: body(profile, *args, **kwargs)))
+
+    return update_wrapper(call, body)
+
+
+def run(profile: Profile, main: Callable[[], Awaitable[None]]) -> int:
+    """Run `main`; return the exit code of the error table."""
+    import trio  # noqa: PLC0415 - --help must be quick
+
+    try:
+        trio.run(main)
+    except BaseException as exc:  # noqa: BLE001 - the edge speaks to the user; see `settle`
+        return settle(profile, first(exc))
+    return 0
+
+
+def first(exc: BaseException) -> BaseException:
+    """Return the first leaf of an exception group, or the exception itself."""
+    while isinstance(exc, BaseExceptionGroup):
+        exc = exc.exceptions[0]
+    return exc
+
+
+def settle(profile: Profile, exc: BaseException) -> int:
+    """Tell the user what happened and return the exit code; a fault of our own keeps its traceback."""
+    from qpqclient import QpqError  # noqa: PLC0415 - loaded by now
+
+    if isinstance(exc, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    if isinstance(exc, BrokenPipeError):
+        return 0
+    if isinstance(exc, click.ClickException):
+        exc.show()
+        return exc.exit_code
+    if isinstance(exc, QpqError):
+        complain(exc.name, str(exc), as_json=profile.json)
+        return exc.exit_code
+    if isinstance(exc, OSError):
+        complain("os", f"{exc.strerror or exc}: {exc.filename or ''}".rstrip(": "), as_json=profile.json)
+        return EXIT_FAULT
+    raise exc

@@ -1,0 +1,1 @@
+"""Programs for developers: the demo, the bench, the audit."""

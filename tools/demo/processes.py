@@ -1,0 +1,149 @@
+"""The processes of the demo: the server and the people, each started, killed and started again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+START_SECONDS_MAX = 30
+ANSWER_SECONDS_MAX = 120
+
+
+class ServerProcess:
+    """`qpq-server` in its embedded form on a fixed port and folder."""
+
+    def __init__(self, folder: Path, port: int, engine: str) -> None:
+        self.folder = folder
+        self.address = f"127.0.0.1:{port}"
+        self._engine = engine
+        self._process: trio.Process | None = None
+
+    async def start(self) -> None:
+        """Start it and wait until it answers on its readiness address."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        ready = self.folder / "metrics-address"
+        ready.unlink(missing_ok=True)
+        with (self.folder / "server.log").open("ab") as log:
+            self._process = await trio.lowlevel.open_process(
+                [
+                    str(Path(sys.executable).with_name("qpq-server")), "--listen", self.address,
+                    "--data-dir", str(self.folder / "data"), "--quic-engine", self._engine,
+                    "--metrics-listen", "127.0.0.1:0",
+                ],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+        from qpqclient import QpqError, ping  # noqa: PLC0415
+
+        with trio.fail_after(START_SECONDS_MAX):
+            while True:
+                try:
+                    await ping(self.address, engine=self._engine)  # type: ignore[arg-type]
+                except QpqError:
+                    await trio.sleep(0.05)
+                else:
+                    return
+
+    async def kill(self) -> float:
+        """SIGKILL; return the moment, in seconds of the monotonic clock."""
+        assert self._process is not None
+        moment = time.monotonic()
+        self._process.kill()
+        await self._process.wait()
+        return moment
+
+    async def stop(self) -> int:
+        """SIGTERM and wait; return the exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return await self._process.wait()
+
+
+class PersonProcess:
+    """One person's process; orders are answered in turn, and what it sees is passed on."""
+
+    def __init__(self, name: str, root: Path, server: str, engine: str, on_seen: Callable[[str, str, str], None]) -> None:
+        self.name = name
+        plain = name.replace("/", "-")
+        self.folder = root / plain
+        self.log = root / f"{plain}.log"
+        self._server = server
+        self._engine = engine
+        self._on_seen = on_seen
+        self._process: trio.Process | None = None
+        self._answers, self._answered = trio.open_memory_channel[Any](16)
+        self._lock = trio.Lock()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Start the process and read what it says until it ends."""
+        errors = self.log.with_suffix(".err").open("ab")
+        self._answers, self._answered = trio.open_memory_channel[Any](16)
+        self._process = await trio.lowlevel.open_process(
+            [
+                sys.executable, "-m", "tools.demo.person", "--name", self.name, "--folder", str(self.folder),
+                "--log", str(self.log), "--server", self._server, "--secret", f"secret of {self.name.split('/')[0]}",
+                "--engine", self._engine,
+            ],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=dict(os.environ),
+        )  # fmt: skip
+        assert self._process.stdout is not None
+        buffer = b""
+        async for chunk in self._process.stdout:
+            *lines, buffer = (buffer + chunk).split(b"\n")
+            for line in lines:
+                value = json.loads(line)
+                if "seen" in value:
+                    self._on_seen(self.name, value["seen"]["sender"], value["seen"]["text"])
+                elif "ready" in value:
+                    task_status.started()
+                else:
+                    await self._answers.send(value["answer"])
+        await self._process.wait()
+        errors.close()
+        self._answers.close()
+
+    async def order(self, do: str, **more: Any) -> Any:
+        """Give an order and wait for the answer; RuntimeError if the person reports an error."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        async with self._lock:
+            with trio.fail_after(ANSWER_SECONDS_MAX):
+                await self._process.stdin.send_all(json.dumps({"do": do, **more}).encode() + b"\n")
+                answer = await self._answered.receive()
+        if isinstance(answer, dict) and "error" in answer:
+            raise RuntimeError(f"{self.name}: {do}: {answer['error']}: {answer['detail']}")
+        return answer
+
+    async def kill(self) -> float:
+        """SIGKILL; return the moment, in seconds of the monotonic clock."""
+        assert self._process is not None
+        moment = time.monotonic()
+        self._process.kill()
+        await self._process.wait()
+        return moment
+
+    async def stop(self) -> None:
+        """End it by closing its input."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        await self._process.stdin.aclose()
+        await self._process.wait()
+
+
+@asynccontextmanager
+async def stage() -> AsyncIterator[trio.Nursery]:
+    """Hold the readers of all processes; end them when the play is over."""
+    async with trio.open_nursery() as nursery:
+        yield nursery
+        nursery.cancel_scope.cancel()
