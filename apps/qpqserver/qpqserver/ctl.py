@@ -1,0 +1,124 @@
+"""`qpqctl`: the operator's tool: check, status, user list."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from qpqcore.config.settings import ConfigError, Settings, load
+from qpqcore.runtime import secrets
+from qpqcore.store.connection import connect
+from qpqcore.store.errors import DatabaseError
+from qpqserver.embedded import VERSION, certificate, database_path
+
+SERVICES = ("auth", "keystore", "delivery", "blob")
+LIST_MAX = 100_000
+
+
+def tell(value: dict[str, Any], line: str, *, as_json: bool) -> None:
+    """Print one result."""
+    click.echo(json.dumps(value, sort_keys=True) if as_json else line)
+
+
+@click.group()
+@click.version_option(VERSION, prog_name="qpqctl")
+@click.option("--config", "config", type=click.Path(path_type=Path), help="TOML file of the server.")
+@click.option("--data-dir", help="Folder of the server's data.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON value a line.")
+@click.pass_context
+def main(context: click.Context, config: Path | None, data_dir: str | None, as_json: bool) -> None:
+    """Look after a QPQ server."""
+    try:
+        settings = load(config, os.environ, {"data_dir": data_dir})
+    except ConfigError as exc:
+        click.echo(f"qpqctl: {exc}", err=True)
+        sys.exit(2)
+    context.obj = (settings, as_json)
+
+
+@main.command()
+@click.pass_obj
+def check(given: tuple[Settings, bool]) -> None:
+    """Check the configuration, the certificate and each database."""
+    settings, as_json = given
+    failed = False
+    data = Path(settings.data_dir)
+    for name in SERVICES:
+        path = database_path(settings, name)
+        try:
+            version = schema_of(settings, data, path) if path.exists() else 0
+        except DatabaseError as exc:
+            failed = True
+            tell({"part": name, "ok": False, "detail": str(exc)}, f"{name}: {exc}", as_json=as_json)
+        else:
+            tell({"part": name, "ok": True, "schema": version}, f"{name}: ok, schema {version}", as_json=as_json)
+    if (data / "server-cert.der").exists() or settings.tls_cert:
+        _, pin, _ = certificate(settings, data)
+        tell({"part": "certificate", "ok": True, "spki_sha256": pin.hex()}, f"certificate: {pin.hex()}", as_json=as_json)
+    sys.exit(1 if failed else 0)
+
+
+def schema_of(settings: Settings, data: Path, path: Path) -> int:
+    """Return a database's schema number."""
+    connection = connect(path, secrets.database_key(data, settings.db_key), read_only=True)
+    try:
+        return int(connection.execute("PRAGMA user_version").fetchone()[0])
+    finally:
+        connection.close()
+
+
+@main.command()
+@click.option("--server", default="127.0.0.1:7000", show_default=True)
+@click.pass_obj
+def status(given: tuple[Settings, bool], server: str) -> None:
+    """Ask a running server, over QUIC, how it is."""
+    import trio  # noqa: PLC0415
+
+    from qpqclient import QpqError, ping  # noqa: PLC0415
+
+    async def ask() -> int:
+        try:
+            answer = await ping(server)
+        except QpqError as exc:
+            tell({"ok": False, "detail": str(exc)}, f"{server}: {exc}", as_json=given[1])
+            return 1
+        good = answer.status == "ok"
+        tell({"ok": good, "status": answer.status, "version": answer.server_version}, f"{server}: {answer.status}", as_json=given[1])
+        return 0 if good else 1
+
+    sys.exit(trio.run(ask))
+
+
+@main.group()
+def user() -> None:
+    """Accounts."""
+
+
+@user.command("list")
+@click.pass_obj
+def list_(given: tuple[Settings, bool]) -> None:
+    """List the accounts, with their devices; the server may be running."""
+    settings, as_json = given
+    data = Path(settings.data_dir)
+    connection = connect(database_path(settings, "auth"), secrets.database_key(data, settings.db_key), read_only=True)
+    rows = connection.execute(
+        "SELECT a.name, hex(a.account), a.state, (SELECT count(*) FROM devices d WHERE d.account = a.account) "
+        "FROM accounts a ORDER BY a.name LIMIT ?",
+        (LIST_MAX,),
+    )
+    states = ("active", "suspended", "deleting")
+    for name, account, state, devices in rows:
+        tell(
+            {"name": name, "account": account.lower(), "state": states[state], "devices": devices},
+            f"{name}  {states[state]}  {devices} devices",
+            as_json=as_json,
+        )
+
+
+if __name__ == "__main__":
+    main()

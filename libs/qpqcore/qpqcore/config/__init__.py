@@ -1,0 +1,1 @@
+"""The server's configuration: one documented model; TOML below environment below flags; unknown keys are errors."""

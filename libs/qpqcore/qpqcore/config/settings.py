@@ -1,0 +1,164 @@
+"""Every setting of `qpq-server`, with its default and its meaning; the annotated example is made from it."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qpqcore.model.ids import is_domain
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENV_PREFIX = "QPQ_"
+TOKEN_CHARS_MIN = 16
+"""A shorter auth_token is weak: it can be guessed at the rate the limits allow."""
+NOT_YET = {
+    "federation_enabled": "federation is not built yet: leave federation_enabled out",
+    "plugin_dir": "plugins are not built yet: leave plugin_dir out",
+}
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; the text says why and what to write instead."""
+
+
+def _doc(default: Any, text: str) -> Any:
+    return field(default=default, metadata={"doc": text})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a server is told."""
+
+    mode: str = _doc("development", '"development" or "production"; the latter refuses unsafe settings')
+    listen: str = _doc("127.0.0.1:7000", "UDP address of the QUIC endpoint")
+    data_dir: str = _doc("data", "folder of the databases, keys and certificate")
+    tls_cert: str = _doc("", "certificate chain, DER or PEM; empty: data_dir/server-cert.der, made at first start")
+    tls_key: str = _doc("", "its private key, DER or PEM; empty: data_dir/server-key.der")
+    auth_token: str = _doc("", "registration token: with one set, only who has it makes an account")
+    registration: str = _doc("", '"open", "token" or "closed"; empty: "token" with an auth_token, else "open"')
+    store_backend: str = _doc("sql", '"sql": SQLCipher files')
+    db_path: str = _doc("", "name of the databases; empty: data_dir/qpq.db. Each service appends its own name")
+    db_key: str = _doc("", "key of the databases; empty: a key file in data_dir, refused in production")
+    metrics_enabled: bool = _doc(True, "serve /livez, /readyz and /metrics")
+    metrics_listen: str = _doc("127.0.0.1:9090", "TCP address of /livez, /readyz and /metrics")
+    federation_enabled: bool = _doc(False, "not built yet")
+    federation_domain: str = _doc("localhost", "home domain of the accounts made here; it never changes")
+    federation_listen: str = _doc("0.0.0.0:7001", "read when federation is built")
+    plugin_dir: str = _doc("", "not built yet")
+    blob_bytes_max: int = _doc(50 * 1024 * 1024, "largest file, at most 1 GiB")
+    quic_engine: str = _doc("native", '"native" or "aioquic"')
+    allow_insecure_auth: bool = _doc(False, "development only: registration without the auth_token")
+
+
+def example() -> str:
+    """Return the annotated example configuration."""
+    lines = ["# qpq-server.toml: every setting with its default."]
+    for f in fields(Settings):
+        value = str(f.default).lower() if isinstance(f.default, bool) else repr(f.default).replace("'", '"')
+        lines += ["", f"# {f.metadata['doc']}", f"#{f.name} = {value}"]
+    return "\n".join(lines) + "\n"
+
+
+def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
+    """Read the settings: file, then environment, then flags (None: not given). Raises ConfigError."""
+    values: dict[str, Any] = {}
+    kinds = {f.name: type(f.default) for f in fields(Settings)}
+    if path is not None:
+        values |= _from_file(path, kinds)
+    for name, kind in kinds.items():
+        given = environment.get(ENV_PREFIX + name.upper())
+        if given is not None:
+            values[name] = _parse(name, kind, given)
+    values |= {name: value for name, value in flags.items() if value is not None}
+    settings = Settings(**values)
+    check(settings)
+    return settings
+
+
+def _from_file(path: Path, kinds: dict[str, type]) -> dict[str, Any]:
+    try:
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"{path}: {exc.strerror}") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"{path}: {exc}") from exc
+    for name, value in read.items():
+        if name not in kinds:
+            near = difflib.get_close_matches(name, kinds, 1)
+            raise ConfigError(f"{path}: unknown setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        if type(value) is not kinds[name]:
+            raise ConfigError(f"{path}: {name} is a {kinds[name].__name__}, not {value!r}")
+    return read
+
+
+def _parse(name: str, kind: type, text: str) -> Any:
+    if kind is bool:
+        if text.lower() not in {"true", "false", "1", "0"}:
+            raise ConfigError(f"{ENV_PREFIX}{name.upper()} is true or false, not {text!r}")
+        return text.lower() in {"true", "1"}
+    if kind is int:
+        if not text.isdigit():
+            raise ConfigError(f"{ENV_PREFIX}{name.upper()} is a number, not {text!r}")
+        return int(text)
+    return text
+
+
+def check(s: Settings) -> None:
+    """Refuse settings that cannot work, are not built yet, or are unsafe in production. Raises ConfigError."""
+    for name, sentence in NOT_YET.items():
+        if getattr(s, name):
+            raise ConfigError(sentence)
+    for name, allowed in (
+        ("mode", ("development", "production")),
+        ("registration", ("", "open", "token", "closed")),
+        ("quic_engine", ("native", "aioquic")),
+    ):
+        if getattr(s, name) not in allowed:
+            raise ConfigError(f"{name} is one of {', '.join(a for a in allowed if a)}, not {getattr(s, name)!r}")
+    if s.store_backend == "file":
+        raise ConfigError('store_backend = "file" does not exist here: write "sql" (SQLCipher files)')
+    if s.store_backend != "sql":
+        raise ConfigError(f'store_backend is "sql" here, not {s.store_backend!r}')
+    if not is_domain(s.federation_domain):
+        raise ConfigError(f"federation_domain {s.federation_domain!r} is not a lower-case domain name")
+    if registration_of(s) == "token" and not s.auth_token:
+        raise ConfigError('registration = "token" needs an auth_token')
+    if not 0 < s.blob_bytes_max <= 1 << 30:
+        raise ConfigError("blob_bytes_max is 1 to 1073741824")
+    for name in ("listen", "metrics_listen"):
+        address_of(getattr(s, name))
+    if s.mode == "production":
+        _check_production(s)
+
+
+def _check_production(s: Settings) -> None:
+    if not s.tls_cert or not s.tls_key:
+        raise ConfigError("production: give tls_cert and tls_key; a self-made certificate is for development")
+    if not s.db_key:
+        raise ConfigError("production: give db_key (or QPQ_DB_KEY)")
+    if s.allow_insecure_auth:
+        raise ConfigError("production: allow_insecure_auth is for development")
+    if not s.registration and not s.auth_token:
+        raise ConfigError('production: give an auth_token, or write registration = "open" or "closed"')
+    if s.auth_token and len(s.auth_token) < TOKEN_CHARS_MIN:
+        raise ConfigError(f"production: auth_token has at least {TOKEN_CHARS_MIN} characters")
+
+
+def registration_of(s: Settings) -> str:
+    """Return who may make an account: open, token or closed."""
+    if s.registration:
+        return s.registration
+    return "token" if s.auth_token and not s.allow_insecure_auth else "open"
+
+
+def address_of(text: str) -> tuple[str, int]:
+    """Split host:port; IPv6 in brackets. Raises ConfigError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65_535:
+        raise ConfigError(f"{text!r} is not host:port")
+    return host.strip("[]") or "::", int(port)

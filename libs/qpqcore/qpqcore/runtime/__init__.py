@@ -1,0 +1,1 @@
+"""What a process of QPQ needs to live: its secrets, its health page, its clock."""

@@ -1,0 +1,71 @@
+"""`/livez`, `/readyz` and `/metrics` over HTTP/1.1 (h11), for probes and Prometheus."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import h11
+import trio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qpqcore.obs.metrics import Metrics
+
+REQUEST_SECONDS_MAX = 5
+READ_BYTES = 8_192
+CONNECTIONS_MAX = 64
+
+
+class HealthPage:
+    """Answers probes."""
+
+    def __init__(self, metrics: Metrics, ready: Callable[[], str]) -> None:
+        self._metrics = metrics
+        self._ready = ready
+        self._limit = trio.CapacityLimiter(CONNECTIONS_MAX)
+
+    async def serve(
+        self, host: str, port: int, *, task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED
+    ) -> None:
+        """Serve until cancelled; `task_status.started` gets the address."""
+        listeners = await trio.open_tcp_listeners(port, host=host)
+        address = listeners[0].socket.getsockname()
+        task_status.started((str(address[0]), int(address[1])))
+        await trio.serve_listeners(self._answer, listeners)
+
+    async def _answer(self, stream: trio.SocketStream) -> None:
+        async with self._limit:
+            with trio.move_on_after(REQUEST_SECONDS_MAX):
+                try:
+                    await self._one(stream)
+                except (trio.BrokenResourceError, h11.RemoteProtocolError):
+                    pass
+                await stream.aclose()
+
+    async def _one(self, stream: trio.SocketStream) -> None:
+        connection = h11.Connection(h11.SERVER)
+        while True:
+            event = connection.next_event()
+            if event is h11.NEED_DATA:
+                connection.receive_data(await stream.receive_some(READ_BYTES))
+            elif isinstance(event, h11.Request):
+                status, kind, body = self._page(event.target.decode("ascii", "replace").partition("?")[0])
+                headers = [("content-type", kind), ("content-length", str(len(body))), ("connection", "close")]
+                out = connection.send(h11.Response(status_code=status, headers=headers)) or b""
+                out += connection.send(h11.Data(data=body)) or b""
+                out += connection.send(h11.EndOfMessage()) or b""
+                await stream.send_all(out)
+                return
+            else:
+                return
+
+    def _page(self, path: str) -> tuple[int, str, bytes]:
+        if path == "/livez":
+            return 200, "text/plain", b"alive\n"
+        if path == "/readyz":
+            away = self._ready()
+            return (503, "text/plain", away.encode() + b"\n") if away else (200, "text/plain", b"ready\n")
+        if path == "/metrics":
+            return 200, "text/plain; version=0.0.4", self._metrics.page()
+        return 404, "text/plain", b"/livez, /readyz, /metrics\n"
