@@ -10,6 +10,7 @@ import trio
 from . import codes
 from .engine import BLOCKED, GONE
 from .errors import ConnectionClosed, FrameError, QuicError, StreamReset
+from .faults import run_handler
 from .sinks import StreamSink
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class PendingReply(StreamSink):
         self._settle(outcome.Error(StreamReset(code)))
 
     def on_closed(self, closed: ConnectionClosed) -> None:
-        trio.lowlevel.reschedule(self._task, outcome.Error(closed))
+        trio.lowlevel.reschedule(self._task, outcome.Error(closed.renewed()))
 
 
 class ReplyStream(StreamSink):
@@ -130,7 +131,7 @@ class ReplyStream(StreamSink):
         self._fail(StreamReset(code))
 
     def on_closed(self, closed: ConnectionClosed) -> None:
-        self._fail(closed)
+        self._fail(closed.renewed())
 
 
 class IncomingCall(StreamSink):
@@ -210,13 +211,9 @@ class IncomingCall(StreamSink):
         with trio.CancelScope() as self._scope:
             if self._finished:
                 self._scope.cancel()
-            try:
-                await handler
-            except Exception as fault:  # noqa: BLE001 - a handler's fault costs its stream
-                self.reset(codes.HANDLER_FAULT)
-                self.connection.report_fault(fault)
-        if self._streamed:
-            self.finish()
+            succeeded = await run_handler(handler, self.connection.report_fault)
+            if succeeded and self._streamed:
+                self.finish()
         self.reset(codes.HANDLER_FAULT)
 
     def _lost(self) -> None:

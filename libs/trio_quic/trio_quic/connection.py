@@ -87,7 +87,7 @@ class QuicConnection:
         await trio.lowlevel.checkpoint_if_cancelled()
         while True:
             if self.closed is not None:
-                raise self.closed
+                raise self.closed.renewed()
             stream = attempt()
             if stream >= 0:
                 self.wake()
@@ -138,7 +138,7 @@ class QuicConnection:
     def export_keying_material(self, label: bytes, context: bytes, length: int) -> bytes:
         """RFC 8446 section 7.5: bytes only these two ends know. Raises ConnectionClosed."""
         if self.closed is not None:
-            raise self.closed
+            raise self.closed.renewed()
         return self.engine.export_keying_material(self.number, label, context, length)
 
     def stats(self) -> dict[str, int]:

@@ -19,6 +19,7 @@ from .calls import IncomingCall
 from .connection import QuicConnection
 from .errors import ConnectionClosed
 from .events import CLOSE_KINDS, VIOLATIONS, Event
+from .faults import run_handler
 from .streams import QuicStream
 
 if TYPE_CHECKING:
@@ -232,7 +233,10 @@ class QuicEndpoint:
 
     def report_fault(self, fault: Exception) -> None:
         """A handler or hook failed: that costs its stream, not the endpoint."""
-        self._hooks.on_fault(fault)
+        try:
+            self._hooks.on_fault(fault)
+        except Exception as second:  # noqa: BLE001 - nobody else is left to tell
+            log_fault(second)
 
     def _on_frame(self, event: Event, connection: QuicConnection) -> None:
         sink = connection.sink(event[2])
@@ -286,12 +290,8 @@ class QuicEndpoint:
 
     async def _run_stream(self, connection: QuicConnection, stream: QuicStream, handler: StreamHandler) -> None:
         try:
-            await handler(connection, stream)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            stream.reset(codes.CANCELLED)
-        except Exception as fault:  # noqa: BLE001 - the application's fault
-            stream.reset(codes.HANDLER_FAULT)
-            self.report_fault(fault)
+            if not await run_handler(handler(connection, stream), self.report_fault):
+                stream.reset(codes.HANDLER_FAULT)
         finally:
             stream.close_nowait()
             connection.on_call_ended()

@@ -49,6 +49,10 @@ class ConnectionClosed(QuicError):
         self.code = code
         self.reason = reason
 
+    def renewed(self) -> ConnectionClosed:
+        """The same, to be raised: one instance raised in many tasks would gather all their tracebacks."""
+        return ConnectionClosed(self.kind, self.code, self.reason)
+
 
 class StreamReset(QuicError):
     """The peer gave the stream up; `code` is its application error code (`trio_quic.codes` has the built-in ones)."""

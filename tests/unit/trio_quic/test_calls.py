@@ -473,3 +473,36 @@ async def test_drained_endpoints_refuse_new_peers(
                 raise AssertionError("connected")
         # One for each datagram of the first flight, which are two with ML-KEM.
         assert place.endpoint.counters()["connections_refused"] in (1, 2)
+
+
+async def test_faults_and_cancellation_in_one_group_stay_with_their_call(
+    engine: Any, certificates: Certificates, autojump_clock: MockClock
+) -> None:
+    """A handler with a nursery, cancelled because its caller left, that fails while it is cleaning up."""
+
+    def on_call(call: IncomingCall) -> Coroutine[Any, Any, None] | None:
+        if call.frame == b"good":
+            call.reply(call.frame)
+            return None
+
+        async def fails_when_cancelled() -> None:
+            try:
+                await trio.sleep_forever()
+            finally:
+                raise LookupError("clean-up")
+
+        async def handle() -> None:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(fails_when_cancelled)
+                nursery.start_soon(trio.sleep_forever)
+
+        return handle()
+
+    async with bench(certificates, engine, on_call) as place, place.connect() as connection:
+        with trio.move_on_after(1):
+            await connection.call(b"bad")
+        await trio.sleep(1)
+        assert await connection.call(b"good") == b"good"
+        (fault,) = place.faults
+        assert isinstance(fault, ExceptionGroup)
+        assert fault.subgroup(LookupError) is not None

@@ -120,7 +120,8 @@ class BoundedConnection(QuicConnection):
     def _write_stream_limits(self, builder: Any, space: Any, stream: Any) -> None:
         window = self._limits.stream_window_bytes
         free_up_to = self.consumed.get(stream.stream_id, 0) + window
-        if free_up_to - stream.max_stream_data_local >= window // 4:
+        # Zero is a stream this side only sends on.
+        if stream.max_stream_data_local and free_up_to - stream.max_stream_data_local >= window // 4:
             stream.max_stream_data_local = free_up_to
         seen, stream.receiver.highest_offset = stream.receiver.highest_offset, 0
         try:

@@ -142,9 +142,10 @@ class Connections:
     def _drain_one(self, peer: Peer) -> None:
         while (event := peer.connection.next_event()) is not None:
             if isinstance(event, aioquic_events.ConnectionIdIssued):
-                self._routes[event.connection_id] = peer.number
+                self._route(event.connection_id, peer)
             elif isinstance(event, aioquic_events.ConnectionIdRetired):
                 self._routes.pop(event.connection_id, None)
+                peer.routes.discard(event.connection_id)
             elif isinstance(event, aioquic_events.HandshakeCompleted):
                 self._judge(peer)
             elif not (peer.over or peer.refused):
@@ -198,8 +199,8 @@ class Connections:
     def _forget(self, peer: Peer) -> None:
         if self._peers.pop(peer.number, None) is None:
             return
-        for route in [route for route, number in self._routes.items() if number == peer.number]:
-            del self._routes[route]
+        for route in peer.routes:
+            self._routes.pop(route, None)
         self._armed.pop(peer.number, None)
         if peer.is_server:
             place = site(peer.address)
@@ -292,8 +293,12 @@ class Connections:
         self._half_open += 1
         self._sites[site(packed)] = self._sites.get(site(packed), 0) + 1
         number = self._insert(connection, packed, is_server=True)
-        self._routes[header.destination_cid] = number
+        self._route(header.destination_cid, self._peers[number])
         return number
+
+    def _route(self, connection_id: bytes, peer: Peer) -> None:
+        self._routes[connection_id] = peer.number
+        peer.routes.add(connection_id)
 
     def _insert(self, connection: BoundedConnection, packed: bytes, *, is_server: bool) -> int:
         number, self._next_number = self._next_number, self._next_number + 1
@@ -309,7 +314,7 @@ class Connections:
         )
         peer.address = packed
         self._peers[number] = peer
-        self._routes[connection.host_cid] = number
+        self._route(connection.host_cid, peer)
         self._touched.add(number)
         self._arm(self._now_us + self._limits.handshake_ms * 1000, number, "handshake", 0)
         self._arm_keepalive(number)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .bounds import BoundedConnection
 
 BUFFERED_BYTES_MAX: Final = 256 * 1024
-"""What one stream may have in aioquic's send buffer: it keeps all until acknowledged."""
+"""What one stream may have in aioquic's send buffer, which keeps all until acknowledged."""
 _VIOLATION_NUMBERS: Final[dict[ViolationName, int]] = {name: number for number, name in VIOLATIONS.items()}
 
 ArmFrame = Callable[[int, int, str], None]
@@ -47,6 +47,7 @@ class Peer:
         self.number = number
         self.is_server = is_server
         self.address = b""
+        self.routes: set[bytes] = set()
         self.opening = True
         self.over = False
         self.refused = False
