@@ -173,7 +173,7 @@ class QuicConnection:
         """Waits for the end and says why it came."""
         await self._over.wait()
         closed = self.closed
-        assert closed is not None  # noqa: S101 - set before the event
+        assert closed is not None
         return closed
 
     # --- for the endpoint and the streams

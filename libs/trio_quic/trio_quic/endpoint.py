@@ -297,7 +297,7 @@ class QuicEndpoint:
             connection.on_call_ended()
 
     def _start(self, task: Callable[..., Coroutine[Any, Any, None]], *arguments: object) -> None:
-        assert self._nursery is not None  # noqa: S101 - events only come while `run` does
+        assert self._nursery is not None
         self._nursery.start_soon(task, *arguments)
 
     def _on_readable(self, event: Event, connection: QuicConnection) -> None:

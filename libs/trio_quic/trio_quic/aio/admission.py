@@ -10,7 +10,7 @@ from aioquic.quic.retry import QuicRetryTokenHandler
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 if TYPE_CHECKING:
-    from ..configuration import Limits
+    from trio_quic.configuration import Limits
 
 
 class Verdict(Enum):

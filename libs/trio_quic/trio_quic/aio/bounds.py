@@ -5,7 +5,7 @@ client certificates are asked for, and the TLS exporter's secret is kept. All of
 is pinned, PRIVATE_NAMES is tested.
 """
 
-# ruff: noqa: SLF001, S101 - aioquic has no public way to these names; the asserts narrow types
+# ruff: noqa: SLF001 - aioquic has no public way to these names; the asserts narrow types
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from aioquic.quic.connection import QuicConnection, QuicConnectionError
 from aioquic.quic.packet import QuicErrorCode
 
 if TYPE_CHECKING:
-    from ..configuration import Limits
+    from trio_quic.configuration import Limits
 
 GAPS_MAX: Final = 500
 """Separate ranges one stream may have in waiting: each costs a search, and thousands of them are an attack."""

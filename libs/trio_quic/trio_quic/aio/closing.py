@@ -1,15 +1,21 @@
-"""The stateless refusal: a CONNECTION_CLOSE in an Initial packet, without keeping anything about the peer (RFC 9000
-section 5.2.2).
-"""
+"""The stateless refusal (a close in an Initial packet, RFC 9000 section 5.2.2), and why a connection is over."""
+
+# ruff: noqa: SLF001 - aioquic has no public way to these names
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aioquic.quic.configuration import SMALLEST_MAX_DATAGRAM_SIZE
+from aioquic.quic.connection import QuicConnectionState
 from aioquic.quic.crypto import CryptoPair
 from aioquic.quic.packet import QuicErrorCode, QuicFrameType, QuicHeader, QuicPacketType, QuicProtocolVersion
 from aioquic.quic.packet_builder import QuicPacketBuilder
+
+if TYPE_CHECKING:
+    from trio_quic.events import CloseKind
+
+    from .bounds import BoundedConnection
 
 CLOSE_BYTES: Final = 64
 """Room for the frame: three numbers and no reason text."""
@@ -33,3 +39,16 @@ def encode_refusal(header: QuicHeader) -> bytes:
     frame.push_uint_var(0)
     datagrams, _ = builder.flush()
     return bytes(datagrams[0])
+
+
+def close_reason(connection: BoundedConnection) -> tuple[CloseKind, int, str] | None:
+    """(kind, code, reason) of the end, as soon as aioquic knows it: its own event comes only after draining."""
+    ended = connection._close_event
+    if ended is None:
+        return None
+    code, reason = int(ended.error_code), ended.reason_phrase
+    if connection._state is QuicConnectionState.TERMINATED and reason == "Idle timeout":
+        return "idle", 0, "timed out"
+    if connection._state is QuicConnectionState.DRAINING:
+        return ("peer_application" if ended.frame_type is None else "peer_transport"), code, reason
+    return "transport", code, reason

@@ -1,6 +1,6 @@
 """The aioquic engine's connections: routing, admission, events, timers."""
 
-# ruff: noqa: SLF001, S101 - aioquic has no public way to these names; the asserts narrow types
+# ruff: noqa: SLF001 - aioquic has no public way to these names; the asserts narrow types
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ from aioquic.quic.packet import (
     pull_quic_header,
 )
 
-from .. import events
-from ..addresses import pack, unpack
+from trio_quic import events
+from trio_quic.addresses import pack, unpack
+
 from . import trust
 from .admission import Load, RetryTokens, Verdict, site, verdict
 from .bounds import BoundedConnection
-from .closing import encode_refusal
+from .closing import close_reason, encode_refusal
+from .counters import COUNTERS
 from .peer import Peer
 
 if TYPE_CHECKING:
@@ -35,28 +37,12 @@ if TYPE_CHECKING:
 
     from aioquic.quic.configuration import QuicConfiguration as AioquicConfiguration
 
-    from ..configuration import QuicConfiguration, ServerTls
-    from ..engine import Datagram, Transmit
-    from ..events import Event
+    from trio_quic.configuration import QuicConfiguration, ServerTls
+    from trio_quic.engine import Datagram, Transmit
+    from trio_quic.events import Event
 
 CONNECTION_ID_BYTES: Final = 8
 MICROSECONDS: Final = 1_000_000
-COUNTERS: Final = (
-    "datagrams_received",
-    "datagrams_sent",
-    "datagrams_dropped",
-    "connections_accepted",
-    "connections_refused",
-    "connections_ignored",
-    "retries_sent",
-    "handshakes_late",
-    "handshakes_failed",
-    "frames_oversized",
-    "frames_truncated",
-    "frames_late",
-    "replies_refused",
-    "faults",
-)
 T = TypeVar("T")
 
 
@@ -150,7 +136,7 @@ class Connections:
                 self._judge(peer)
             elif not (peer.over or peer.refused):
                 peer.take(event)
-        if (closed := peer.close_event()) is not None and not peer.over:
+        if (closed := close_reason(peer.connection)) is not None and not peer.over:
             if peer.opening and not peer.is_server and (chain := trust.peer_chain(peer.connection)):
                 self._refused = trust.spki_sha256(chain[0])
             self._leave_opening(peer, failed=True)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ..addresses import unpack
-from ..engine import GONE
+from trio_quic.addresses import unpack
+from trio_quic.engine import GONE
+
 from . import trust
 from .bounds import BoundedConnection
 from .connections import MICROSECONDS, Connections
@@ -17,7 +18,8 @@ from .connections import MICROSECONDS, Connections
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..configuration import ClientTls
+    from trio_quic.configuration import ClientTls
+
     from .peer import Peer
 
 

@@ -8,16 +8,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from aioquic.quic import events as aioquic_events
-from aioquic.quic.connection import QuicConnectionState
 
-from .. import codes, events
-from ..addresses import pack
-from ..engine import BLOCKED, GONE, REFUSED
-from ..events import CLOSE_NUMBERS, VIOLATIONS, CloseKind, Event, ViolationName
+from trio_quic import codes, events
+from trio_quic.addresses import pack
+from trio_quic.engine import BLOCKED, GONE, REFUSED
+from trio_quic.events import CLOSE_NUMBERS, VIOLATIONS, CloseKind, Event, ViolationName
+
 from .stream import Budget, Progress, Stream, framed
 
 if TYPE_CHECKING:
-    from ..configuration import Limits
+    from trio_quic.configuration import Limits
+
     from .bounds import BoundedConnection
 
 BUFFERED_BYTES_MAX: Final = 256 * 1024
@@ -134,18 +135,6 @@ class Peer:
             self._stop_receiving(number, stream, codes.NO_ERROR)
         self._out.append((events.STOPPED, self.number, number, code))
         self.tidy(number)
-
-    def close_event(self) -> tuple[CloseKind, int, str] | None:
-        """Why the connection is over, as soon as aioquic knows."""
-        ended = self.connection._close_event
-        if ended is None:
-            return None
-        code, reason = int(ended.error_code), ended.reason_phrase
-        if self.connection._state is QuicConnectionState.TERMINATED and reason == "Idle timeout":
-            return "idle", 0, "timed out"
-        if self.connection._state is QuicConnectionState.DRAINING:
-            return ("peer_application" if ended.frame_type is None else "peer_transport"), code, reason
-        return "transport", code, reason
 
     def end(self, kind: CloseKind, code: int, reason: str) -> None:
         """Reports the end, once."""

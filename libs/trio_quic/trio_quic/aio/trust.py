@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 if TYPE_CHECKING:
-    from ..configuration import ClientTls, QuicConfiguration, ServerTls
+    from trio_quic.configuration import ClientTls, QuicConfiguration, ServerTls
+
     from .bounds import BoundedConnection
 
 GROUPS: Final[dict[str, tls.Group]] = {"X25519": tls.Group.X25519, "SECP256R1": tls.Group.SECP256R1}

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
-from ..configuration import ClientTls, EngineName, Limits, QuicConfiguration, ServerTls
-from ..serve import open_quic_connection, serve_quic
+from trio_quic.configuration import ClientTls, EngineName, Limits, QuicConfiguration, ServerTls
+from trio_quic.serve import open_quic_connection, serve_quic
+
 from .certificates import Certificate, CertificateAuthority, self_signed
 from .link import MemoryLink, Script, prompt
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from ..calls import IncomingCall
-    from ..connection import QuicConnection
-    from ..endpoint import QuicEndpoint
+    from trio_quic.calls import IncomingCall
+    from trio_quic.connection import QuicConnection
+    from trio_quic.endpoint import QuicEndpoint
 
 ALPN: Final = (b"test/1",)
 HOST: Final = "10.0.0.1"

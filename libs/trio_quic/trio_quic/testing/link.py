@@ -6,7 +6,7 @@ Under `trio.testing.MockClock` a run is repeatable: give `transport_factory=link
 
 from __future__ import annotations
 
-import random
+import random  # noqa: TID251 - faults of a simulation, seeded
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from ..addresses import Address, pack, unpack
+from trio_quic.addresses import Address, pack, unpack
 
 if TYPE_CHECKING:
-    from ..engine import Datagram, Transmit
+    from trio_quic.engine import Datagram, Transmit
 
 DELAY_S: Final = 0.01
 INBOX_DATAGRAMS_MAX: Final = 4096
@@ -39,7 +39,7 @@ def prompt(number: int, source: Address, destination: Address, data: bytes) -> F
 
 def lossy(seed: int, *, loss: float = 0.0, duplication: float = 0.0, jitter_s: float = 0.0) -> Script:
     """A script that loses, doubles and (by jitter) reorders at random, the same way for the same seed."""
-    dice = random.Random(seed)  # noqa: S311 - faults of a simulation
+    dice = random.Random(seed)
 
     def fate(number: int, source: Address, destination: Address, data: bytes) -> Fate:
         copies = 0 if dice.random() < loss else 1 + (dice.random() < duplication)
