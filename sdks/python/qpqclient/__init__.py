@@ -1,1 +1,40 @@
-"""The Python SDK of QPQ."""
+"""The Python SDK of QPQ: open a folder, register or log in, talk; under Trio.
+
+Its one invariant: whatever happens, kill included, a message that was sent is sent once, and one that was received is
+shown once.
+"""
+
+from __future__ import annotations
+
+from qpqclient.client import Client, open_client
+from qpqclient.conversation import Conversation
+from qpqclient.errors import (
+    FolderBusy,
+    GroupUnusable,
+    KeyChanged,
+    NotFound,
+    NotLoggedIn,
+    QpqError,
+    Refused,
+    Unreachable,
+    WrongPassword,
+)
+from qpqclient.model import (
+    Connected,
+    Device,
+    Disconnected,
+    Event,
+    FileInfo,
+    GroupChanged,
+    Member,
+    Message,
+    MessageChanged,
+    MessageReceived,
+)
+from qpqclient.transport import PingAnswer, ping
+
+__all__ = [
+    "Client", "Connected", "Conversation", "Device", "Disconnected", "Event", "FileInfo", "FolderBusy", "GroupChanged",
+    "GroupUnusable", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
+    "PingAnswer", "QpqError", "Refused", "Unreachable", "WrongPassword", "open_client", "ping",
+]  # fmt: skip

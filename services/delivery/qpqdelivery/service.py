@@ -301,7 +301,7 @@ def _enqueued(accepted: Accepted) -> api.EnqueueResult:
 
 def _batch_item(answer: Accepted | Refusal) -> api.BatchItem:
     if isinstance(answer, Refusal):
-        return api.BatchItem(code=answer.code, detail=answer.detail)
+        return api.BatchItem(code=int(answer.code), detail=answer.detail)
     return api.BatchItem(result=_enqueued(answer))
 
 

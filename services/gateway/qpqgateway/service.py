@@ -133,7 +133,7 @@ class Gateway:
 
     def _refused(self, name: str, no: Refusal) -> Reply:
         log.info("call_refused", method=name, code=no.code.name)
-        return Reply(code=no.code, detail=no.detail, retry_after_ms=no.retry_after_ms)
+        return Reply(code=int(no.code), detail=no.detail, retry_after_ms=no.retry_after_ms)
 
     def _finish(self, incoming: IncomingCall, name: str, reply: Reply, started_s: float) -> None:
         incoming.reply(reply.to_bytes())

@@ -72,12 +72,12 @@ class Dispatcher:
         try:
             return await self._answer(envelope)
         except Refusal as no:
-            return BusReply(code=no.code, detail=no.detail, retry_after_ms=no.retry_after_ms)
+            return BusReply(code=int(no.code), detail=no.detail, retry_after_ms=no.retry_after_ms)
         except trio.TooSlowError:
-            return BusReply(code=ErrorCode.DEADLINE_EXCEEDED, detail="the time for this call is over")
+            return BusReply(code=int(ErrorCode.DEADLINE_EXCEEDED), detail="the time for this call is over")
         except Exception:
             log.exception("call_failed", method=envelope.method)
-            return BusReply(code=ErrorCode.INTERNAL, detail="internal error")
+            return BusReply(code=int(ErrorCode.INTERNAL), detail="internal error")
 
     async def _answer(self, envelope: Envelope) -> BusReply:
         found = self._methods.get(envelope.method)

@@ -27,5 +27,5 @@ class LocalBus:
         """Call the service; `unavailable` when it is not there."""
         dispatcher = self._services.get(envelope.method >> 8)
         if dispatcher is None:
-            return BusReply(code=ErrorCode.UNAVAILABLE, detail="this part of the server is away")
+            return BusReply(code=int(ErrorCode.UNAVAILABLE), detail="this part of the server is away")
         return await dispatcher(envelope)

@@ -1,0 +1,124 @@
+"""Files: encrypted here, uploaded and downloaded in chunks, resumed where they stopped (docs/spec/content.md#files)."""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import secrets
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from qpqclient.errors import QpqError
+from qpqcore.api.blob import DownloadBlobParams, DownloadBlobResult, UploadBlobParams, UploadBlobResult
+from qpqcore.api.content import ContentFile
+from qpqcore.crypto.parts import u32, u64
+from qpqcore.model.ids import make_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from qpqclient.core import Core
+
+SEGMENT_BYTES = 64 * 1024
+TAG_BYTES = 16
+CHUNK_BYTES = 256 * 1024
+AAD = b"qpq file v1"
+NAME_CHARS_MAX = 255
+
+
+class FileDamaged(QpqError):
+    """A downloaded file is not what its sender named."""
+
+    name = "fileDamaged"
+
+
+def safe_name(name: str) -> str:
+    """Return a file name without separators and control characters."""
+    plain = "".join(c for c in name.replace("/", "_").replace("\\", "_") if c.isprintable())
+    return plain[:NAME_CHARS_MAX].lstrip(".") or "file"
+
+
+def encrypted(path: Path, key: bytes) -> Iterator[bytes]:
+    """Yield the ciphertext of a file, segment by segment."""
+    aead = AESGCM(key)
+    with path.open("rb") as file:
+        number, segment = 0, file.read(SEGMENT_BYTES)
+        while True:
+            following = file.read(SEGMENT_BYTES)
+            yield aead.encrypt(u64(number) + u32(0 if following else 1), segment, AAD)
+            if not following:
+                return
+            number, segment = number + 1, following
+
+
+def chunks(path: Path, key: bytes) -> Iterator[bytes]:
+    """Yield the ciphertext in chunks."""
+    buffer = b""
+    for piece in encrypted(path, key):
+        buffer += piece
+        while len(buffer) >= CHUNK_BYTES:
+            yield buffer[:CHUNK_BYTES]
+            buffer = buffer[CHUNK_BYTES:]
+    if buffer:
+        yield buffer
+
+
+async def upload(core: Core, path: Path) -> ContentFile:
+    """Encrypt and upload a file; return what the message carries."""
+    key, secret = secrets.token_bytes(32), secrets.token_bytes(16)
+    cipher, plain, total = hashlib.sha256(), hashlib.sha256(), 0
+    for piece in encrypted(path, key):
+        cipher.update(piece)
+        total += len(piece)
+    with path.open("rb") as file:
+        while block := file.read(CHUNK_BYTES):
+            plain.update(block)
+    blob = make_id(cipher.digest(), (await core.link()).hello.domain)
+    offset = 0
+    for chunk in chunks(path, key):
+        await core.call(
+            UploadBlobParams(
+                blob=blob, total_bytes=total, secret_hash=hashlib.sha256(secret).digest(), offset=offset, chunk=chunk
+            ),
+            UploadBlobResult,
+        )
+        offset += len(chunk)
+    return ContentFile(
+        blob=blob, secret=secret, key=key, total_bytes=path.stat().st_size, name=safe_name(path.name),
+        mime=mimetypes.guess_type(path.name)[0] or "application/octet-stream", sha256=plain.digest(),
+    )  # fmt: skip
+
+
+async def download(core: Core, file: ContentFile, to: Path) -> Path:
+    """Download and decrypt a file into a folder or to a path; checked against its hash before it has its name."""
+    target = to / safe_name(file.name) if to.is_dir() else to
+    part = target.with_name(target.name + ".part")
+    aead, plain = AESGCM(file.key), hashlib.sha256()
+    sealed, number, offset, total = b"", 0, 0, 1
+    try:
+        with part.open("wb") as out:
+            while offset < total:
+                got = await core.call(
+                    DownloadBlobParams(blob=file.blob, secret=file.secret, offset=offset), DownloadBlobResult
+                )
+                offset, total, sealed = offset + len(got.chunk), got.total_bytes, sealed + got.chunk
+                if not got.chunk:
+                    raise FileDamaged("the file ends too early")
+                while len(sealed) > SEGMENT_BYTES + TAG_BYTES or (offset >= total and sealed):
+                    segment, sealed = sealed[: SEGMENT_BYTES + TAG_BYTES], sealed[SEGMENT_BYTES + TAG_BYTES :]
+                    last = offset >= total and not sealed
+                    block = aead.decrypt(u64(number) + u32(1 if last else 0), segment, AAD)
+                    plain.update(block)
+                    out.write(block)
+                    number += 1
+    except InvalidTag as exc:
+        part.unlink(missing_ok=True)
+        raise FileDamaged("the file does not decrypt: it is not what was sent") from exc
+    if plain.digest() != file.sha256:
+        part.unlink(missing_ok=True)
+        raise FileDamaged("the file's hash is not the one that was sent")
+    part.replace(target)
+    return target

@@ -1,0 +1,78 @@
+"""What can go wrong, for the SDK's users: each error has a name, a sentence and the exit code of the error table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qpqcore.model.errors import EXIT_CODES, ErrorCode, Refusal
+
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+
+class QpqError(Exception):
+    """Anything the SDK reports."""
+
+    name = "internal"
+    exit_code = 10
+
+
+class Refused(QpqError):
+    """The server answered no; `code` says why."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.detail)
+        self.code: ErrorCode = refusal.code
+        self.retry_after_ms = refusal.retry_after_ms
+        first, *rest = refusal.code.name.lower().split("_")
+        self.name = first + "".join(word.title() for word in rest)
+        self.exit_code = EXIT_CODES[refusal.code]
+
+
+class Unreachable(QpqError):
+    """The server does not answer, or a network in between drops UDP."""
+
+    name = "unreachable"
+    exit_code = EXIT_CODES[ErrorCode.UNAVAILABLE]
+
+
+class KeyChanged(QpqError):
+    """The server's key is not the pinned one: somebody may be in between. Nothing was sent."""
+
+    name = "serverKeyChanged"
+    exit_code: ClassVar[int] = 14
+
+
+class WrongPassword(QpqError):
+    """The local database does not open with this password."""
+
+    name = "loginFailed"
+    exit_code = EXIT_CODES[ErrorCode.LOGIN_FAILED]
+
+
+class FolderBusy(QpqError):
+    """Another process uses this folder."""
+
+    name = "folderBusy"
+    exit_code: ClassVar[int] = 15
+
+
+class NotLoggedIn(QpqError):
+    """This folder holds no account, or its session is over."""
+
+    name = "unauthenticated"
+    exit_code = EXIT_CODES[ErrorCode.UNAUTHENTICATED]
+
+
+class NotFound(QpqError):
+    """No such user, conversation or message."""
+
+    name = "notFound"
+    exit_code = EXIT_CODES[ErrorCode.NOT_FOUND]
+
+
+class GroupUnusable(QpqError):
+    """This device is not in the group any more, or cannot follow it."""
+
+    name = "notMember"
+    exit_code = EXIT_CODES[ErrorCode.NOT_MEMBER]

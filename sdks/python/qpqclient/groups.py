@@ -1,0 +1,158 @@
+"""MLS groups over the store: loaded, changed, and written back in the transaction of the step that changed them.
+
+After any error a loaded object is dropped; what is stored is the truth. Own commits are kept detached and
+applied only when the channel's log brings them back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+import qpqnative
+from qpqclient.errors import GroupUnusable
+from qpqcore.crypto.parts import u32, vec
+from qpqcore.crypto.signatures import generate_key
+from qpqcore.groups.policy import ChannelKind, GroupPolicy, group_id, read_policy
+from qpqcore.groups.validity import Change, Leaf, check_change, read_leaf
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qpqclient.account import Account
+    from qpqclient.store import Store
+
+WRITE_LABEL = b"qpq write"
+
+
+def sha256(data: bytes) -> bytes:
+    """Return the SHA-256 of `data`."""
+    return hashlib.sha256(data).digest()
+
+
+def write_key(group: qpqnative.Group, channel: bytes, generation: int) -> bytes:
+    """Return the public write key of a group's epoch (docs/spec/delivery.md#sealed-sender)."""
+    return generate_key(group.export(WRITE_LABEL, vec(channel) + u32(generation), 32))[1]
+
+
+def leaves_of(members: Sequence[qpqnative.Member]) -> list[Leaf]:
+    """Return members as checked leaves."""
+    return [read_leaf(m.credential, m.signature_key) for m in members]
+
+
+class Groups:
+    """The groups of this device."""
+
+    def __init__(self, store: Store, account: Account) -> None:
+        self._store = store
+        self._account = account
+        self._open: dict[bytes, qpqnative.Group] = {}
+        self._device: qpqnative.Device | None = None
+
+    def device(self) -> qpqnative.Device:
+        """Return the native device."""
+        if self._device is None:
+            self._device = self._account.native()
+        return self._device
+
+    def drop(self) -> None:
+        """Forget every loaded object: the store is right, they may be ahead of it."""
+        self._open.clear()
+        self._device = None
+
+    def generation(self, channel: bytes) -> int:
+        """Return the stored generation of a channel, 0 where there is none."""
+        rows = self._store.rows("SELECT generation FROM channels WHERE channel = ? AND active = 1", channel)
+        return rows[0][0] if rows else 0
+
+    def load(self, channel: bytes) -> qpqnative.Group:
+        """Return a channel's group; GroupUnusable when this device is not in it."""
+        group = self._open.get(channel)
+        if group is None:
+            generation = self.generation(channel)
+            if not generation:
+                raise GroupUnusable("this device is not in the group")
+            group = self.copy(group_id(channel, generation))
+            self._open[channel] = group
+        return group
+
+    def copy(self, gid: bytes) -> qpqnative.Group:
+        """Return a fresh object of a stored group, from a device of its own."""
+        entries, tree = self._store.group_entries(gid)
+        return self._account.native().load_group(gid, entries, tree)
+
+    def save(self, channel: bytes, group: qpqnative.Group) -> None:
+        """Write a group's changes and what is shown of it; inside a transaction."""
+        self._store.write_mls(group.take_changes())
+        db = self._store.db
+        db.execute(
+            "UPDATE channels SET epoch = ?, authenticator = ? WHERE channel = ?",
+            (group.epoch, group.epoch_authenticator(), channel),
+        )
+
+    def save_members(self, channel: bytes, group: qpqnative.Group) -> None:
+        """Write who is in the group; inside a transaction."""
+        db = self._store.db
+        db.execute("DELETE FROM leaves WHERE channel = ?", (channel,))
+        for member in group.members():
+            leaf = read_leaf(member.credential, member.signature_key)
+            db.execute("INSERT INTO leaves VALUES (?, ?, ?, ?)", (channel, member.index, leaf.account, leaf.device))
+
+    def adopt(self, channel: bytes, generation: int, group: qpqnative.Group, name: str) -> None:
+        """Write a group that was made or joined; inside a transaction."""
+        gid = group_id(channel, generation)
+        old = self.generation(channel)
+        self._store.forget_group(gid)
+        if old and old != generation:
+            self._store.forget_group(group_id(channel, old))
+        kind = read_policy(group.policy).kind
+        db = self._store.db
+        db.execute(
+            "INSERT INTO channels VALUES (?, ?, 0, ?, ?, 0, 1, x'') ON CONFLICT (channel) DO UPDATE SET "
+            "generation = excluded.generation, active = 1, name = CASE WHEN name = '' THEN excluded.name ELSE name END",
+            (channel, generation, int(kind), name),
+        )
+        db.execute("DELETE FROM commits WHERE channel = ?", (channel,))
+        db.execute("DELETE FROM proposed WHERE channel = ?", (channel,))
+        self.save(channel, group)
+        self.save_members(channel, group)
+        self._open[channel] = group
+
+    def leave(self, channel: bytes) -> None:
+        """Drop a group's state, keep its messages; inside a transaction."""
+        generation = self.generation(channel)
+        if generation:
+            self._store.forget_group(group_id(channel, generation))
+        db = self._store.db
+        db.execute("UPDATE channels SET active = 0 WHERE channel = ?", (channel,))
+        for table in ("leaves", "commits", "proposed"):
+            db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
+        self._open.pop(channel, None)
+
+    def policy(self, kind: ChannelKind, home: str, generation: int) -> bytes:
+        """Return the policy of a new group."""
+        return GroupPolicy(version=1, kind=kind, home=home, generation=generation).to_bytes()
+
+    def next_write_key(self, channel: bytes, generation: int, pending: qpqnative.PendingCommit, entries: list[tuple[bytes, bytes]] | None = None, tree: bytes = b"") -> bytes:
+        """Return the write key of the epoch that a detached commit begins: applied to a copy, which is dropped."""
+        gid = group_id(channel, generation)
+        if entries is None:
+            copy = self.copy(gid)
+        else:
+            copy = self._account.native().load_group(gid, entries, tree)
+        copy.apply(pending)
+        return write_key(copy, channel, generation)
+
+    def check(self, channel: bytes, before: Sequence[qpqnative.Member], policy_before: bytes, group: qpqnative.Group, facts: qpqnative.CommitFacts) -> None:
+        """Refuse a commit that the rules of groups refuse; Refusal. The caller drops the object then."""
+        assert facts.committer is not None
+        proposed = {r[0] for r in self._store.rows("SELECT device FROM proposed WHERE channel = ? AND by_server = 1", channel)}
+        check_change(
+            Change(
+                members=leaves_of(before), committer=leaves_of([facts.committer])[0], external=facts.external,
+                added=leaves_of(facts.added), removed=leaves_of(facts.removed),
+                self_removed=leaves_of(facts.self_removed_members), updated=leaves_of(facts.updated),
+                proposed=frozenset(proposed), psks=facts.psks, policy_before=read_policy(policy_before),
+                policy_after=read_policy(group.policy),
+            )  # fmt: skip
+        )

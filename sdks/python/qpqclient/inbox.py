@@ -1,0 +1,206 @@
+"""Takes mailbox entries in order: each is one transaction of message, advanced ratchet and position.
+
+Nothing is acknowledged before it is stored. What cannot be read is passed over once its reason is sure; a group that
+cannot be followed any more is marked for rejoining.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+import qpqnative
+from qpqclient.content import apply_content
+from qpqclient.errors import GroupUnusable, Refused
+from qpqclient.groups import sha256
+from qpqclient.model import GroupChanged, MessageChanged
+from qpqcore.api import delivery
+from qpqcore.api.content import Content
+from qpqcore.api.delivery import EntryKind, WelcomeItem
+from qpqcore.crypto.hybrid import open_welcome
+from qpqcore.groups.policy import group_id, read_group_id
+from qpqcore.groups.validity import read_leaf
+from qpqcore.model.errors import ErrorCode, Refusal
+
+if TYPE_CHECKING:
+    from qpqclient.core import Core
+
+log = structlog.get_logger()
+
+POSITION = "position"
+IGNORED = frozenset({"wrong_epoch", "reused_key", "wrong_group", "rule"})
+"""Reasons for which a message is passed over: of an epoch this device was not in, or read before."""
+
+
+class Inbox:
+    """Processes entries; used under the core's lock."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._store = core.store
+        self._groups = core.groups
+
+    @property
+    def position(self) -> int:
+        """The last mailbox number that has been stored."""
+        return self._store.number(POSITION)
+
+    async def take(self, entry: delivery.Entry) -> None:
+        """Process one entry; repeats are passed over."""
+        if entry.number <= self.position:
+            return
+        handler = {
+            EntryKind.MESSAGE: self._message, EntryKind.COMMIT: self._commit, EntryKind.PROPOSAL: self._proposal,
+            EntryKind.GAP: self._gap, EntryKind.RESET: self._reset,
+        }.get(entry.kind)  # fmt: skip
+        try:
+            if entry.kind is EntryKind.WELCOME:
+                await self._welcome(entry)
+            elif handler is not None:
+                handler(entry)
+            else:
+                self._pass_over(entry)
+        except (qpqnative.MlsError, Refusal, GroupUnusable) as exc:
+            self._groups.drop()
+            log.info("entry_passed_over", kind=entry.kind.name, reason=str(exc))
+            rejoin = entry.kind in {EntryKind.COMMIT, EntryKind.PROPOSAL, EntryKind.WELCOME}
+            self._pass_over(entry, rejoin=rejoin and not isinstance(exc, GroupUnusable))
+        except BaseException:
+            self._groups.drop()
+            raise
+
+    def _pass_over(self, entry: delivery.Entry, *, rejoin: bool = False) -> None:
+        with self._store.transaction():
+            self._store.put_number(POSITION, entry.number)
+        if rejoin:
+            self._core.want_rejoin(entry.channel)
+
+    def _message(self, entry: delivery.Entry) -> None:
+        channel = entry.channel
+        if self._groups.generation(channel) != entry.generation:
+            self._pass_over(entry)
+            return
+        group = self._groups.load(channel)
+        try:
+            received = group.process(entry.payload)
+        except qpqnative.MlsError as exc:
+            self._groups.drop()
+            if exc.kind not in IGNORED:
+                log.warning("message_unreadable", reason=exc.kind)
+            self._pass_over(entry)
+            return
+        if not isinstance(received, qpqnative.Application):
+            raise Refusal(ErrorCode.MALFORMED, "not an application message")
+        sender = read_leaf(received.sender.credential, received.sender.signature_key)
+        content: Content | None
+        try:
+            content = Content.from_bytes(received.data)
+        except Refusal:
+            content = None
+        with self._store.transaction():
+            self._groups.save(channel, group)
+            events = apply_content(self._store, channel, sender.account, content, entry) if content else []
+            self._store.put_number(POSITION, entry.number)
+        for event in events:
+            self._core.tell(self._core.finished(event))
+
+    def _commit(self, entry: delivery.Entry) -> None:
+        channel = entry.channel
+        if self._groups.generation(channel) != entry.generation:
+            self._pass_over(entry)
+            return
+        group = self._groups.load(channel)
+        if entry.epoch < group.epoch:
+            self._pass_over(entry)
+            return
+        before, policy = group.members(), group.policy
+        rows = self._store.rows("SELECT pending FROM commits WHERE channel = ? AND hash = ?", channel, sha256(entry.payload))
+        if rows:
+            facts = group.apply(qpqnative.PendingCommit.from_bytes(rows[0][0]), entry.payload)
+        else:
+            done = group.process(entry.payload)
+            if not isinstance(done, qpqnative.CommitFacts):
+                raise Refusal(ErrorCode.COMMIT_INVALID, "not a commit")
+            facts = done
+        self._groups.check(channel, before, policy, group, facts)
+        with self._store.transaction():
+            if facts.self_removed:
+                self._groups.leave(channel)
+            else:
+                self._groups.save(channel, group)
+                self._groups.save_members(channel, group)
+                for table in ("commits", "proposed"):
+                    self._store.db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
+            self._store.put_number(POSITION, entry.number)
+        self._core.tell(GroupChanged(channel, active=not facts.self_removed))
+
+    def _proposal(self, entry: delivery.Entry) -> None:
+        channel = entry.channel
+        if self._groups.generation(channel) != entry.generation:
+            self._pass_over(entry)
+            return
+        group = self._groups.load(channel)
+        if entry.epoch < group.epoch:
+            self._pass_over(entry)
+            return
+        done = group.process(entry.payload)
+        if not isinstance(done, qpqnative.Proposal):
+            raise Refusal(ErrorCode.PROPOSAL_INVALID, "not a proposal")
+        index = done.sender_index if done.kind == "self_remove" else done.target_index
+        leaf = next((m for m in group.members() if m.index == index), None)
+        with self._store.transaction():
+            self._groups.save(channel, group)
+            if leaf is not None:
+                device = read_leaf(leaf.credential, leaf.signature_key).device
+                self._store.db.execute(
+                    "INSERT OR REPLACE INTO proposed VALUES (?, ?, ?)", (channel, device, int(done.sender_index is None))
+                )
+            self._store.put_number(POSITION, entry.number)
+        self._core.want_commit(channel)
+
+    async def _welcome(self, entry: delivery.Entry) -> None:
+        channel = entry.channel
+        item = WelcomeItem.from_bytes(entry.payload)
+        known = self._groups.generation(channel)
+        if known > entry.generation or (known == entry.generation and self._groups.load(channel).epoch >= entry.epoch):
+            self._pass_over(entry)
+            return
+        welcome = item.welcome
+        if item.hybrid:
+            welcome = open_welcome(
+                self._core.account.hybrid_seed, welcome, channel=channel, generation=entry.generation,
+                device=self._core.account.device,
+            )  # fmt: skip
+        try:
+            tree = await self._core.call(
+                delivery.FetchTreeParams(channel=channel, tree_hash=entry.tree_hash), delivery.FetchTreeResult
+            )
+        except Refused as exc:
+            raise Refusal(exc.code, str(exc)) from exc
+        group = self._groups.device().join(welcome, tree.tree)
+        self._check_joined(channel, entry.generation, group)
+        with self._store.transaction():
+            self._groups.adopt(channel, entry.generation, group, "")
+            self._store.put_number(POSITION, entry.number)
+        self._core.tell(GroupChanged(channel, active=True))
+
+    @staticmethod
+    def _check_joined(channel: bytes, generation: int, group: qpqnative.Group) -> None:
+        if read_group_id(group.group_id) != (channel, generation) or group.group_id != group_id(channel, generation):
+            raise Refusal(ErrorCode.MALFORMED, "a Welcome into another group")
+        for member in group.members():
+            read_leaf(member.credential, member.signature_key)
+
+    def _gap(self, entry: delivery.Entry) -> None:
+        self._pass_over(entry)
+        for (channel,) in self._store.rows("SELECT channel FROM channels WHERE active = 1"):
+            self._core.want_rejoin(channel)
+
+    def _reset(self, entry: delivery.Entry) -> None:
+        with self._store.transaction():
+            if self._groups.generation(entry.channel) < entry.generation:
+                self._groups.leave(entry.channel)
+            self._store.put_number(POSITION, entry.number)
+        self._core.want_rejoin(entry.channel)
+        self._core.tell(MessageChanged(entry.channel, b""))

@@ -1,0 +1,91 @@
+"""What the SDK shows its users: messages, members, devices, events. All frozen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """A file that a message carries; the secrets in it are the message's own."""
+
+    name: str
+    mime: str
+    total_bytes: int
+    blob: bytes
+    secret: bytes
+    key: bytes
+    sha256: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as this device shows it. `state`: pending, sent, delivered, read, failed; received ones are `received`."""
+
+    id: bytes
+    channel: bytes
+    sender: str
+    text: str
+    state: str
+    sent_ms: int
+    own: bool
+    edited: bool = False
+    reply_to: bytes | None = None
+    file: FileInfo | None = None
+    reactions: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One account in a conversation, with its devices there."""
+
+    name: str
+    account: bytes
+    devices: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One device of one's own account."""
+
+    id: bytes
+    label: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened in a conversation (or, with an empty channel, to the client)."""
+
+    channel: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived(Event):
+    """A message from somebody else, stored before it is told."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class MessageChanged(Event):
+    """A message was edited, deleted, reacted to, or changed its state."""
+
+    id: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChanged(Event):
+    """Members, epoch, name or timer of a conversation changed; `active` is False when this device is out."""
+
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Connected(Event):
+    """The server is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected(Event):
+    """The server is away; what is sent waits."""

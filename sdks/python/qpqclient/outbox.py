@@ -1,0 +1,108 @@
+"""Sends what waits: encrypt, store the ciphertext with the advanced ratchet, then send; until the server has it.
+
+A message's payload is its key at the server, so sending it again after a crash or a lost answer is harmless. Only
+`staleEpoch` makes a new ciphertext, under the same content id.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+import qpqnative
+from qpqclient.content import apply_action
+from qpqclient.errors import GroupUnusable, Refused
+from qpqclient.model import MessageChanged
+from qpqcore.api import delivery
+from qpqcore.api.content import Content
+from qpqcore.model.errors import RETRYABLE, ErrorCode
+
+if TYPE_CHECKING:
+    from qpqclient.core import Core
+
+log = structlog.get_logger()
+
+GENERATION_MAX = 900
+"""Messages of one epoch and sender; an update is committed before (docs/spec/groups.md#clients-keep)."""
+OUT_OF_GROUP = frozenset({ErrorCode.NOT_MEMBER, ErrorCode.TOO_LARGE, ErrorCode.MALFORMED})
+
+
+class Outbox:
+    """Sends the rows of the outbox, oldest first."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._store = core.store
+
+    @property
+    def pending(self) -> int:
+        """How many messages the server does not have yet."""
+        return int(self._store.rows("SELECT count(*) FROM outbox")[0][0])
+
+    async def send_next(self) -> bool:
+        """Bring the oldest message to the server; False when there is none. Unreachable leaves it where it is."""
+        rows = self._store.rows("SELECT number, channel, id, content, ttl_seconds, generation, epoch, payload FROM outbox ORDER BY number LIMIT 1")
+        if not rows:
+            return False
+        row = rows[0]
+        try:
+            if row[7] is None:
+                row = await self._encrypted(row)
+            await self._deliver(row)
+        except GroupUnusable:
+            self._fail(row)
+        return True
+
+    async def _encrypted(self, row: Any) -> Any:
+        number, channel, ident, content, ttl, *_ = row
+        while True:
+            async with self._core.lock:
+                group = self._core.groups.load(channel)
+                if not group.pending_proposals() and group.next_generation < GENERATION_MAX:
+                    try:
+                        payload = group.encrypt(content)
+                        generation = self._core.groups.generation(channel)
+                        with self._store.transaction() as db:
+                            self._core.groups.save(channel, group)
+                            db.execute(
+                                "UPDATE outbox SET payload = ?, generation = ?, epoch = ? WHERE number = ?",
+                                (payload, generation, group.epoch, number),
+                            )
+                    except BaseException:
+                        self._core.groups.drop()
+                        raise
+                    return number, channel, ident, content, ttl, generation, group.epoch, payload
+            await self._core.commits.update(channel)
+
+    async def _deliver(self, row: Any) -> None:
+        number, channel, ident, content, ttl, generation, epoch, payload = row
+        params = delivery.EnqueueParams(channel=channel, generation=generation, epoch=epoch, payload=payload, ttl_seconds=ttl)
+        try:
+            done = await self._core.call(params, delivery.EnqueueResult)
+        except Refused as exc:
+            if exc.code is ErrorCode.STALE_EPOCH:
+                with self._store.transaction() as db:
+                    db.execute("UPDATE outbox SET payload = NULL WHERE number = ?", (number,))
+                await self._core.catch_up()
+            elif exc.code in RETRYABLE:
+                await self._core.pause(exc.retry_after_ms / 1000)
+            else:
+                log.info("message_refused", code=exc.name)
+                self._fail(row)
+            return
+        with self._store.transaction() as db:
+            db.execute("DELETE FROM outbox WHERE number = ?", (number,))
+            db.execute(
+                "UPDATE messages SET state = CASE WHEN state = 'pending' THEN 'sent' ELSE state END, log_number = ?, accepted_ms = ? "
+                "WHERE channel = ? AND id = ?",
+                (done.log_number, done.accepted_ms, channel, ident),
+            )
+            apply_action(self._store, channel, self._core.account.account, Content.from_bytes(content))
+        self._core.tell(MessageChanged(channel, ident))
+
+    def _fail(self, row: Any) -> None:
+        with self._store.transaction() as db:
+            db.execute("DELETE FROM outbox WHERE number = ?", (row[0],))
+            db.execute("UPDATE messages SET state = 'failed' WHERE channel = ? AND id = ?", (row[1], row[2]))
+        self._core.tell(MessageChanged(row[1], row[2]))

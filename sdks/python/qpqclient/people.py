@@ -1,0 +1,88 @@
+"""Who people are: names, identity keys and pinned device lists, as the server resolved them and as they were seen before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from qpqclient.errors import NotFound, Refused
+from qpqcore.api.keystore import ResolveIdentityParams, ResolveIdentityResult, ResolveUserParams, ResolveUserResult
+from qpqcore.crypto.identity import DeviceList
+from qpqcore.model.errors import ErrorCode
+
+if TYPE_CHECKING:
+    from qpqclient.core import Core
+
+log = structlog.get_logger()
+
+
+class People:
+    """The address book of this device."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._store = core.store
+
+    def name(self, account: bytes) -> str:
+        """Return a known account's name, else the beginning of its id."""
+        rows = self._store.rows("SELECT name FROM people WHERE account = ?", account)
+        return rows[0][0] if rows else account[:4].hex()
+
+    def identity(self, account: bytes) -> bytes | None:
+        """Return a known account's identity key."""
+        rows = self._store.rows("SELECT identity_key FROM people WHERE account = ?", account)
+        return rows[0][0] if rows else None
+
+    async def resolve(self, name: str) -> bytes:
+        """Return the account of a name; NotFound."""
+        try:
+            found = await self._core.call(ResolveUserParams(name=name), ResolveUserResult)
+        except Refused as exc:
+            if exc.code is ErrorCode.NOT_FOUND:
+                raise NotFound(f"there is no user {name!r} on this server") from exc
+            raise
+        self._remember(found.account, found.name, found.identity_key, found.device_list)
+        return found.account
+
+    async def learn(self, accounts: set[bytes]) -> None:
+        """Resolve the names of accounts that are not known yet."""
+        for account in accounts:
+            if not self._store.rows("SELECT 1 FROM people WHERE account = ?", account):
+                try:
+                    found = await self._core.call(ResolveIdentityParams(account=account), ResolveIdentityResult)
+                except Refused:
+                    continue
+                self._remember(found.account, found.name, found.identity_key, found.device_list)
+
+    def _remember(self, account: bytes, name: str, identity_key: bytes, device_list: bytes) -> None:
+        known = self.identity(account)
+        if known is not None and known != identity_key:
+            log.warning("identity_key_changed")
+            return
+        with self._store.transaction() as db:
+            db.execute(
+                "INSERT INTO people VALUES (?, ?, ?, x'', 0) ON CONFLICT (account) DO UPDATE SET name = excluded.name",
+                (account, name, identity_key),
+            )
+        if device_list:
+            self.pin(account, device_list)
+
+    def pin(self, account: bytes, device_list: bytes) -> bool:
+        """Keep the newest genuine list of an account; False, and a warning, for one that goes back or forks."""
+        fresh = DeviceList.from_bytes(device_list)
+        rows = self._store.rows("SELECT identity_key, device_list, version FROM people WHERE account = ?", account)
+        if fresh.account != account or not fresh.verify():
+            return False
+        if rows and (fresh.identity_key != rows[0][0] or fresh.version < rows[0][2]):
+            log.warning("device_list_doubtful")
+            return False
+        if rows and fresh.version == rows[0][2] and device_list != rows[0][1]:
+            log.warning("device_list_forked")
+            return False
+        if rows:
+            with self._store.transaction() as db:
+                db.execute(
+                    "UPDATE people SET device_list = ?, version = ? WHERE account = ?", (device_list, fresh.version, account)
+                )
+        return True

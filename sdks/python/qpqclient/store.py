@@ -1,0 +1,151 @@
+"""The client's database: SQLCipher, one process, each step one transaction.
+
+It is used from Trio's thread itself: a person's writes are few and small, and a transaction that cannot be
+interrupted by a cancellation is worth more here than a free millisecond. The database's key is random and lies
+beside it, sealed under Argon2id of the password, so that a new password re-seals 32 bytes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import qpqnative
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from qpqclient.errors import FolderBusy, WrongPassword
+from qpqcore.store.connection import connect
+from qpqcore.store.migrations import migrate, migrations_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from qpqcore.store.connection import Connection
+
+SALT_BYTES = 16
+NONCE_BYTES = 12
+KEY_BYTES = 32
+ARGON_KIB, ARGON_PASSES, ARGON_LANES = 64 * 1024, 3, 1
+AAD = b"qpq client key v1"
+
+
+def _wrapping_key(password: str, salt: bytes) -> bytes:
+    return qpqnative.argon2id(password.encode(), salt, ARGON_KIB, ARGON_PASSES, ARGON_LANES, KEY_BYTES)
+
+
+def seal_key(folder: Path, key: bytes, password: str) -> None:
+    """Write the database's key, sealed under the password; whole or not at all."""
+    salt, nonce = secrets.token_bytes(SALT_BYTES), secrets.token_bytes(NONCE_BYTES)
+    sealed = salt + nonce + AESGCM(_wrapping_key(password, salt)).encrypt(nonce, key, AAD)
+    part = folder / "key.part"
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(sealed)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(folder / "key")
+
+
+def open_key(folder: Path, password: str) -> bytes:
+    """Return the database's key, made at first use; WrongPassword."""
+    path = folder / "key"
+    if not path.exists():
+        key = secrets.token_bytes(KEY_BYTES)
+        seal_key(folder, key, password)
+        return key
+    sealed = path.read_bytes()
+    salt, nonce, box = sealed[:SALT_BYTES], sealed[SALT_BYTES:][:NONCE_BYTES], sealed[SALT_BYTES + NONCE_BYTES :]
+    try:
+        return AESGCM(_wrapping_key(password, salt)).decrypt(nonce, box, AAD)
+    except InvalidTag as exc:
+        raise WrongPassword("this folder does not open with this password") from exc
+
+
+class Store:
+    """The open database of one folder."""
+
+    def __init__(self, folder: Path, key: bytes) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder = folder
+        self.key = key
+        self._lock = (folder / "lock").open("ab")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as exc:
+            self._lock.close()
+            raise FolderBusy(f"{folder} is in use by another process") from exc
+        path = folder / "client.db"
+        self.db: Connection = connect(path, key)
+        migrate(self.db, migrations_of("qpqclient"), path)
+
+    def close(self) -> None:
+        """Close the database and leave the folder."""
+        self.db.close()
+        self._lock.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One transaction: all of the block, or nothing."""
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self.db
+        except BaseException:
+            self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    # --- single values
+
+    def get(self, name: str) -> bytes | None:
+        """Return a stored value."""
+        row = self.db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def put(self, values: dict[str, bytes]) -> None:
+        """Store values."""
+        self.db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(values.items()))
+
+    def number(self, name: str) -> int:
+        """Return a stored number, 0 where there is none."""
+        value = self.get(name)
+        return int.from_bytes(value, "big") if value else 0
+
+    def put_number(self, name: str, value: int) -> None:
+        """Store a number."""
+        self.put({name: value.to_bytes(8, "big")})
+
+    # --- MLS state
+
+    def write_mls(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """Apply changes that qpqnative handed over; inside a transaction."""
+        for key, value in changes:
+            if value is None:
+                self.db.execute("DELETE FROM mls WHERE key = ?", (key,))
+            else:
+                self.db.execute("INSERT OR REPLACE INTO mls VALUES (?, ?)", (key, value))
+
+    def mls(self, prefix: bytes) -> list[tuple[bytes, bytes]]:
+        """Return the entries whose key begins with `prefix`."""
+        rows = self.db.execute("SELECT key, value FROM mls WHERE key >= ? AND key < ?", (prefix, prefix + b"\xff" * 40))
+        return [(k, v) for k, v in rows if k.startswith(prefix)]
+
+    def group_entries(self, gid: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        """Return a group's state entries and its tree."""
+        tree = self.db.execute("SELECT value FROM mls WHERE key = ?", (b"t/" + gid,)).fetchone()
+        return [*self.mls(b"s/" + gid), *self.mls(b"e/" + gid)], tree[0] if tree else b""
+
+    def forget_group(self, gid: bytes) -> None:
+        """Drop a group's entries; inside a transaction."""
+        for prefix in (b"s/", b"e/", b"t/"):
+            for key, _ in self.mls(prefix + gid):
+                self.db.execute("DELETE FROM mls WHERE key = ?", (key,))
+
+    # --- rows
+
+    def rows(self, sql: str, *values: Any) -> list[Any]:
+        """Return the rows of a query."""
+        return self.db.execute(sql, values).fetchall()

@@ -1,0 +1,181 @@
+"""One connection to a server: pinned, greeted, with calls that return results or raise typed errors."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import trio
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from qpqclient.errors import KeyChanged, Refused, Unreachable
+from qpqcore.api import gateway
+from qpqcore.api.methods import METHODS
+from qpqcore.api.rpc import Call, Reply
+from qpqcore.model.errors import ErrorCode, Refusal
+from trio_quic import CertificateRefused, ClientTls, HandshakeError, Limits, QuicConfiguration, QuicError, StreamReset, open_quic_connection
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+    from trio_quic import EngineName, QuicConnection, ReplyStream
+
+T = TypeVar("T")
+
+ALPN = b"qpq/1"
+CLIENT_VERSION = "0.1.0"
+PROTOCOL = 1
+PORT_DEFAULT = 7000
+CONNECT_MS_MAX = 5_000
+CALL_MS = 30_000
+FRAME_BYTES_MAX = 9 * 1024 * 1024
+"""A reply: an X-Wing tree of 1,000 leaves has 1.4 MB, the law allows 8 MiB."""
+KEEPALIVE_MS = 20_000
+
+BY_PARAMS = {m.params: m for m in METHODS.values() if not m.internal and m.service != "federation"}
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """How the server is judged: a CA, or the pinned SHA-256 of its key; neither: take and report it (first use)."""
+
+    ca_pem: bytes | None = None
+    pin: bytes | None = None
+
+
+def address_of(server: str) -> tuple[str, int]:
+    """Split "host", "host:port" or "[v6]:port"."""
+    if server.startswith("["):
+        host, _, rest = server[1:].partition("]")
+        return host, int(rest.removeprefix(":") or PORT_DEFAULT)
+    host, colon, port = server.rpartition(":")
+    if not colon or ":" in host:
+        return server, PORT_DEFAULT
+    return host, int(port)
+
+
+def read_ca(path: Path) -> bytes:
+    """Return a CA or server certificate as PEM, from PEM or DER."""
+    data = path.read_bytes()
+    if b"-----BEGIN" in data:
+        return data
+    return x509.load_der_x509_certificate(data).public_bytes(serialization.Encoding.PEM)
+
+
+class Link:
+    """An open connection that has been greeted."""
+
+    def __init__(self, connection: QuicConnection, hello: gateway.HelloResult) -> None:
+        self._connection = connection
+        self.hello = hello
+
+    @property
+    def spki_sha256(self) -> bytes:
+        """The server's key, as it is pinned."""
+        return self._connection.peer_spki_sha256 or b""
+
+    async def call(self, params: Any, result: type[T], *, key: bytes = b"", deadline_ms: int = CALL_MS) -> T:
+        """Call the method that takes `params`; Refused, Unreachable."""
+        frame = _frame(params, key, deadline_ms)
+        try:
+            with trio.fail_after(deadline_ms / 1000 + 5):
+                reply = Reply.from_bytes(await self._connection.call(frame))
+        except StreamReset as exc:
+            raise Refused(Refusal(ErrorCode.INTERNAL, "the server could not answer")) from exc
+        except (QuicError, trio.TooSlowError) as exc:
+            self._connection.close()
+            raise Unreachable("the connection to the server is gone") from exc
+        decoded: T = result.from_bytes(_checked(reply))  # type: ignore[attr-defined]  # every generated struct has it
+        return decoded
+
+    @asynccontextmanager
+    async def subscribe(self, after: int) -> AsyncIterator[AsyncIterator[gateway.SubscribeEvent]]:
+        """Open the push stream; iterate inside the block."""
+        frame = _frame(gateway.SubscribeParams(after=after), b"", 0)
+        async with self._connection.open_call(frame) as replies:
+            yield _events(replies)
+
+    async def wait_closed(self) -> None:
+        """Wait until the connection is over."""
+        await self._connection.wait_closed()
+
+
+async def _events(replies: ReplyStream) -> AsyncIterator[gateway.SubscribeEvent]:
+    try:
+        async for frame in replies:
+            yield gateway.SubscribeEvent.from_bytes(_checked(Reply.from_bytes(frame)))
+    except QuicError as exc:
+        raise Unreachable("the connection to the server is gone") from exc
+
+
+def _frame(params: Any, key: bytes, deadline_ms: int) -> bytes:
+    method = BY_PARAMS[type(params)]
+    return Call(
+        method=method.number, deadline_ms=deadline_ms, idempotency_key=key, params=params.to_bytes()
+    ).to_bytes()
+
+
+def _checked(reply: Reply) -> bytes:
+    if reply.code:
+        try:
+            code = ErrorCode(reply.code)
+        except ValueError:
+            code = ErrorCode.INTERNAL
+        raise Refused(Refusal(code, reply.detail, retry_after_ms=reply.retry_after_ms))
+    return reply.result
+
+
+def new_key() -> bytes:
+    """Return an idempotency key."""
+    return secrets.token_bytes(16)
+
+
+@asynccontextmanager
+async def open_link(
+    server: str, trust: Trust, *, engine: EngineName = "native", accept: Callable[[bytes], bool] = bool
+) -> AsyncIterator[Link]:
+    """Connect and greet; KeyChanged, Unreachable. `accept` judges a key seen for the first time."""
+    host, port = address_of(server)
+    pins = (trust.pin,) if trust.pin else ()
+    tls = ClientTls(ca_pem=trust.ca_pem, pins_sha256=pins, first_use=not (trust.ca_pem or pins))
+    limits = Limits(
+        frame_bytes_max=FRAME_BYTES_MAX, held_bytes_max=2 * FRAME_BYTES_MAX, keepalive_ms=KEEPALIVE_MS,
+        handshake_ms=CONNECT_MS_MAX,
+    )  # fmt: skip
+    configuration = QuicConfiguration(alpn=(ALPN,), client=tls, limits=limits)
+    try:
+        async with open_quic_connection(host, port, configuration, engine=engine) as connection:
+            if tls.first_use and not accept(connection.peer_spki_sha256 or b""):
+                raise KeyChanged(f"the key of {server} was not accepted")
+            link = Link(connection, gateway.HelloResult())
+            link.hello = await link.call(
+                gateway.HelloParams(client_version=CLIENT_VERSION, protocol=PROTOCOL), gateway.HelloResult
+            )
+            yield link
+    except CertificateRefused as exc:
+        raise KeyChanged(f"the server {server} shows another key than the one known: nothing was sent") from exc
+    except (HandshakeError, OSError) as exc:
+        raise Unreachable(f"no answer from {server}: is the server running, and does the network let UDP through?") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class PingAnswer:
+    """What a server says of itself."""
+
+    domain: str
+    server_version: str
+    status: str
+    round_trip_s: float
+
+
+async def ping(server: str, *, ca_cert: Path | None = None, engine: EngineName = "native") -> PingAnswer:
+    """Ask a server how it is; needs no account. Unreachable, KeyChanged."""
+    trust = Trust(ca_pem=read_ca(ca_cert) if ca_cert else None)
+    async with open_link(server, trust, engine=engine, accept=lambda _: True) as link:
+        begun_s = trio.current_time()
+        health = await link.call(gateway.HealthParams(), gateway.HealthResult)
+        return PingAnswer(link.hello.domain, health.version, health.status, trio.current_time() - begun_s)

@@ -1,0 +1,78 @@
+"""The account root key, what is sealed under it, and its wraps (docs/spec/recovery.md)."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from qpqclient.errors import QpqError
+from qpqcore.crypto.parts import Malformed, Reader, u8, u64, vec
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+VERSION = 1
+LABEL = b"qpq wrap v1"
+IDENTITY, PASSWORD, CODE = 0, 1, 2
+
+
+class WrapsDamaged(QpqError):
+    """The sealed account data does not open: another password, or a server that hands out something else."""
+
+    name = "wrapsDamaged"
+
+
+def derive(secret: bytes, info: str, salt: bytes = b"") -> bytes:
+    """HKDF-SHA-512, 32 bytes."""
+    return HKDF(SHA512(), KEY_BYTES, salt or None, info.encode()).derive(secret)
+
+
+def _seal(key: bytes, plain: bytes, kind: int, version: int, account: bytes) -> bytes:
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, plain, LABEL + u8(kind) + u64(version) + account)
+
+
+def _open(key: bytes, sealed: bytes, kind: int, version: int, account: bytes) -> bytes:
+    try:
+        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], LABEL + u8(kind) + u64(version) + account)
+    except (InvalidTag, ValueError) as exc:
+        raise WrapsDamaged("the account's sealed keys do not open") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Vault:
+    """What only the account's owner has."""
+
+    account: bytes
+    root_key: bytes
+    identity_secret: bytes
+    version: int
+
+    def wraps(self, export_key: bytes, version: int) -> bytes:
+        """Return the wraps for a password whose OPAQUE export key is given."""
+        identity = _seal(
+            derive(self.root_key, "qpq identity seal v1"), self.identity_secret, IDENTITY, version, self.account
+        )
+        root = _seal(derive(export_key, "qpq wrap password v1"), self.root_key, PASSWORD, version, self.account)
+        return u8(VERSION) + u64(version) + vec(self.account) + vec(identity) + u8(1) + u8(PASSWORD) + vec(root)
+
+
+def open_wraps(wraps: bytes, export_key: bytes, account: bytes) -> Vault:
+    """Open the wraps with a password's export key; WrapsDamaged."""
+    try:
+        r = Reader(wraps)
+        r.version(VERSION)
+        version, named, identity, count = r.number(8), r.vec(), r.vec(), r.number(1)
+        ways = {r.number(1): r.vec() for _ in range(count)}
+        r.end()
+    except Malformed as exc:
+        raise WrapsDamaged("the account's sealed keys are malformed") from exc
+    if named != account or PASSWORD not in ways:
+        raise WrapsDamaged("the sealed keys are another account's")
+    root = _open(derive(export_key, "qpq wrap password v1"), ways[PASSWORD], PASSWORD, version, account)
+    secret = _open(derive(root, "qpq identity seal v1"), identity, IDENTITY, version, account)
+    return Vault(account, root, secret, version)
