@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from qpqnative import SUITE_1, Application, Device, Group, MlsError
 from qpqnative.testing import key_package_record, lift_rules
 

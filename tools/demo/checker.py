@@ -77,9 +77,7 @@ def _once(device: str, counts: Counter[str], known: dict[str, Sent], verdict: Ve
             verdict.findings.append(f"{device} shows {text!r} {count} times")
 
 
-def _complete(
-    device: str, counts: Counter[str], known: dict[str, Sent], audience: Audience, verdict: Verdict
-) -> None:
+def _complete(device: str, counts: Counter[str], known: dict[str, Sent], audience: Audience, verdict: Verdict) -> None:
     for message in known.values():
         expected = device in audience[message.phase, message.conversation]
         if not expected and counts[message.ident]:
@@ -115,18 +113,12 @@ def _same_order(transcripts: dict[str, list[Shown]], verdict: Verdict) -> None:
             left = [i for i in by_device[first] if i in common]
             right = [i for i in by_device[second] if i in common]
             if left != right:
-                verdict.findings.append(
-                    f"{first} and {second} show {conversation} in different orders"
-                )
+                verdict.findings.append(f"{first} and {second} show {conversation} in different orders")
 
 
 def calls_in_flight(sent: list[Sent], at_s: float) -> int:
     """Return how many sends had begun and were not yet accepted at a moment."""
-    return sum(
-        1
-        for m in sent
-        if m.begun_s < at_s and (m.accepted_s is None or m.accepted_s > at_s)
-    )
+    return sum(1 for m in sent if m.begun_s < at_s and (m.accepted_s is None or m.accepted_s > at_s))
 
 
 def plant(fault: str, transcripts: dict[str, list[Shown]]) -> None:

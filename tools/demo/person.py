@@ -93,7 +93,7 @@ class Person:
             for c in self._client.conversations():
                 if c.id == ident and len(c.members()) == order["members"]:
                     return {"epoch": c.epoch}
-            await trio.sleep(0.05)  # noqa: ASYNC110 - the SDK has no event for a count of members
+            await trio.sleep(0.05)
 
     async def do_say(self, order: dict[str, Any]) -> Any:
         """Send one message and wait until the server has it."""
@@ -122,6 +122,7 @@ class Person:
 
     async def send(self, target: Conversation, text: str, phase: str) -> None:
         """Write down, send, wait for the server's word, write down."""
+        self.note(what="intent", conversation=target.id.hex(), text=text, phase=phase)
         message = await target.send(text)
         common = {"id": message.id.hex(), "conversation": target.id.hex(), "text": text, "phase": phase}
         self.note(what="begun", **common)
@@ -132,7 +133,13 @@ class Person:
         """Send a file."""
         conversation = self.conversation(order)
         message = await conversation.send_file(Path(order["path"]))
-        self.note(what="begun", id=message.id.hex(), conversation=conversation.id.hex(), text=message.text, phase=order["phase"])
+        self.note(
+            what="begun",
+            id=message.id.hex(),
+            conversation=conversation.id.hex(),
+            text=message.text,
+            phase=order["phase"],
+        )
         await self._client.wait_sent(message.id)
         self.note(what="accepted", id=message.id.hex())
         return {"id": message.id.hex()}
@@ -145,7 +152,7 @@ class Person:
             for message in conversation.history(HISTORY_MAX):
                 if message.id.hex() == order["id"]:
                     return {"path": str(await conversation.download(message, Path(order["to"])))}
-            await trio.sleep(0.05)  # noqa: ASYNC110 - asked for by id, whichever event brings it
+            await trio.sleep(0.05)
 
     async def do_settle(self, order: dict[str, Any]) -> Any:
         """Send all that waits and take all that has come."""

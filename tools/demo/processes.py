@@ -44,7 +44,7 @@ class ServerProcess:
                 ],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
-        from qpqclient import QpqError, ping  # noqa: PLC0415
+        from qpqclient import QpqError, ping
 
         with trio.fail_after(START_SECONDS_MAX):
             while True:
@@ -73,7 +73,9 @@ class ServerProcess:
 class PersonProcess:
     """One person's process; orders are answered in turn, and what it sees is passed on."""
 
-    def __init__(self, name: str, root: Path, server: str, engine: str, on_seen: Callable[[str, str, str], None]) -> None:
+    def __init__(
+        self, name: str, root: Path, server: str, engine: str, on_seen: Callable[[str, str, str], None]
+    ) -> None:
         self.name = name
         plain = name.replace("/", "-")
         self.folder = root / plain

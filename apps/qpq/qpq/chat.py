@@ -17,15 +17,19 @@ from qpq.output import emit
 from qpq.receiving import show_unread
 
 if TYPE_CHECKING:
-    from qpqclient import Client, Conversation
     from qpq.profile import Profile
+    from qpqclient import Client, Conversation
 
 LINE_CHARS_MAX = 8_000
 
 
 async def chat(profile: Profile, client: Client, chosen: Conversation) -> None:
     """Chat until the input ends."""
-    emit({"chat": chosen.id.hex(), "with": chosen.name}, f"chatting with {label(chosen)}; end with Ctrl-D", as_json=profile.json)
+    emit(
+        {"chat": chosen.id.hex(), "with": chosen.name},
+        f"chatting with {label(chosen)}; end with Ctrl-D",
+        as_json=profile.json,
+    )
     async with trio.open_nursery() as nursery:
         nursery.start_soon(show_arrivals, profile, client)
         await send_lines(client, chosen)

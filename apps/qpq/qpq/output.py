@@ -31,9 +31,11 @@ def harmless(text: str) -> str:
             out.append(" ")
         elif marks > COMBINING_RUN_MAX:
             continue
-        elif char in _BIDI or category in {"Cc", "Cs", "Zl", "Zp"}:
-            out.append(MARK)
-        elif category == "Cf" and char not in _JOINERS and not 0xE0020 <= ord(char) <= 0xE007F:
+        elif (
+            char in _BIDI
+            or category in {"Cc", "Cs", "Zl", "Zp"}
+            or (category == "Cf" and char not in _JOINERS and not 0xE0020 <= ord(char) <= 0xE007F)
+        ):
             out.append(MARK)
         else:
             out.append(char)

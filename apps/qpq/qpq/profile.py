@@ -58,7 +58,7 @@ class Profile:
     @asynccontextmanager
     async def open(self, *, confirm: bool = False) -> AsyncIterator[Client]:
         """Open the profile's client; a session that is stored there is resumed."""
-        import qpqclient  # noqa: PLC0415 - the library is heavy and --help must be quick
+        import qpqclient
 
         password = self.secret(confirm=confirm)
         folder = self.folder()
@@ -82,7 +82,7 @@ def folder_name(username: str) -> str:
 
 def default_home() -> Path:
     """Return QPQ_HOME, or the platform's folder for user data."""
-    from platformdirs import user_data_path  # noqa: PLC0415 - not needed when QPQ_HOME is set
+    from platformdirs import user_data_path
 
     home = os.environ.get("QPQ_HOME")
     return Path(home) if home else user_data_path("qpq", appauthor=False)

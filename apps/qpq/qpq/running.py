@@ -32,7 +32,7 @@ def command(body: Callable[Concatenate[Profile, P], Awaitable[None]]) -> Callabl
 
 def run(profile: Profile, main: Callable[[], Awaitable[None]]) -> int:
     """Run `main`; return the exit code of the error table."""
-    import trio  # noqa: PLC0415 - --help must be quick
+    import trio
 
     try:
         trio.run(main)
@@ -50,7 +50,7 @@ def first(exc: BaseException) -> BaseException:
 
 def settle(profile: Profile, exc: BaseException) -> int:
     """Tell the user what happened and return the exit code; a fault of our own keeps its traceback."""
-    from qpqclient import QpqError  # noqa: PLC0415 - loaded by now
+    from qpqclient import QpqError
 
     if isinstance(exc, KeyboardInterrupt):
         return EXIT_INTERRUPTED

@@ -59,7 +59,9 @@ def check(given: tuple[Settings, bool]) -> None:
             tell({"part": name, "ok": True, "schema": version}, f"{name}: ok, schema {version}", as_json=as_json)
     if (data / "server-cert.der").exists() or settings.tls_cert:
         _, pin, _ = certificate(settings, data)
-        tell({"part": "certificate", "ok": True, "spki_sha256": pin.hex()}, f"certificate: {pin.hex()}", as_json=as_json)
+        tell(
+            {"part": "certificate", "ok": True, "spki_sha256": pin.hex()}, f"certificate: {pin.hex()}", as_json=as_json
+        )
     sys.exit(1 if failed else 0)
 
 
@@ -77,9 +79,9 @@ def schema_of(settings: Settings, data: Path, path: Path) -> int:
 @click.pass_obj
 def status(given: tuple[Settings, bool], server: str) -> None:
     """Ask a running server, over QUIC, how it is."""
-    import trio  # noqa: PLC0415
+    import trio
 
-    from qpqclient import QpqError, ping  # noqa: PLC0415
+    from qpqclient import QpqError, ping
 
     async def ask() -> int:
         try:
@@ -88,7 +90,11 @@ def status(given: tuple[Settings, bool], server: str) -> None:
             tell({"ok": False, "detail": str(exc)}, f"{server}: {exc}", as_json=given[1])
             return 1
         good = answer.status == "ok"
-        tell({"ok": good, "status": answer.status, "version": answer.server_version}, f"{server}: {answer.status}", as_json=given[1])
+        tell(
+            {"ok": good, "status": answer.status, "version": answer.server_version},
+            f"{server}: {answer.status}",
+            as_json=given[1],
+        )
         return 0 if good else 1
 
     sys.exit(trio.run(ask))

@@ -94,9 +94,7 @@ def database_path(settings: Settings, service: str) -> Path:
 
 
 @asynccontextmanager
-async def open_embedded(
-    settings: Settings, *, clock_ms: Callable[[], int] = clock.now_ms
-) -> AsyncIterator[Embedded]:
+async def open_embedded(settings: Settings, *, clock_ms: Callable[[], int] = clock.now_ms) -> AsyncIterator[Embedded]:
     """Start everything; the block runs while the server serves."""
     data = Path(settings.data_dir)
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -130,22 +128,33 @@ async def _compose(
     )
     delivery = await enter(
         open_delivery(
-            DeliveryConfig(domain=domain), database_path(settings, "delivery"), key,
-            keystore=keystore, external_sender=sender, **common,
+            DeliveryConfig(domain=domain),
+            database_path(settings, "delivery"),
+            key,
+            keystore=keystore,
+            external_sender=sender,
+            **common,
         )  # fmt: skip
     )
     blob_config = BlobConfig(domain=domain, blob_bytes_max=settings.blob_bytes_max + TAG_BYTES_ROOM)
-    blob = await enter(
-        open_blob(blob_config, database_path(settings, "blob"), key, limiter=limiter, clock_ms=clock_ms)
-    )
+    blob = await enter(open_blob(blob_config, database_path(settings, "blob"), key, limiter=limiter, clock_ms=clock_ms))
     auth_config = AuthConfig(
-        domain=domain, registration=registration_of(settings), registration_token=settings.auth_token  # type: ignore[arg-type]  # checked with the settings
+        domain=domain,
+        registration=registration_of(settings),
+        registration_token=settings.auth_token,  # type: ignore[arg-type]  # checked with the settings
     )
     auth = await enter(
         open_auth(
-            auth_config, database_path(settings, "auth"), key, setups={1: setup},
+            auth_config,
+            database_path(settings, "auth"),
+            key,
+            setups={1: setup},
             state_key=secrets.kept(folder, "login-state", secrets.random_key),
-            issuer=keys.issuer(CallerKind.ACCOUNT, "auth"), keystore=keystore, delivery=delivery, blob=blob, **common,
+            issuer=keys.issuer(CallerKind.ACCOUNT, "auth"),
+            keystore=keystore,
+            delivery=delivery,
+            blob=blob,
+            **common,
         )  # fmt: skip
     )
     keystore.bind(auth)

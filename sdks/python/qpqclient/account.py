@@ -86,7 +86,9 @@ class Account:
 
     def vault(self) -> Vault:
         """Return the account's secrets."""
-        return Vault(self.account, self._need("root_key"), self._need("identity_secret"), self._store.number("wrap_version"))
+        return Vault(
+            self.account, self._need("root_key"), self._need("identity_secret"), self._store.number("wrap_version")
+        )
 
     def credential(self) -> bytes:
         """Return this device's MLS credential."""
@@ -108,11 +110,20 @@ class Account:
     ) -> int:
         opaque = qpqnative.OpaqueRegistration()
         request = opaque.start(password.encode())
-        started = await link.call(auth.RegisterStartParams(name=name, request=request, token=token), auth.RegisterStartResult)
+        started = await link.call(
+            auth.RegisterStartParams(name=name, request=request, token=token), auth.RegisterStartResult
+        )
         upload, export_key, _ = await trio.to_thread.run_sync(opaque.finish, password.encode(), started.response)
         wraps = vault.wraps(export_key, version)
         signature = sign(
-            vault.identity_secret, "qpq register v1", name, vault.account, public, sha256(upload), sha256(wraps), version
+            vault.identity_secret,
+            "qpq register v1",
+            name,
+            vault.account,
+            public,
+            sha256(upload),
+            sha256(wraps),
+            version,
         )
         params = auth.RegisterFinishParams(
             name=name, upload=upload, account=vault.account, identity_key=public, wraps=wraps, wrap_version=version,
@@ -148,11 +159,11 @@ class Account:
         device, signature = b"", b""
         if self.known:
             device = self.device
-            signature = sign(
-                self.device_secret, "qpq login v1", link.hello.challenge, sha256(started.state), device
-            )
+            signature = sign(self.device_secret, "qpq login v1", link.hello.challenge, sha256(started.state), device)
         done = await link.call(
-            auth.LoginFinishParams(state=started.state, finalization=finalization, device=device, device_signature=signature),
+            auth.LoginFinishParams(
+                state=started.state, finalization=finalization, device=device, device_signature=signature
+            ),
             auth.LoginFinishResult,
         )
         vault = open_wraps(done.wraps, export_key, done.account)
@@ -186,9 +197,15 @@ class Account:
         with self._store.transaction():
             self._store.put(
                 {
-                    "name": name.encode(), "account": vault.account, "root_key": vault.root_key,
-                    "identity_secret": vault.identity_secret, "device": device, "device_secret": secret,
-                    "hybrid_seed": seed, "credential": credential.to_bytes(), "session": done.session,
+                    "name": name.encode(),
+                    "account": vault.account,
+                    "root_key": vault.root_key,
+                    "identity_secret": vault.identity_secret,
+                    "device": device,
+                    "device_secret": secret,
+                    "hybrid_seed": seed,
+                    "credential": credential.to_bytes(),
+                    "session": done.session,
                 }  # fmt: skip
             )
             self._store.put_number("wrap_version", vault.version)
@@ -200,9 +217,7 @@ class Account:
         """Resume the stored session on a new connection; Refused when it is over."""
         session = self._need("session")
         signature = sign(self.device_secret, "qpq resume v1", link.hello.challenge, sha256(session), self.device)
-        await link.call(
-            auth.ResumeParams(session=session, device=self.device, signature=signature), auth.ResumeResult
-        )
+        await link.call(auth.ResumeParams(session=session, device=self.device, signature=signature), auth.ResumeResult)
 
     # --- KeyPackages
 
@@ -260,9 +275,7 @@ class Account:
     async def delete(self, link: Link) -> None:
         """Delete the account for ever."""
         signature = sign(self.vault().identity_secret, "qpq delete account v1", self.account, link.hello.challenge)
-        await link.call(
-            auth.DeleteAccountParams(account=self.account, signature=signature), auth.DeleteAccountResult
-        )
+        await link.call(auth.DeleteAccountParams(account=self.account, signature=signature), auth.DeleteAccountResult)
 
     def label_key(self) -> bytes:
         """Return the key that seals device labels."""

@@ -188,7 +188,19 @@ class Client:
         """Delete the account for ever, on the server and here."""
         await self._core.account.delete(await self._core.link())
         with self._core.store.transaction() as db:
-            for table in ("meta", "people", "mls", "channels", "leaves", "proposed", "commits", "messages", "seen", "reactions", "outbox"):
+            for table in (
+                "meta",
+                "people",
+                "mls",
+                "channels",
+                "leaves",
+                "proposed",
+                "commits",
+                "messages",
+                "seen",
+                "reactions",
+                "outbox",
+            ):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed texts
 
     async def resolve(self, name: str) -> bytes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import qpqnative
 from qpqclient.errors import GroupUnusable, Refused
 from qpqclient.groups import sha256, write_key
+from qpqclient.transport import new_key
 from qpqcore.api import delivery
 from qpqcore.api.delivery import Handshake, WelcomeItem
 from qpqcore.api.keystore import AccountKeys, FetchKeyPackageParams, FetchKeyPackageResult
@@ -17,7 +18,6 @@ from qpqcore.groups.policy import ChannelKind, group_id
 from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode
 from qpqcore.model.ids import make_id
-from qpqclient.transport import new_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,7 +55,12 @@ class Commits:
         """Return a KeyPackage of each active device of the accounts, this device and `but` left out."""
         params = FetchKeyPackageParams(accounts=tuple(accounts), suites=(SUITE_DEFAULT,))
         found = await self._core.call(params, FetchKeyPackageResult, key=new_key())
-        return [a for keys in found.accounts for a in self._usable(keys) if a.device not in but | {self._core.account.device}]
+        return [
+            a
+            for keys in found.accounts
+            for a in self._usable(keys)
+            if a.device not in but | {self._core.account.device}
+        ]
 
     def _usable(self, keys: AccountKeys) -> list[Added]:
         if not keys.device_list:
@@ -77,7 +82,9 @@ class Commits:
             usable.append(Added(d.device, d.key_package, hybrid))
         return usable
 
-    def _welcomes(self, channel: bytes, generation: int, pending: qpqnative.PendingCommit, added: Sequence[Added]) -> tuple[WelcomeItem, ...]:
+    def _welcomes(
+        self, channel: bytes, generation: int, pending: qpqnative.PendingCommit, added: Sequence[Added]
+    ) -> tuple[WelcomeItem, ...]:
         by_reference = {qpqnative.inspect_key_package(a.key_package, None).reference: a for a in added}
         items = []
         for reference, welcome in pending.welcomes:
@@ -128,7 +135,9 @@ class Commits:
         await self._core.catch_up()
         return channel
 
-    def _handshake(self, channel: bytes, generation: int, pending: qpqnative.PendingCommit, added: Sequence[Added]) -> Handshake:
+    def _handshake(
+        self, channel: bytes, generation: int, pending: qpqnative.PendingCommit, added: Sequence[Added]
+    ) -> Handshake:
         """Store a detached commit and return what is submitted; under the lock."""
         key = self._groups.next_write_key(channel, generation, pending)
         with self._store.transaction() as db:
@@ -142,7 +151,12 @@ class Commits:
 
     # --- changes
 
-    async def change(self, channel: bytes, build: Callable[[qpqnative.Group], qpqnative.PendingCommit | None], added: Sequence[Added] = ()) -> None:
+    async def change(
+        self,
+        channel: bytes,
+        build: Callable[[qpqnative.Group], qpqnative.PendingCommit | None],
+        added: Sequence[Added] = (),
+    ) -> None:
         """Bring a change into effect: `build` makes the commit from the present state, or None when nothing is left to do."""
         for attempt in range(TRIES_MAX):
             async with self._core.lock:
@@ -157,7 +171,9 @@ class Commits:
                 except BaseException:
                     self._groups.drop()
                     raise
-            params = delivery.SubmitCommitParams(channel=channel, generation=generation, epoch=epoch, handshake=handshake)
+            params = delivery.SubmitCommitParams(
+                channel=channel, generation=generation, epoch=epoch, handshake=handshake
+            )
             try:
                 await self._core.call(params, delivery.SubmitCommitResult)
             except Refused as exc:
@@ -228,7 +244,9 @@ class Commits:
         """Rejoin by external commit; False when this account is not in the channel any more."""
         for attempt in range(TRIES_MAX):
             try:
-                info = await self._core.call(delivery.FetchGroupInfoParams(channel=channel), delivery.FetchGroupInfoResult)
+                info = await self._core.call(
+                    delivery.FetchGroupInfoParams(channel=channel), delivery.FetchGroupInfoResult
+                )
                 tree = await self._core.call(
                     delivery.FetchTreeParams(channel=channel, tree_hash=info.tree_hash), delivery.FetchTreeResult
                 )

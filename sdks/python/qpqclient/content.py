@@ -40,7 +40,17 @@ def shown_text(content: Content) -> str | None:
             return content.fallback or UNSUPPORTED
 
 
-def add_message(store: Store, channel: bytes, sender: bytes, content: Content, *, own: bool, state: str, accepted_ms: int, log_number: int | None) -> bool:
+def add_message(
+    store: Store,
+    channel: bytes,
+    sender: bytes,
+    content: Content,
+    *,
+    own: bool,
+    state: str,
+    accepted_ms: int,
+    log_number: int | None,
+) -> bool:
     """Store a content that is shown as a message; False if it is none."""
     text = shown_text(content)
     if text is None:
@@ -82,7 +92,9 @@ def apply_action(store: Store, channel: bytes, sender: bytes, content: Content) 
         )
         return [MessageChanged(channel, content.edit.to)]
     if content.which == "delete" and content.delete is not None:
-        db.execute("DELETE FROM messages WHERE channel = ? AND id = ? AND sender = ?", (channel, content.delete, sender))
+        db.execute(
+            "DELETE FROM messages WHERE channel = ? AND id = ? AND sender = ?", (channel, content.delete, sender)
+        )
         return [MessageChanged(channel, content.delete)]
     if content.which == "reaction" and content.reaction is not None:
         row = (channel, content.reaction.to, sender, content.reaction.emoji)

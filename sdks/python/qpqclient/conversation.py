@@ -83,7 +83,9 @@ class Conversation:
     def members(self) -> list[Member]:
         """Return the people in it, oneself included."""
         found: dict[bytes, list[bytes]] = {}
-        for account, device in self._store.rows("SELECT account, device FROM leaves WHERE channel = ? ORDER BY leaf", self.id):
+        for account, device in self._store.rows(
+            "SELECT account, device FROM leaves WHERE channel = ? ORDER BY leaf", self.id
+        ):
             found.setdefault(account, []).append(device)
         own = self._core.account.account
         name = {own: self._core.account.name}
@@ -124,7 +126,9 @@ class Conversation:
         name = self._core.account.name if own else self._core.people.name(sender)
         reactions = tuple(
             (self._core.people.name(a), e)
-            for a, e in self._store.rows("SELECT account, emoji FROM reactions WHERE channel = ? AND id = ?", channel, ident)
+            for a, e in self._store.rows(
+                "SELECT account, emoji FROM reactions WHERE channel = ? AND id = ?", channel, ident
+            )
         )
         info = None
         if file is not None:
@@ -179,7 +183,13 @@ class Conversation:
             raise NotFound("this message carries no file")
         f = message.file
         file = ContentFile(
-            blob=f.blob, secret=f.secret, key=f.key, total_bytes=f.total_bytes, name=f.name, mime=f.mime, sha256=f.sha256
+            blob=f.blob,
+            secret=f.secret,
+            key=f.key,
+            total_bytes=f.total_bytes,
+            name=f.name,
+            mime=f.mime,
+            sha256=f.sha256,
         )
         return await blobs.download(self._core, file, to)
 

@@ -43,7 +43,15 @@ PROPOSAL_WAIT_SECONDS_MAX = 2.0
 class Core:
     """Everything that runs; `Client` is its face."""
 
-    def __init__(self, store: Store, server: str, ca_pem: bytes | None, engine: EngineName, accept: Callable[[bytes], bool], now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        server: str,
+        ca_pem: bytes | None,
+        engine: EngineName,
+        accept: Callable[[bytes], bool],
+        now_ms: Callable[[], int],
+    ) -> None:
         self.store = store
         self.now_ms = now_ms
         self.account = Account(store, now_ms)
@@ -204,7 +212,7 @@ class Core:
     async def _follow(self, link: Link) -> None:
         """Take entries as they are pushed, from when there is a device."""
         while not self.account.known:
-            await trio.sleep(0.05)  # noqa: ASYNC110 - ends with the log-in on this very connection
+            await trio.sleep(0.05)
         while True:
             try:
                 async with link.subscribe(self.inbox.position) as events:
@@ -281,6 +289,8 @@ class Core:
             channel = next(iter(self._settle))
             self._settle.discard(channel)
             if self.groups.generation(channel):
-                own = self.store.rows("SELECT 1 FROM proposed WHERE channel = ? AND device = ?", channel, self.account.device)
+                own = self.store.rows(
+                    "SELECT 1 FROM proposed WHERE channel = ? AND device = ?", channel, self.account.device
+                )
                 if not own:
                     await self.commits.settle_proposals(channel)

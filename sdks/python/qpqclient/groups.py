@@ -133,7 +133,14 @@ class Groups:
         """Return the policy of a new group."""
         return GroupPolicy(version=1, kind=kind, home=home, generation=generation).to_bytes()
 
-    def next_write_key(self, channel: bytes, generation: int, pending: qpqnative.PendingCommit, entries: list[tuple[bytes, bytes]] | None = None, tree: bytes = b"") -> bytes:
+    def next_write_key(
+        self,
+        channel: bytes,
+        generation: int,
+        pending: qpqnative.PendingCommit,
+        entries: list[tuple[bytes, bytes]] | None = None,
+        tree: bytes = b"",
+    ) -> bytes:
         """Return the write key of the epoch that a detached commit begins: applied to a copy, which is dropped."""
         gid = group_id(channel, generation)
         if entries is None:
@@ -143,16 +150,31 @@ class Groups:
         copy.apply(pending)
         return write_key(copy, channel, generation)
 
-    def check(self, channel: bytes, before: Sequence[qpqnative.Member], policy_before: bytes, group: qpqnative.Group, facts: qpqnative.CommitFacts) -> None:
+    def check(
+        self,
+        channel: bytes,
+        before: Sequence[qpqnative.Member],
+        policy_before: bytes,
+        group: qpqnative.Group,
+        facts: qpqnative.CommitFacts,
+    ) -> None:
         """Refuse a commit that the rules of groups refuse; Refusal. The caller drops the object then."""
         assert facts.committer is not None
-        proposed = {r[0] for r in self._store.rows("SELECT device FROM proposed WHERE channel = ? AND by_server = 1", channel)}
+        proposed = {
+            r[0] for r in self._store.rows("SELECT device FROM proposed WHERE channel = ? AND by_server = 1", channel)
+        }
         check_change(
             Change(
-                members=leaves_of(before), committer=leaves_of([facts.committer])[0], external=facts.external,
-                added=leaves_of(facts.added), removed=leaves_of(facts.removed),
-                self_removed=leaves_of(facts.self_removed_members), updated=leaves_of(facts.updated),
-                proposed=frozenset(proposed), psks=facts.psks, policy_before=read_policy(policy_before),
+                members=leaves_of(before),
+                committer=leaves_of([facts.committer])[0],
+                external=facts.external,
+                added=leaves_of(facts.added),
+                removed=leaves_of(facts.removed),
+                self_removed=leaves_of(facts.self_removed_members),
+                updated=leaves_of(facts.updated),
+                proposed=frozenset(proposed),
+                psks=facts.psks,
+                policy_before=read_policy(policy_before),
                 policy_after=read_policy(group.policy),
             )  # fmt: skip
         )

@@ -115,7 +115,9 @@ class Inbox:
             self._pass_over(entry)
             return
         before, policy = group.members(), group.policy
-        rows = self._store.rows("SELECT pending FROM commits WHERE channel = ? AND hash = ?", channel, sha256(entry.payload))
+        rows = self._store.rows(
+            "SELECT pending FROM commits WHERE channel = ? AND hash = ?", channel, sha256(entry.payload)
+        )
         if rows:
             facts = group.apply(qpqnative.PendingCommit.from_bytes(rows[0][0]), entry.payload)
         else:
@@ -154,7 +156,8 @@ class Inbox:
             if leaf is not None:
                 device = read_leaf(leaf.credential, leaf.signature_key).device
                 self._store.db.execute(
-                    "INSERT OR REPLACE INTO proposed VALUES (?, ?, ?)", (channel, device, int(done.sender_index is None))
+                    "INSERT OR REPLACE INTO proposed VALUES (?, ?, ?)",
+                    (channel, device, int(done.sender_index is None)),
                 )
             self._store.put_number(POSITION, entry.number)
         self._core.want_commit(channel)

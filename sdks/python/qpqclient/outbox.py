@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-import qpqnative
 from qpqclient.content import apply_action
 from qpqclient.errors import GroupUnusable, Refused
 from qpqclient.model import MessageChanged
@@ -42,7 +41,9 @@ class Outbox:
 
     async def send_next(self) -> bool:
         """Bring the oldest message to the server; False when there is none. Unreachable leaves it where it is."""
-        rows = self._store.rows("SELECT number, channel, id, content, ttl_seconds, generation, epoch, payload FROM outbox ORDER BY number LIMIT 1")
+        rows = self._store.rows(
+            "SELECT number, channel, id, content, ttl_seconds, generation, epoch, payload FROM outbox ORDER BY number LIMIT 1"
+        )
         if not rows:
             return False
         row = rows[0]
@@ -77,7 +78,9 @@ class Outbox:
 
     async def _deliver(self, row: Any) -> None:
         number, channel, ident, content, ttl, generation, epoch, payload = row
-        params = delivery.EnqueueParams(channel=channel, generation=generation, epoch=epoch, payload=payload, ttl_seconds=ttl)
+        params = delivery.EnqueueParams(
+            channel=channel, generation=generation, epoch=epoch, payload=payload, ttl_seconds=ttl
+        )
         try:
             done = await self._core.call(params, delivery.EnqueueResult)
         except Refused as exc:

@@ -83,6 +83,7 @@ class People:
         if rows:
             with self._store.transaction() as db:
                 db.execute(
-                    "UPDATE people SET device_list = ?, version = ? WHERE account = ?", (device_list, fresh.version, account)
+                    "UPDATE people SET device_list = ?, version = ? WHERE account = ?",
+                    (device_list, fresh.version, account),
                 )
         return True

@@ -13,10 +13,10 @@ import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import qpqnative
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+import qpqnative
 from qpqclient.errors import FolderBusy, WrongPassword
 from qpqcore.store.connection import connect
 from qpqcore.store.migrations import migrate, migrations_of

@@ -16,7 +16,16 @@ from qpqcore.api import gateway
 from qpqcore.api.methods import METHODS
 from qpqcore.api.rpc import Call, Reply
 from qpqcore.model.errors import ErrorCode, Refusal
-from trio_quic import CertificateRefused, ClientTls, HandshakeError, Limits, QuicConfiguration, QuicError, StreamReset, open_quic_connection
+from trio_quic import (
+    CertificateRefused,
+    ClientTls,
+    HandshakeError,
+    Limits,
+    QuicConfiguration,
+    QuicError,
+    StreamReset,
+    open_quic_connection,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -34,7 +43,9 @@ CONNECT_MS_MAX = 5_000
 CALL_MS = 30_000
 FRAME_BYTES_MAX = 9 * 1024 * 1024
 """A reply: an X-Wing tree of 1,000 leaves has 1.4 MB, the law allows 8 MiB."""
-KEEPALIVE_MS = 20_000
+KEEPALIVE_MS = 2_000
+IDLE_MS = 6_000
+"""A server that has died is noticed within this time; QUIC itself does not tell."""
 
 BY_PARAMS = {m.params: m for m in METHODS.values() if not m.internal and m.service != "federation"}
 
@@ -114,9 +125,7 @@ async def _events(replies: ReplyStream) -> AsyncIterator[gateway.SubscribeEvent]
 
 def _frame(params: Any, key: bytes, deadline_ms: int) -> bytes:
     method = BY_PARAMS[type(params)]
-    return Call(
-        method=method.number, deadline_ms=deadline_ms, idempotency_key=key, params=params.to_bytes()
-    ).to_bytes()
+    return Call(method=method.number, deadline_ms=deadline_ms, idempotency_key=key, params=params.to_bytes()).to_bytes()
 
 
 def _checked(reply: Reply) -> bytes:
@@ -144,7 +153,7 @@ async def open_link(
     tls = ClientTls(ca_pem=trust.ca_pem, pins_sha256=pins, first_use=not (trust.ca_pem or pins))
     limits = Limits(
         frame_bytes_max=FRAME_BYTES_MAX, held_bytes_max=2 * FRAME_BYTES_MAX, keepalive_ms=KEEPALIVE_MS,
-        handshake_ms=CONNECT_MS_MAX,
+        handshake_ms=CONNECT_MS_MAX, idle_ms=IDLE_MS,
     )  # fmt: skip
     configuration = QuicConfiguration(alpn=(ALPN,), client=tls, limits=limits)
     try:
@@ -159,7 +168,9 @@ async def open_link(
     except CertificateRefused as exc:
         raise KeyChanged(f"the server {server} shows another key than the one known: nothing was sent") from exc
     except (HandshakeError, OSError) as exc:
-        raise Unreachable(f"no answer from {server}: is the server running, and does the network let UDP through?") from exc
+        raise Unreachable(
+            f"no answer from {server}: is the server running, and does the network let UDP through?"
+        ) from exc
 
 
 @dataclass(frozen=True, slots=True)

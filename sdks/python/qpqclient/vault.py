@@ -38,7 +38,9 @@ def _seal(key: bytes, plain: bytes, kind: int, version: int, account: bytes) -> 
 
 def _open(key: bytes, sealed: bytes, kind: int, version: int, account: bytes) -> bytes:
     try:
-        return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], LABEL + u8(kind) + u64(version) + account)
+        return AESGCM(key).decrypt(
+            sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], LABEL + u8(kind) + u64(version) + account
+        )
     except (InvalidTag, ValueError) as exc:
         raise WrapsDamaged("the account's sealed keys do not open") from exc
 

@@ -159,7 +159,9 @@ class Auth:
         if stored.state is AccountState.SUSPENDED:
             raise Refusal(ErrorCode.ACCOUNT_SUSPENDED, "the operator has suspended this account")
         if params.device:
-            self._check_device(stored, params.device, params.device_signature, rules.LOGIN_LABEL, call.challenge, state_hash)
+            self._check_device(
+                stored, params.device, params.device_signature, rules.LOGIN_LABEL, call.challenge, state_hash
+            )
         token = secrets.token_bytes(TOKEN_BYTES)
         session = Session(rules.sha256(token), stored.account, params.device, call.now_ms)
         self._revoke_sessions(await self._store.add_session(session, self._config.sessions_max))
@@ -282,9 +284,7 @@ class Auth:
             enforce(self._limiter, prefix + call.address.encode(), rate, call.now_ms)  # type: ignore[arg-type]  # a Rate
 
     def _assert(self, call: CallContext, session: Session) -> None:
-        caller = Caller(
-            CallerKind.ACCOUNT, AccountId(session.account), DeviceId(session.device), session.token_hash
-        )
+        caller = Caller(CallerKind.ACCOUNT, AccountId(session.account), DeviceId(session.device), session.token_hash)
         call.outcome.assertion = self._issuer.issue(caller, call.now_ms)
 
     async def _touch(self, token_hash: bytes, now_ms: int) -> tuple[Session, Account]:

@@ -100,13 +100,17 @@ class Store(Protocol):
     async def accounts(self, after: str, limit: int) -> list[Account]:
         """Return accounts by name, above `after`."""
 
-    async def create_account(self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held_after_ms: int, keyed: Keyed, reply: bytes) -> bytes:
+    async def create_account(
+        self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held_after_ms: int, keyed: Keyed, reply: bytes
+    ) -> bytes:
         """Add an account with its name and jobs; return the reply (an earlier one for a repeated key).
 
         Refusal(nameTaken) for a name in use or freed after `held_after_ms`; Refusal(versionConflict) for an id in use.
         """
 
-    async def change_password(self, fresh: Account, keep_session: bytes, keyed: Keyed, reply: Callable[[int], bytes]) -> tuple[bytes, list[bytes]]:
+    async def change_password(
+        self, fresh: Account, keep_session: bytes, keyed: Keyed, reply: Callable[[int], bytes]
+    ) -> tuple[bytes, list[bytes]]:
         """Replace record and wraps where the stored wrap version is one below; end all other sessions.
 
         Return the reply (made from how many sessions ended) and the ended sessions; Refusal(versionConflict).
@@ -118,7 +122,9 @@ class Store(Protocol):
     async def add_session(self, session: Session, sessions_max: int) -> list[bytes]:
         """Add a session; return those that ended to make room."""
 
-    async def touch_session(self, token_hash: bytes, now_ms: int, oldest_used_ms: int) -> tuple[Session, Account] | None:
+    async def touch_session(
+        self, token_hash: bytes, now_ms: int, oldest_used_ms: int
+    ) -> tuple[Session, Account] | None:
         """Slide a session and its device's last-seen time; None if it is over."""
 
     async def end_sessions(self, account: bytes, token_hash: bytes | None) -> list[bytes]:

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from qpqcore.store.connection import Connection
     from qpqcore.store.database import Database
 
-COLUMNS = "account, name, setup, credential_id, record, identity_key, wraps, wrap_version, device_list, state, created_ms"
+COLUMNS = (
+    "account, name, setup, credential_id, record, identity_key, wraps, wrap_version, device_list, state, created_ms"
+)
 SWEEP_ROWS_MAX = 1_000
 
 
@@ -117,7 +119,9 @@ class SqliteStore:
 
     async def use_login_state(self, state_hash: bytes, expires_ms: int) -> bool:
         return await self._db.write(
-            lambda c: c.execute("INSERT OR IGNORE INTO login_states VALUES (?, ?)", (state_hash, expires_ms)).rowcount == 1
+            lambda c: (
+                c.execute("INSERT OR IGNORE INTO login_states VALUES (?, ?)", (state_hash, expires_ms)).rowcount == 1
+            )
         )
 
     async def add_session(self, session: Session, sessions_max: int) -> list[bytes]:
@@ -146,7 +150,9 @@ class SqliteStore:
         self, token_hash: bytes, now_ms: int, oldest_used_ms: int
     ) -> tuple[Session, Account] | None:
         def body(c: Connection) -> tuple[Session, Account] | None:
-            row = c.execute("SELECT account, device, used_ms FROM sessions WHERE token_hash = ?", (token_hash,)).fetchone()
+            row = c.execute(
+                "SELECT account, device, used_ms FROM sessions WHERE token_hash = ?", (token_hash,)
+            ).fetchone()
             if row is None or row[2] < oldest_used_ms:
                 return None
             account = self._get(c, row[0])
@@ -190,7 +196,9 @@ class SqliteStore:
             if added - {register} or (register and register not in listed):
                 raise Refusal(ErrorCode.DEVICE_LIST_INVALID, "the list adds another device than the one named")
             if register:
-                c.execute("UPDATE sessions SET device = ? WHERE token_hash = ? AND account = ?", (register, session, account))
+                c.execute(
+                    "UPDATE sessions SET device = ? WHERE token_hash = ? AND account = ?", (register, session, account)
+                )
             if offered == stored.device_list:
                 return ListChange(fresh, (), (), ())
             return self._replace_list(c, stored, fresh, (offered, label, now_ms), tuple(added), tuple(removed))
@@ -239,7 +247,12 @@ class SqliteStore:
 
     async def set_state(self, account: bytes, state: AccountState) -> bool:
         return await self._db.write(
-            lambda c: c.execute("UPDATE accounts SET state = ? WHERE account = ? AND state <> 2", (int(state), account)).rowcount == 1
+            lambda c: (
+                c.execute(
+                    "UPDATE accounts SET state = ? WHERE account = ? AND state <> 2", (int(state), account)
+                ).rowcount
+                == 1
+            )
         )
 
     async def jobs(self, account: bytes | None, limit: int) -> list[Job]:
@@ -254,7 +267,9 @@ class SqliteStore:
         return await self._db.read(body)
 
     async def finish_job(self, job: Job) -> None:
-        await self._db.write(lambda c: c.execute("DELETE FROM jobs WHERE account = ? AND number = ?", (job.account, job.number)).rowcount)
+        await self._db.write(
+            lambda c: c.execute("DELETE FROM jobs WHERE account = ? AND number = ?", (job.account, job.number)).rowcount
+        )
 
     async def sweep(self, now_ms: int, session_ms: int, name_held_ms: int) -> None:
         def body(c: Connection) -> None:

@@ -47,7 +47,9 @@ class SqliteStore:
             there = _find(c, fresh.blob)
             if there is not None:
                 return there
-            used = c.execute("SELECT coalesce(sum(total_bytes), 0) FROM blobs WHERE account = ?", (fresh.account,)).fetchone()[0]
+            used = c.execute(
+                "SELECT coalesce(sum(total_bytes), 0) FROM blobs WHERE account = ?", (fresh.account,)
+            ).fetchone()[0]
             if used + fresh.total_bytes > account_bytes_max:
                 raise Refusal(ErrorCode.BLOB_QUOTA, "this account keeps too much here")
             c.execute(
@@ -114,7 +116,9 @@ class SqliteStore:
 
     async def sweep(self, now_ms: int) -> int:
         def body(c: Connection) -> int:
-            rows = c.execute("SELECT blob FROM blobs WHERE expires_ms <= ? LIMIT ?", (now_ms, SWEEP_BLOBS_MAX)).fetchall()
+            rows = c.execute(
+                "SELECT blob FROM blobs WHERE expires_ms <= ? LIMIT ?", (now_ms, SWEEP_BLOBS_MAX)
+            ).fetchall()
             for (blob,) in rows:
                 _drop(c, blob)
             return len(rows)

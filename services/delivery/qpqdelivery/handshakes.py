@@ -38,7 +38,12 @@ class Handshakes:
     """Decides on handshake messages."""
 
     def __init__(
-        self, config: Config, store: Store, views: Views, keystore: KeystoreInternalApi, external_sender: tuple[bytes, bytes, bytes]
+        self,
+        config: Config,
+        store: Store,
+        views: Views,
+        keystore: KeystoreInternalApi,
+        external_sender: tuple[bytes, bytes, bytes],
     ) -> None:
         self._config = config
         self._store = store
@@ -231,9 +236,7 @@ class Handshakes:
         raise Refusal(ErrorCode.UNAVAILABLE, "the group is too busy to propose a removal")
 
     def _removal(self, state: Channel, view: qpqnative.GroupView, device: bytes, now_ms: int) -> Offer:
-        index = next(
-            m.index for m in view.members() if read_leaf(m.credential, m.signature_key).device == device
-        )
+        index = next(m.index for m in view.members() if read_leaf(m.credential, m.signature_key).device == device)
         after, payload = view.propose_remove(index, self._credential, self._secret)
         known = {ref for ref, _ in view.cached_proposals()}
         reference = next(ref for ref, _ in after.cached_proposals() if ref not in known)
@@ -292,7 +295,16 @@ class Handshakes:
             rules.check_handshake_size(self._config, params.first)
             rules.check_write_key(params.first.write_key)
             origin = Channel(
-                params.channel, generation, 0, 0, 0, view.policy, state.snapshot, state.tree_hash, params.group_info, b""
+                params.channel,
+                generation,
+                0,
+                0,
+                0,
+                view.policy,
+                state.snapshot,
+                state.tree_hash,
+                params.group_info,
+                b"",
             )
             first, _ = await self._check(call, view, origin, params.first)
         return Birth(

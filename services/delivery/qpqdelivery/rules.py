@@ -80,7 +80,9 @@ def check_birth(config: Config, channel: bytes, generation: int, named: bytes, p
         raise Refusal(ErrorCode.GROUP_INFO_INVALID, "the policy names another home or generation")
 
 
-def may_reset(kind_before: ChannelKind, kind_after: ChannelKind, accounts_before: set[bytes], accounts_after: set[bytes]) -> bool:
+def may_reset(
+    kind_before: ChannelKind, kind_after: ChannelKind, accounts_before: set[bytes], accounts_after: set[bytes]
+) -> bool:
     """Tell whether a reset keeps the kind and brings in nobody new."""
     return kind_before is kind_after and accounts_after <= accounts_before
 

@@ -60,7 +60,9 @@ class Delivery:
     async def sweep(self, now_ms: int) -> None:
         """Do one step of the collection."""
         c = self._config
-        self._wake(await self._store.expire(now_ms, now_ms - c.handshake_ttl_ms, now_ms - c.message_ttl_ms - c.hash_kept_ms))
+        self._wake(
+            await self._store.expire(now_ms, now_ms - c.handshake_ttl_ms, now_ms - c.message_ttl_ms - c.hash_kept_ms)
+        )
         absent = await self._store.absent(now_ms - c.absent_ms, ABSENT_STEP_MAX)
         for member in [*absent, *await self._store.orphans(ABSENT_STEP_MAX)]:
             await self._remove(member.device, now_ms)
@@ -77,7 +79,9 @@ class Delivery:
         self._limit_handshakes(call, params.channel)
         accepted, woken = await self._handshakes.commit(call, params)
         self._wake(woken)
-        return api.SubmitCommitResult(epoch=accepted.epoch, log_number=accepted.log_number, duplicate=accepted.duplicate)
+        return api.SubmitCommitResult(
+            epoch=accepted.epoch, log_number=accepted.log_number, duplicate=accepted.duplicate
+        )
 
     async def submit_proposal(self, call: CallContext, params: api.SubmitProposalParams) -> api.SubmitProposalResult:
         self._limit_handshakes(call, params.channel)
@@ -168,7 +172,9 @@ class Delivery:
         answers, woken = await self._store.enqueue([m for m in checked if isinstance(m, Message)])
         self._wake(woken)
         taken = iter(answers)
-        return api.BatchEnqueueResult(items=tuple(_batch_item(c if isinstance(c, Refusal) else next(taken)) for c in checked))
+        return api.BatchEnqueueResult(
+            items=tuple(_batch_item(c if isinstance(c, Refusal) else next(taken)) for c in checked)
+        )
 
     async def _message(self, call: CallContext, params: api.EnqueueParams) -> Message:
         rules.check_payload_size(self._config, params.payload)
@@ -235,7 +241,9 @@ class Delivery:
             waiters.popitem(last=False)[1].cancel()
         return ticket
 
-    async def _read(self, call: CallContext, after: int, entries_max: int, *, payloads: bool = True) -> tuple[list[Entry], Mailbox]:
+    async def _read(
+        self, call: CallContext, after: int, entries_max: int, *, payloads: bool = True
+    ) -> tuple[list[Entry], Mailbox]:
         found = await self._store.fetch(call.caller.device, after, entries_max, payloads=payloads, now_ms=call.now_ms)
         if found is None:
             raise Refusal(ErrorCode.NOT_FOUND, "this device has no mailbox: register it again")
@@ -244,7 +252,11 @@ class Delivery:
     async def peek(self, call: CallContext, params: api.PeekParams) -> api.PeekResult:
         entries, box = await self._read(call, 0, params.max_entries, payloads=False)
         return api.PeekResult(
-            entries=tuple(map(_entry, entries)), last=box.last, acked=box.acked, pending_bytes=box.bytes, oldest_ms=box.oldest_ms
+            entries=tuple(map(_entry, entries)),
+            last=box.last,
+            acked=box.acked,
+            pending_bytes=box.bytes,
+            oldest_ms=box.oldest_ms,
         )
 
     async def ack(self, call: CallContext, params: api.AckParams) -> api.AckResult:

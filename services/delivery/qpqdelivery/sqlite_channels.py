@@ -67,12 +67,16 @@ def _store_state(c: Connection, channel: bytes, generation: int, state: NextStat
     c.execute("INSERT OR REPLACE INTO trees VALUES (?, ?, ?, ?)", (channel, state.tree_hash, state.tree, now_ms))
 
 
-def _epoch(c: Connection, channel: bytes, generation: int, epoch: int, write_key: bytes, begun_by: bytes, number: int) -> None:
+def _epoch(
+    c: Connection, channel: bytes, generation: int, epoch: int, write_key: bytes, begun_by: bytes, number: int
+) -> None:
     c.execute("INSERT INTO epochs VALUES (?, ?, ?, ?, ?, ?)", (channel, generation, epoch, write_key, begun_by, number))
 
 
 def _add_leaf(c: Connection, channel: bytes, generation: int, leaf: Member, epoch: int) -> None:
-    c.execute("INSERT INTO leaves VALUES (?, ?, ?, ?, ?, NULL)", (channel, generation, leaf.device, epoch, leaf.account))
+    c.execute(
+        "INSERT INTO leaves VALUES (?, ?, ?, ?, ?, NULL)", (channel, generation, leaf.device, epoch, leaf.account)
+    )
 
 
 def _born(c: Connection, bounds: Bounds, birth: Birth) -> tuple[Accepted, list[bytes]]:

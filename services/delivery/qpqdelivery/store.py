@@ -227,7 +227,9 @@ class Store(Protocol):
     async def enqueue(self, messages: Sequence[Message]) -> tuple[list[Accepted | Refusal], list[bytes]]:
         """Take messages in one transaction, each accepted or refused by itself."""
 
-    async def fetch(self, device: bytes, after: int, entries_max: int, *, payloads: bool, now_ms: int) -> tuple[list[Entry], Mailbox] | None:
+    async def fetch(
+        self, device: bytes, after: int, entries_max: int, *, payloads: bool, now_ms: int
+    ) -> tuple[list[Entry], Mailbox] | None:
         """Return entries above `after` (0: above the acknowledged position); None without a mailbox."""
 
     async def ack(self, device: bytes, up_to: int, now_ms: int) -> int | None:

@@ -34,7 +34,9 @@ class SqliteStore:
 
     async def tree(self, channel: bytes, tree_hash: bytes) -> bytes | None:
         def body(c: Connection) -> bytes | None:
-            row = c.execute("SELECT tree FROM trees WHERE channel = ? AND tree_hash = ?", (channel, tree_hash)).fetchone()
+            row = c.execute(
+                "SELECT tree FROM trees WHERE channel = ? AND tree_hash = ?", (channel, tree_hash)
+            ).fetchone()
             return row[0] if row else None
 
         return await self._db.read(body)
@@ -50,11 +52,13 @@ class SqliteStore:
 
     async def _leaf(self, channel: bytes, generation: int, column: str, value: bytes) -> bool:
         return await self._db.read(
-            lambda c: c.execute(
-                f"SELECT 1 FROM leaves WHERE channel = ? AND generation = ? AND {column} = ? AND removed_epoch IS NULL LIMIT 1",  # noqa: S608 - fixed texts
-                (channel, generation, value),
-            ).fetchone()
-            is not None
+            lambda c: (
+                c.execute(
+                    f"SELECT 1 FROM leaves WHERE channel = ? AND generation = ? AND {column} = ? AND removed_epoch IS NULL LIMIT 1",  # noqa: S608 - fixed texts
+                    (channel, generation, value),
+                ).fetchone()
+                is not None
+            )
         )
 
     async def write_key(self, channel: bytes, generation: int, epoch: int) -> bytes | None:
@@ -143,7 +147,9 @@ class SqliteStore:
     async def fetch(
         self, device: bytes, after: int, entries_max: int, *, payloads: bool, now_ms: int
     ) -> tuple[list[Entry], Mailbox] | None:
-        return await self._db.read(lambda c: self._fetch(c, device, after, entries_max, payloads=payloads, now_ms=now_ms))
+        return await self._db.read(
+            lambda c: self._fetch(c, device, after, entries_max, payloads=payloads, now_ms=now_ms)
+        )
 
     def _fetch(
         self, c: Connection, device: bytes, after: int, entries_max: int, *, payloads: bool, now_ms: int
@@ -174,7 +180,9 @@ class SqliteStore:
         number, kind, channel, generation, epoch, log_number, accepted_ms, expires_ms = head
         kind = EntryKind(kind)
         if kind in {EntryKind.MESSAGE, EntryKind.COMMIT, EntryKind.PROPOSAL}:
-            row = c.execute("SELECT payload FROM log WHERE channel = ? AND number = ?", (channel, log_number)).fetchone()
+            row = c.execute(
+                "SELECT payload FROM log WHERE channel = ? AND number = ?", (channel, log_number)
+            ).fetchone()
             payload = row[0] if row else None
             if payload is None or (kind is EntryKind.MESSAGE and expires_ms <= now_ms):
                 kind, payload = EntryKind.EXPIRED, b""
@@ -190,7 +198,8 @@ class SqliteStore:
                 return None
             position = max(box[1], min(up_to, box[0]))
             count, size = c.execute(
-                "SELECT count(*), coalesce(sum(bytes), 0) FROM entries WHERE device = ? AND number <= ?", (device, position)
+                "SELECT count(*), coalesce(sum(bytes), 0) FROM entries WHERE device = ? AND number <= ?",
+                (device, position),
             ).fetchone()
             c.execute("DELETE FROM entries WHERE device = ? AND number <= ?", (device, position))
             c.execute(
@@ -203,9 +212,11 @@ class SqliteStore:
 
     async def open_mailbox(self, account: bytes, device: bytes, now_ms: int) -> None:
         await self._db.write(
-            lambda c: c.execute(
-                "INSERT OR IGNORE INTO mailboxes VALUES (?, ?, 0, 0, 0, 0, ?)", (device, account, now_ms)
-            ).rowcount
+            lambda c: (
+                c.execute(
+                    "INSERT OR IGNORE INTO mailboxes VALUES (?, ?, 0, 0, 0, 0, ?)", (device, account, now_ms)
+                ).rowcount
+            )
         )
 
     async def close_mailbox(self, device: bytes) -> None:
@@ -264,7 +275,8 @@ class SqliteStore:
             lambda c: [
                 Member(*row)
                 for row in c.execute(
-                    "SELECT device, account FROM mailboxes WHERE seen_ms < ? ORDER BY seen_ms LIMIT ?", (seen_before_ms, limit)
+                    "SELECT device, account FROM mailboxes WHERE seen_ms < ? ORDER BY seen_ms LIMIT ?",
+                    (seen_before_ms, limit),
                 )
             ]
         )

@@ -158,9 +158,7 @@ class Gateway:
             external_sender_key=self._external_sender[1], registration=c.registration,
         ).to_bytes()  # fmt: skip
 
-    async def _forward(
-        self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float
-    ) -> None:
+    async def _forward(self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float) -> None:
         try:
             await self._renew(peer)
             check_caller(method, peer.caller)
@@ -169,14 +167,21 @@ class Gateway:
             return
         answer = await self._bus.call(
             Envelope(
-                method=method.number, deadline_ms=rules.deadline_ms(self._config, call), assertion=peer.assertion,
-                idempotency_key=call.idempotency_key, challenge=peer.challenge, address=peer.address,
-                traceparent=rules.trace_of(call), body=call.params,
+                method=method.number,
+                deadline_ms=rules.deadline_ms(self._config, call),
+                assertion=peer.assertion,
+                idempotency_key=call.idempotency_key,
+                challenge=peer.challenge,
+                address=peer.address,
+                traceparent=rules.trace_of(call),
+                body=call.params,
             )  # fmt: skip
         )
         if answer.assertion is not None and incoming.connection in self._peers.all:
             self._peers.bind(peer, answer.assertion)
-        reply = Reply(code=answer.code, detail=answer.detail, retry_after_ms=answer.retry_after_ms, result=answer.result)
+        reply = Reply(
+            code=answer.code, detail=answer.detail, retry_after_ms=answer.retry_after_ms, result=answer.result
+        )
         if answer.code:
             log.info("call_refused", method=method.name, code=ErrorCode(answer.code).name)
         self._finish(incoming, method.name, reply, started_s)
@@ -215,7 +220,9 @@ class Gateway:
         incoming.finish()
         self._observer.call_finished("subscribe", code.name, 0.0)
 
-    async def _stream(self, incoming: IncomingCall, peer: Peer, params: api.SubscribeParams, notices: Subscription) -> None:
+    async def _stream(
+        self, incoming: IncomingCall, peer: Peer, params: api.SubscribeParams, notices: Subscription
+    ) -> None:
         """Send what comes until the session ends, which is a Refusal."""
         position, ready = params.after, False
         if self._draining:

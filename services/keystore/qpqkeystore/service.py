@@ -62,7 +62,9 @@ class Keystore:
 
     # --- KeyPackages
 
-    async def upload_key_packages(self, call: CallContext, params: api.UploadKeyPackagesParams) -> api.UploadKeyPackagesResult:
+    async def upload_key_packages(
+        self, call: CallContext, params: api.UploadKeyPackagesParams
+    ) -> api.UploadKeyPackagesResult:
         account, device = call.caller.account, call.caller.device
         rules.check_upload(self._config, params.packages, params.last_resort)
         entry = (await self._store.entries([account]))[0]
@@ -79,7 +81,9 @@ class Keystore:
             )
         )
 
-    def _package(self, data: bytes, call: CallContext, listed: DeviceList | None, *, last_resort: bool) -> rules.Package:
+    def _package(
+        self, data: bytes, call: CallContext, listed: DeviceList | None, *, last_resort: bool
+    ) -> rules.Package:
         try:
             info = qpqnative.inspect_key_package(data, call.now_ms // 1000)
         except qpqnative.MlsError as exc:
@@ -89,7 +93,9 @@ class Keystore:
         rules.check_owner(info.credential, info.signature_key, call.caller.account, call.caller.device, listed)
         return rules.Package(info.reference, info.suite, data, info.not_after_s * 1000, last_resort)
 
-    async def fetch_key_package(self, call: CallContext, params: api.FetchKeyPackageParams) -> api.FetchKeyPackageResult:
+    async def fetch_key_package(
+        self, call: CallContext, params: api.FetchKeyPackageParams
+    ) -> api.FetchKeyPackageResult:
         own = call.caller.account
         if not 0 < len(params.accounts) <= self._config.accounts_per_fetch_max or not params.suites:
             raise Refusal(ErrorCode.MALFORMED, f"1 to {self._config.accounts_per_fetch_max} accounts, and suites")
@@ -113,10 +119,14 @@ class Keystore:
 
     # --- hybrid keys
 
-    async def upload_hybrid_key(self, call: CallContext, params: api.UploadHybridKeyParams) -> api.UploadHybridKeyResult:
+    async def upload_hybrid_key(
+        self, call: CallContext, params: api.UploadHybridKeyParams
+    ) -> api.UploadHybridKeyResult:
         key = SignedHybridKey.from_bytes(params.hybrid_key)
         entry = (await self._store.entries([call.caller.account]))[0]
-        device_key = DeviceList.from_bytes(entry.device_list).key_of(call.caller.device) if entry and entry.device_list else None
+        device_key = (
+            DeviceList.from_bytes(entry.device_list).key_of(call.caller.device) if entry and entry.device_list else None
+        )
         if key.device != call.caller.device or device_key is None or not key.verify(device_key):
             raise Refusal(ErrorCode.HYBRID_KEY_INVALID, "not signed by the calling device")
         await self._store.put_hybrid_key(call.caller.account, key.device, params.hybrid_key, key.created_ms)
@@ -129,7 +139,9 @@ class Keystore:
             raise Refusal(ErrorCode.NOT_FOUND, "no hybrid key of this device")
         return api.FetchHybridKeyResult(hybrid_key=found)
 
-    async def fetch_hybrid_keys(self, call: CallContext, params: api.FetchHybridKeysParams) -> api.FetchHybridKeysResult:
+    async def fetch_hybrid_keys(
+        self, call: CallContext, params: api.FetchHybridKeysParams
+    ) -> api.FetchHybridKeysResult:
         del call
         if len(params.devices) > self._config.devices_per_fetch_max:
             raise Refusal(ErrorCode.TOO_LARGE, f"at most {self._config.devices_per_fetch_max} devices")
@@ -169,7 +181,9 @@ class Keystore:
         if not 0 < params.ttl_seconds <= self._config.endpoint_seconds_max:
             raise Refusal(ErrorCode.MALFORMED, f"an endpoint lives 1 to {self._config.endpoint_seconds_max} seconds")
         entry = (await self._store.entries([call.caller.account]))[0]
-        key = DeviceList.from_bytes(entry.device_list).key_of(call.caller.device) if entry and entry.device_list else None
+        key = (
+            DeviceList.from_bytes(entry.device_list).key_of(call.caller.device) if entry and entry.device_list else None
+        )
         signed = (call.caller.device, params.ttl_seconds, params.endpoint)
         if key is None or not verify(key, params.signature, ENDPOINT_LABEL, *signed):
             raise Refusal(ErrorCode.SIGNATURE_INVALID, "not signed by the calling device")
@@ -183,12 +197,17 @@ class Keystore:
         if found is None:
             raise Refusal(ErrorCode.NOT_FOUND, "this device has published no endpoint")
         return api.ResolveEndpointResult(
-            endpoint=found.endpoint, expires_ms=found.expires_ms, signature=found.signature, ttl_seconds=found.ttl_seconds
+            endpoint=found.endpoint,
+            expires_ms=found.expires_ms,
+            signature=found.signature,
+            ttl_seconds=found.ttl_seconds,
         )
 
     # --- device lists
 
-    async def publish_device_list(self, call: CallContext, params: api.PublishDeviceListParams) -> api.PublishDeviceListResult:
+    async def publish_device_list(
+        self, call: CallContext, params: api.PublishDeviceListParams
+    ) -> api.PublishDeviceListResult:
         fresh = DeviceList.from_bytes(params.device_list)
         if fresh.account != call.caller.account:
             raise Refusal(ErrorCode.FORBIDDEN, "another account's device list")
@@ -211,7 +230,9 @@ class Keystore:
         await self._store.put_account(params.account, params.name, params.identity_key)
         return api.PutAccountResult()
 
-    async def put_device_list(self, call: CallContext, params: api.PublishDeviceListParams) -> api.PublishDeviceListResult:
+    async def put_device_list(
+        self, call: CallContext, params: api.PublishDeviceListParams
+    ) -> api.PublishDeviceListResult:
         del call
         fresh = DeviceList.from_bytes(params.device_list)
         if not fresh.verify():
@@ -237,7 +258,11 @@ def _reply(accounts: list[bytes], taken: list[tuple[Entry | None, list[Taken]]])
                 device_list=entry.device_list if entry else b"",
                 packages=tuple(
                     api.DeviceKeys(
-                        device=d.device, suite=d.suite, key_package=d.data, last_resort=d.last_resort, hybrid_key=d.hybrid_key
+                        device=d.device,
+                        suite=d.suite,
+                        key_package=d.data,
+                        last_resort=d.last_resort,
+                        hybrid_key=d.hybrid_key,
                     )
                     for d in devices
                 ),

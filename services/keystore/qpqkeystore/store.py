@@ -76,7 +76,9 @@ class Store(Protocol):
     async def entries(self, accounts: Sequence[bytes]) -> list[Entry | None]:
         """Return accounts in the order asked for."""
 
-    async def add_packages(self, account: bytes, device: bytes, packages: Sequence[Package], per_suite_max: int) -> None:
+    async def add_packages(
+        self, account: bytes, device: bytes, packages: Sequence[Package], per_suite_max: int
+    ) -> None:
         """Add packages (one already there is left); a last-resort one replaces its suite's.
 
         Refusal(keyPackageLimit), and nothing is added, past `per_suite_max` one-time packages of a suite.

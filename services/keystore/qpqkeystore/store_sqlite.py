@@ -54,7 +54,9 @@ class SqliteStore:
                 raise Refusal(ErrorCode.NOT_FOUND, "no such account")
             if stored.version >= version:
                 return stored.version
-            c.execute("UPDATE accounts SET device_list = ?, version = ? WHERE account = ?", (device_list, version, account))
+            c.execute(
+                "UPDATE accounts SET device_list = ?, version = ? WHERE account = ?", (device_list, version, account)
+            )
             listed = set(devices)
             for table in OF_DEVICE:
                 rows = c.execute(f"SELECT DISTINCT device FROM {table} WHERE account = ?", (account,)).fetchall()  # noqa: S608 - fixed texts
@@ -80,7 +82,9 @@ class SqliteStore:
     async def entries(self, accounts: Sequence[bytes]) -> list[Entry | None]:
         return await self._db.read(lambda c: [_find(c, a) for a in accounts])
 
-    async def add_packages(self, account: bytes, device: bytes, packages: Sequence[Package], per_suite_max: int) -> None:
+    async def add_packages(
+        self, account: bytes, device: bytes, packages: Sequence[Package], per_suite_max: int
+    ) -> None:
         def body(c: Connection) -> None:
             for p in packages:
                 if p.last_resort:
@@ -157,11 +161,13 @@ class SqliteStore:
 
     async def put_hybrid_key(self, account: bytes, device: bytes, hybrid_key: bytes, created_ms: int) -> None:
         await self._db.write(
-            lambda c: c.execute(
-                "INSERT INTO hybrid_keys VALUES (?, ?, ?, ?) ON CONFLICT (device) DO UPDATE SET "
-                "hybrid_key = excluded.hybrid_key, created_ms = excluded.created_ms WHERE excluded.created_ms >= created_ms",
-                (device, account, hybrid_key, created_ms),
-            ).rowcount
+            lambda c: (
+                c.execute(
+                    "INSERT INTO hybrid_keys VALUES (?, ?, ?, ?) ON CONFLICT (device) DO UPDATE SET "
+                    "hybrid_key = excluded.hybrid_key, created_ms = excluded.created_ms WHERE excluded.created_ms >= created_ms",
+                    (device, account, hybrid_key, created_ms),
+                ).rowcount
+            )
         )
 
     async def hybrid_keys(self, devices: Sequence[bytes]) -> list[bytes]:
@@ -173,10 +179,12 @@ class SqliteStore:
 
     async def put_endpoint(self, account: bytes, device: bytes, endpoint: Endpoint) -> None:
         await self._db.write(
-            lambda c: c.execute(
-                "INSERT OR REPLACE INTO endpoints VALUES (?, ?, ?, ?, ?, ?)",
-                (device, account, endpoint.endpoint, endpoint.ttl_seconds, endpoint.signature, endpoint.expires_ms),
-            ).rowcount
+            lambda c: (
+                c.execute(
+                    "INSERT OR REPLACE INTO endpoints VALUES (?, ?, ?, ?, ?, ?)",
+                    (device, account, endpoint.endpoint, endpoint.ttl_seconds, endpoint.signature, endpoint.expires_ms),
+                ).rowcount
+            )
         )
 
     async def endpoint(self, device: bytes, now_ms: int) -> Endpoint | None:

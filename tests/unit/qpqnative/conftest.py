@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from qpqnative import SUITE_1, SUITE_XWING
 from qpqnative.testing.world import World
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+
 from qpqnative import (
     SUITE_1,
     SUITE_XWING,

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
+
 from qpqnative import Application, Device, Group, MlsError, NativeError, PendingCommit, argon2id
 from qpqnative.testing import StoredDevice
 from qpqnative.testing.world import GROUP_ID, NOW_S, World

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 
 import pytest
+
 from qpqnative import GroupView, MlsError, PendingCommit, inspect_key_package, inspect_message
 from qpqnative.testing.world import GROUP_ID, NOW_S, World
 

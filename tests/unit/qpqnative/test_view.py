@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+
 from qpqnative import SUITE_1, CommitFacts, GroupView, MlsError, inspect_key_package
 from qpqnative.testing import StoredDevice
 from qpqnative.testing.world import GROUP_ID, NOW_S, World

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @command
 async def ping(profile: Profile) -> None:
     """Ask the server whether it is there; needs no account."""
-    from qpqclient import ping as ask  # noqa: PLC0415
+    from qpqclient import ping as ask
 
     answer = await ask(profile.server, ca_cert=profile.ca_cert, engine=profile.engine)  # type: ignore[arg-type]
     emit(

@@ -37,7 +37,13 @@ async def list_(profile: Profile) -> None:
         await client.sync()
         for c in client.conversations():
             emit(
-                {"conversation": c.id.hex(), "name": c.name, "kind": c.kind, "epoch": c.epoch, "members": len(c.members())},
+                {
+                    "conversation": c.id.hex(),
+                    "name": c.name,
+                    "kind": c.kind,
+                    "epoch": c.epoch,
+                    "members": len(c.members()),
+                },
                 f"{label(c)}  {len(c.members())} members, epoch {c.epoch}",
                 as_json=profile.json,
             )

@@ -12,8 +12,8 @@ from qpq.output import emit
 from qpq.running import command
 
 if TYPE_CHECKING:
-    from qpqclient import Conversation, Message
     from qpq.profile import Profile
+    from qpqclient import Conversation, Message
 
 LOOKBACK_MESSAGES = 10_000
 

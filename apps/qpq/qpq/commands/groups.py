@@ -11,8 +11,8 @@ from qpq.output import emit
 from qpq.running import command
 
 if TYPE_CHECKING:
-    from qpqclient import Conversation
     from qpq.profile import Profile
+    from qpqclient import Conversation
 
 
 def tell(profile: Profile, chosen: Conversation, line: str) -> None:

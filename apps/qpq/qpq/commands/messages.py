@@ -13,8 +13,8 @@ from qpq.output import emit
 from qpq.running import command
 
 if TYPE_CHECKING:
-    from qpqclient import Client, Conversation
     from qpq.profile import Profile
+    from qpqclient import Client, Conversation
 
 TEXT_BYTES_MAX = 32 * 1024
 
@@ -51,7 +51,7 @@ async def dm(profile: Profile, name: str, text: tuple[str, ...]) -> None:
         if text:
             await say(profile, client, chosen, text_of(text))
         else:
-            from qpq.chat import chat  # noqa: PLC0415
+            from qpq.chat import chat
 
             await chat(profile, client, chosen)
 
@@ -84,7 +84,7 @@ async def send(profile: Profile, target: str | None, text: tuple[str, ...], to_a
 @command
 async def recv(profile: Profile, wait_s: float, follow: bool) -> None:
     """Show the messages that have come since the last time."""
-    from qpq.receiving import receive  # noqa: PLC0415
+    from qpq.receiving import receive
 
     async with profile.open() as client:
         await receive(

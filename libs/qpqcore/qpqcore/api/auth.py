@@ -933,25 +933,17 @@ class CurrentDeviceListResult:
 class AuthApi(Protocol):
     """What Auth offers; each method may refuse."""
 
-    async def register_start(
-        self, call: CallContext, params: RegisterStartParams
-    ) -> RegisterStartResult:
+    async def register_start(self, call: CallContext, params: RegisterStartParams) -> RegisterStartResult:
         """Number 0x0100; docs/spec has its rules."""
 
-    async def register_finish(
-        self, call: CallContext, params: RegisterFinishParams
-    ) -> RegisterFinishResult:
+    async def register_finish(self, call: CallContext, params: RegisterFinishParams) -> RegisterFinishResult:
         """Anonymous: a new account. With a session of the account: a new password, record and
         wraps in one step; every other session of the account ends."""
 
-    async def login_start(
-        self, call: CallContext, params: LoginStartParams
-    ) -> LoginStartResult:
+    async def login_start(self, call: CallContext, params: LoginStartParams) -> LoginStartResult:
         """Number 0x0102; docs/spec has its rules."""
 
-    async def login_finish(
-        self, call: CallContext, params: LoginFinishParams
-    ) -> LoginFinishResult:
+    async def login_finish(self, call: CallContext, params: LoginFinishParams) -> LoginFinishResult:
         """Number 0x0103; docs/spec has its rules."""
 
     async def resume(self, call: CallContext, params: ResumeParams) -> ResumeResult:
@@ -960,40 +952,28 @@ class AuthApi(Protocol):
     async def logout(self, call: CallContext, params: LogoutParams) -> LogoutResult:
         """Number 0x0105; docs/spec has its rules."""
 
-    async def register_device(
-        self, call: CallContext, params: RegisterDeviceParams
-    ) -> RegisterDeviceResult:
+    async def register_device(self, call: CallContext, params: RegisterDeviceParams) -> RegisterDeviceResult:
         """Takes the next signed device list, which holds one device more; binds this session to
         it."""
 
-    async def list_devices(
-        self, call: CallContext, params: ListDevicesParams
-    ) -> ListDevicesResult:
+    async def list_devices(self, call: CallContext, params: ListDevicesParams) -> ListDevicesResult:
         """Number 0x0107; docs/spec has its rules."""
 
-    async def revoke_device(
-        self, call: CallContext, params: RevokeDeviceParams
-    ) -> RevokeDeviceResult:
+    async def revoke_device(self, call: CallContext, params: RevokeDeviceParams) -> RevokeDeviceResult:
         """Takes the next signed device list, which lacks one or more devices: they are cut off
         at once, everywhere."""
 
-    async def delete_account(
-        self, call: CallContext, params: DeleteAccountParams
-    ) -> DeleteAccountResult:
+    async def delete_account(self, call: CallContext, params: DeleteAccountParams) -> DeleteAccountResult:
         """Number 0x0109; docs/spec has its rules."""
 
 
 class AuthInternalApi(Protocol):
     """What AuthInternal offers; each method may refuse."""
 
-    async def renew_assertion(
-        self, call: CallContext, params: RenewAssertionParams
-    ) -> RenewAssertionResult:
+    async def renew_assertion(self, call: CallContext, params: RenewAssertionParams) -> RenewAssertionResult:
         """Number 0x0180; docs/spec has its rules."""
 
-    async def current_device_list(
-        self, call: CallContext, params: CurrentDeviceListParams
-    ) -> CurrentDeviceListResult:
+    async def current_device_list(self, call: CallContext, params: CurrentDeviceListParams) -> CurrentDeviceListResult:
         """Number 0x0181; docs/spec has its rules."""
 
 

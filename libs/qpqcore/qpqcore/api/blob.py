@@ -380,34 +380,24 @@ class PurgeBlobsResult:
 class BlobApi(Protocol):
     """What Blob offers; each method may refuse."""
 
-    async def upload_blob(
-        self, call: CallContext, params: UploadBlobParams
-    ) -> UploadBlobResult:
+    async def upload_blob(self, call: CallContext, params: UploadBlobParams) -> UploadBlobResult:
         """One chunk at the next missing byte; resumable; a repeat of a chunk already there is
         taken."""
 
-    async def download_blob(
-        self, call: CallContext, params: DownloadBlobParams
-    ) -> DownloadBlobResult:
+    async def download_blob(self, call: CallContext, params: DownloadBlobParams) -> DownloadBlobResult:
         """Whoever has the read secret."""
 
-    async def stat_blob(
-        self, call: CallContext, params: StatBlobParams
-    ) -> StatBlobResult:
+    async def stat_blob(self, call: CallContext, params: StatBlobParams) -> StatBlobResult:
         """The read secret, or a session of the uploader's account."""
 
-    async def delete_blob(
-        self, call: CallContext, params: DeleteBlobParams
-    ) -> DeleteBlobResult:
+    async def delete_blob(self, call: CallContext, params: DeleteBlobParams) -> DeleteBlobResult:
         """Number 0x0403; docs/spec has its rules."""
 
 
 class BlobInternalApi(Protocol):
     """What BlobInternal offers; each method may refuse."""
 
-    async def purge_account(
-        self, call: CallContext, params: PurgeBlobsParams
-    ) -> PurgeBlobsResult:
+    async def purge_account(self, call: CallContext, params: PurgeBlobsParams) -> PurgeBlobsResult:
         """Number 0x0480; docs/spec has its rules."""
 
 

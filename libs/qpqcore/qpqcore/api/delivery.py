@@ -1533,25 +1533,19 @@ class ExternalSenderResult:
 class DeliveryApi(Protocol):
     """What Delivery offers; each method may refuse."""
 
-    async def create_channel(
-        self, call: CallContext, params: CreateChannelParams
-    ) -> CreateChannelResult:
+    async def create_channel(self, call: CallContext, params: CreateChannelParams) -> CreateChannelResult:
         """Number 0x0300; docs/spec has its rules."""
 
     async def enqueue(self, call: CallContext, params: EnqueueParams) -> EnqueueResult:
         """A member's session, or the epoch's write key (sealed sender)."""
 
-    async def batch_enqueue(
-        self, call: CallContext, params: BatchEnqueueParams
-    ) -> BatchEnqueueResult:
+    async def batch_enqueue(self, call: CallContext, params: BatchEnqueueParams) -> BatchEnqueueResult:
         """Number 0x0302; docs/spec has its rules."""
 
     async def fetch(self, call: CallContext, params: FetchParams) -> FetchResult:
         """Number 0x0303; docs/spec has its rules."""
 
-    async def fetch_wait(
-        self, call: CallContext, params: FetchWaitParams
-    ) -> FetchResult:
+    async def fetch_wait(self, call: CallContext, params: FetchWaitParams) -> FetchResult:
         """Number 0x0304; docs/spec has its rules."""
 
     async def peek(self, call: CallContext, params: PeekParams) -> PeekResult:
@@ -1560,34 +1554,22 @@ class DeliveryApi(Protocol):
     async def ack(self, call: CallContext, params: AckParams) -> AckResult:
         """Number 0x0306; docs/spec has its rules."""
 
-    async def submit_commit(
-        self, call: CallContext, params: SubmitCommitParams
-    ) -> SubmitCommitResult:
+    async def submit_commit(self, call: CallContext, params: SubmitCommitParams) -> SubmitCommitResult:
         """A member; or, for an external commit, a device of a member's account."""
 
-    async def submit_proposal(
-        self, call: CallContext, params: SubmitProposalParams
-    ) -> SubmitProposalResult:
+    async def submit_proposal(self, call: CallContext, params: SubmitProposalParams) -> SubmitProposalResult:
         """Number 0x0308; docs/spec has its rules."""
 
-    async def fetch_group_info(
-        self, call: CallContext, params: FetchGroupInfoParams
-    ) -> FetchGroupInfoResult:
+    async def fetch_group_info(self, call: CallContext, params: FetchGroupInfoParams) -> FetchGroupInfoResult:
         """A device of a member's account."""
 
-    async def fetch_tree(
-        self, call: CallContext, params: FetchTreeParams
-    ) -> FetchTreeResult:
+    async def fetch_tree(self, call: CallContext, params: FetchTreeParams) -> FetchTreeResult:
         """A device of a member's account. The reply may be as large as the tree (8 MiB)."""
 
-    async def reset_channel(
-        self, call: CallContext, params: ResetChannelParams
-    ) -> ResetChannelResult:
+    async def reset_channel(self, call: CallContext, params: ResetChannelParams) -> ResetChannelResult:
         """Number 0x030b; docs/spec has its rules."""
 
-    async def list_channels(
-        self, call: CallContext, params: ListChannelsParams
-    ) -> ListChannelsResult:
+    async def list_channels(self, call: CallContext, params: ListChannelsParams) -> ListChannelsResult:
         """Number 0x030c; docs/spec has its rules."""
 
     async def signal(self, call: CallContext, params: SignalParams) -> SignalResult:
@@ -1597,24 +1579,16 @@ class DeliveryApi(Protocol):
 class DeliveryInternalApi(Protocol):
     """What DeliveryInternal offers; each method may refuse."""
 
-    async def remove_devices(
-        self, call: CallContext, params: RemoveDevicesParams
-    ) -> RemoveDevicesResult:
+    async def remove_devices(self, call: CallContext, params: RemoveDevicesParams) -> RemoveDevicesResult:
         """Their mailboxes go; a Remove of each is proposed in every channel it is a leaf of."""
 
-    async def purge_account(
-        self, call: CallContext, params: PurgeDeliveryParams
-    ) -> PurgeDeliveryResult:
+    async def purge_account(self, call: CallContext, params: PurgeDeliveryParams) -> PurgeDeliveryResult:
         """Number 0x0381; docs/spec has its rules."""
 
-    async def open_mailbox(
-        self, call: CallContext, params: OpenMailboxParams
-    ) -> OpenMailboxResult:
+    async def open_mailbox(self, call: CallContext, params: OpenMailboxParams) -> OpenMailboxResult:
         """Number 0x0382; docs/spec has its rules."""
 
-    async def external_sender(
-        self, call: CallContext, params: ExternalSenderParams
-    ) -> ExternalSenderResult:
+    async def external_sender(self, call: CallContext, params: ExternalSenderParams) -> ExternalSenderResult:
         """Number 0x0383; docs/spec has its rules."""
 
 

@@ -173,9 +173,7 @@ class RelayProposalParams:
         """Read from a message."""
         return cls(
             sender=m.sender,
-            proposal=SubmitProposalParams.read(m.proposal)
-            if m._has("proposal")
-            else None,
+            proposal=SubmitProposalParams.read(m.proposal) if m._has("proposal") else None,
             log_number=m.logNumber,
         )
 
@@ -387,64 +385,40 @@ class FederationHealthResult:
 class FederationApi(Protocol):
     """What Federation offers; each method may refuse."""
 
-    async def relay_enqueue(
-        self, call: CallContext, params: RelayEnqueueParams
-    ) -> EnqueueResult:
+    async def relay_enqueue(self, call: CallContext, params: RelayEnqueueParams) -> EnqueueResult:
         """Number 0x0500; docs/spec has its rules."""
 
-    async def relay_batch_enqueue(
-        self, call: CallContext, params: RelayBatchEnqueueParams
-    ) -> BatchEnqueueResult:
+    async def relay_batch_enqueue(self, call: CallContext, params: RelayBatchEnqueueParams) -> BatchEnqueueResult:
         """Number 0x0501; docs/spec has its rules."""
 
-    async def proxy_fetch_key_package(
-        self, call: CallContext, params: FetchKeyPackageParams
-    ) -> FetchKeyPackageResult:
+    async def proxy_fetch_key_package(self, call: CallContext, params: FetchKeyPackageParams) -> FetchKeyPackageResult:
         """Number 0x0502; docs/spec has its rules."""
 
-    async def proxy_fetch_hybrid_key(
-        self, call: CallContext, params: FetchHybridKeysParams
-    ) -> FetchHybridKeysResult:
+    async def proxy_fetch_hybrid_key(self, call: CallContext, params: FetchHybridKeysParams) -> FetchHybridKeysResult:
         """Number 0x0503; docs/spec has its rules."""
 
-    async def proxy_resolve_user(
-        self, call: CallContext, params: ResolveUserParams
-    ) -> ResolveUserResult:
+    async def proxy_resolve_user(self, call: CallContext, params: ResolveUserParams) -> ResolveUserResult:
         """Number 0x0504; docs/spec has its rules."""
 
-    async def federation_health(
-        self, call: CallContext, params: FederationHealthParams
-    ) -> FederationHealthResult:
+    async def federation_health(self, call: CallContext, params: FederationHealthParams) -> FederationHealthResult:
         """Number 0x0505; docs/spec has its rules."""
 
-    async def relay_commit(
-        self, call: CallContext, params: RelayCommitParams
-    ) -> SubmitCommitResult:
+    async def relay_commit(self, call: CallContext, params: RelayCommitParams) -> SubmitCommitResult:
         """Number 0x0506; docs/spec has its rules."""
 
-    async def relay_proposal(
-        self, call: CallContext, params: RelayProposalParams
-    ) -> SubmitProposalResult:
+    async def relay_proposal(self, call: CallContext, params: RelayProposalParams) -> SubmitProposalResult:
         """Number 0x0507; docs/spec has its rules."""
 
-    async def proxy_fetch_group_info(
-        self, call: CallContext, params: ProxyGroupInfoParams
-    ) -> FetchGroupInfoResult:
+    async def proxy_fetch_group_info(self, call: CallContext, params: ProxyGroupInfoParams) -> FetchGroupInfoResult:
         """Number 0x0508; docs/spec has its rules."""
 
-    async def proxy_fetch_tree(
-        self, call: CallContext, params: ProxyTreeParams
-    ) -> FetchTreeResult:
+    async def proxy_fetch_tree(self, call: CallContext, params: ProxyTreeParams) -> FetchTreeResult:
         """Number 0x0509; docs/spec has its rules."""
 
-    async def proxy_fetch_blob(
-        self, call: CallContext, params: DownloadBlobParams
-    ) -> DownloadBlobResult:
+    async def proxy_fetch_blob(self, call: CallContext, params: DownloadBlobParams) -> DownloadBlobResult:
         """Number 0x050a; docs/spec has its rules."""
 
-    async def purge_notice(
-        self, call: CallContext, params: PurgeNoticeParams
-    ) -> PurgeNoticeResult:
+    async def purge_notice(self, call: CallContext, params: PurgeNoticeParams) -> PurgeNoticeResult:
         """Number 0x050b; docs/spec has its rules."""
 
 

@@ -268,13 +268,9 @@ class SubscribeEvent:
         """Read from a message."""
         which = str(m.which())
         return cls(
-            entries=tuple([Entry.read(x) for x in m.entries])
-            if which == "entries"
-            else None,
+            entries=tuple([Entry.read(x) for x in m.entries]) if which == "entries" else None,
             signal=SubscribeEventSignal.read(m.signal) if which == "signal" else None,
-            low_stock=SubscribeEventLowStock.read(m.lowStock)
-            if which == "lowStock"
-            else None,
+            low_stock=SubscribeEventLowStock.read(m.lowStock) if which == "lowStock" else None,
             going_away=m.goingAway if which == "goingAway" else None,
             ready=m.ready if which == "ready" else None,
             which=which,

@@ -1017,55 +1017,35 @@ class PurgeAccountResult:
 class KeystoreApi(Protocol):
     """What Keystore offers; each method may refuse."""
 
-    async def upload_key_packages(
-        self, call: CallContext, params: UploadKeyPackagesParams
-    ) -> UploadKeyPackagesResult:
+    async def upload_key_packages(self, call: CallContext, params: UploadKeyPackagesParams) -> UploadKeyPackagesResult:
         """With no packages: asks for the stock."""
 
-    async def fetch_key_package(
-        self, call: CallContext, params: FetchKeyPackageParams
-    ) -> FetchKeyPackageResult:
+    async def fetch_key_package(self, call: CallContext, params: FetchKeyPackageParams) -> FetchKeyPackageResult:
         """For each account: its device list and one KeyPackage per active device, in one
         transaction."""
 
-    async def upload_hybrid_key(
-        self, call: CallContext, params: UploadHybridKeyParams
-    ) -> UploadHybridKeyResult:
+    async def upload_hybrid_key(self, call: CallContext, params: UploadHybridKeyParams) -> UploadHybridKeyResult:
         """Number 0x0202; docs/spec has its rules."""
 
-    async def fetch_hybrid_key(
-        self, call: CallContext, params: FetchHybridKeyParams
-    ) -> FetchHybridKeyResult:
+    async def fetch_hybrid_key(self, call: CallContext, params: FetchHybridKeyParams) -> FetchHybridKeyResult:
         """Number 0x0203; docs/spec has its rules."""
 
-    async def fetch_hybrid_keys(
-        self, call: CallContext, params: FetchHybridKeysParams
-    ) -> FetchHybridKeysResult:
+    async def fetch_hybrid_keys(self, call: CallContext, params: FetchHybridKeysParams) -> FetchHybridKeysResult:
         """Number 0x0204; docs/spec has its rules."""
 
-    async def resolve_user(
-        self, call: CallContext, params: ResolveUserParams
-    ) -> ResolveUserResult:
+    async def resolve_user(self, call: CallContext, params: ResolveUserParams) -> ResolveUserResult:
         """Number 0x0205; docs/spec has its rules."""
 
-    async def resolve_identity(
-        self, call: CallContext, params: ResolveIdentityParams
-    ) -> ResolveIdentityResult:
+    async def resolve_identity(self, call: CallContext, params: ResolveIdentityParams) -> ResolveIdentityResult:
         """Number 0x0206; docs/spec has its rules."""
 
-    async def publish_endpoint(
-        self, call: CallContext, params: PublishEndpointParams
-    ) -> PublishEndpointResult:
+    async def publish_endpoint(self, call: CallContext, params: PublishEndpointParams) -> PublishEndpointResult:
         """Number 0x0207; docs/spec has its rules."""
 
-    async def resolve_endpoint(
-        self, call: CallContext, params: ResolveEndpointParams
-    ) -> ResolveEndpointResult:
+    async def resolve_endpoint(self, call: CallContext, params: ResolveEndpointParams) -> ResolveEndpointResult:
         """Number 0x0208; docs/spec has its rules."""
 
-    async def publish_device_list(
-        self, call: CallContext, params: PublishDeviceListParams
-    ) -> PublishDeviceListResult:
+    async def publish_device_list(self, call: CallContext, params: PublishDeviceListParams) -> PublishDeviceListResult:
         """Brings again the list that auth took last (after a restore); any other list is
         refused."""
 
@@ -1073,24 +1053,16 @@ class KeystoreApi(Protocol):
 class KeystoreInternalApi(Protocol):
     """What KeystoreInternal offers; each method may refuse."""
 
-    async def put_account(
-        self, call: CallContext, params: PutAccountParams
-    ) -> PutAccountResult:
+    async def put_account(self, call: CallContext, params: PutAccountParams) -> PutAccountResult:
         """Number 0x0280; docs/spec has its rules."""
 
-    async def put_device_list(
-        self, call: CallContext, params: PublishDeviceListParams
-    ) -> PublishDeviceListResult:
+    async def put_device_list(self, call: CallContext, params: PublishDeviceListParams) -> PublishDeviceListResult:
         """Devices that the list lacks lose their KeyPackages, hybrid keys and endpoints."""
 
-    async def device_lists(
-        self, call: CallContext, params: DeviceListsParams
-    ) -> DeviceListsResult:
+    async def device_lists(self, call: CallContext, params: DeviceListsParams) -> DeviceListsResult:
         """Number 0x0282; docs/spec has its rules."""
 
-    async def purge_account(
-        self, call: CallContext, params: PurgeAccountParams
-    ) -> PurgeAccountResult:
+    async def purge_account(self, call: CallContext, params: PurgeAccountParams) -> PurgeAccountResult:
         """Number 0x0283; docs/spec has its rules."""
 
 

@@ -48,7 +48,11 @@ def check_caller(method: Method, caller: Caller) -> None:
     """Refuse a caller who may not call: unauthenticated without a session, else forbidden."""
     if may_call(method, caller):
         return
-    if caller.kind is CallerKind.ANONYMOUS and method.caller not in {CallerClass.PEER, CallerClass.SERVICE, CallerClass.NOBODY}:
+    if caller.kind is CallerKind.ANONYMOUS and method.caller not in {
+        CallerClass.PEER,
+        CallerClass.SERVICE,
+        CallerClass.NOBODY,
+    }:
         raise Refusal(ErrorCode.UNAUTHENTICATED, "log in first")
     raise Refusal(ErrorCode.FORBIDDEN, f"{method.name} is not for this caller")
 

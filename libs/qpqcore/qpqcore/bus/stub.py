@@ -46,10 +46,15 @@ class Stub:
         left_ms = (context.deadline_s - trio.current_time()) * 1000
         reply = await self._bus.call(
             Envelope(
-                method=method.number, deadline_ms=max(0, int(min(left_ms, DEADLINE_MS_MAX))),
-                assertion=context.assertion, idempotency_key=context.idempotency_key,
-                challenge=context.challenge, address=context.address, sender=self._sender(),
-                traceparent=context.traceparent, body=params.to_bytes(),
+                method=method.number,
+                deadline_ms=max(0, int(min(left_ms, DEADLINE_MS_MAX))),
+                assertion=context.assertion,
+                idempotency_key=context.idempotency_key,
+                challenge=context.challenge,
+                address=context.address,
+                sender=self._sender(),
+                traceparent=context.traceparent,
+                body=params.to_bytes(),
             )  # fmt: skip
         )
         if reply.code:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WIDTH = 96
 SCALARS = {
     "void": ("None", "None"), "bool": ("bool", "False"), "text": ("str", '""'), "data": ("bytes", 'b""'),
-    **{k: ("int", "0") for k in ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")},
+    **dict.fromkeys(("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64"), ("int", "0")),
 }  # fmt: skip
 HEADER = '"""{doc}\n\nGenerated from schemas/{file}.capnp by `make regenerate`: do not edit.\n"""\n\n'
 
@@ -234,7 +234,11 @@ def emit_file(f: File, reader: Reader) -> str:
     lines += ["from typing import TYPE_CHECKING, Any, Protocol", ""]
     for module, names in imports.items():
         lines.append(f"from qpqcore.api.{module} import {', '.join(names)}")
-    lines += ["from qpqcore.model.method import CallerClass, Method", "from qpqcore.wire.message import decode, schema", ""]
+    lines += [
+        "from qpqcore.model.method import CallerClass, Method",
+        "from qpqcore.wire.message import decode, schema",
+        "",
+    ]
     lines += ["if TYPE_CHECKING:", "    from collections.abc import Awaitable, Callable", ""]
     lines += ["    from qpqcore.model.call import CallContext", "", f'_file = schema("{f.name}")', "", ""]
     for name, members in f.enums.items():
@@ -278,7 +282,7 @@ def emit_index(files: list[File]) -> str:
 
 def generated_files() -> dict[str, str]:
     """Return every generated file: path below qpqcore -> formatted source."""
-    from qpqcore.codegen.formatting import formatted  # noqa: PLC0415 - ruff is a development tool
+    from qpqcore.codegen.formatting import formatted
 
     reader = Reader()
     files = [reader.file(name) for name in FILES]

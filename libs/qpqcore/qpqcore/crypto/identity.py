@@ -189,7 +189,9 @@ class SignedHybridKey:
     @classmethod
     def make(cls, device_secret: bytes, device: DeviceId, created_ms: int, public_key: bytes) -> SignedHybridKey:
         """Sign a hybrid key with the device's key."""
-        return cls(device, created_ms, public_key, sign(device_secret, HYBRID_KEY_LABEL, device, public_key, created_ms))
+        return cls(
+            device, created_ms, public_key, sign(device_secret, HYBRID_KEY_LABEL, device, public_key, created_ms)
+        )
 
     def to_bytes(self) -> bytes:
         """Encode with the signature."""

@@ -7,7 +7,16 @@ from qpqcore.crypto.parts import Malformed, Reader, u32, vec
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.model.ids import AccountId, ChannelId, DeviceId, is_domain, is_id
 
-__all__ = ["AccountId", "ChannelId", "ChannelKind", "DeviceId", "GroupPolicy", "group_id", "read_group_id", "read_policy"]
+__all__ = [
+    "AccountId",
+    "ChannelId",
+    "ChannelKind",
+    "DeviceId",
+    "GroupPolicy",
+    "group_id",
+    "read_group_id",
+    "read_policy",
+]
 
 POLICY_VERSION = 1
 ADMINS_MAX = 256

@@ -96,7 +96,5 @@ def key_pem(path: Path) -> bytes:
 def spki_sha256(pem: bytes) -> bytes:
     """Return what clients pin: SHA-256 of the leaf's SubjectPublicKeyInfo."""
     leaf = x509.load_pem_x509_certificates(pem)[0]
-    spki = leaf.public_key().public_bytes(
-        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    spki = leaf.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(spki).digest()

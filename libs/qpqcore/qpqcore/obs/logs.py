@@ -8,7 +8,9 @@ from typing import Any
 
 import structlog
 
-FORBIDDEN_KEYS = frozenset({"name", "username", "address", "ip", "account", "device", "channel", "blob", "token", "password", "key"})
+FORBIDDEN_KEYS = frozenset(
+    {"name", "username", "address", "ip", "account", "device", "channel", "blob", "token", "password", "key"}
+)
 """Fields that are taken out whatever the caller meant."""
 
 

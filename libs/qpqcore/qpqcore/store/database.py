@@ -173,7 +173,7 @@ class Database:
         connection.execute("SAVEPOINT member")
         try:
             value = job.run(connection)
-        except Exception as exc:  # noqa: BLE001 - raised again in the task that asked
+        except Exception as exc:
             if not connection.in_transaction:
                 raise  # the driver has undone everything (a full disk): so it failed for all
             connection.execute("ROLLBACK TO member")

@@ -39,9 +39,7 @@ def decode(struct: Any, data: bytes, read: Callable[[Any], T]) -> T:
     """Decode one message wholly with `read`; Refusal(malformed) whatever is wrong with it."""
     words = len(data) // 8 * TRAVERSAL_FACTOR + TRAVERSAL_WORDS_MIN
     try:
-        with struct.from_bytes(
-            data, traversal_limit_in_words=words, nesting_limit=NESTING_MAX
-        ) as message:
+        with struct.from_bytes(data, traversal_limit_in_words=words, nesting_limit=NESTING_MAX) as message:
             return read(message)
-    except Exception as exc:  # noqa: BLE001 - pycapnp raises RuntimeError, KjException, ValueError, UnicodeError
+    except Exception as exc:
         raise Refusal(ErrorCode.MALFORMED, "not a well-formed message") from exc
