@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 import click
 
 from qpq.output import complain
-from qpq.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from qpq.profile import Profile
 
 P = ParamSpec("P")
 
@@ -24,7 +25,7 @@ def command(body: Callable[Concatenate[Profile, P], Awaitable[None]]) -> Callabl
     """Make a click callback of an async function that takes the profile first."""
 
     @click.pass_obj
-    def call(profile: Profile, *args: P.args, **kwargs: P.kwargs) -> None:
+    def call(profile: Profile, /, *args: P.args, **kwargs: P.kwargs) -> None:
         sys.exit(run(profile, lambda: body(profile, *args, **kwargs)))
 
     return update_wrapper(call, body)

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
@@ -47,6 +47,13 @@ SERVICES = (AUTH, KEYSTORE, DELIVERY, BLOB, FEDERATION)
 EXTERNAL_SENDER_CREDENTIAL = b"qpq delivery v1"
 TAG_BYTES_ROOM = 64 * 1024
 """What encryption adds to a file of the largest size."""
+
+
+class Service(Protocol):
+    """What has work of its own to do in the background."""
+
+    async def run(self) -> None:
+        """Do it, for ever."""
 
 
 @dataclass
@@ -112,7 +119,7 @@ async def open_embedded(settings: Settings, *, clock_ms: Callable[[], int] = clo
 
 async def _compose(
     stack: AsyncExitStack, settings: Settings, data: Path, clock_ms: Callable[[], int]
-) -> tuple[Gateway, tuple[Metrics, list[object], GatewayConfig]]:
+) -> tuple[Gateway, tuple[Metrics, list[Service], GatewayConfig]]:
     domain = settings.federation_domain
     key = secrets.database_key(data, settings.db_key)
     folder = data / "secrets"
@@ -140,8 +147,8 @@ async def _compose(
     blob = await enter(open_blob(blob_config, database_path(settings, "blob"), key, limiter=limiter, clock_ms=clock_ms))
     auth_config = AuthConfig(
         domain=domain,
-        registration=registration_of(settings),
-        registration_token=settings.auth_token,  # type: ignore[arg-type]  # checked with the settings
+        registration=registration_of(settings),  # type: ignore[arg-type]  # checked with the settings
+        registration_token=settings.auth_token,
     )
     auth = await enter(
         open_auth(

@@ -17,11 +17,13 @@ ID_BYTES = 16
 UNSUPPORTED = "[unsupported message]"
 
 
-def new_content(now_ms: int, which: str, *, timer: int = 0, fallback: str = "", **parts: object) -> Content:
+def new_content(
+    now_ms: int, which: str, *, expires_after_seconds: int = 0, fallback: str = "", **parts: object
+) -> Content:
     """Make a content of one kind with a fresh id."""
     return Content(
         version=VERSION, id=secrets.token_bytes(ID_BYTES), sent_ms=now_ms, fallback=fallback,
-        expires_after_seconds=timer, which=which, **parts,  # type: ignore[arg-type]  # the parts are the union's members
+        expires_after_seconds=expires_after_seconds, which=which, **parts,  # type: ignore[arg-type]  # the parts are the union's members
     )  # fmt: skip
 
 

@@ -88,7 +88,7 @@ class Conversation:
         ):
             found.setdefault(account, []).append(device)
         own = self._core.account.account
-        name = {own: self._core.account.name}
+        name: dict[bytes, str] = {own: self._core.account.name}
         return [Member(name.get(a) or self._core.people.name(a), a, tuple(d)) for a, d in found.items()]
 
     # --- history
@@ -211,7 +211,7 @@ class Conversation:
         if not self.active:
             raise GroupUnusable("this device is not in the conversation any more")
         timer = self.timer_seconds
-        content = new_content(self._core.now_ms(), which, timer=timer, **parts)
+        content = new_content(self._core.now_ms(), which, expires_after_seconds=timer, **parts)
         account = self._core.account.account
         with self._store.transaction() as db:
             db.execute("INSERT INTO seen VALUES (?, ?)", (self.id, content.id))

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from qpqcore.model.errors import EXIT_CODES, ErrorCode, Refusal
-
-if TYPE_CHECKING:
-    from typing import ClassVar
 
 
 class QpqError(Exception):
@@ -40,7 +35,7 @@ class KeyChanged(QpqError):
     """The server's key is not the pinned one: somebody may be in between. Nothing was sent."""
 
     name = "serverKeyChanged"
-    exit_code: ClassVar[int] = 14
+    exit_code = 14
 
 
 class WrongPassword(QpqError):
@@ -54,7 +49,7 @@ class FolderBusy(QpqError):
     """Another process uses this folder."""
 
     name = "folderBusy"
-    exit_code: ClassVar[int] = 15
+    exit_code = 15
 
 
 class NotLoggedIn(QpqError):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-import qpqnative
 from qpqclient.errors import GroupUnusable
 from qpqcore.crypto.parts import u32, vec
 from qpqcore.crypto.signatures import generate_key
@@ -19,6 +18,7 @@ from qpqcore.groups.validity import Change, Leaf, check_change, read_leaf
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import qpqnative
     from qpqclient.account import Account
     from qpqclient.store import Store
 
@@ -143,10 +143,7 @@ class Groups:
     ) -> bytes:
         """Return the write key of the epoch that a detached commit begins: applied to a copy, which is dropped."""
         gid = group_id(channel, generation)
-        if entries is None:
-            copy = self.copy(gid)
-        else:
-            copy = self._account.native().load_group(gid, entries, tree)
+        copy = self.copy(gid) if entries is None else self._account.native().load_group(gid, entries, tree)
         copy.apply(pending)
         return write_key(copy, channel, generation)
 

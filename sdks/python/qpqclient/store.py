@@ -148,4 +148,4 @@ class Store:
 
     def rows(self, sql: str, *values: Any) -> list[Any]:
         """Return the rows of a query."""
-        return self.db.execute(sql, values).fetchall()
+        return list(self.db.execute(sql, values))

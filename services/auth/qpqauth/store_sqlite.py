@@ -246,14 +246,13 @@ class SqliteStore:
         await self._db.write(body)
 
     async def set_state(self, account: bytes, state: AccountState) -> bool:
-        return await self._db.write(
-            lambda c: (
-                c.execute(
-                    "UPDATE accounts SET state = ? WHERE account = ? AND state <> 2", (int(state), account)
-                ).rowcount
-                == 1
-            )
-        )
+        def body(c: Connection) -> bool:
+            changed = c.execute(
+                "UPDATE accounts SET state = ? WHERE account = ? AND state <> 2", (int(state), account)
+            ).rowcount
+            return bool(changed == 1)
+
+        return await self._db.write(body)
 
     async def jobs(self, account: bytes | None, limit: int) -> list[Job]:
         def body(c: Connection) -> list[Job]:

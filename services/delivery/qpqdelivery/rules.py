@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from qpqcore.api.content import ChannelKind
 from qpqcore.crypto.parts import vec
 from qpqcore.crypto.signatures import verify
 from qpqcore.groups.policy import group_id, read_policy
@@ -15,6 +14,7 @@ from qpqcore.model.ids import domain_of, is_id
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from qpqcore.api.content import ChannelKind
     from qpqcore.api.delivery import EnqueueParams, Handshake, WelcomeItem
     from qpqdelivery.config import Config
 

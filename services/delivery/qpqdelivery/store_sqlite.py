@@ -171,7 +171,8 @@ class SqliteStore:
             room -= size
             found.append(self._entry(c, head, payload, tree_hash, payloads=payloads, now_ms=now_ms))
         oldest = c.execute("SELECT min(accepted_ms) FROM entries WHERE device = ?", (device,)).fetchone()[0]
-        return found, Mailbox(*box, oldest or 0)
+        account, last, acked, size = box
+        return found, Mailbox(account, last, acked, size, oldest or 0)
 
     @staticmethod
     def _entry(

@@ -69,13 +69,13 @@ class SqliteStore:
 
     async def by_name(self, name: str) -> Entry | None:
         return await self._db.read(
-            lambda c: _entry(c.execute(ENTRY + "(SELECT account FROM names WHERE name = ?)", (name,)).fetchone())
+            lambda c: _entry(c.execute(ENTRY + "(SELECT account FROM names WHERE name = ?)", (name,)).fetchone())  # noqa: S608 - fixed text
         )
 
     async def by_identity(self, identity_key: bytes) -> Entry | None:
         return await self._db.read(
             lambda c: _entry(
-                c.execute(ENTRY + "(SELECT account FROM identities WHERE identity_key = ?)", (identity_key,)).fetchone()
+                c.execute(ENTRY + "(SELECT account FROM identities WHERE identity_key = ?)", (identity_key,)).fetchone()  # noqa: S608 - fixed text
             )
         )
 

@@ -373,10 +373,7 @@ class GatewayApi(Protocol):
         """Versions, limits and this connection's challenge; the first call of every client."""
 
     async def subscribe(
-        self,
-        call: CallContext,
-        params: SubscribeParams,
-        send: Callable[[SubscribeEvent], Awaitable[None]],
+        self, call: CallContext, params: SubscribeParams, send: Callable[[SubscribeEvent], Awaitable[None]]
     ) -> None:
         """The device's mailbox as it fills, signals, low stock of KeyPackages, and the server's
         going away."""

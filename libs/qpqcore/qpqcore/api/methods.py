@@ -14,14 +14,7 @@ if TYPE_CHECKING:
 
 METHODS: dict[int, Method] = {
     m.number: m
-    for table in (
-        gateway.METHODS,
-        auth.METHODS,
-        keystore.METHODS,
-        delivery.METHODS,
-        blob.METHODS,
-        federation.METHODS,
-    )
+    for table in (gateway.METHODS, auth.METHODS, keystore.METHODS, delivery.METHODS, blob.METHODS, federation.METHODS)
     for m in table
 }
 """Every method by its number."""

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from qpqcore.api.methods import METHODS
-from qpqcore.model.call import CallContext
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.wire.envelope import Envelope
 
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qpqcore.bus.base import Bus
+    from qpqcore.model.call import CallContext
     from qpqcore.model.method import Method
 
 DEADLINE_MS_MAX = 60_000

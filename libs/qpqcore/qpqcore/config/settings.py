@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import tomllib
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qpqcore.model.ids import is_domain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 ENV_PREFIX = "QPQ_"
 TOKEN_CHARS_MIN = 16

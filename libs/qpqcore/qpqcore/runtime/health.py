@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import h11
@@ -37,10 +38,8 @@ class HealthPage:
     async def _answer(self, stream: trio.SocketStream) -> None:
         async with self._limit:
             with trio.move_on_after(REQUEST_SECONDS_MAX):
-                try:
+                with contextlib.suppress(trio.BrokenResourceError, h11.RemoteProtocolError):
                     await self._one(stream)
-                except (trio.BrokenResourceError, h11.RemoteProtocolError):
-                    pass
                 await stream.aclose()
 
     async def _one(self, stream: trio.SocketStream) -> None:

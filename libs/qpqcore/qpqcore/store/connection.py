@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlcipher3
 
@@ -17,7 +17,8 @@ CACHE_KIBIBYTES = 64 * 1024
 BUSY_MS = 5_000
 STATEMENTS_MAX = 256
 
-Connection = sqlcipher3.Connection
+Connection: TypeAlias = Any
+"""A sqlcipher3.Connection: the driver has no type stubs, so its rows are untyped too."""
 
 
 def connect(path: Path | None, key: bytes, *, read_only: bool = False, shared_name: str = "") -> Connection:

@@ -6,8 +6,8 @@ The functions whose names begin with ``xwing_`` and ``suite_`` are the very prim
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from qpqnative import _native
 from qpqnative._native import _key_package_record as key_package_record
@@ -20,6 +20,9 @@ from qpqnative._native import _xwing_derive as xwing_derive
 from qpqnative._native import _xwing_encap as xwing_encap
 from qpqnative._native import _xwing_hpke as xwing_hpke
 from qpqnative._native import _xwing_public_key_ok as xwing_public_key_ok
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 __all__ = [
     "StoredDevice",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from qpqnative._native import CommitFacts, Group, GroupView, PendingCommit
 from qpqnative.testing import StoredDevice
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 NOW_S = 1_800_000_000
 GROUP_ID = b"channel-1/0"

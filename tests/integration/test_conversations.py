@@ -1,0 +1,273 @@
+"""People over real QUIC, real SQLCipher and real MLS: what they say arrives once, in one order, and nowhere else."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+import pytest
+import trio
+
+import qpqclient
+
+
+async def people(stack, server, tmp_path, *names):
+    found = []
+    for name in names:
+        client = await stack.enter_async_context(
+            qpqclient.open_client(tmp_path / name, server=server.where, password=f"store {name}")
+        )
+        await client.register(name, f"secret {name}")
+        found.append(client)
+    return found
+
+
+def texts(conversation):
+    return [m.text for m in conversation.history(1000)]
+
+
+async def settle(*clients):
+    for _ in range(2):
+        for client in clients:
+            await client.flush()
+            await client.sync()
+
+
+async def test_two_people_talk(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        direct = await alice.dm("bob")
+        await direct.send("Hello from Alice!")
+        await settle(alice, bob)
+        (theirs,) = bob.conversations()
+        assert theirs.name == "alice"
+        assert [(m.sender, m.text) for m in theirs.history()] == [("alice", "Hello from Alice!")]
+        await theirs.send("Hi Alice")
+        await settle(alice, bob)
+        assert texts(direct) == texts(theirs) == ["Hello from Alice!", "Hi Alice"]
+        assert direct.authenticator == theirs.authenticator
+        assert (await bob.dm("alice")).id == direct.id
+
+
+async def test_a_removed_member_sees_nothing_more(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob, carol = await people(stack, server, tmp_path, "alice", "bob", "carol")
+        group = await alice.create_group("picnic", ["bob", "carol"])
+        await group.send("all three")
+        await settle(alice, bob, carol)
+        await group.remove("carol")
+        await group.send("only two")
+        await settle(alice, bob, carol)
+        assert texts(bob.conversation(group.id)) == ["all three", "only two"]
+        hers = carol.conversation(group.id)
+        assert not hers.active
+        assert texts(hers) == ["all three"]
+        with pytest.raises(qpqclient.GroupUnusable):
+            await hers.send("may I?")
+
+
+async def test_a_password_alone_restores_the_account_and_its_groups(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        direct = await alice.dm("bob")
+        await direct.send("before")
+        await settle(alice, bob)
+        again = await stack.enter_async_context(
+            qpqclient.open_client(tmp_path / "bob2", server=server.where, password="another")
+        )
+        with pytest.raises(qpqclient.Refused) as refused:
+            await again.login("bob", "wrong")
+        assert refused.value.name == "loginFailed"
+        await again.login("bob", "secret bob")
+        await settle(alice, bob, again)
+        restored = again.conversation(direct.id)
+        await restored.send("after")
+        await settle(alice, bob, again)
+        assert texts(restored) == ["after"]
+        assert texts(direct) == texts(bob.conversation(direct.id)) == ["before", "after"]
+        assert len({c.conversation(direct.id).authenticator for c in (alice, bob, again)}) == 1
+
+
+async def test_a_revoked_device_is_cut_off_and_removed(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        direct = await alice.dm("bob")
+        lost = bob.device
+        again = await stack.enter_async_context(
+            qpqclient.open_client(tmp_path / "bob2", server=server.where, password="another")
+        )
+        await again.login("bob", "secret bob")
+        await again.revoke_device(lost)
+        await settle(alice, again)
+        await settle(alice, again)
+        for client in (alice, again):
+            devices = {d for m in client.conversation(direct.id).members() for d in m.devices}
+            assert lost not in devices
+        await direct.send("not for the lost one")
+        await settle(alice, again)
+        assert texts(again.conversation(direct.id)) == ["not for the lost one"]
+        assert texts(bob.conversation(direct.id)) == []
+
+
+async def test_a_new_password_ends_the_other_sessions(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        (alice,) = await people(stack, server, tmp_path, "alice")
+        other = await stack.enter_async_context(
+            qpqclient.open_client(tmp_path / "other", server=server.where, password="another")
+        )
+        await other.login("alice", "secret alice")
+        assert await alice.change_password("a better one") == 1
+        third = await stack.enter_async_context(
+            qpqclient.open_client(tmp_path / "third", server=server.where, password="third")
+        )
+        with pytest.raises(qpqclient.Refused):
+            await third.login("alice", "secret alice")
+        await third.login("alice", "a better one")
+    with pytest.raises(qpqclient.WrongPassword):
+        async with qpqclient.open_client(tmp_path / "alice", password="store alice"):
+            raise AssertionError("opened with the old password")
+
+
+async def test_eight_at_once_change_one_group(serving, tmp_path):
+    names = [f"member{i}" for i in range(8)]
+    async with serving() as server, AsyncExitStack() as stack:
+        clients = await people(stack, server, tmp_path, *names)
+        group = await clients[0].create_group("eight", names[1:])
+        await settle(*clients)
+        epoch = group.epoch
+        async with trio.open_nursery() as nursery:
+            for client in clients:
+                nursery.start_soon(client.conversation(group.id).update_key)
+        await settle(*clients)
+        states = {(c.conversation(group.id).epoch, c.conversation(group.id).authenticator) for c in clients}
+        assert len(states) == 1
+        assert states.pop()[0] == epoch + 8
+
+
+async def test_a_file_arrives_whole(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        direct = await alice.dm("bob")
+        source = tmp_path / "photo.jpg"
+        source.write_bytes(bytes(range(256)) * 3000 + b"end")
+        await direct.send_file(source)
+        await settle(alice, bob)
+        theirs = bob.conversation(direct.id)
+        (message,) = theirs.history()
+        folder = tmp_path / "in"
+        folder.mkdir()
+        path = await theirs.download(message, folder)
+        assert path.name == "photo.jpg"
+        assert path.read_bytes() == source.read_bytes()
+
+
+async def test_rename_timer_edit_delete_and_reactions_reach_the_others(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        group = await alice.create_group("old name", ["bob"])
+        first = await group.send("tpyo")
+        second = await group.send("to be deleted")
+        await settle(alice, bob)
+        await group.rename("new name")
+        await group.edit(first.id, "typo")
+        await group.delete(second.id)
+        await settle(alice, bob)
+        theirs = bob.conversation(group.id)
+        await theirs.react(first.id, "👍")
+        await theirs.mark_read([first.id])
+        await group.set_timer(3600)
+        await settle(alice, bob)
+        assert theirs.name == "new name"
+        assert theirs.timer_seconds == 3600
+        (shown,) = theirs.history()
+        assert (shown.text, shown.edited) == ("typo", True)
+        (own,) = group.history()
+        assert own.state == "read"
+        assert own.reactions == (("bob", "👍"),)
+
+
+async def test_somebody_elses_message_cannot_be_edited(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        direct = await alice.dm("bob")
+        message = await direct.send("mine")
+        await settle(alice, bob)
+        with pytest.raises(qpqclient.NotFound):
+            await bob.conversation(direct.id).edit(message.id, "yours")
+
+
+async def test_leaving_is_made_so_by_another_member(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob, carol = await people(stack, server, tmp_path, "alice", "bob", "carol")
+        group = await alice.create_group("three", ["bob", "carol"])
+        await settle(alice, bob, carol)
+        await carol.conversation(group.id).leave()
+        for _ in range(3):
+            await settle(alice, bob, carol)
+        assert {m.name for m in group.members()} == {"alice", "bob"}
+        assert not carol.conversation(group.id).active
+
+
+async def test_a_deleted_account_is_gone_everywhere(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        direct = await alice.dm("bob")
+        await bob.delete_account()
+        for _ in range(3):
+            await settle(alice)
+        assert {m.name for m in direct.members()} == {"alice"}
+        with pytest.raises(qpqclient.NotFound):
+            await alice.resolve("bob")
+        again = await stack.enter_async_context(
+            qpqclient.open_client(tmp_path / "bob2", server=server.where, password="x")
+        )
+        with pytest.raises(qpqclient.Refused) as refused:
+            await again.login("bob", "secret bob")
+        assert refused.value.name == "loginFailed"
+        with pytest.raises(qpqclient.Refused) as refused:
+            await again.register("bob", "anything")
+        assert refused.value.name == "nameTaken"
+
+
+async def test_all_is_there_after_a_restart_of_both_sides(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        await (await alice.dm("bob")).send("kept")
+        await settle(alice, bob)
+    async with (
+        serving() as server,
+        qpqclient.open_client(tmp_path / "alice", server=server.where, password="store alice") as alice,
+        qpqclient.open_client(tmp_path / "bob", server=server.where, password="store bob") as bob,
+    ):
+        direct = await alice.dm("bob")
+        assert texts(direct) == ["kept"]
+        await direct.send("and on")
+        await settle(alice, bob)
+        assert texts(bob.conversations()[0]) == ["kept", "and on"]
+
+
+async def test_another_server_key_fails_closed(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        await people(stack, server, tmp_path, "alice")
+        where = server.where
+    for name in ("server-cert.der", "server-key.der"):
+        (tmp_path / "server" / name).unlink()
+    port = where.rpartition(":")[2]
+    async with serving() as server:
+        folder = tmp_path / "alice"
+        from qpqclient.store import Store, open_key
+
+        store = Store(folder, open_key(folder, "store alice"))
+        with store.transaction():
+            store.put({"pin:" + server.where: store.get(f"pin:127.0.0.1:{port}")})
+        store.close()
+        async with qpqclient.open_client(folder, server=server.where, password="store alice") as alice:
+            with pytest.raises(qpqclient.KeyChanged):
+                await alice.resolve("alice")
+
+
+async def test_a_folder_is_for_one_process(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        await people(stack, server, tmp_path, "alice")
+        with pytest.raises(qpqclient.FolderBusy):
+            async with qpqclient.open_client(tmp_path / "alice", server=server.where, password="store alice"):
+                raise AssertionError("opened twice")
