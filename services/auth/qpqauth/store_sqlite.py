@@ -232,7 +232,7 @@ class SqliteStore:
                 c.execute("UPDATE names SET freed_ms = ? WHERE account = ?", (now_ms, account))
                 _end(c, "account = ?", (account,))
                 _add_jobs(c, account, jobs)
-            return changed == 1
+            return bool(changed == 1)
 
         return await self._db.write(body)
 
