@@ -90,7 +90,9 @@ def terminals(tmp_path):
 def server_command() -> str:
     """Return what `make run` starts; making the environment is not tested anew here."""
     assert command("server") == "make run"
-    shown = subprocess.run(["make", "--no-print-directory", "-n", "run"], cwd=ROOT, capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        ["make", "--no-print-directory", "-n", "run"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     return shown.stdout.strip().splitlines()[-1]
 
 
