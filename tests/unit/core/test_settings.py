@@ -1,0 +1,71 @@
+"""The configuration: the reference's block, each refusal, and the order of its sources."""
+
+from __future__ import annotations
+
+import pytest
+
+from qpqcore.config.settings import ConfigError, example, load, registration_of
+
+REFERENCE = """
+listen = "0.0.0.0:7000"
+data_dir = "data"
+tls_cert = "data/server-cert.der"
+tls_key = "data/server-key.der"
+auth_token = "your-strong-token-here"
+store_backend = "sql"       # or "file"
+db_path = "data/qpq.db"
+db_key = "your-db-encryption-key"
+metrics_listen = "0.0.0.0:9090"
+metrics_enabled = true
+"""
+
+
+def read(tmp_path, text, environment=None, flags=None):
+    path = tmp_path / "qpq-server.toml"
+    path.write_text(text)
+    return load(path, environment or {}, flags or {})
+
+
+def test_the_references_block_is_taken_as_it_stands(tmp_path):
+    settings = read(tmp_path, REFERENCE)
+    assert settings.listen == "0.0.0.0:7000"
+    assert registration_of(settings) == "token"
+    assert registration_of(read(tmp_path, REFERENCE, flags={"allow_insecure_auth": True})) == "open"
+
+
+def test_flags_go_before_environment_before_file(tmp_path):
+    text, environment = 'listen = "127.0.0.1:1"', {"QPQ_LISTEN": "127.0.0.1:2"}
+    assert read(tmp_path, text).listen == "127.0.0.1:1"
+    assert read(tmp_path, text, environment).listen == "127.0.0.1:2"
+    assert read(tmp_path, text, environment, {"listen": "127.0.0.1:3"}).listen == "127.0.0.1:3"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('lisen = "x"', "did you mean 'listen'"),
+        ("listen = 7000", "is a str"),
+        ('listen = "nowhere"', "host:port"),
+        ('store_backend = "file"', 'write "sql"'),
+        ('store_backend = "redis"', '"sql" here'),
+        ("federation_enabled = true", "not built yet"),
+        ('plugin_dir = "/x"', "not built yet"),
+        ('mode = "test"', "development, production"),
+        ('federation_domain = "Not A Domain"', "lower-case domain"),
+        ('registration = "token"', "needs an auth_token"),
+        ("blob_bytes_max = 0", "blob_bytes_max"),
+        ('mode = "production"', "tls_cert"),
+        ('mode = "production"\ntls_cert = "a"\ntls_key = "b"', "db_key"),
+        ('mode = "production"\ntls_cert = "a"\ntls_key = "b"\ndb_key = "k"', "auth_token"),
+        ('mode = "production"\ntls_cert = "a"\ntls_key = "b"\ndb_key = "k"\nauth_token = "short"', "16 characters"),
+        ("listen = ", "Invalid value"),
+    ],
+)
+def test_what_cannot_work_is_said(tmp_path, text, said):
+    with pytest.raises(ConfigError, match=said.replace("(", r"\(")):
+        read(tmp_path, text)
+
+
+def test_the_example_is_a_configuration(tmp_path):
+    active = "\n".join(line.removeprefix("#") if " = " in line else line for line in example().splitlines())
+    assert read(tmp_path, active).listen == "127.0.0.1:7000"

@@ -1,0 +1,147 @@
+"""The SQLCipher store: group commit, one refusal alone, keys, locks, newer schemas, full disks, kills."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import trio
+
+from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.store import keyed
+from qpqcore.store.database import open_database
+from qpqcore.store.errors import DatabaseBusy, DatabaseTooNew, DatabaseUnreadable
+from qpqcore.store.migrations import Migration
+
+KEY = b"k" * 32
+ONE = [Migration(1, "CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB);" + keyed.KEYED_DDL)]
+
+
+def add(number):
+    return lambda c: c.execute("INSERT INTO t VALUES (?, x'00')", (number,)).rowcount
+
+
+def count(c):
+    return c.execute("SELECT count(*) FROM t").fetchone()[0]
+
+
+async def test_writes_that_wait_together_share_a_commit(tmp_path):
+    async with open_database(tmp_path / "x.db", KEY, ONE) as db:
+        async with trio.open_nursery() as nursery:
+            for number in range(200):
+                nursery.start_soon(db.write, add(number))
+        assert await db.read(count) == 200
+        assert db.statistics.commits < 100
+
+
+async def test_one_refusal_undoes_itself_alone(tmp_path):
+    refused = []
+
+    async def attempt(db, number):
+        def body(c):
+            add(number)(c)
+            if number % 10 == 0:
+                raise Refusal(ErrorCode.CHANNEL_LIMIT)
+
+        try:
+            await db.write(body)
+        except Refusal as no:
+            refused.append(no.code)
+
+    async with open_database(tmp_path / "x.db", KEY, ONE) as db:
+        async with trio.open_nursery() as nursery:
+            for number in range(100):
+                nursery.start_soon(attempt, db, number)
+        assert await db.read(count) == 90
+    assert refused == [ErrorCode.CHANNEL_LIMIT] * 10
+
+
+async def test_the_wrong_key_a_second_process_and_a_newer_schema_are_told(tmp_path):
+    path = tmp_path / "x.db"
+    async with open_database(path, KEY, ONE) as db:
+        await db.write(add(1))
+        with pytest.raises(DatabaseBusy):
+            async with open_database(path, KEY, ONE):
+                raise AssertionError("opened twice")
+    with pytest.raises(DatabaseUnreadable):
+        async with open_database(path, b"x" * 32, ONE):
+            raise AssertionError("opened with another key")
+    two = [*ONE, Migration(2, "CREATE TABLE u (a INTEGER);")]
+    async with open_database(path, KEY, two) as db:
+        assert await db.read(count) == 1
+    assert (tmp_path / "x.db.before-2").exists()
+    with pytest.raises(DatabaseTooNew):
+        async with open_database(path, KEY, ONE):
+            raise AssertionError("opened a newer schema")
+    assert b"CREATE TABLE" not in path.read_bytes()
+
+
+async def test_a_full_disk_is_refused_and_the_store_goes_on(tmp_path):
+    async with open_database(tmp_path / "x.db", KEY, ONE) as db:
+        await db.write(lambda c: c.execute("PRAGMA max_page_count = 40").fetchone())
+        with pytest.raises(Refusal) as refused:
+            for number in range(1_000):
+                await db.write(lambda c, n=number: c.execute("INSERT INTO t VALUES (?, zeroblob(8000))", (n,)).rowcount)
+        assert refused.value.code is ErrorCode.STORAGE_FULL
+        await db.write(lambda c: c.execute("PRAGMA max_page_count = 4000").fetchone())
+        await db.write(add(5_000))
+
+
+async def test_a_cancelled_write_that_still_waits_is_not_run(tmp_path):
+    async with open_database(tmp_path / "x.db", KEY, ONE) as db:
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await db.write(add(1))
+        assert await db.read(count) == 0
+
+
+async def test_an_idempotency_key_repeats_the_reply_and_refuses_another_request(tmp_path):
+    def call(c, request, reply):
+        earlier = keyed.replay(c, b"me", 1, b"k" * 16, request)
+        if earlier is not None:
+            return earlier
+        keyed.remember(c, b"me", 1, b"k" * 16, request, reply, 0)
+        return reply
+
+    async with open_database(tmp_path / "x.db", KEY, ONE) as db:
+        assert await db.write(lambda c: call(c, b"ask", b"first")) == b"first"
+        assert await db.write(lambda c: call(c, b"ask", b"second")) == b"first"
+        with pytest.raises(Refusal) as refused:
+            await db.write(lambda c: call(c, b"other", b"x"))
+        assert refused.value.code is ErrorCode.IDEMPOTENCY_MISMATCH
+        assert await db.write(lambda c: keyed.prune(c, keyed.KEPT_MS + 1)) == 1
+
+
+WRITER = """
+import sys, trio
+from pathlib import Path
+from qpqcore.store.database import open_database
+from qpqcore.store.migrations import Migration
+async def main():
+    async with open_database(Path(sys.argv[1]), b"k" * 32, [Migration(1, "CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB);")]) as db:
+        number = 0
+        while True:
+            number += 1
+            await db.write(lambda c: c.execute("INSERT INTO t VALUES (?, x'00')", (number,)).rowcount)
+            print(number, flush=True)
+trio.run(main)
+"""
+
+
+async def test_what_was_acknowledged_before_a_kill_is_there(tmp_path: Path):
+    path = tmp_path / "x.db"
+    process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    for line in process.stdout:
+        if int(line) >= 50:
+            os.kill(process.pid, signal.SIGKILL)
+            break
+    acknowledged = [int(line), *(int(n) for n in process.stdout.read().split())]
+    process.wait()
+    process.stdout.close()
+    async with open_database(path, KEY, [Migration(1, "")]) as db:
+        assert await db.read(count) >= max(acknowledged)

@@ -1,0 +1,97 @@
+"""Messages, envelopes, limits and notices."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qpqcore.api.delivery import EnqueueParams, Entry, EntryKind, FetchResult
+from qpqcore.api.methods import METHODS
+from qpqcore.bus.limits import LocalLimiter, Rate
+from qpqcore.bus.notices import PENDING_MAX, LocalNotices
+from qpqcore.model.errors import EXIT_CODES, ErrorCode, Refusal
+from qpqcore.model.method import CallerClass
+from qpqcore.wire.envelope import BusReply, Envelope
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_do_more_than_be_refused(data):
+    for method in METHODS.values():
+        try:
+            method.params.from_bytes(data)
+        except Refusal as no:
+            assert no.code is ErrorCode.MALFORMED
+
+
+def test_a_bomb_is_refused_by_what_it_would_take_to_read():
+    item = EnqueueParams(payload=b"x" * 64).to_bytes()
+    segment = bytearray(item)
+    # A list pointer that claims 2^29 - 1 elements of nothing.
+    segment[8:16] = (1 | (0x1FFFFFFF << 35)).to_bytes(8, "little")
+    with pytest.raises(Refusal):
+        FetchResult.from_bytes(bytes(segment))
+
+
+def test_messages_read_as_they_were_written():
+    result = FetchResult(entries=(Entry(number=7, kind=EntryKind.WELCOME, payload=b"w", tree_hash=b"t"),), last=7)
+    assert FetchResult.from_bytes(result.to_bytes()) == result
+
+
+def test_every_method_says_who_may_call_it_and_every_error_has_an_exit_code():
+    assert all(m.caller is not CallerClass.NOBODY for m in METHODS.values())
+    assert set(EXIT_CODES) == set(ErrorCode)
+    assert len(METHODS) == len({(m.service, m.name, m.internal) for m in METHODS.values()})
+
+
+@given(
+    st.builds(
+        Envelope, method=st.integers(0, 65535), deadline_ms=st.integers(0, 2**32 - 1), assertion=st.binary(max_size=400),
+        idempotency_key=st.sampled_from([b"", b"k" * 16]), challenge=st.sampled_from([b"", b"c" * 32]),
+        address=st.sampled_from(["", "127.0.0.1"]), sender=st.binary(max_size=50),
+        traceparent=st.sampled_from(["", "00-" + "a" * 32 + "-" + "b" * 16 + "-01"]), body=st.binary(max_size=200),
+    )
+)  # fmt: skip
+def test_envelopes_read_as_they_were_written_and_not_when_cut(envelope):
+    data = envelope.to_bytes()
+    assert Envelope.from_bytes(data) == envelope
+    with pytest.raises(Refusal):
+        Envelope.from_bytes(data[:-1])
+
+
+@given(st.binary(max_size=64))
+def test_no_bytes_break_the_envelope(data):
+    for kind in (Envelope, BusReply):
+        try:
+            kind.from_bytes(data)
+        except Refusal as no:
+            assert no.code is ErrorCode.MALFORMED
+
+
+@given(st.lists(st.integers(0, 500), min_size=1, max_size=200))
+def test_no_key_gets_more_than_its_burst_and_rate(gaps):
+    rate, limiter, now, taken, start = Rate(10, 1, 5), LocalLimiter(), 0, 0, 0
+    for gap in gaps:
+        now += gap
+        wait = limiter.take(b"k", rate, now)
+        if wait == 0:
+            taken += 1
+        else:
+            assert limiter.take(b"k", rate, now + wait) == 0 or wait > 0
+            break
+    assert taken <= rate.burst + (now - start) / 100 + 1
+
+
+async def test_notices_wake_and_are_bounded():
+    notices = LocalNotices()
+    with notices.subscribe(b"a") as heard:
+        for number in range(PENDING_MAX + 10):
+            notices.publish(b"a", bytes([number % 256]))
+        notices.publish(b"b")
+        with trio.fail_after(1):
+            await heard.wait()
+        found = heard.receive_nowait()
+        assert len(found) == PENDING_MAX
+        assert found[-1] == (b"a", bytes([(PENDING_MAX + 9) % 256]))
+    assert not notices.has_listener(b"a")
