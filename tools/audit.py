@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from typing import Any
 
 ALLOWED = re.compile(
     r"MIT|BSD|Apache|ISC|PSF|Python Software Foundation|MPL|Mozilla|Zlib|Unlicense|Public Domain|0BSD|CC0|HPND",
@@ -19,7 +20,7 @@ OWN = re.compile(r"qpq|trio[-_]quic", re.IGNORECASE)
 
 def licence_of(package: importlib.metadata.Distribution) -> str:
     """Return what a package says of its licence, from the field or the classifiers."""
-    meta = package.metadata
+    meta: Any = package.metadata  # the interpreter's stubs differ in what a message has
     if meta["Name"] in KNOWN:
         return KNOWN[meta["Name"]]
     said = [meta.get("License-Expression") or "", (meta.get("License") or "").split("\n")[0]]

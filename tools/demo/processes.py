@@ -84,14 +84,15 @@ class PersonProcess:
         self._engine = engine
         self._on_seen = on_seen
         self._process: trio.Process | None = None
-        self._answers, self._answered = trio.open_memory_channel[Any](16)
+        self._answered: trio.MemoryReceiveChannel[Any] | None = None
         self._lock = trio.Lock()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Start the process and read what it says until it ends."""
         errors = self.log.with_suffix(".err").open("ab")
-        self._answers, self._answered = trio.open_memory_channel[Any](16)
-        self._process = await trio.lowlevel.open_process(
+        # Of this run alone: the run before may still be ending when a killed person is started again.
+        answers, self._answered = trio.open_memory_channel[Any](16)
+        self._process = process = await trio.lowlevel.open_process(
             [
                 sys.executable, "-m", "tools.demo.person", "--name", self.name, "--folder", str(self.folder),
                 "--log", str(self.log), "--server", self._server, "--secret", f"secret of {self.name.split('/')[0]}",
@@ -99,9 +100,9 @@ class PersonProcess:
             ],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=dict(os.environ),
         )  # fmt: skip
-        assert self._process.stdout is not None
+        assert process.stdout is not None
         buffer = b""
-        async for chunk in self._process.stdout:
+        async for chunk in process.stdout:
             *lines, buffer = (buffer + chunk).split(b"\n")
             for line in lines:
                 value = json.loads(line)
@@ -110,15 +111,16 @@ class PersonProcess:
                 elif "ready" in value:
                     task_status.started()
                 else:
-                    await self._answers.send(value["answer"])
-        await self._process.wait()
+                    await answers.send(value["answer"])
+        await process.wait()
         errors.close()
-        self._answers.close()
+        answers.close()
 
     async def order(self, do: str, **more: Any) -> Any:
         """Give an order and wait for the answer; RuntimeError if the person reports an error."""
         assert self._process is not None
         assert self._process.stdin is not None
+        assert self._answered is not None
         async with self._lock:
             with trio.fail_after(ANSWER_SECONDS_MAX):
                 await self._process.stdin.send_all(json.dumps({"do": do, **more}).encode() + b"\n")
