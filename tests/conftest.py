@@ -7,11 +7,16 @@ from pathlib import Path
 
 import pytest
 import trio
+from hypothesis import settings as hypothesis_settings
 
 from qpqcore.config.settings import Settings
 from qpqserver.embedded import open_embedded
 
 PATIENCE_SECONDS = 60
+
+# A busy machine is slow, not wrong: no example has a time limit of its own.
+hypothesis_settings.register_profile("qpq", deadline=None)
+hypothesis_settings.load_profile("qpq")
 
 
 @pytest.fixture
