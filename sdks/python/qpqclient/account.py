@@ -11,7 +11,7 @@ import trio
 import qpqnative
 from qpqclient.errors import NotLoggedIn, Refused
 from qpqclient.transport import Link, new_key
-from qpqclient.vault import Vault, derive, open_wraps
+from qpqclient.vault import Vault, open_wraps
 from qpqcore.api import auth, keystore
 from qpqcore.crypto.hybrid import generate_hybrid_key
 from qpqcore.crypto.identity import Credential, DeviceEntry, DeviceList, SignedHybridKey
@@ -237,20 +237,23 @@ class Account:
                 device.key_package(have.suite, not_before_s=not_before_s, lifetime_s=PACKAGE_LIFETIME_S)
                 for _ in range(missing)
             ]
-            last = [
-                device.key_package(
-                    have.suite, last_resort=True, not_before_s=not_before_s, lifetime_s=PACKAGE_LIFETIME_S
-                )
-            ]
+            last = (
+                []
+                if have.last_resort
+                else [
+                    device.key_package(
+                        have.suite, last_resort=True, not_before_s=not_before_s, lifetime_s=PACKAGE_LIFETIME_S
+                    )
+                ]
+            )
+            if not fresh and not last:
+                continue
             with self._store.transaction():
                 self._store.write_mls(device.take_changes())
-            if fresh or not have.last_resort:
-                await link.call(
-                    keystore.UploadKeyPackagesParams(
-                        packages=tuple(fresh), last_resort=() if have.last_resort else tuple(last)
-                    ),
-                    keystore.UploadKeyPackagesResult,
-                )
+            await link.call(
+                keystore.UploadKeyPackagesParams(packages=tuple(fresh), last_resort=tuple(last)),
+                keystore.UploadKeyPackagesResult,
+            )
 
     # --- devices and the end
 
@@ -276,10 +279,6 @@ class Account:
         """Delete the account for ever."""
         signature = sign(self.vault().identity_secret, "qpq delete account v1", self.account, link.hello.challenge)
         await link.call(auth.DeleteAccountParams(account=self.account, signature=signature), auth.DeleteAccountResult)
-
-    def label_key(self) -> bytes:
-        """Return the key that seals device labels."""
-        return derive(self._need("root_key"), "qpq label v1")
 
 
 def _normal(name: str) -> str:

@@ -18,6 +18,7 @@ from qpqcore.model.ids import make_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from hashlib import _Hash as Hash
     from pathlib import Path
 
     from qpqclient.core import Core
@@ -41,12 +42,14 @@ def safe_name(name: str) -> str:
     return plain[:NAME_CHARS_MAX].lstrip(".") or "file"
 
 
-def encrypted(path: Path, key: bytes) -> Iterator[bytes]:
-    """Yield the ciphertext of a file, segment by segment."""
+def encrypted(path: Path, key: bytes, plain: Hash | None = None) -> Iterator[bytes]:
+    """Yield the ciphertext of a file, segment by segment; `plain` is fed with what is read."""
     aead = AESGCM(key)
     with path.open("rb") as file:
         number, segment = 0, file.read(SEGMENT_BYTES)
         while True:
+            if plain is not None:
+                plain.update(segment)
             following = file.read(SEGMENT_BYTES)
             yield aead.encrypt(u64(number) + u32(0 if following else 1), segment, AAD)
             if not following:
@@ -70,12 +73,9 @@ async def upload(core: Core, path: Path) -> ContentFile:
     """Encrypt and upload a file; return what the message carries."""
     key, secret = secrets.token_bytes(32), secrets.token_bytes(16)
     cipher, plain, total = hashlib.sha256(), hashlib.sha256(), 0
-    for piece in encrypted(path, key):
+    for piece in encrypted(path, key, plain):
         cipher.update(piece)
         total += len(piece)
-    with path.open("rb") as file:
-        while block := file.read(CHUNK_BYTES):
-            plain.update(block)
     blob = make_id(cipher.digest(), (await core.link()).hello.domain)
     offset = 0
     for chunk in chunks(path, key):

@@ -86,7 +86,7 @@ class Client:
             if not info.member or not self._core.groups.generation(info.channel):
                 self._core.want_rejoin(info.channel)
         await self._core.settle_groups()
-        await self._core.people.learn({r[0] for r in self._core.store.rows("SELECT DISTINCT account FROM leaves")})
+        await self._core.people.learn()
 
     # --- conversations
 

@@ -29,8 +29,6 @@ SUITE_DEFAULT = 1
 LOST_RACE = frozenset({ErrorCode.EPOCH_CONFLICT, ErrorCode.PROPOSAL_MISSING, ErrorCode.GENERATION_CONFLICT})
 BACKOFF_SECONDS = 0.15
 
-Build = "Callable[[qpqnative.Group], qpqnative.PendingCommit | None]"
-
 
 class Added:
     """One device to be added: its KeyPackage and, if it has one, its hybrid key."""

@@ -233,7 +233,7 @@ class Core:
             async with self.lock:
                 await self.inbox.take(entry)
         if entries:
-            await self.people.learn({r[0] for r in self.store.rows("SELECT DISTINCT account FROM leaves")})
+            await self.people.learn()
             await self.call(delivery.AckParams(up_to=self.inbox.position), delivery.AckResult)
 
     async def catch_up(self) -> None:

@@ -76,12 +76,18 @@ class Inbox:
         if rejoin:
             self._core.want_rejoin(entry.channel)
 
+    def _group(self, entry: delivery.Entry) -> qpqnative.Group | None:
+        """Return the group an entry is of; None for another generation, or where this device is not in it."""
+        if self._groups.generation(entry.channel) != entry.generation:
+            return None
+        return self._groups.load(entry.channel)
+
     def _message(self, entry: delivery.Entry) -> None:
         channel = entry.channel
-        if self._groups.generation(channel) != entry.generation:
+        group = self._group(entry)
+        if group is None:
             self._pass_over(entry)
             return
-        group = self._groups.load(channel)
         try:
             received = group.process(entry.payload)
         except qpqnative.MlsError as exc:
@@ -107,11 +113,8 @@ class Inbox:
 
     def _commit(self, entry: delivery.Entry) -> None:
         channel = entry.channel
-        if self._groups.generation(channel) != entry.generation:
-            self._pass_over(entry)
-            return
-        group = self._groups.load(channel)
-        if entry.epoch < group.epoch:
+        group = self._group(entry)
+        if group is None or entry.epoch < group.epoch:
             self._pass_over(entry)
             return
         before, policy = group.members(), group.policy
@@ -139,11 +142,8 @@ class Inbox:
 
     def _proposal(self, entry: delivery.Entry) -> None:
         channel = entry.channel
-        if self._groups.generation(channel) != entry.generation:
-            self._pass_over(entry)
-            return
-        group = self._groups.load(channel)
-        if entry.epoch < group.epoch:
+        group = self._group(entry)
+        if group is None or entry.epoch < group.epoch:
             self._pass_over(entry)
             return
         done = group.process(entry.payload)

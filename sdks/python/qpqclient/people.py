@@ -45,15 +45,17 @@ class People:
         self._remember(found.account, found.name, found.identity_key, found.device_list)
         return found.account
 
-    async def learn(self, accounts: set[bytes]) -> None:
-        """Resolve the names of accounts that are not known yet."""
-        for account in accounts:
-            if not self._store.rows("SELECT 1 FROM people WHERE account = ?", account):
-                try:
-                    found = await self._core.call(ResolveIdentityParams(account=account), ResolveIdentityResult)
-                except Refused:
-                    continue
-                self._remember(found.account, found.name, found.identity_key, found.device_list)
+    async def learn(self) -> None:
+        """Resolve the names of members that are not known yet."""
+        unknown = self._store.rows(
+            "SELECT DISTINCT account FROM leaves WHERE account NOT IN (SELECT account FROM people)"
+        )
+        for (account,) in unknown:
+            try:
+                found = await self._core.call(ResolveIdentityParams(account=account), ResolveIdentityResult)
+            except Refused:
+                continue
+            self._remember(found.account, found.name, found.identity_key, found.device_list)
 
     def _remember(self, account: bytes, name: str, identity_key: bytes, device_list: bytes) -> None:
         known = self.identity(account)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,7 +13,7 @@ import qpqnative
 from qpqauth import rules
 from qpqauth.jobs import DELETION, Jobs
 from qpqauth.login_state import LoginState, seal, unseal
-from qpqauth.store import Account, AccountState, Keyed, Session
+from qpqauth.store import Account, AccountState, Session
 from qpqcore.api import auth as api
 from qpqcore.bus.limits import enforce
 from qpqcore.bus.notices import REVOKED, REVOKED_ACCOUNT, REVOKED_DEVICE, REVOKED_SESSION
@@ -25,16 +24,17 @@ from qpqcore.crypto.signatures import verify
 from qpqcore.model.call import Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.model.ids import AccountId, DeviceId, make_id
+from qpqcore.store.keyed import Keyed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from qpqauth.config import Config
     from qpqauth.store import ListChange, Store
     from qpqcore.api.blob import BlobInternalApi
     from qpqcore.api.delivery import DeliveryInternalApi
     from qpqcore.api.keystore import KeystoreInternalApi
-    from qpqcore.bus.limits import Limiter
+    from qpqcore.bus.limits import Limiter, Rate
     from qpqcore.bus.notices import Notices
     from qpqcore.crypto.assertion import AssertionIssuer
     from qpqcore.model.call import CallContext
@@ -279,9 +279,9 @@ class Auth:
     def _credential_id(self, number: int, name: str) -> bytes:
         return hmac.digest(rules.sha256(b"qpq credential id" + self._setup_bytes[number]), name.encode(), "sha256")
 
-    def _limit(self, call: CallContext, prefix: bytes, rate: object) -> None:
+    def _limit(self, call: CallContext, prefix: bytes, rate: Rate) -> None:
         if call.address:
-            enforce(self._limiter, prefix + call.address.encode(), rate, call.now_ms)  # type: ignore[arg-type]  # a Rate
+            enforce(self._limiter, prefix + call.address.encode(), rate, call.now_ms)
 
     def _assert(self, call: CallContext, session: Session) -> None:
         caller = Caller(CallerKind.ACCOUNT, AccountId(session.account), DeviceId(session.device), session.token_hash)
@@ -296,7 +296,7 @@ class Auth:
     async def _live_account(self, call: CallContext) -> Account:
         """Return the caller's account, its session checked in the store: these calls are rare and weighty."""
         _, stored = await self._touch(call.caller.session, call.now_ms)
-        return replace(stored)
+        return stored
 
     @staticmethod
     def _check_device(
@@ -309,6 +309,6 @@ class Auth:
         if not challenge or not verify(key, signature, label, challenge, hashed, device):
             raise Refusal(ErrorCode.SIGNATURE_INVALID, "not signed by the device's key")
 
-    def _revoke_sessions(self, ended: object) -> None:
-        for token_hash in ended:  # type: ignore[attr-defined]  # a list or tuple of hashes
+    def _revoke_sessions(self, ended: Iterable[bytes]) -> None:
+        for token_hash in ended:
             self._notices.publish(REVOKED, bytes([REVOKED_SESSION]) + token_hash)

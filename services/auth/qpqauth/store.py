@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from qpqcore.crypto.identity import DeviceList
+    from qpqcore.store.keyed import Keyed
 
 
 class AccountState(enum.IntEnum):
@@ -77,17 +78,6 @@ class ListChange:
     sessions_ended: tuple[bytes, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Keyed:
-    """The idempotency key of a call, with what it asked for."""
-
-    caller: bytes
-    method: int
-    key: bytes
-    request: bytes
-    now_ms: int
-
-
 class Store(Protocol):
     """Accounts, devices, sessions, used log-in states, jobs."""
 
@@ -96,9 +86,6 @@ class Store(Protocol):
 
     async def account(self, account: bytes) -> Account | None:
         """Return an account, or None."""
-
-    async def accounts(self, after: str, limit: int) -> list[Account]:
-        """Return accounts by name, above `after`."""
 
     async def create_account(
         self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held_after_ms: int, keyed: Keyed, reply: bytes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qpqauth.store import Account, AccountState, DeviceRow, Job, Keyed, ListChange, Session
+from qpqauth.store import Account, AccountState, DeviceRow, Job, ListChange, Session
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.store import keyed as keys
+from qpqcore.store.keyed import Keyed, prune
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,18 +64,11 @@ class SqliteStore:
     def _get(c: Connection, account: bytes) -> Account | None:
         return _account(c.execute(f"SELECT {COLUMNS} FROM accounts WHERE account = ?", (account,)).fetchone())  # noqa: S608 - fixed text
 
-    async def accounts(self, after: str, limit: int) -> list[Account]:
-        def body(c: Connection) -> list[Account]:
-            rows = c.execute(f"SELECT {COLUMNS} FROM accounts WHERE name > ? ORDER BY name LIMIT ?", (after, limit))  # noqa: S608 - fixed text
-            return [a for a in map(_account, rows) if a is not None]
-
-        return await self._db.read(body)
-
     async def create_account(
         self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held_after_ms: int, keyed: Keyed, reply: bytes
     ) -> bytes:
         def body(c: Connection) -> bytes:
-            earlier = keys.replay(c, keyed.caller, keyed.method, keyed.key, keyed.request)
+            earlier = keyed.replay(c)
             if earlier is not None:
                 return earlier
             held = c.execute("SELECT freed_ms FROM names WHERE name = ?", (fresh.name,)).fetchone()
@@ -92,7 +85,7 @@ class SqliteStore:
                 ),
             )  # fmt: skip
             _add_jobs(c, fresh.account, jobs)
-            keys.remember(c, keyed.caller, keyed.method, keyed.key, keyed.request, reply, keyed.now_ms)
+            keyed.remember(c, reply)
             return reply
 
         return await self._db.write(body)
@@ -101,7 +94,7 @@ class SqliteStore:
         self, fresh: Account, keep_session: bytes, keyed: Keyed, reply: Callable[[int], bytes]
     ) -> tuple[bytes, list[bytes]]:
         def body(c: Connection) -> tuple[bytes, list[bytes]]:
-            earlier = keys.replay(c, keyed.caller, keyed.method, keyed.key, keyed.request)
+            earlier = keyed.replay(c)
             if earlier is not None:
                 return earlier, []
             changed = c.execute(
@@ -112,7 +105,7 @@ class SqliteStore:
                 raise Refusal(ErrorCode.VERSION_CONFLICT, "the password was changed elsewhere: log in again")
             ended = _end(c, "account = ? AND token_hash <> ?", (fresh.account, keep_session))
             answer = reply(len(ended))
-            keys.remember(c, keyed.caller, keyed.method, keyed.key, keyed.request, answer, keyed.now_ms)
+            keyed.remember(c, answer)
             return answer, ended
 
         return await self._db.write(body)
@@ -281,6 +274,6 @@ class SqliteStore:
                     f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {column} < ? LIMIT ?)",  # noqa: S608 - fixed texts
                     (before, SWEEP_ROWS_MAX),
                 )
-            keys.prune(c, now_ms)
+            prune(c, now_ms)
 
         await self._db.write(body)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
-from qpqcore.crypto.parts import vec
 from qpqcore.crypto.signatures import verify
 from qpqcore.groups.policy import group_id, read_policy
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -85,8 +84,3 @@ def may_reset(
 ) -> bool:
     """Tell whether a reset keeps the kind and brings in nobody new."""
     return kind_before is kind_after and accounts_after <= accounts_before
-
-
-def signal_body(sender: bytes, sealed: bytes) -> bytes:
-    """Return a signal's payload (docs/spec/content.md#signals)."""
-    return vec(sender) + sealed

@@ -18,8 +18,9 @@ from qpqcore.crypto.names import split_name
 from qpqcore.crypto.signatures import verify
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.store.keyed import Keyed
 from qpqkeystore import rules
-from qpqkeystore.store import Endpoint, Entry, Keyed, Taken
+from qpqkeystore.store import Endpoint, Entry, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,8 +68,7 @@ class Keystore:
     ) -> api.UploadKeyPackagesResult:
         account, device = call.caller.account, call.caller.device
         rules.check_upload(self._config, params.packages, params.last_resort)
-        entry = (await self._store.entries([account]))[0]
-        listed = DeviceList.from_bytes(entry.device_list) if entry and entry.device_list else None
+        listed = await self._listed(account)
         checked = [self._package(p, call, listed, last_resort=False) for p in params.packages]
         checked += [self._package(p, call, listed, last_resort=True) for p in params.last_resort]
         if checked:
@@ -80,6 +80,11 @@ class Keystore:
                 for s in self._config.suites
             )
         )
+
+    async def _listed(self, account: bytes) -> DeviceList | None:
+        """Return an account's device list, or None while it has none."""
+        entry = (await self._store.entries([account]))[0]
+        return DeviceList.from_bytes(entry.device_list) if entry and entry.device_list else None
 
     def _package(
         self, data: bytes, call: CallContext, listed: DeviceList | None, *, last_resort: bool
@@ -123,10 +128,8 @@ class Keystore:
         self, call: CallContext, params: api.UploadHybridKeyParams
     ) -> api.UploadHybridKeyResult:
         key = SignedHybridKey.from_bytes(params.hybrid_key)
-        entry = (await self._store.entries([call.caller.account]))[0]
-        device_key = (
-            DeviceList.from_bytes(entry.device_list).key_of(call.caller.device) if entry and entry.device_list else None
-        )
+        listed = await self._listed(call.caller.account)
+        device_key = listed.key_of(call.caller.device) if listed else None
         if key.device != call.caller.device or device_key is None or not key.verify(device_key):
             raise Refusal(ErrorCode.HYBRID_KEY_INVALID, "not signed by the calling device")
         await self._store.put_hybrid_key(call.caller.account, key.device, params.hybrid_key, key.created_ms)
@@ -180,10 +183,8 @@ class Keystore:
             raise Refusal(ErrorCode.TOO_LARGE, f"an endpoint has 1 to {self._config.endpoint_bytes_max} bytes")
         if not 0 < params.ttl_seconds <= self._config.endpoint_seconds_max:
             raise Refusal(ErrorCode.MALFORMED, f"an endpoint lives 1 to {self._config.endpoint_seconds_max} seconds")
-        entry = (await self._store.entries([call.caller.account]))[0]
-        key = (
-            DeviceList.from_bytes(entry.device_list).key_of(call.caller.device) if entry and entry.device_list else None
-        )
+        listed = await self._listed(call.caller.account)
+        key = listed.key_of(call.caller.device) if listed else None
         signed = (call.caller.device, params.ttl_seconds, params.endpoint)
         if key is None or not verify(key, params.signature, ENDPOINT_LABEL, *signed):
             raise Refusal(ErrorCode.SIGNATURE_INVALID, "not signed by the calling device")

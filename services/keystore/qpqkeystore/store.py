@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from qpqcore.store.keyed import Keyed
     from qpqkeystore.rules import Package
 
 
@@ -42,17 +43,6 @@ class Endpoint:
     ttl_seconds: int
     signature: bytes
     expires_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Keyed:
-    """The idempotency key of a call, with what it asked for."""
-
-    caller: bytes
-    method: int
-    key: bytes
-    request: bytes
-    now_ms: int
 
 
 class Store(Protocol):

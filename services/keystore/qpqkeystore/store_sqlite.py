@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from qpqcore.crypto.identity import DeviceList
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.store import keyed as keys
-from qpqkeystore.store import Endpoint, Entry, Keyed, Taken
+from qpqcore.store.keyed import Keyed, prune
+from qpqkeystore.store import Endpoint, Entry, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -121,7 +121,7 @@ class SqliteStore:
         reply: Callable[[list[tuple[Entry | None, list[Taken]]]], bytes],
     ) -> tuple[bytes, list[tuple[Entry | None, list[Taken]]]]:  # fmt: skip
         def body(c: Connection) -> tuple[bytes, list[tuple[Entry | None, list[Taken]]]]:
-            earlier = keys.replay(c, keyed.caller, keyed.method, keyed.key, keyed.request)
+            earlier = keyed.replay(c)
             if earlier is not None:
                 return earlier, []
             taken = []
@@ -130,7 +130,7 @@ class SqliteStore:
                 listed = DeviceList.from_bytes(entry.device_list).devices if entry and entry.device_list else ()
                 taken.append((entry, [self._take_one(c, account, d.device, suites, keyed.now_ms) for d in listed]))
             answer = reply(taken)
-            keys.remember(c, keyed.caller, keyed.method, keyed.key, keyed.request, answer, keyed.now_ms)
+            keyed.remember(c, answer)
             return answer, taken
 
         return await self._db.write(body)
@@ -216,6 +216,6 @@ class SqliteStore:
                 "DELETE FROM endpoints WHERE device IN (SELECT device FROM endpoints WHERE expires_ms <= ? LIMIT ?)",
                 (now_ms, SWEEP_ROWS_MAX),
             )
-            keys.prune(c, now_ms)
+            prune(c, now_ms)
 
         await self._db.write(body)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qpq.commands.naming import find, label
+from qpq.commands.naming import find, label, opened
 from qpq.commands.showing import message_line, message_value
 from qpq.output import emit
 from qpq.running import command
@@ -66,9 +66,7 @@ async def history(profile: Profile, conversation: str, count: int) -> None:
 @command
 async def members(profile: Profile, conversation: str) -> None:
     """Show who is in a conversation."""
-    async with profile.open() as client:
-        await client.sync()
-        chosen = await find(client, conversation)
+    async with opened(profile, conversation) as (_, chosen):
         for member in chosen.members():
             emit(
                 {"name": member.name, "account": member.account.hex(), "devices": len(member.devices)},

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qpq.commands.naming import find, label
+from qpq.commands.naming import label, opened
 from qpq.output import emit
 from qpq.running import command
 
@@ -35,9 +35,7 @@ def file_message(chosen: Conversation, index: str) -> Message:
 @command
 async def send_file(profile: Profile, target: str, path: Path) -> None:
     """Encrypt and send a file; resumed where it stopped if sent again."""
-    async with profile.open() as client:
-        await client.sync()
-        chosen = await find(client, target)
+    async with opened(profile, target) as (client, chosen):
         message = await chosen.send_file(path)
         await client.flush()
         emit(
@@ -54,9 +52,7 @@ async def send_file(profile: Profile, target: str, path: Path) -> None:
 @command
 async def download(profile: Profile, target: str, index: str, to: Path) -> None:
     """Download a file, checked against its hash; resumed where it stopped."""
-    async with profile.open() as client:
-        await client.sync()
-        chosen = await find(client, target)
+    async with opened(profile, target) as (_, chosen):
         message = file_message(chosen, index)
         path = await chosen.download(message, to)
         emit({"path": str(path), "bytes": path.stat().st_size}, f"wrote {path}", as_json=profile.json)

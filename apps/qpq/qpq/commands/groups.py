@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qpq.commands.naming import find, label
+from qpq.commands.naming import find, label, opened
 from qpq.output import emit
 from qpq.running import command
 
@@ -52,9 +52,7 @@ async def create(profile: Profile, name: str, people: tuple[str, ...]) -> None:
 @command
 async def invite(profile: Profile, conversation: str, name: str) -> None:
     """Add a person, with all of their devices."""
-    async with profile.open() as client:
-        await client.sync()
-        chosen = await find(client, conversation)
+    async with opened(profile, conversation) as (_, chosen):
         await chosen.invite(name.removeprefix("@"))
         tell(profile, chosen, f"{name} is in {label(chosen)}")
 
@@ -82,9 +80,7 @@ async def join(profile: Profile, conversation: str | None) -> None:
 @command
 async def remove(profile: Profile, conversation: str, name: str) -> None:
     """Remove a person, with all of their devices."""
-    async with profile.open() as client:
-        await client.sync()
-        chosen = await find(client, conversation)
+    async with opened(profile, conversation) as (_, chosen):
         await chosen.remove(name.removeprefix("@"))
         tell(profile, chosen, f"{name} is out of {label(chosen)}")
 
@@ -94,9 +90,7 @@ async def remove(profile: Profile, conversation: str, name: str) -> None:
 @command
 async def leave(profile: Profile, conversation: str) -> None:
     """Leave a group; what was received stays here."""
-    async with profile.open() as client:
-        await client.sync()
-        chosen = await find(client, conversation)
+    async with opened(profile, conversation) as (client, chosen):
         await chosen.leave()
         await client.flush()
         emit({"left": chosen.id.hex()}, f"left {label(chosen)}", as_json=profile.json)
@@ -107,9 +101,7 @@ async def leave(profile: Profile, conversation: str) -> None:
 @command
 async def update_key(profile: Profile, conversation: str) -> None:
     """Rotate this device's key material in a group: a new epoch begins."""
-    async with profile.open() as client:
-        await client.sync()
-        chosen = await find(client, conversation)
+    async with opened(profile, conversation) as (_, chosen):
         await chosen.update_key()
         tell(profile, chosen, f"{label(chosen)} is in epoch {chosen.epoch}")
 

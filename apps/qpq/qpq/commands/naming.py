@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from qpq.profile import Profile
     from qpqclient import Client, Conversation
 
 ID_CHARS_MIN = 6
+
+
+@asynccontextmanager
+async def opened(profile: Profile, target: str) -> AsyncIterator[tuple[Client, Conversation]]:
+    """Open the profile, catch up, and find the conversation that `target` names."""
+    async with profile.open() as client:
+        await client.sync()
+        yield client, await find(client, target)
 
 
 async def find(client: Client, target: str) -> Conversation:

@@ -6,6 +6,7 @@ Used inside the very transaction that has the effect, so that effect and memory 
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -57,6 +58,25 @@ def remember(
             "INSERT INTO keyed VALUES (?, ?, ?, ?, ?, ?)",
             (caller, method, key, hashlib.sha256(request).digest(), reply, now_ms),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """The idempotency key of a call, with who asked for what: a store repeats or keeps the reply by it."""
+
+    caller: bytes
+    method: int
+    key: bytes
+    request: bytes
+    now_ms: int
+
+    def replay(self, connection: Connection) -> bytes | None:
+        """Return the reply given before, or None; Refusal(idempotencyMismatch), Refusal(malformed)."""
+        return replay(connection, self.caller, self.method, self.key, self.request)
+
+    def remember(self, connection: Connection, reply: bytes) -> None:
+        """Keep the reply for a repetition of the call; does nothing without a key."""
+        remember(connection, self.caller, self.method, self.key, self.request, reply, self.now_ms)
 
 
 def prune(connection: Connection, now_ms: int) -> int:
