@@ -87,6 +87,23 @@ async def test_a_password_alone_restores_the_account_and_its_groups(serving, tmp
         assert len({c.conversation(direct.id).authenticator for c in (alice, bob, again)}) == 1
 
 
+async def test_two_tasks_that_settle_the_groups_rejoin_once(serving, tmp_path):
+    """A log-in and the background both settle what has to be rejoined: one external commit, not two."""
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        direct = await alice.dm("bob")
+        await settle(alice, bob)
+        epoch = direct.epoch
+        core = bob._core
+        core.want_rejoin(direct.id)
+        async with trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(core.settle_groups)
+        await settle(alice, bob)
+        assert bob.conversation(direct.id).epoch == direct.epoch == epoch + 1
+        assert bob.conversation(direct.id).authenticator == direct.authenticator
+
+
 async def test_a_revoked_device_is_cut_off_and_removed(serving, tmp_path):
     async with serving() as server, AsyncExitStack() as stack:
         alice, bob = await people(stack, server, tmp_path, "alice", "bob")

@@ -70,6 +70,7 @@ class Core:
         self._listeners: set[trio.MemorySendChannel[Event]] = set()
         self._rejoin: set[bytes] = set()
         self._settle: set[bytes] = set()
+        self._settling = trio.Lock()
         self._work = trio.Event()
         self._random = random.Random()  # noqa: S311 - jitter
 
@@ -277,7 +278,15 @@ class Core:
                 self._work.set()
 
     async def settle_groups(self) -> None:
-        """Rejoin what has to be rejoined; commit what is proposed."""
+        """Rejoin what has to be rejoined; commit what is proposed.
+
+        One task at a time: two would rejoin the same group twice.
+        """
+        async with self._settling:
+            await self._rejoin_wanted()
+            await self._settle_wanted()
+
+    async def _rejoin_wanted(self) -> None:
         while self._rejoin:
             channel = next(iter(self._rejoin))
             if not await self.commits.rejoin(channel):
@@ -285,6 +294,8 @@ class Core:
                     with self.store.transaction():
                         self.groups.leave(channel)
             self._rejoin.discard(channel)
+
+    async def _settle_wanted(self) -> None:
         while self._settle:
             channel = next(iter(self._settle))
             self._settle.discard(channel)
