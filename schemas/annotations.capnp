@@ -14,9 +14,14 @@ annotation caller @0xd1c0a5c3f0b84e03 (method) :Text;
 #   account    a session, whether bound to a device or not
 #   device     a session bound to an active device
 #   member     a device that is a leaf of the channel named in the parameters
+#   memberAccount   a device of an account that has a leaf there
+#   sender     a device that is a leaf there, or whoever signs with the epoch's write key
 #   owner      a device of the account that owns the named object
 #   peer       another domain, proved by its certificate
 #   service    another service of this domain
+
+annotation by @0xd1c0a5c3f0b84e0a (method) :Text;
+# Which services may call a `service` method, separated by blanks; no others.
 
 annotation streams @0xd1c0a5c3f0b84e04 (method) :Void;
 # The method answers with any number of Reply frames, then FIN.

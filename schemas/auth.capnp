@@ -2,6 +2,7 @@
 using import "annotations.capnp".service;
 using import "annotations.capnp".internal;
 using import "annotations.capnp".caller;
+using import "annotations.capnp".by;
 using import "annotations.capnp".idempotent;
 using import "annotations.capnp".keyed;
 
@@ -23,8 +24,8 @@ interface Auth $service(1) {
 }
 
 interface AuthInternal $service(1) $internal {
-  renewAssertion @0 RenewAssertionParams -> RenewAssertionResult $caller("service") $idempotent;
-  currentDeviceList @1 CurrentDeviceListParams -> CurrentDeviceListResult $caller("service") $idempotent;
+  renewAssertion @0 RenewAssertionParams -> RenewAssertionResult $caller("service") $by("gateway") $idempotent;
+  currentDeviceList @1 CurrentDeviceListParams -> CurrentDeviceListResult $caller("service") $by("keystore") $idempotent;
 }
 
 struct RegisterStartParams { name @0 :Text; request @1 :Data; token @2 :Text; }

@@ -2,6 +2,7 @@
 using import "annotations.capnp".service;
 using import "annotations.capnp".internal;
 using import "annotations.capnp".caller;
+using import "annotations.capnp".by;
 using import "annotations.capnp".idempotent;
 
 interface Blob $service(4) {
@@ -15,7 +16,7 @@ interface Blob $service(4) {
 }
 
 interface BlobInternal $service(4) $internal {
-  purgeAccount @0 PurgeBlobsParams -> PurgeBlobsResult $caller("service") $idempotent;
+  purgeAccount @0 PurgeBlobsParams -> PurgeBlobsResult $caller("service") $by("auth") $idempotent;
 }
 
 struct UploadBlobParams {

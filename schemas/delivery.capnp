@@ -2,36 +2,35 @@
 using import "annotations.capnp".service;
 using import "annotations.capnp".internal;
 using import "annotations.capnp".caller;
+using import "annotations.capnp".by;
 using import "annotations.capnp".idempotent;
 using import "annotations.capnp".frameBytes;
 
 interface Delivery $service(3) {
   createChannel @0 CreateChannelParams -> CreateChannelResult $caller("device") $idempotent $frameBytes(8388608);
-  enqueue @1 EnqueueParams -> EnqueueResult $caller("anonymous") $idempotent;
-  # A member's session, or the epoch's write key (sealed sender).
-  batchEnqueue @2 BatchEnqueueParams -> BatchEnqueueResult $caller("anonymous") $idempotent;
+  enqueue @1 EnqueueParams -> EnqueueResult $caller("sender") $idempotent;
+  batchEnqueue @2 BatchEnqueueParams -> BatchEnqueueResult $caller("sender") $idempotent;
   fetch @3 FetchParams -> FetchResult $caller("device") $idempotent;
   fetchWait @4 FetchWaitParams -> FetchResult $caller("device") $idempotent;
   peek @5 PeekParams -> PeekResult $caller("device") $idempotent;
   ack @6 AckParams -> AckResult $caller("device") $idempotent;
-  submitCommit @7 SubmitCommitParams -> SubmitCommitResult $caller("device") $idempotent $frameBytes(8388608);
-  # A member; or, for an external commit, a device of a member's account.
+  submitCommit @7 SubmitCommitParams -> SubmitCommitResult $caller("memberAccount") $idempotent $frameBytes(8388608);
+  # For an external commit the caller need not be a leaf.
   submitProposal @8 SubmitProposalParams -> SubmitProposalResult $caller("member") $idempotent;
-  fetchGroupInfo @9 FetchGroupInfoParams -> FetchGroupInfoResult $caller("device") $idempotent;
-  # A device of a member's account.
-  fetchTree @10 FetchTreeParams -> FetchTreeResult $caller("device") $idempotent;
-  # A device of a member's account. The reply may be as large as the tree (8 MiB).
+  fetchGroupInfo @9 FetchGroupInfoParams -> FetchGroupInfoResult $caller("memberAccount") $idempotent;
+  fetchTree @10 FetchTreeParams -> FetchTreeResult $caller("memberAccount") $idempotent;
+  # The reply may be as large as the tree (8 MiB).
   resetChannel @11 ResetChannelParams -> ResetChannelResult $caller("member") $idempotent $frameBytes(8388608);
   listChannels @12 ListChannelsParams -> ListChannelsResult $caller("account") $idempotent;
   signal @13 SignalParams -> SignalResult $caller("member");
 }
 
 interface DeliveryInternal $service(3) $internal {
-  removeDevices @0 RemoveDevicesParams -> RemoveDevicesResult $caller("service") $idempotent;
+  removeDevices @0 RemoveDevicesParams -> RemoveDevicesResult $caller("service") $by("auth") $idempotent;
   # Their mailboxes go; a Remove of each is proposed in every channel it is a leaf of.
-  purgeAccount @1 PurgeDeliveryParams -> PurgeDeliveryResult $caller("service") $idempotent;
-  openMailbox @2 OpenMailboxParams -> OpenMailboxResult $caller("service") $idempotent;
-  externalSender @3 ExternalSenderParams -> ExternalSenderResult $caller("service") $idempotent;
+  purgeAccount @1 PurgeDeliveryParams -> PurgeDeliveryResult $caller("service") $by("auth") $idempotent;
+  openMailbox @2 OpenMailboxParams -> OpenMailboxResult $caller("service") $by("auth") $idempotent;
+  externalSender @3 ExternalSenderParams -> ExternalSenderResult $caller("service") $by("gateway") $idempotent;
 }
 
 enum EntryKind { message @0; commit @1; proposal @2; welcome @3; gap @4; expired @5; reset @6; }

@@ -2,6 +2,7 @@
 using import "annotations.capnp".service;
 using import "annotations.capnp".internal;
 using import "annotations.capnp".caller;
+using import "annotations.capnp".by;
 using import "annotations.capnp".idempotent;
 using import "annotations.capnp".keyed;
 
@@ -22,11 +23,11 @@ interface Keystore $service(2) {
 }
 
 interface KeystoreInternal $service(2) $internal {
-  putAccount @0 PutAccountParams -> PutAccountResult $caller("service") $idempotent;
-  putDeviceList @1 PublishDeviceListParams -> PublishDeviceListResult $caller("service") $idempotent;
+  putAccount @0 PutAccountParams -> PutAccountResult $caller("service") $by("auth") $idempotent;
+  putDeviceList @1 PublishDeviceListParams -> PublishDeviceListResult $caller("service") $by("auth") $idempotent;
   # Devices that the list lacks lose their KeyPackages, hybrid keys and endpoints.
-  deviceLists @2 DeviceListsParams -> DeviceListsResult $caller("service") $idempotent;
-  purgeAccount @3 PurgeAccountParams -> PurgeAccountResult $caller("service") $idempotent;
+  deviceLists @2 DeviceListsParams -> DeviceListsResult $caller("service") $by("delivery") $idempotent;
+  purgeAccount @3 PurgeAccountParams -> PurgeAccountResult $caller("service") $by("auth") $idempotent;
 }
 
 struct UploadKeyPackagesParams { packages @0 :List(Data); lastResort @1 :List(Data); }

@@ -11,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 
 from qpqcore.config.settings import Settings
 from qpqserver.embedded import open_embedded
+from tests.support import world
 
 PATIENCE_SECONDS = 60
 
@@ -32,3 +33,22 @@ def serving(tmp_path: Path):
                 yield server
 
     return run
+
+
+@pytest.fixture(scope="session")
+def built_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a world that nobody may change."""
+    folder = tmp_path_factory.mktemp("world")
+    world.build(folder)
+    return folder
+
+
+@pytest.fixture
+def open_world(built_world: Path, tmp_path: Path):
+    """Return a function that opens a copy of the world: `async with open_world() as w`."""
+
+    def opened(**settings):
+        folder = tmp_path / "world"
+        return world.World(folder if folder.exists() else world.copy(built_world, folder), **settings)
+
+    return opened

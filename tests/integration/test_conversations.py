@@ -95,10 +95,10 @@ async def test_two_tasks_that_settle_the_groups_rejoin_once(serving, tmp_path):
         await settle(alice, bob)
         epoch = direct.epoch
         core = bob._core
-        core.want_rejoin(direct.id)
+        core.upkeep.want_rejoin(direct.id)
         async with trio.open_nursery() as nursery:
             for _ in range(2):
-                nursery.start_soon(core.settle_groups)
+                nursery.start_soon(core.upkeep.settle)
         await settle(alice, bob)
         assert bob.conversation(direct.id).epoch == direct.epoch == epoch + 1
         assert bob.conversation(direct.id).authenticator == direct.authenticator

@@ -10,6 +10,7 @@ from qpqclient.client import Client, open_client
 from qpqclient.conversation import Conversation
 from qpqclient.errors import (
     FolderBusy,
+    GroupBusy,
     GroupUnusable,
     KeyChanged,
     NotFound,
@@ -30,11 +31,12 @@ from qpqclient.model import (
     Message,
     MessageChanged,
     MessageReceived,
+    Typing,
 )
 from qpqclient.transport import PingAnswer, ping
 
 __all__ = [
     "Client", "Connected", "Conversation", "Device", "Disconnected", "Event", "FileInfo", "FolderBusy", "GroupChanged",
-    "GroupUnusable", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
-    "PingAnswer", "QpqError", "Refused", "Unreachable", "WrongPassword", "open_client", "ping",
+    "GroupBusy", "GroupUnusable", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
+    "PingAnswer", "QpqError", "Refused", "Typing", "Unreachable", "WrongPassword", "open_client", "ping",
 ]  # fmt: skip

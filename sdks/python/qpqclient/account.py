@@ -11,7 +11,7 @@ import trio
 import qpqnative
 from qpqclient.errors import NotLoggedIn, Refused
 from qpqclient.transport import Link, new_key
-from qpqclient.vault import Vault, open_wraps
+from qpqclient.vault import Vault, open_label, open_wraps, seal_label
 from qpqcore.api import auth, keystore
 from qpqcore.crypto.hybrid import generate_hybrid_key
 from qpqcore.crypto.identity import Credential, DeviceEntry, DeviceList, SignedHybridKey
@@ -144,7 +144,7 @@ class Account:
 
     # --- log-in
 
-    async def login(self, link: Link, name: str, password: str) -> bool:
+    async def login(self, link: Link, name: str, password: str, label: str = "") -> bool:
         """Log in; in a folder without a device, become a new device. Return whether it is new."""
         name = _normal(name)
         opaque = qpqnative.OpaqueLogin()
@@ -172,10 +172,12 @@ class Account:
                 self._store.put({"session": done.session})
                 self._store.put_number("wrap_version", vault.version)
             return False
-        await self._become_device(link, name, vault, done)
+        await self._become_device(link, name, vault, done, label)
         return True
 
-    async def _become_device(self, link: Link, name: str, vault: Vault, done: auth.LoginFinishResult) -> None:
+    async def _become_device(
+        self, link: Link, name: str, vault: Vault, done: auth.LoginFinishResult, label: str
+    ) -> None:
         device = DeviceId(make_id(secrets.token_bytes(16), link.hello.domain))
         secret, public = generate_key()
         seed, hybrid_public = generate_hybrid_key()
@@ -187,7 +189,10 @@ class Account:
             fresh = DeviceList.make(vault.identity_secret, AccountId(vault.account), entries, previous)
             try:
                 await link.call(
-                    auth.RegisterDeviceParams(device_list=fresh.to_bytes(), device=device), auth.RegisterDeviceResult
+                    auth.RegisterDeviceParams(
+                        device_list=fresh.to_bytes(), device=device, label=seal_label(vault.root_key, device, label)
+                    ),
+                    auth.RegisterDeviceResult,
                 )
                 break
             except Refused as exc:
@@ -218,6 +223,10 @@ class Account:
         session = self._need("session")
         signature = sign(self.device_secret, "qpq resume v1", link.hello.challenge, sha256(session), self.device)
         await link.call(auth.ResumeParams(session=session, device=self.device, signature=signature), auth.ResumeResult)
+
+    def open_label(self, device: bytes, sealed: bytes) -> str:
+        """Return a device's label; empty where it has none that this account sealed."""
+        return open_label(self._need("root_key"), device, sealed)
 
     # --- KeyPackages
 

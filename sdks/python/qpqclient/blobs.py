@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qpqclient.core import Core
+    from qpqclient.store import Store
 
 SEGMENT_BYTES = 64 * 1024
 TAG_BYTES = 16
@@ -69,26 +70,53 @@ def chunks(path: Path, key: bytes) -> Iterator[bytes]:
         yield buffer
 
 
-async def upload(core: Core, path: Path) -> ContentFile:
-    """Encrypt and upload a file; return what the message carries."""
+def _hash_of(path: Path) -> tuple[bytes, int]:
+    digest, total = hashlib.sha256(), 0
+    with path.open("rb") as file:
+        while block := file.read(CHUNK_BYTES):
+            digest.update(block)
+            total += len(block)
+    return digest.digest(), total
+
+
+def _secrets_for(store: Store, sha256: bytes) -> tuple[bytes, bytes]:
+    """Return key and read secret of an upload: those of one that was broken off, bound to the very same content."""
+    rows = store.rows("SELECT key, secret FROM uploads WHERE sha256 = ?", sha256)
+    if rows:
+        return rows[0][0], rows[0][1]
     key, secret = secrets.token_bytes(32), secrets.token_bytes(16)
+    store.db.execute("INSERT INTO uploads VALUES (?, ?, ?)", (sha256, key, secret))
+    return key, secret
+
+
+async def upload(core: Core, path: Path) -> ContentFile:
+    """Encrypt and upload a file; return what the message carries. Goes on where an earlier try, or process, stopped."""
+    sha256, size = _hash_of(path)
+    key, secret = _secrets_for(core.store, sha256)
     cipher, plain, total = hashlib.sha256(), hashlib.sha256(), 0
     for piece in encrypted(path, key, plain):
         cipher.update(piece)
         total += len(piece)
+    if plain.digest() != sha256:
+        raise FileDamaged(f"{path.name} changed while it was read: try again")
     blob = make_id(cipher.digest(), (await core.link()).hello.domain)
+
+    async def put(offset: int, chunk: bytes) -> UploadBlobResult:
+        params = UploadBlobParams(
+            blob=blob, total_bytes=total, secret_hash=hashlib.sha256(secret).digest(), offset=offset, chunk=chunk
+        )
+        return await core.call(params, UploadBlobResult)
+
+    there = (await put(0, b"")).received
     offset = 0
     for chunk in chunks(path, key):
-        await core.call(
-            UploadBlobParams(
-                blob=blob, total_bytes=total, secret_hash=hashlib.sha256(secret).digest(), offset=offset, chunk=chunk
-            ),
-            UploadBlobResult,
-        )
+        if offset + len(chunk) > there:
+            await put(offset, chunk)
         offset += len(chunk)
+    core.store.db.execute("DELETE FROM uploads WHERE sha256 = ?", (sha256,))
     return ContentFile(
-        blob=blob, secret=secret, key=key, total_bytes=path.stat().st_size, name=safe_name(path.name),
-        mime=mimetypes.guess_type(path.name)[0] or "application/octet-stream", sha256=plain.digest(),
+        blob=blob, secret=secret, key=key, total_bytes=size, name=safe_name(path.name),
+        mime=mimetypes.guess_type(path.name)[0] or "application/octet-stream", sha256=sha256,
     )  # fmt: skip
 
 

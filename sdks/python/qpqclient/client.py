@@ -63,19 +63,21 @@ class Client:
     @property
     def connected(self) -> bool:
         """Whether the server is there."""
-        return self._core.connected
+        return self._core.wire.up
 
-    async def register(self, name: str, password: str, *, token: str = "") -> None:
-        """Make an account, with this folder as its first device."""
+    async def register(self, name: str, password: str, *, token: str = "", label: str = "") -> None:
+        """Make an account, with this folder as its first device; `label` names the device for its owner alone."""
         if self.known:
             raise Refused(Refusal(ErrorCode.NAME_TAKEN, f"this folder is {self.name}'s already"))
         link = await self._core.link()
         await self._core.account.register(link, name, password, token)
-        await self._core.account.login(link, name, password)
+        await self._core.account.login(link, name, password, label)
+        self._core.became_known()
 
-    async def login(self, name: str, password: str) -> None:
+    async def login(self, name: str, password: str, *, label: str = "") -> None:
         """Log in; in an empty folder the password alone restores the account and its groups."""
-        fresh = await self._core.account.login(await self._core.link(), name, password)
+        fresh = await self._core.account.login(await self._core.link(), name, password, label)
+        self._core.became_known()
         if fresh:
             await self.rejoin()
 
@@ -84,8 +86,8 @@ class Client:
         found = await self._core.call(delivery.ListChannelsParams(), delivery.ListChannelsResult)
         for info in found.channels:
             if not info.member or not self._core.groups.generation(info.channel):
-                self._core.want_rejoin(info.channel)
-        await self._core.settle_groups()
+                self._core.upkeep.want_rejoin(info.channel)
+        await self._core.upkeep.settle()
         await self._core.people.learn()
 
     # --- conversations
@@ -112,12 +114,12 @@ class Client:
         )  # fmt: skip
         if rows:
             return Conversation(self._core, rows[0][0])
-        return Conversation(self._core, await self._core.commits.create(ChannelKind.DIRECT, [account], ""))
+        return Conversation(self._core, await self._core.births.create(ChannelKind.DIRECT, [account], ""))
 
     async def create_group(self, name: str, members: list[str] | tuple[str, ...] = ()) -> Conversation:
         """Make a group with these people."""
         accounts = [await self._core.people.resolve(m) for m in members]
-        made = Conversation(self._core, await self._core.commits.create(ChannelKind.GROUP, accounts, name))
+        made = Conversation(self._core, await self._core.births.create(ChannelKind.GROUP, accounts, name))
         await made.rename(name)
         return made
 
@@ -135,7 +137,7 @@ class Client:
     async def sync(self) -> None:
         """Take all that the server has for this device, and settle the groups."""
         await self._core.catch_up()
-        await self._core.settle_groups()
+        await self._core.upkeep.settle()
 
     @property
     def pending(self) -> int:
@@ -172,7 +174,7 @@ class Client:
     async def devices(self) -> list[Device]:
         """Return the account's devices."""
         found = await self._core.call(auth.ListDevicesParams(), auth.ListDevicesResult)
-        return [Device(d.device, "", d.current) for d in found.devices]
+        return [Device(d.device, self._core.account.open_label(d.device, d.label), d.current) for d in found.devices]
 
     async def revoke_device(self, device: bytes) -> None:
         """Cut a device off, everywhere."""
@@ -200,6 +202,9 @@ class Client:
                 "seen",
                 "reactions",
                 "outbox",
+                "rejoins",
+                "births",
+                "uploads",
             ):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed texts
 
@@ -225,12 +230,13 @@ class Client:
 async def open_client(
     folder: Path, *, server: str = "127.0.0.1:7000", password: str | None = None, store_key: bytes | None = None,
     ca_cert: Path | None = None, trust: Callable[[bytes], bool] = lambda _spki: True, engine: EngineName = "native",
-    now_ms: Callable[[], int] = system_now_ms,
+    now_ms: Callable[[], int] = system_now_ms, sealed: bool = False, push: bool = True,
 ) -> AsyncIterator[Client]:  # fmt: skip
     """Open a folder and keep it connected while the block runs.
 
     `password` opens the local database (or `store_key`, 32 bytes). `trust` judges the server's key (SHA-256 of its
-    SubjectPublicKeyInfo) at first use; later it must stay the same. Raises WrongPassword, FolderBusy.
+    SubjectPublicKeyInfo) at first use; later it must stay the same. `sealed` sends messages without a sender's name, over
+    a second connection; `push=False` asks for long polling from the start. Raises WrongPassword, FolderBusy.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if store_key is None:
@@ -239,7 +245,9 @@ async def open_client(
         store_key = open_key(folder, password)
     store = Store(folder, store_key)
     try:
-        core = Core(store, server, read_ca(ca_cert) if ca_cert else None, engine, trust, now_ms)
+        core = Core(
+            store, server, read_ca(ca_cert) if ca_cert else None, engine, trust, now_ms, sealed=sealed, push=push
+        )
         leaving: BaseException | None = None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(core.run)

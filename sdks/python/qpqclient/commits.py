@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
+import structlog
+
 import qpqnative
-from qpqclient.errors import GroupUnusable, Refused
+from qpqclient.connection import jitter, pause
+from qpqclient.errors import GroupBusy, GroupUnusable, Refused
 from qpqclient.groups import sha256, write_key
 from qpqclient.transport import new_key
 from qpqcore.api import delivery
@@ -14,15 +16,15 @@ from qpqcore.api.delivery import Handshake, WelcomeItem
 from qpqcore.api.keystore import AccountKeys, FetchKeyPackageParams, FetchKeyPackageResult
 from qpqcore.crypto.hybrid import seal_welcome
 from qpqcore.crypto.identity import DeviceList, SignedHybridKey
-from qpqcore.groups.policy import ChannelKind, group_id
 from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode
-from qpqcore.model.ids import make_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from qpqclient.core import Core
+
+log = structlog.get_logger()
 
 TRIES_MAX = 40
 SUITE_DEFAULT = 1
@@ -33,7 +35,8 @@ BACKOFF_SECONDS = 0.15
 class Added:
     """One device to be added: its KeyPackage and, if it has one, its hybrid key."""
 
-    def __init__(self, device: bytes, key_package: bytes, hybrid_key: bytes) -> None:
+    def __init__(self, account: bytes, device: bytes, key_package: bytes, hybrid_key: bytes) -> None:
+        self.account = account
         self.device = device
         self.key_package = key_package
         self.hybrid_key = hybrid_key
@@ -77,7 +80,7 @@ class Commits:
             if d.hybrid_key:
                 signed = SignedHybridKey.from_bytes(d.hybrid_key)
                 hybrid = signed.public_key if signed.device == d.device and signed.verify(leaf.key) else b""
-            usable.append(Added(d.device, d.key_package, hybrid))
+            usable.append(Added(leaf.account, d.device, d.key_package, hybrid))
         return usable
 
     def _welcomes(
@@ -94,46 +97,9 @@ class Commits:
                 items.append(WelcomeItem(device=to.device, welcome=welcome))
         return tuple(items)
 
-    # --- a new channel
+    # --- changes
 
-    async def create(self, kind: ChannelKind, accounts: Sequence[bytes], name: str) -> bytes:
-        """Make a channel with all devices of the accounts and of one's own; return its id."""
-        link = await self._core.link()
-        channel = make_id(secrets.token_bytes(16), link.hello.domain)
-        added = await self.packages([*accounts, self._core.account.account])
-        missing = set(accounts) - {read_leaf_account(a) for a in added}
-        if missing:
-            raise GroupUnusable("somebody has no device that can be added")
-        async with self._core.lock:
-            try:
-                group = self._groups.device().create_group(
-                    SUITE_DEFAULT, group_id=group_id(channel, 1),
-                    policy=self._groups.policy(kind, link.hello.domain, 1),
-                    external_senders=[(link.hello.external_sender_credential, link.hello.external_sender_key)],
-                    now_s=self._core.now_ms() // 1000,
-                )  # fmt: skip
-                info, tree, key = group.group_info(), group.tree(), write_key(group, channel, 1)
-                with self._store.transaction():
-                    self._groups.adopt(channel, 1, group, name)
-                first = None
-                if added:
-                    pending = group.commit(add=[a.key_package for a in added], now_s=self._core.now_ms() // 1000)
-                    first = self._handshake(channel, 1, pending, added)
-            except BaseException:
-                self._groups.drop()
-                raise
-        params = delivery.CreateChannelParams(channel=channel, group_info=info, tree=tree, write_key=key, first=first)
-        try:
-            await self._core.call(params, delivery.CreateChannelResult)
-        except Refused:
-            with self._store.transaction() as db:
-                self._groups.leave(channel)
-                db.execute("DELETE FROM channels WHERE channel = ?", (channel,))
-            raise
-        await self._core.catch_up()
-        return channel
-
-    def _handshake(
+    def handshake(
         self, channel: bytes, generation: int, pending: qpqnative.PendingCommit, added: Sequence[Added]
     ) -> Handshake:
         """Store a detached commit and return what is submitted; under the lock."""
@@ -146,8 +112,6 @@ class Commits:
             commit=pending.commit, welcomes=self._welcomes(channel, generation, pending, added),
             group_info=pending.group_info, write_key=key,
         )  # fmt: skip
-
-    # --- changes
 
     async def change(
         self,
@@ -165,7 +129,7 @@ class Commits:
                     pending = build(group)
                     if pending is None:
                         return
-                    handshake = self._handshake(channel, generation, pending, added)
+                    handshake = self.handshake(channel, generation, pending, added)
                 except BaseException:
                     self._groups.drop()
                     raise
@@ -178,11 +142,11 @@ class Commits:
                 if exc.code not in LOST_RACE:
                     raise
                 await self._core.catch_up()
-                await self._core.pause(BACKOFF_SECONDS * self._core.jitter() * min(attempt + 1, 8))
+                await pause(BACKOFF_SECONDS * jitter() * min(attempt + 1, 8))
                 continue
             await self._core.catch_up()
             return
-        raise GroupUnusable("the group is too busy to be changed now")
+        raise GroupBusy("the group is too busy to be changed now")
 
     async def update(self, channel: bytes) -> None:
         """Commit an update with all proposals that wait."""
@@ -239,7 +203,10 @@ class Commits:
     # --- coming back
 
     async def rejoin(self, channel: bytes) -> bool:
-        """Rejoin by external commit; False when this account is not in the channel any more."""
+        """Rejoin by external commit; False when this account is not in the channel any more.
+
+        A group that cannot even be joined so is stuck, and is reset.
+        """
         for attempt in range(TRIES_MAX):
             try:
                 info = await self._core.call(
@@ -248,17 +215,26 @@ class Commits:
                 tree = await self._core.call(
                     delivery.FetchTreeParams(channel=channel, tree_hash=info.tree_hash), delivery.FetchTreeResult
                 )
-                if await self._join_externally(channel, info, tree.tree):
-                    return True
+                await self.join_externally(channel, info, tree.tree)
             except Refused as exc:
                 if exc.code is ErrorCode.NOT_MEMBER:
                     return False
                 if exc.code not in LOST_RACE | {ErrorCode.TREE_UNKNOWN}:
                     raise
-            await self._core.pause(BACKOFF_SECONDS * self._core.jitter() * min(attempt + 1, 8))
-        return False
+            except qpqnative.MlsError as exc:
+                self._groups.drop()
+                log.warning("group_stuck", reason=exc.kind)
+                await self._core.births.reset(channel)
+                if self._groups.generation(channel) > info.generation:
+                    self._store.db.execute("DELETE FROM rejoins WHERE channel = ?", (channel,))
+                    return True
+            else:
+                return True
+            await pause(BACKOFF_SECONDS * jitter() * min(attempt + 1, 8))
+        raise GroupBusy("the group is too busy to be rejoined now")
 
-    async def _join_externally(self, channel: bytes, info: delivery.FetchGroupInfoResult, tree: bytes) -> bool:
+    async def join_externally(self, channel: bytes, info: delivery.FetchGroupInfoResult, tree: bytes) -> None:
+        """Join with a new leaf in place of the old one, if there is one; MlsError when the group does not allow it."""
         view = qpqnative.GroupView.observe(info.group_info, tree)
         own = self._core.account.device
         old = next((m.index for m in view.members() if read_leaf(m.credential, m.signature_key).device == own), None)
@@ -275,10 +251,3 @@ class Commits:
             with self._store.transaction():
                 self._groups.adopt(channel, info.generation, group, "")
             self._groups.drop()
-        return True
-
-
-def read_leaf_account(added: Added) -> bytes:
-    """Return whose device is to be added."""
-    info = qpqnative.inspect_key_package(added.key_package, None)
-    return read_leaf(info.credential, info.signature_key).account

@@ -8,6 +8,7 @@ from qpqclient import blobs
 from qpqclient.content import add_message, new_content
 from qpqclient.errors import GroupUnusable, NotFound
 from qpqclient.model import FileInfo, Member, Message
+from qpqclient.signals import seal_signal
 from qpqcore.api.content import (
     ChannelKind,
     Content,
@@ -17,7 +18,9 @@ from qpqcore.api.content import (
     ContentReceipt,
     ContentReceiptKind,
     ContentReply,
+    Signal,
 )
+from qpqcore.api.delivery import SignalResult
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -225,6 +228,15 @@ class Conversation:
             )  # fmt: skip
         self._core.wake_sender()
         return content
+
+    async def typing(self, *, on: bool = True) -> None:
+        """Tell those who look at this moment that one is typing; stored nowhere."""
+        async with self._core.lock:
+            group, generation = self._core.groups.load(self.id), self._core.groups.generation(self.id)
+            params = seal_signal(
+                group, self.id, generation, self._core.account.device, Signal(which="typing", typing=on)
+            )
+        await self._core.call(params, SignalResult)
 
     # --- people
 

@@ -66,6 +66,13 @@ class NotFound(QpqError):
     exit_code = EXIT_CODES[ErrorCode.NOT_FOUND]
 
 
+class GroupBusy(QpqError):
+    """Others change the group so fast that this change found no place; it may later."""
+
+    name = "epochConflict"
+    exit_code = EXIT_CODES[ErrorCode.EPOCH_CONFLICT]
+
+
 class GroupUnusable(QpqError):
     """This device is not in the group any more, or cannot follow it."""
 

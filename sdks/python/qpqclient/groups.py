@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from qpqclient.errors import GroupUnusable
 from qpqcore.crypto.parts import u32, vec
-from qpqcore.crypto.signatures import generate_key
-from qpqcore.groups.policy import ChannelKind, GroupPolicy, group_id, read_policy
+from qpqcore.crypto.signatures import generate_key, sign
+from qpqcore.groups.policy import group_id, read_policy
 from qpqcore.groups.validity import Change, Leaf, check_change, read_leaf
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from qpqclient.store import Store
 
 WRITE_LABEL = b"qpq write"
+OF_EPOCH = ("commits", "proposed", "rejoins")
+"""What a group that is joined anew starts without."""
 
 
 def sha256(data: bytes) -> bytes:
@@ -32,7 +34,17 @@ def sha256(data: bytes) -> bytes:
 
 def write_key(group: qpqnative.Group, channel: bytes, generation: int) -> bytes:
     """Return the public write key of a group's epoch (docs/spec/delivery.md#sealed-sender)."""
-    return generate_key(group.export(WRITE_LABEL, vec(channel) + u32(generation), 32))[1]
+    return _write_pair(group, channel, generation)[1]
+
+
+def write_signature(group: qpqnative.Group, channel: bytes, generation: int, payload: bytes) -> bytes:
+    """Sign a message with the epoch's write key, so that any carrier may bring it."""
+    secret = _write_pair(group, channel, generation)[0]
+    return sign(secret, "qpq write v1", channel, generation, group.epoch, sha256(payload))
+
+
+def _write_pair(group: qpqnative.Group, channel: bytes, generation: int) -> tuple[bytes, bytes]:
+    return generate_key(group.export(WRITE_LABEL, vec(channel) + u32(generation), 32))
 
 
 def leaves_of(members: Sequence[qpqnative.Member]) -> list[Leaf]:
@@ -112,8 +124,8 @@ class Groups:
             "generation = excluded.generation, active = 1, name = CASE WHEN name = '' THEN excluded.name ELSE name END",
             (channel, generation, int(kind), name),
         )
-        db.execute("DELETE FROM commits WHERE channel = ?", (channel,))
-        db.execute("DELETE FROM proposed WHERE channel = ?", (channel,))
+        for table in OF_EPOCH:
+            db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
         self.save(channel, group)
         self.save_members(channel, group)
         self._open[channel] = group
@@ -125,13 +137,9 @@ class Groups:
             self._store.forget_group(group_id(channel, generation))
         db = self._store.db
         db.execute("UPDATE channels SET active = 0 WHERE channel = ?", (channel,))
-        for table in ("leaves", "commits", "proposed"):
+        for table in ("leaves", "births", *OF_EPOCH):
             db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
         self._open.pop(channel, None)
-
-    def policy(self, kind: ChannelKind, home: str, generation: int) -> bytes:
-        """Return the policy of a new group."""
-        return GroupPolicy(version=1, kind=kind, home=home, generation=generation).to_bytes()
 
     def next_write_key(
         self,

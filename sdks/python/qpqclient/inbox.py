@@ -14,7 +14,7 @@ import qpqnative
 from qpqclient.content import apply_content
 from qpqclient.errors import GroupUnusable, Refused
 from qpqclient.groups import sha256
-from qpqclient.model import GroupChanged, MessageChanged
+from qpqclient.model import GroupChanged
 from qpqcore.api import delivery
 from qpqcore.api.content import Content
 from qpqcore.api.delivery import EntryKind, WelcomeItem
@@ -73,8 +73,8 @@ class Inbox:
     def _pass_over(self, entry: delivery.Entry, *, rejoin: bool = False) -> None:
         with self._store.transaction():
             self._store.put_number(POSITION, entry.number)
-        if rejoin:
-            self._core.want_rejoin(entry.channel)
+            if rejoin:
+                self._core.upkeep.want_rejoin(entry.channel)
 
     def _group(self, entry: delivery.Entry) -> qpqnative.Group | None:
         """Return the group an entry is of; None for another generation, or where this device is not in it."""
@@ -160,7 +160,7 @@ class Inbox:
                     (channel, device, int(done.sender_index is None)),
                 )
             self._store.put_number(POSITION, entry.number)
-        self._core.want_commit(channel)
+        self._core.upkeep.wake()
 
     async def _welcome(self, entry: delivery.Entry) -> None:
         channel = entry.channel
@@ -196,14 +196,14 @@ class Inbox:
             read_leaf(member.credential, member.signature_key)
 
     def _gap(self, entry: delivery.Entry) -> None:
-        self._pass_over(entry)
-        for (channel,) in self._store.rows("SELECT channel FROM channels WHERE active = 1"):
-            self._core.want_rejoin(channel)
+        with self._store.transaction():
+            self._store.put_number(POSITION, entry.number)
+            self._core.upkeep.want_rejoin_all()
 
     def _reset(self, entry: delivery.Entry) -> None:
         with self._store.transaction():
             if self._groups.generation(entry.channel) < entry.generation:
                 self._groups.leave(entry.channel)
             self._store.put_number(POSITION, entry.number)
-        self._core.want_rejoin(entry.channel)
-        self._core.tell(MessageChanged(entry.channel, b""))
+            self._core.upkeep.want_rejoin(entry.channel)
+        self._core.tell(GroupChanged(entry.channel, active=False))

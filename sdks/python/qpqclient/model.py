@@ -82,6 +82,14 @@ class GroupChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Typing(Event):
+    """Somebody in the conversation began or ceased to type; told at that moment or never."""
+
+    name: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Connected(Event):
     """The server is there."""
 

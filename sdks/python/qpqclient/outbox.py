@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from qpqclient.connection import pause
 from qpqclient.content import apply_action
 from qpqclient.errors import GroupUnusable, Refused
+from qpqclient.groups import write_signature
 from qpqclient.model import MessageChanged
 from qpqcore.api import delivery
 from qpqcore.api.content import Content
@@ -42,7 +44,7 @@ class Outbox:
     async def send_next(self) -> bool:
         """Bring the oldest message to the server; False when there is none. Unreachable leaves it where it is."""
         rows = self._store.rows(
-            "SELECT number, channel, id, content, ttl_seconds, generation, epoch, payload FROM outbox ORDER BY number LIMIT 1"
+            "SELECT number, channel, id, content, ttl_seconds, generation, epoch, payload, signature FROM outbox ORDER BY number LIMIT 1"
         )
         if not rows:
             return False
@@ -58,38 +60,42 @@ class Outbox:
     async def _encrypted(self, row: Any) -> Any:
         number, channel, ident, content, ttl, *_ = row
         while True:
+            if self._core.upkeep.waits_for_rejoin(channel):
+                await self._core.upkeep.settle()
             async with self._core.lock:
                 group = self._core.groups.load(channel)
                 if not group.pending_proposals() and group.next_generation < GENERATION_MAX:
                     try:
                         payload = group.encrypt(content)
                         generation = self._core.groups.generation(channel)
+                        signature = write_signature(group, channel, generation, payload) if self._core.sealed else b""
                         with self._store.transaction() as db:
                             self._core.groups.save(channel, group)
                             db.execute(
-                                "UPDATE outbox SET payload = ?, generation = ?, epoch = ? WHERE number = ?",
-                                (payload, generation, group.epoch, number),
+                                "UPDATE outbox SET payload = ?, generation = ?, epoch = ?, signature = ? WHERE number = ?",
+                                (payload, generation, group.epoch, signature, number),
                             )
                     except BaseException:
                         self._core.groups.drop()
                         raise
-                    return number, channel, ident, content, ttl, generation, group.epoch, payload
+                    return number, channel, ident, content, ttl, generation, group.epoch, payload, signature
             await self._core.commits.update(channel)
 
     async def _deliver(self, row: Any) -> None:
-        number, channel, ident, content, ttl, generation, epoch, payload = row
+        number, channel, ident, content, ttl, generation, epoch, payload, signature = row
         params = delivery.EnqueueParams(
-            channel=channel, generation=generation, epoch=epoch, payload=payload, ttl_seconds=ttl
-        )
+            channel=channel, generation=generation, epoch=epoch, payload=payload, ttl_seconds=ttl,
+            write_signature=signature,
+        )  # fmt: skip
         try:
-            done = await self._core.call(params, delivery.EnqueueResult)
+            done = await (self._core.veiled if signature else self._core.wire).call(params, delivery.EnqueueResult)
         except Refused as exc:
             if exc.code is ErrorCode.STALE_EPOCH:
                 with self._store.transaction() as db:
                     db.execute("UPDATE outbox SET payload = NULL WHERE number = ?", (number,))
                 await self._core.catch_up()
             elif exc.code in RETRYABLE:
-                await self._core.pause(exc.retry_after_ms / 1000)
+                await pause(exc.retry_after_ms / 1000)
             else:
                 log.info("message_refused", code=exc.name)
                 self._fail(row)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,7 +28,7 @@ from trio_quic import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
     from pathlib import Path
 
     from trio_quic import EngineName, QuicConnection, ReplyStream
@@ -107,15 +107,15 @@ class Link:
     async def subscribe(self, after: int) -> AsyncIterator[AsyncIterator[gateway.SubscribeEvent]]:
         """Open the push stream; iterate inside the block."""
         frame = _frame(gateway.SubscribeParams(after=after), b"", 0)
-        async with self._connection.open_call(frame) as replies:
-            yield _events(replies)
+        async with self._connection.open_call(frame) as replies, aclosing(_events(replies)) as events:
+            yield events
 
     async def wait_closed(self) -> None:
         """Wait until the connection is over."""
         await self._connection.wait_closed()
 
 
-async def _events(replies: ReplyStream) -> AsyncIterator[gateway.SubscribeEvent]:
+async def _events(replies: ReplyStream) -> AsyncGenerator[gateway.SubscribeEvent, None]:
     try:
         async for frame in replies:
             yield gateway.SubscribeEvent.from_bytes(_checked(Reply.from_bytes(frame)))

@@ -17,6 +17,8 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 VERSION = 1
 LABEL = b"qpq wrap v1"
+LABEL_BYTES_MAX = 200
+"""The server takes 256 sealed bytes."""
 IDENTITY, PASSWORD, CODE = 0, 1, 2
 
 
@@ -78,3 +80,21 @@ def open_wraps(wraps: bytes, export_key: bytes, account: bytes) -> Vault:
     root = _open(derive(export_key, "qpq wrap password v1"), ways[PASSWORD], PASSWORD, version, account)
     secret = _open(derive(root, "qpq identity seal v1"), identity, IDENTITY, version, account)
     return Vault(account, root, secret, version)
+
+
+def seal_label(root_key: bytes, device: bytes, label: str) -> bytes:
+    """Seal a device's name for its owner's eyes, cut to what the server takes; empty stays empty."""
+    if not label:
+        return b""
+    nonce = secrets.token_bytes(NONCE_BYTES)
+    plain = label.encode()[:LABEL_BYTES_MAX]
+    return nonce + AESGCM(derive(root_key, "qpq label v1")).encrypt(nonce, plain, device)
+
+
+def open_label(root_key: bytes, device: bytes, sealed: bytes) -> str:
+    """Open a device's name; empty when it is not this account's."""
+    try:
+        key = AESGCM(derive(root_key, "qpq label v1"))
+        return key.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], device).decode(errors="replace")
+    except (InvalidTag, ValueError):
+        return ""

@@ -187,7 +187,7 @@ class Gateway:
         self._finish(incoming, method.name, reply, started_s)
 
     async def _renew(self, peer: Peer) -> None:
-        """Renew an assertion that ends soon; a session that is over ends here."""
+        """Renew an assertion that ends soon; a session that is over ends here, and the caller is anonymous again."""
         if not peer.assertion or peer.expiry_ms - self._clock_ms() > self._config.renew_before_ms:
             return
         context = CallContext()
@@ -196,9 +196,10 @@ class Gateway:
             try:
                 await self._auth.renew_assertion(context, RenewAssertionParams(assertion=peer.assertion))
             except Refusal as no:
-                if no.code is ErrorCode.UNAUTHENTICATED and peer.caller.session == session:
+                if no.code is not ErrorCode.UNAUTHENTICATED:
+                    raise
+                if peer.caller.session == session:
                     self._peers.bind(peer, b"")
-                raise
         if context.outcome.assertion and peer.caller.session == session:
             self._peers.bind(peer, context.outcome.assertion)
 

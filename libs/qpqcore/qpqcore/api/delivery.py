@@ -1537,7 +1537,7 @@ class DeliveryApi(Protocol):
         """Number 0x0300; docs/spec has its rules."""
 
     async def enqueue(self, call: CallContext, params: EnqueueParams) -> EnqueueResult:
-        """A member's session, or the epoch's write key (sealed sender)."""
+        """Number 0x0301; docs/spec has its rules."""
 
     async def batch_enqueue(self, call: CallContext, params: BatchEnqueueParams) -> BatchEnqueueResult:
         """Number 0x0302; docs/spec has its rules."""
@@ -1555,16 +1555,16 @@ class DeliveryApi(Protocol):
         """Number 0x0306; docs/spec has its rules."""
 
     async def submit_commit(self, call: CallContext, params: SubmitCommitParams) -> SubmitCommitResult:
-        """A member; or, for an external commit, a device of a member's account."""
+        """For an external commit the caller need not be a leaf."""
 
     async def submit_proposal(self, call: CallContext, params: SubmitProposalParams) -> SubmitProposalResult:
         """Number 0x0308; docs/spec has its rules."""
 
     async def fetch_group_info(self, call: CallContext, params: FetchGroupInfoParams) -> FetchGroupInfoResult:
-        """A device of a member's account."""
+        """Number 0x0309; docs/spec has its rules."""
 
     async def fetch_tree(self, call: CallContext, params: FetchTreeParams) -> FetchTreeResult:
-        """A device of a member's account. The reply may be as large as the tree (8 MiB)."""
+        """The reply may be as large as the tree (8 MiB)."""
 
     async def reset_channel(self, call: CallContext, params: ResetChannelParams) -> ResetChannelResult:
         """Number 0x030b; docs/spec has its rules."""
@@ -1598,6 +1598,7 @@ METHODS: tuple[Method, ...] = (
         service="delivery",
         name="createChannel",
         caller=CallerClass("device"),
+        by=(),
         streams=False,
         idempotent=True,
         keyed=False,
@@ -1609,7 +1610,8 @@ METHODS: tuple[Method, ...] = (
         number=0x0301,
         service="delivery",
         name="enqueue",
-        caller=CallerClass("anonymous"),
+        caller=CallerClass("sender"),
+        by=(),
         streams=False,
         idempotent=True,
         keyed=False,
@@ -1621,7 +1623,8 @@ METHODS: tuple[Method, ...] = (
         number=0x0302,
         service="delivery",
         name="batchEnqueue",
-        caller=CallerClass("anonymous"),
+        caller=CallerClass("sender"),
+        by=(),
         streams=False,
         idempotent=True,
         keyed=False,
@@ -1634,6 +1637,7 @@ METHODS: tuple[Method, ...] = (
         service="delivery",
         name="fetch",
         caller=CallerClass("device"),
+        by=(),
         streams=False,
         idempotent=True,
         keyed=False,
@@ -1646,6 +1650,7 @@ METHODS: tuple[Method, ...] = (
         service="delivery",
         name="fetchWait",
         caller=CallerClass("device"),
+        by=(),
         streams=False,
         idempotent=True,
         keyed=False,
@@ -1658,6 +1663,7 @@ METHODS: tuple[Method, ...] = (
         service="delivery",
         name="peek",
         caller=CallerClass("device"),
+        by=(),
         streams=False,
         idempotent=True,
         keyed=False,
@@ -1670,6 +1676,7 @@ METHODS: tuple[Method, ...] = (
         service="delivery",
         name="ack",
         caller=CallerClass("device"),
+        by=(),
         streams=False,
         idempotent=True,
         keyed=False,
@@ -1681,7 +1688,8 @@ METHODS: tuple[Method, ...] = (
         number=0x0307,
         service="delivery",
         name="submitCommit",
-        caller=CallerClass("device"),
+        caller=CallerClass("memberAccount"),
+        by=(),
         streams=False,
         idempotent=True,
         keyed=False,
@@ -1694,6 +1702,7 @@ METHODS: tuple[Method, ...] = (
         service="delivery",
         name="submitProposal",
         caller=CallerClass("member"),
+        by=(),
         streams=False,
         idempotent=True,
         keyed=False,
@@ -1705,7 +1714,8 @@ METHODS: tuple[Method, ...] = (
         number=0x0309,
         service="delivery",
         name="fetchGroupInfo",
-        caller=CallerClass("device"),
+        caller=CallerClass("memberAccount"),
+        by=(),
         streams=False,
         idempotent=True,
         keyed=False,
@@ -1717,7 +1727,8 @@ METHODS: tuple[Method, ...] = (
         number=0x030A,
         service="delivery",
         name="fetchTree",
-        caller=CallerClass("device"),
+        caller=CallerClass("memberAccount"),
+        by=(),
         streams=False,
         idempotent=True,
         keyed=False,
@@ -1730,6 +1741,7 @@ METHODS: tuple[Method, ...] = (
         service="delivery",
         name="resetChannel",
         caller=CallerClass("member"),
+        by=(),
         streams=False,
         idempotent=True,
         keyed=False,
@@ -1742,6 +1754,7 @@ METHODS: tuple[Method, ...] = (
         service="delivery",
         name="listChannels",
         caller=CallerClass("account"),
+        by=(),
         streams=False,
         idempotent=True,
         keyed=False,
@@ -1754,6 +1767,7 @@ METHODS: tuple[Method, ...] = (
         service="delivery",
         name="signal",
         caller=CallerClass("member"),
+        by=(),
         streams=False,
         idempotent=False,
         keyed=False,
@@ -1766,6 +1780,7 @@ METHODS: tuple[Method, ...] = (
         service="delivery",
         name="removeDevices",
         caller=CallerClass("service"),
+        by=("auth",),
         streams=False,
         idempotent=True,
         keyed=False,
@@ -1778,6 +1793,7 @@ METHODS: tuple[Method, ...] = (
         service="delivery",
         name="purgeAccount",
         caller=CallerClass("service"),
+        by=("auth",),
         streams=False,
         idempotent=True,
         keyed=False,
@@ -1790,6 +1806,7 @@ METHODS: tuple[Method, ...] = (
         service="delivery",
         name="openMailbox",
         caller=CallerClass("service"),
+        by=("auth",),
         streams=False,
         idempotent=True,
         keyed=False,
@@ -1802,6 +1819,7 @@ METHODS: tuple[Method, ...] = (
         service="delivery",
         name="externalSender",
         caller=CallerClass("service"),
+        by=("gateway",),
         streams=False,
         idempotent=True,
         keyed=False,

@@ -26,22 +26,24 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+OF_DEVICES = frozenset({CallerClass.DEVICE, CallerClass.MEMBER, CallerClass.MEMBER_ACCOUNT, CallerClass.OWNER})
+
 
 def may_call(method: Method, caller: Caller) -> bool:
     """Tell whether a caller of this kind may call the method at all.
 
-    `member` and `owner` ask for a device here; of which channel or object, the service decides.
+    Of which channel or object a caller has to be, the service decides.
     """
     kind, needed = caller.kind, method.caller
-    if needed is CallerClass.ANONYMOUS:
+    if needed in {CallerClass.ANONYMOUS, CallerClass.SENDER}:
         return kind in {CallerKind.ANONYMOUS, CallerKind.ACCOUNT, CallerKind.SERVICE}
     if needed is CallerClass.ACCOUNT:
         return kind is CallerKind.ACCOUNT
-    if needed in {CallerClass.DEVICE, CallerClass.MEMBER, CallerClass.OWNER}:
+    if needed in OF_DEVICES:
         return kind is CallerKind.ACCOUNT and bool(caller.device)
     if needed is CallerClass.PEER:
         return kind is CallerKind.PEER
-    return needed is CallerClass.SERVICE and kind is CallerKind.SERVICE
+    return needed is CallerClass.SERVICE and kind is CallerKind.SERVICE and caller.name in method.by
 
 
 def check_caller(method: Method, caller: Caller) -> None:

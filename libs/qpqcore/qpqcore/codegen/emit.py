@@ -7,6 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from qpqcore.codegen.schema import (
+    BY,
     CALLER,
     FILES,
     FRAME_BYTES,
@@ -200,7 +201,7 @@ def emit_methods(f: File) -> list[str]:
             caller = m.annotations.get(CALLER, "nobody")
             lines.append(
                 f'    Method(number={number_of(i, m):#06x}, service="{f.name}", name="{m.name}", '
-                f'caller=CallerClass("{caller}"), streams={STREAMS in m.annotations}, '
+                f'caller=CallerClass("{caller}"), by={tuple(m.annotations.get(BY, "").split())!r}, streams={STREAMS in m.annotations}, '
                 f"idempotent={IDEMPOTENT in m.annotations}, keyed={KEYED in m.annotations}, "
                 f"frame_bytes_max={m.annotations.get(FRAME_BYTES, FRAME_BYTES_DEFAULT)}, "
                 f"params={m.params}, result={m.result}),"

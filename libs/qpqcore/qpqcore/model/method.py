@@ -16,6 +16,8 @@ class CallerClass(enum.StrEnum):
     ACCOUNT = "account"
     DEVICE = "device"
     MEMBER = "member"
+    MEMBER_ACCOUNT = "memberAccount"
+    SENDER = "sender"
     OWNER = "owner"
     PEER = "peer"
     SERVICE = "service"
@@ -30,6 +32,8 @@ class Method:
     service: str
     name: str
     caller: CallerClass
+    by: tuple[str, ...]
+    """The services that may call a `service` method."""
     streams: bool
     idempotent: bool
     keyed: bool

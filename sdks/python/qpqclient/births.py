@@ -1,0 +1,132 @@
+"""New channels and new generations: made here, stored with the call that founds them, then submitted until answered.
+
+A crash in between loses nothing: the stored call is repeated at the next start, and the server knows it by its hash.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import structlog
+
+import qpqnative
+from qpqclient.errors import GroupUnusable, Refused
+from qpqclient.groups import leaves_of, write_key
+from qpqcore.api import delivery
+from qpqcore.groups.policy import ChannelKind, GroupPolicy, group_id, read_policy
+from qpqcore.model.errors import RETRYABLE
+from qpqcore.model.ids import make_id
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from qpqclient.commits import Added
+    from qpqclient.core import Core
+
+log = structlog.get_logger()
+
+SUITE_DEFAULT = 1
+
+
+class Births:
+    """Founds channels, and generations of channels."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._store = core.store
+        self._groups = core.groups
+
+    async def create(self, kind: ChannelKind, accounts: Sequence[bytes], name: str) -> bytes:
+        """Make a channel with all devices of the accounts and of one's own; return its id."""
+        domain = (await self._core.link()).hello.domain
+        channel = make_id(secrets.token_bytes(16), domain)
+        added = await self._core.commits.packages([*accounts, self._core.account.account])
+        if set(accounts) - {a.account for a in added}:
+            raise GroupUnusable("somebody has no device that can be added")
+        await self._found(channel, GroupPolicy(version=1, kind=kind, home=domain, generation=1), added, name)
+        await self._core.catch_up()
+        return channel
+
+    async def reset(self, channel: bytes) -> None:
+        """Begin a group that is stuck anew, with the same members (RFC 9750 §5.3); somebody else's reset will do too."""
+        policy, accounts = await self._present(channel)
+        added = await self._core.commits.packages(sorted(accounts | {self._core.account.account}))
+        try:
+            await self._found(channel, replace(policy, generation=policy.generation + 1), added, "")
+        except Refused as exc:
+            log.info("reset_refused", code=exc.name)
+        await self._core.catch_up()
+
+    async def _present(self, channel: bytes) -> tuple[GroupPolicy, set[bytes]]:
+        """Return the policy and the accounts of a stuck group, as the server has them, else as stored here."""
+        info = await self._core.call(delivery.FetchGroupInfoParams(channel=channel), delivery.FetchGroupInfoResult)
+        tree = await self._core.call(
+            delivery.FetchTreeParams(channel=channel, tree_hash=info.tree_hash), delivery.FetchTreeResult
+        )
+        try:
+            view = qpqnative.GroupView.observe(info.group_info, tree.tree)
+        except qpqnative.MlsError:
+            group = self._groups.load(channel)
+            policy = replace(read_policy(group.policy), generation=info.generation)
+            return policy, {leaf.account for leaf in leaves_of(group.members())}
+        return read_policy(view.policy), {leaf.account for leaf in leaves_of(view.members())}
+
+    async def _found(self, channel: bytes, policy: GroupPolicy, added: Sequence[Added], name: str) -> None:
+        hello, generation = (await self._core.link()).hello, policy.generation
+        now_s = self._core.now_ms() // 1000
+        async with self._core.lock:
+            try:
+                group = self._groups.device().create_group(
+                    SUITE_DEFAULT, group_id=group_id(channel, generation), policy=policy.to_bytes(),
+                    external_senders=[(hello.external_sender_credential, hello.external_sender_key)], now_s=now_s,
+                )  # fmt: skip
+                info, tree, key = group.group_info(), group.tree(), write_key(group, channel, generation)
+                with self._store.transaction() as db:
+                    self._groups.adopt(channel, generation, group, name)
+                    db.execute("INSERT OR REPLACE INTO births VALUES (?, ?, x'')", (channel, generation))
+                first = None
+                if added:
+                    pending = group.commit(add=[a.key_package for a in added], now_s=now_s)
+                    first = self._core.commits.handshake(channel, generation, pending, added)
+                params = _params(channel, generation, info, tree, key, first)
+                self._store.db.execute("UPDATE births SET params = ? WHERE channel = ?", (params, channel))
+            except BaseException:
+                self._groups.drop()
+                raise
+        await self.finish(channel, generation, params)
+
+    async def finish(self, channel: bytes, generation: int, params: bytes) -> None:
+        """Submit a stored birth; what the server refuses is dropped here, then raised."""
+        try:
+            if not params:
+                raise GroupUnusable("this conversation was not finished")
+            if generation == 1:
+                call = delivery.CreateChannelParams.from_bytes(params)
+                await self._core.call(call, delivery.CreateChannelResult)
+            else:
+                await self._core.call(delivery.ResetChannelParams.from_bytes(params), delivery.ResetChannelResult)
+        except (Refused, GroupUnusable) as exc:
+            if isinstance(exc, Refused) and exc.code in RETRYABLE:
+                raise
+            self._drop(channel, generation)
+            raise
+        self._store.db.execute("DELETE FROM births WHERE channel = ?", (channel,))
+
+    def _drop(self, channel: bytes, generation: int) -> None:
+        with self._store.transaction() as db:
+            self._groups.leave(channel)
+            if generation == 1:
+                db.execute("DELETE FROM channels WHERE channel = ?", (channel,))
+            else:
+                self._core.upkeep.want_rejoin(channel)
+
+
+def _params(
+    channel: bytes, generation: int, info: bytes, tree: bytes, key: bytes, first: delivery.Handshake | None
+) -> bytes:
+    common = {"channel": channel, "group_info": info, "tree": tree, "write_key": key, "first": first}
+    if generation == 1:
+        return delivery.CreateChannelParams(**common).to_bytes()  # type: ignore[arg-type]  # the two share these fields
+    return delivery.ResetChannelParams(generation=generation - 1, **common).to_bytes()  # type: ignore[arg-type]

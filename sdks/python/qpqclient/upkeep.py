@@ -1,0 +1,103 @@
+"""What groups still need: a birth finished, a rejoin, a commit of what is proposed.
+
+All of it stands in the database, so that no crash forgets any: a start looks first at what the last run left.
+"""
+
+from __future__ import annotations
+
+import random  # noqa: TID251 - who commits a proposal first; nothing secret depends on it
+from typing import TYPE_CHECKING
+
+import structlog
+import trio
+
+from qpqclient.errors import GroupUnusable, QpqError, Refused
+
+if TYPE_CHECKING:
+    from qpqclient.core import Core
+
+log = structlog.get_logger()
+
+PROPOSAL_WAIT_SECONDS_MAX = 2.0
+"""Any member may commit a proposal; each waits a random part of this, so that mostly one does."""
+RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 0.5, 30.0
+
+
+class Upkeep:
+    """Keeps groups in order."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+        self._store = core.store
+        self._one = trio.Lock()
+        self._work = trio.Event()
+        self._work.set()
+
+    def wake(self) -> None:
+        """Say that there may be something to do."""
+        self._work.set()
+
+    def want_rejoin(self, channel: bytes) -> None:
+        """Note, within the caller's transaction if there is one, that a group cannot be followed any more."""
+        self._store.db.execute("INSERT OR IGNORE INTO rejoins VALUES (?)", (channel,))
+        self._work.set()
+
+    def want_rejoin_all(self) -> None:
+        """Note the same of every group this device is in."""
+        self._store.db.execute("INSERT OR IGNORE INTO rejoins SELECT channel FROM channels WHERE active = 1")
+        self._work.set()
+
+    def waits_for_rejoin(self, channel: bytes) -> bool:
+        """Tell whether nothing may be sent to a channel before it has been rejoined."""
+        return bool(self._store.rows("SELECT 1 FROM rejoins WHERE channel = ?", channel))
+
+    async def run(self) -> None:
+        """Do what is to be done, for ever."""
+        wait_s = RETRY_SECONDS_MIN
+        while True:
+            await self._work.wait()
+            self._work = trio.Event()
+            if self._proposed():
+                await trio.sleep(PROPOSAL_WAIT_SECONDS_MAX * random.random())  # noqa: S311 - spreads members out
+            try:
+                await self.settle()
+            except QpqError as exc:
+                log.info("group_work_waits", reason=str(exc))
+                await trio.sleep(wait_s)
+                wait_s = min(wait_s * 2, RETRY_SECONDS_MAX)
+                self._work.set()
+            else:
+                wait_s = RETRY_SECONDS_MIN
+
+    async def settle(self) -> None:
+        """Do all that is to be done now. One task at a time: two would rejoin the same group twice."""
+        async with self._one:
+            if self._core.account.known:
+                await self._finish_births()
+                await self._rejoin()
+                for channel in self._proposed():
+                    await self._core.commits.settle_proposals(channel)
+
+    async def _finish_births(self) -> None:
+        for channel, generation, params in self._store.rows("SELECT channel, generation, params FROM births"):
+            try:
+                await self._core.births.finish(channel, generation, params)
+            except (Refused, GroupUnusable) as exc:
+                log.info("birth_dropped", code=exc.name)
+
+    async def _rejoin(self) -> None:
+        while rows := self._store.rows("SELECT channel FROM rejoins LIMIT 1"):
+            channel = rows[0][0]
+            if not await self._core.commits.rejoin(channel):
+                async with self._core.lock:
+                    with self._store.transaction():
+                        self._core.groups.leave(channel)
+
+    def _proposed(self) -> list[bytes]:
+        """Return the channels whose proposals this device may commit: not those that it is leaving itself."""
+        rows = self._store.rows(
+            "SELECT DISTINCT p.channel FROM proposed p JOIN channels c ON c.channel = p.channel AND c.active = 1 "
+            "WHERE p.channel NOT IN (SELECT channel FROM proposed WHERE device = ?)",
+            self._store.get("device") or b"",
+        )
+        return [r[0] for r in rows]

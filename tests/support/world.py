@@ -1,0 +1,229 @@
+"""A small world, made once and copied for each test: a server's folder, and the folders of some people's devices.
+
+The devices here have no engine behind them: what a test does not call does not happen. Alice, Bob and Carol share the
+group `club`, Alice and Bob the conversation `direct`; Eve is in neither; Dave was in the group and has been removed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any, Self
+
+import trio
+
+import qpqclient
+from qpqclient.account import Account
+from qpqclient.client import system_now_ms
+from qpqclient.groups import Groups, write_key, write_signature
+from qpqclient.store import Store
+from qpqclient.transport import Link, Trust, open_link
+from qpqcore.api import delivery
+from qpqcore.api.methods import METHODS
+from qpqcore.api.rpc import Call, Reply
+from qpqcore.config.settings import Settings
+from qpqcore.groups.policy import group_id
+from qpqcore.model.errors import ErrorCode
+from qpqcore.runtime import secrets
+from qpqcore.store.connection import connect
+from qpqserver.embedded import database_path, open_embedded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import qpqnative
+    from qpqcore.model.method import Method
+
+STORE_KEY = b"k" * 32
+NAMES = ("alice", "bob", "carol", "dave", "eve")
+FIRST = "the first message"
+PATIENCE_SECONDS = 60
+SERVICES = ("auth", "keystore", "delivery", "blob")
+
+
+def method_named(name: str) -> Method:
+    """Return a method of the client's interfaces."""
+    return next(m for m in METHODS.values() if m.name == name and not m.internal)
+
+
+class Device:
+    """One device: its store, its keys, and a connection that nothing else uses."""
+
+    def __init__(self, store: Store, link: Link) -> None:
+        self.store = store
+        self.link = link
+        self.account = Account(store, system_now_ms)
+        self.groups = Groups(store, self.account)
+
+    @property
+    def id(self) -> bytes:
+        """The device's id."""
+        return self.account.device
+
+    async def call(self, params: Any, result: Any, *, key: bytes = b"") -> Any:
+        """Call; Refused."""
+        return await self.link.call(params, result, key=key)
+
+    async def code(self, params: Any, *, method: str = "", key: bytes = b"") -> ErrorCode:
+        """Call and return the code of the answer."""
+        found = method_named(method) if method else next(m for m in METHODS.values() if m.params is type(params))
+        return (await raw(self.link, found.number, params.to_bytes(), key=key))[0]
+
+    def group(self, channel: bytes, generation: int = 1) -> qpqnative.Group:
+        """Return a group as stored, in an object of its own."""
+        return self.groups.copy(group_id(channel, generation))
+
+    def message(self, channel: bytes, text: bytes = b"text", *, sealed: bool = False) -> delivery.EnqueueParams:
+        """Return an encrypted message; it is not noted in the store, so each call begins at the same ratchet."""
+        group = self.group(channel)
+        payload = group.encrypt(text)
+        return delivery.EnqueueParams(
+            channel=channel, generation=1, epoch=group.epoch, payload=payload,
+            write_signature=write_signature(group, channel, 1, payload) if sealed else b"",
+        )  # fmt: skip
+
+    def commit(self, channel: bytes, **what: Any) -> delivery.SubmitCommitParams:
+        """Return a commit of `what` (as of qpqnative's Group.commit), or an update."""
+        group = self.group(channel)
+        pending = group.commit(now_s=system_now_ms() // 1000, **what)
+        after = self.group(channel)
+        after.apply(pending)
+        return delivery.SubmitCommitParams(
+            channel=channel, generation=1, epoch=group.epoch,
+            handshake=delivery.Handshake(
+                commit=pending.commit, group_info=pending.group_info, write_key=write_key(after, channel, 1)
+            ),
+        )  # fmt: skip
+
+
+async def raw(link: Link, number: int, params: bytes, *, key: bytes = b"") -> tuple[ErrorCode, bytes]:
+    """Call a method by number with bytes of our own."""
+    frame = Call(method=number, deadline_ms=5_000, idempotency_key=key, params=params).to_bytes()
+    reply = Reply.from_bytes(await link._connection.call(frame))
+    return ErrorCode(reply.code), reply.result
+
+
+class World:
+    """A running server and devices; used as an async context manager."""
+
+    def __init__(self, folder: Path, clock_ms: Any = system_now_ms, **settings: Any) -> None:
+        self.folder = folder
+        self._clock_ms = clock_ms
+        self._settings = Settings(listen="127.0.0.1:0", data_dir=str(folder / "server"), **settings)
+        self._stack = AsyncExitStack()
+        self._devices: dict[str, Device] = {}
+        named = json.loads((folder / "world.json").read_text())
+        self.direct, self.club = bytes.fromhex(named["direct"]), bytes.fromhex(named["club"])
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start the server."""
+        self._stack.enter_context(trio.fail_after(PATIENCE_SECONDS))
+        self.server = await self._stack.enter_async_context(open_embedded(self._settings, clock_ms=self._clock_ms))
+        self.where = f"127.0.0.1:{self.server.endpoint.address[1]}"
+
+    async def stop(self) -> None:
+        """Close all devices, stop the server."""
+        self._devices.clear()
+        await self._stack.aclose()
+
+    async def restart(self) -> None:
+        """Stop all, start the server again; devices come back when they are asked for."""
+        await self.stop()
+        await self.start()
+
+    async def anonymous(self) -> Link:
+        """Return a connection without a session."""
+        return await self._stack.enter_async_context(open_link(self.where, Trust(), accept=lambda _: True))
+
+    async def device(self, name: str) -> Device:
+        """Return a device with a resumed session."""
+        if name not in self._devices:
+            device = await self.silent(name)
+            await device.account.resume(device.link)
+            self._devices[name] = device
+        return self._devices[name]
+
+    async def silent(self, name: str) -> Device:
+        """Return a device, on a new connection, that has not resumed its session."""
+        store = Store(self.folder / name, STORE_KEY)
+        self._stack.callback(store.close)
+        return Device(store, await self.anonymous())
+
+    async def silent_again(self, name: str) -> Device:
+        """Return another connection of an open device, not resumed."""
+        return Device((await self.device(name)).store, await self.anonymous())
+
+    async def client(self, name: str, **more: Any) -> qpqclient.Client:
+        """Return the SDK's client over a device's folder."""
+        opened = qpqclient.open_client(self.folder / name, server=self.where, store_key=STORE_KEY, **more)
+        return await self._stack.enter_async_context(opened)
+
+    def rows(self, service: str, sql: str, *values: Any) -> list[Any]:
+        """Read a service's database beside the running server."""
+        return self._sql(service, sql, values, read_only=True)
+
+    def edit(self, service: str, sql: str, *values: Any) -> None:
+        """Change a service's database behind its back."""
+        self._sql(service, sql, values, read_only=False)
+
+    def _sql(self, service: str, sql: str, values: Any, *, read_only: bool) -> list[Any]:
+        key = secrets.database_key(self.folder / "server", "")
+        connection = connect(database_path(self._settings, service), key, read_only=read_only)
+        try:
+            return list(connection.execute(sql, values))
+        finally:
+            connection.close()
+
+    def census(self) -> dict[str, int]:
+        """Count the rows of every table of every service."""
+        counts = {}
+        for service in SERVICES:
+            tables = [r[0] for r in self.rows(service, "SELECT name FROM sqlite_master WHERE type = 'table'")]
+            for table in tables:
+                counts[f"{service}.{table}"] = self.rows(service, f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608
+        return counts
+
+
+async def _settle(clients: list[qpqclient.Client]) -> None:
+    for _ in range(2):
+        for client in clients:
+            await client.flush()
+            await client.sync()
+
+
+async def _build(folder: Path) -> None:
+    settings = Settings(listen="127.0.0.1:0", data_dir=str(folder / "server"))
+    async with open_embedded(settings) as server, AsyncExitStack() as stack:
+        where = f"127.0.0.1:{server.endpoint.address[1]}"
+        clients = []
+        for name in NAMES:
+            opened = qpqclient.open_client(folder / name, server=where, store_key=STORE_KEY)
+            client = await stack.enter_async_context(opened)
+            await client.register(name, f"secret {name}", label=f"{name}'s laptop")
+            clients.append(client)
+        direct = await clients[0].dm("bob")
+        await direct.send(FIRST)
+        club = await clients[0].create_group("club", ["bob", "carol", "dave"])
+        await _settle(clients)
+        await club.remove("dave")
+        await _settle(clients)
+        (folder / "world.json").write_text(json.dumps({"direct": direct.id.hex(), "club": club.id.hex()}))
+
+
+def build(folder: Path) -> None:
+    """Make the world in a folder."""
+    trio.run(_build, folder)
+
+
+def copy(built: Path, to: Path) -> Path:
+    """Copy the world for one test."""
+    shutil.copytree(built, to)
+    return to
