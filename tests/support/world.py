@@ -166,6 +166,12 @@ class World:
         opened = qpqclient.open_client(self.folder / name, server=self.where, store_key=STORE_KEY, **more)
         return await self._stack.enter_async_context(opened)
 
+    def service(self, name: str) -> Any:
+        """Return the running object of a service, for what only another configuration would show."""
+        number = next(m.number >> 8 for m in METHODS.values() if m.service == name)
+        entrance = self.server.gateway._bus._services[number]
+        return next(iter(entrance._methods.values()))[1].__self__
+
     def rows(self, service: str, sql: str, *values: Any) -> list[Any]:
         """Read a service's database beside the running server."""
         return self._sql(service, sql, values, read_only=True)

@@ -102,8 +102,10 @@ class Keystore:
         self, call: CallContext, params: api.FetchKeyPackageParams
     ) -> api.FetchKeyPackageResult:
         own = call.caller.account
-        if not 0 < len(params.accounts) <= self._config.accounts_per_fetch_max or not params.suites:
-            raise Refusal(ErrorCode.MALFORMED, f"1 to {self._config.accounts_per_fetch_max} accounts, and suites")
+        if not params.accounts or not params.suites:
+            raise Refusal(ErrorCode.MALFORMED, "no accounts, or no suites")
+        if len(params.accounts) > self._config.accounts_per_fetch_max:
+            raise Refusal(ErrorCode.TOO_LARGE, f"at most {self._config.accounts_per_fetch_max} accounts")
         for account in set(params.accounts):
             enforce(self._limiter, b"f" + own, self._config.fetch_per_account, call.now_ms)
             if account != own:

@@ -6,10 +6,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.store import keyed
@@ -145,3 +147,34 @@ async def test_what_was_acknowledged_before_a_kill_is_there(tmp_path: Path):
     process.stdout.close()
     async with open_database(path, KEY, [Migration(1, "")]) as db:
         assert await db.read(count) >= max(acknowledged)
+
+
+async def test_a_queue_that_is_full_is_overload_and_loses_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr("qpqcore.store.database.WAITING_MAX", 3)
+    release, refused = threading.Event(), []
+    async with open_database(tmp_path / "x.db", KEY, ONE) as database, trio.open_nursery() as nursery:
+        begun = threading.Event()
+
+        def hold(connection):
+            begun.set()
+            release.wait(10)
+
+        async def put(number):
+            try:
+                await database.write(add(number))
+            except Refusal as no:
+                refused.append((number, no.code))
+
+        nursery.start_soon(database.write, hold)
+        await trio.to_thread.run_sync(begun.wait)
+        for number in range(6):
+            nursery.start_soon(put, number)
+        await trio.testing.wait_all_tasks_blocked()
+        release.set()
+        nursery.cancel_scope.deadline = trio.current_time() + 10
+        while database.statistics.commits < 2:
+            await trio.lowlevel.checkpoint()
+        rows = await database.read(lambda c: [r[0] for r in c.execute("SELECT a FROM t")])
+    assert {code for _, code in refused} == {ErrorCode.OVERLOADED}
+    assert len(refused) == 3
+    assert set(rows) | {n for n, _ in refused} == set(range(6))

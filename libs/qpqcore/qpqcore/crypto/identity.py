@@ -130,7 +130,7 @@ class DeviceList:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> DeviceList:
-        """Decode; Refusal(deviceListInvalid)."""
+        """Decode; Refusal(deviceListInvalid), Refusal(deviceLimit)."""
         try:
             return cls._read(Reader(data))
         except (Malformed, UnicodeDecodeError) as exc:
@@ -143,7 +143,7 @@ class DeviceList:
         domain, account, key = r.vec().decode("ascii"), r.vec(), r.take(KEY_BYTES)
         count = r.number(2)
         if count > DEVICES_MAX:
-            raise Malformed("too many devices")
+            raise Refusal(ErrorCode.DEVICE_LIMIT, f"an account has at most {DEVICES_MAX} devices")
         devices = tuple(DeviceEntry(DeviceId(r.vec()), r.take(KEY_BYTES)) for _ in range(count))
         signature = r.take(SIGNATURE_BYTES)
         r.end()
