@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -112,7 +113,8 @@ async def open_embedded(settings: Settings, *, clock_ms: Callable[[], int] = clo
         nursery = await stack.enter_async_context(trio.open_nursery())
         for service in services:
             nursery.start_soon(service.run)
-        endpoint = await nursery.start(serve, gateway, config, tls)
+        reset_key = secrets.kept(data / "secrets", "quic-reset", secrets.random_key)
+        endpoint = await nursery.start(partial(serve, gateway, config, tls, reset_key=reset_key))
         yield Embedded(gateway, endpoint, metrics, pin, made)
         nursery.cancel_scope.cancel()
 

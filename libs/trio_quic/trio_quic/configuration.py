@@ -137,6 +137,11 @@ class QuicConfiguration:
     """32 bytes that Retry tokens are sealed with; the same in every process that one client may be routed to. None:
     random.
     """
+    reset_key: bytes | None = None
+    """32 bytes that stateless resets are made with (RFC 9000 §10.3). A server that keeps it over a restart tells its
+    clients at once that their connections are gone; without it they find out by the idle timeout. None: random. The
+    aioquic engine neither sends nor understands stateless resets.
+    """
     worker: int = 0
     """First byte of this endpoint's connection ids, so that a router can tell whose a datagram is."""
     unix_time_s: int | None = None
@@ -149,7 +154,7 @@ class QuicConfiguration:
             raise ValueError("no application protocol")
         if self.server is None and self.client is None:
             raise ValueError("neither server nor client")
-        for name in ("seed", "retry_key"):
+        for name in ("seed", "retry_key", "reset_key"):
             value = getattr(self, name)
             if value is not None and len(value) != 32:
                 raise ValueError(f"{name} is not 32 bytes long")

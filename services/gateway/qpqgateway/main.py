@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ALPN = b"qpq/1"
 
 
-def quic_configuration(config: Config, tls: ServerTls) -> QuicConfiguration:
+def quic_configuration(config: Config, tls: ServerTls, reset_key: bytes | None = None) -> QuicConfiguration:
     """Return the edge's QUIC settings."""
     limits = Limits(
         frame_bytes_max=config.anonymous_frame_bytes_max,
@@ -25,7 +25,7 @@ def quic_configuration(config: Config, tls: ServerTls) -> QuicConfiguration:
         connections_per_address_max=config.connections_per_address_max,
         idle_ms=config.idle_ms,
     )
-    return QuicConfiguration(alpn=(ALPN,), server=tls, limits=limits)
+    return QuicConfiguration(alpn=(ALPN,), server=tls, limits=limits, reset_key=reset_key)
 
 
 async def serve(
@@ -33,15 +33,19 @@ async def serve(
     config: Config,
     tls: ServerTls,
     *,
+    reset_key: bytes | None = None,
     transport_factory: TransportFactory | None = None,
     task_status: trio.TaskStatus[QuicEndpoint] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled; `task_status.started` gets the endpoint."""
+    """Serve until cancelled; `task_status.started` gets the endpoint.
+
+    A `reset_key` kept over restarts lets clients learn at once that their connections are gone.
+    """
     async with trio.open_nursery() as nursery:
         nursery.start_soon(gateway.run)
         await serve_quic(
             gateway.on_call,
-            quic_configuration(config, tls),
+            quic_configuration(config, tls, reset_key),
             host=config.host,
             port=config.port,
             engine=config.engine,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import trio
 
-from trio_quic import ConnectFailed, ConnectionClosed, Limits
+from trio_quic import ConnectFailed, ConnectionClosed, Limits, serve_quic
 from trio_quic.testing import Certificates, Fate, MemoryLink, bench, lossy, prompt
 
 if TYPE_CHECKING:
@@ -66,6 +67,30 @@ async def test_idle_time_out_on_both_sides(
         assert trio.current_time() - started == pytest.approx(20, abs=1)
         with pytest.raises(ConnectionClosed, match="idle"):
             await connection.call(b"y")
+
+
+async def test_a_server_that_died_and_came_back_says_so(certificates: Certificates, autojump_clock: MockClock) -> None:
+    """With the same reset key it answers what belongs to its former life by a stateless reset (RFC 9000 §10.3).
+
+    The native engine alone: aioquic neither sends nor understands them.
+    """
+    key, limits = b"r" * 32, Limits(idle_ms=60_000)
+    async with bench(certificates, "native", reset_key=key, limits=limits) as place:
+        async with place.connect() as connection:
+            await connection.call(b"x")
+            place.link.script = lambda *_: ()  # it dies: what it still says is lost
+            place.server_scope.cancel()
+            await trio.sleep(1)
+            place.link.script = prompt
+            again = partial(
+                serve_quic, lambda call: call.reply(call.frame), place.configuration, host=place.endpoint.address[0],
+                port=place.endpoint.address[1], engine="native", transport_factory=place.link.bind,
+            )  # fmt: skip
+            await place.nursery.start(again)
+            started = trio.current_time()
+            with pytest.raises(ConnectionClosed, match="reset"):
+                await connection.call(b"y" * 100)
+            assert trio.current_time() - started < 2
 
 
 async def test_keep_alive(engine: Any, certificates: Certificates, autojump_clock: MockClock) -> None:

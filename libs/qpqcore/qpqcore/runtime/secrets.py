@@ -6,6 +6,7 @@
 | login-state | first start | log-ins under way begin again |
 | assertion-keys | every start, in memory | connections resume |
 | external-sender | first start | new groups name the new one; old groups keep what they have until reset |
+| quic-reset | first start | after a restart clients notice by the idle timeout, not at once |
 | db.key (in data_dir) | first start without db_key | the databases are lost: back it up |
 """
 

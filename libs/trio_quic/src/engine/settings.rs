@@ -56,6 +56,7 @@ pub struct Settings {
     pub groups: Vec<String>,
     pub seed: Option<[u8; 32]>,
     pub retry_key: Option<[u8; 32]>,
+    pub reset_key: Option<[u8; 32]>,
     pub worker: u8,
     pub unix_time_s: Option<u64>,
 }
@@ -98,7 +99,10 @@ impl Built {
             alpn: settings.alpn.clone(),
         };
         let mut built = Self {
-            endpoint: Arc::new(endpoint_config(settings, secret)?),
+            endpoint: Arc::new(endpoint_config(
+                settings,
+                settings.reset_key.unwrap_or(secret),
+            )?),
             server: None,
             client: None,
             refused: RefusedKey::default(),

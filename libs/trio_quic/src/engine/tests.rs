@@ -77,6 +77,7 @@ impl Pair {
             groups: vec!["X25519MLKEM768".into()],
             seed: seed.map(|byte| [byte ^ salt; 32]),
             retry_key: None,
+            reset_key: None,
             worker: 0,
             unix_time_s: Some(1_800_000_000),
         };

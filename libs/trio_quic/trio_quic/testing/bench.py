@@ -87,13 +87,14 @@ async def bench(
     server_tls: ServerTls | None = None,
     limits: Limits = _NO_LIMITS_OF_ITS_OWN,
     script: Script = prompt,
+    reset_key: bytes | None = None,
     **options: Any,
 ) -> AsyncIterator[Bench]:
     """A running server on a link of its own; the clock should be a mock one."""
     server_engine, client_engine = (engines, engines) if isinstance(engines, str) else engines
     server = certificates.server
     tls = server_tls or ServerTls(chain_pem=server.chain_pem, key_pem=server.key_pem)
-    configuration = QuicConfiguration(alpn=ALPN, server=tls, limits=limits)
+    configuration = QuicConfiguration(alpn=ALPN, server=tls, limits=limits, reset_key=reset_key)
     client = QuicConfiguration(alpn=ALPN, client=ClientTls(ca_pem=server.chain_pem))
     connections: list[QuicConnection] = []
     closed: list[QuicConnection] = []
