@@ -38,14 +38,17 @@ class Play:
     audience: Audience = field(default_factory=dict)
     kills: list[float] = field(default_factory=list)
     phase: str = ""
+    quiet: bool = False
 
     def stage_line(self, text: str) -> None:
         """Print a stage direction."""
+        if self.quiet:
+            return
         print(f"\n  — {text}", flush=True)  # noqa: T201 - the demo's purpose is to be seen
 
     def seen(self, who: str, sender: str, text: str) -> None:
         """Print a message as one person sees it; the mass traffic is left out."""
-        if not text.startswith("#"):
+        if not text.startswith("#") and not self.quiet:
             print(f"  {who:>8} │ [{sender}] {text}", flush=True)  # noqa: T201 - as above
 
     async def enter(self, name: str) -> PersonProcess:

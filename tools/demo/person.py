@@ -129,6 +129,20 @@ class Person:
         await self._client.wait_sent(message.id)
         self.note(what="accepted", id=message.id.hex())
 
+    async def do_change(self, order: dict[str, Any]) -> Any:
+        """Commit a key update beside the next orders."""
+        self._nursery.start_soon(self.change, self.conversation(order))
+        return {}
+
+    async def change(self, target: Conversation) -> None:
+        """Commit a key update; one that found no place among the others' is no fault."""
+        try:
+            await target.update_key()
+        except qpqclient.QpqError as exc:
+            self.note(what="change failed", error=exc.name)
+        else:
+            self.note(what="changed", conversation=target.id.hex())
+
     async def do_file(self, order: dict[str, Any]) -> Any:
         """Send a file."""
         conversation = self.conversation(order)
