@@ -8,28 +8,7 @@ import pytest
 import trio
 
 import qpqclient
-
-
-async def people(stack, server, tmp_path, *names):
-    found = []
-    for name in names:
-        client = await stack.enter_async_context(
-            qpqclient.open_client(tmp_path / name, server=server.where, password=f"store {name}")
-        )
-        await client.register(name, f"secret {name}")
-        found.append(client)
-    return found
-
-
-def texts(conversation):
-    return [m.text for m in conversation.history(1000)]
-
-
-async def settle(*clients):
-    for _ in range(2):
-        for client in clients:
-            await client.flush()
-            await client.sync()
+from tests.support.people import people, settle, texts
 
 
 async def test_two_people_talk(serving, tmp_path):

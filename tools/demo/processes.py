@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 START_SECONDS_MAX = 30
+_RUNNING: list[trio.Process] = []
+"""Every process started on the stage: none outlives the play, whatever goes wrong in it."""
 ANSWER_SECONDS_MAX = 120
 
 
@@ -44,6 +46,7 @@ class ServerProcess:
                 ],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
+        _RUNNING.append(self._process)
         from qpqclient import QpqError, ping
 
         with trio.fail_after(START_SECONDS_MAX):
@@ -100,6 +103,7 @@ class PersonProcess:
             ],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=dict(os.environ),
         )  # fmt: skip
+        _RUNNING.append(process)
         assert process.stdout is not None
         buffer = b""
         async for chunk in process.stdout:
@@ -149,5 +153,11 @@ class PersonProcess:
 async def stage() -> AsyncIterator[trio.Nursery]:
     """Hold the readers of all processes; end them when the play is over."""
     async with trio.open_nursery() as nursery:
-        yield nursery
+        try:
+            yield nursery
+        finally:
+            for process in _RUNNING:
+                if process.returncode is None:
+                    process.kill()
+            _RUNNING.clear()
         nursery.cancel_scope.cancel()

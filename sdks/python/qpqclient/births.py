@@ -9,11 +9,10 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import structlog
-
 import qpqnative
 from qpqclient.errors import GroupUnusable, Refused
 from qpqclient.groups import leaves_of, write_key
+from qpqclient.log import log
 from qpqcore.api import delivery
 from qpqcore.groups.policy import ChannelKind, GroupPolicy, group_id, read_policy
 from qpqcore.model.errors import RETRYABLE
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from qpqclient.commits import Added
     from qpqclient.core import Core
 
-log = structlog.get_logger()
 
 SUITE_DEFAULT = 1
 
@@ -49,9 +47,11 @@ class Births:
         await self._core.catch_up()
         return channel
 
-    async def reset(self, channel: bytes) -> None:
+    async def reset(self, channel: bytes, stuck_generation: int) -> None:
         """Begin a group that is stuck anew, with the same members (RFC 9750 §5.3); somebody else's reset will do too."""
         policy, accounts = await self._present(channel)
+        if policy.generation != stuck_generation:
+            return
         added = await self._core.commits.packages(sorted(accounts | {self._core.account.account}))
         try:
             await self._found(channel, replace(policy, generation=policy.generation + 1), added, "")

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import structlog
-
 import qpqnative
 from qpqclient.connection import jitter, pause
 from qpqclient.errors import GroupBusy, GroupUnusable, Refused
 from qpqclient.groups import sha256, write_key
+from qpqclient.log import log
 from qpqclient.transport import new_key
 from qpqcore.api import delivery
 from qpqcore.api.delivery import Handshake, WelcomeItem
 from qpqcore.api.keystore import AccountKeys, FetchKeyPackageParams, FetchKeyPackageResult
 from qpqcore.crypto.hybrid import seal_welcome
 from qpqcore.crypto.identity import DeviceList, SignedHybridKey
+from qpqcore.groups.policy import GroupPolicy, read_policy
 from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from qpqclient.core import Core
 
-log = structlog.get_logger()
 
 TRIES_MAX = 40
 SUITE_DEFAULT = 1
@@ -190,6 +189,18 @@ class Commits:
 
         await self.change(channel, build)
 
+    async def set_policy(self, channel: bytes, change: Callable[[GroupPolicy], GroupPolicy]) -> None:
+        """Commit another policy; `change` is asked anew each time another commit won."""
+
+        def build(group: qpqnative.Group) -> qpqnative.PendingCommit | None:
+            before = read_policy(group.policy)
+            after = change(before)
+            if after == before:
+                return None
+            return group.commit(policy=after.to_bytes(), now_s=self._core.now_ms() // 1000)
+
+        await self.change(channel, build)
+
     async def leave(self, channel: bytes) -> None:
         """Propose to leave; another member commits it."""
         async with self._core.lock:
@@ -224,7 +235,7 @@ class Commits:
             except qpqnative.MlsError as exc:
                 self._groups.drop()
                 log.warning("group_stuck", reason=exc.kind)
-                await self._core.births.reset(channel)
+                await self._core.births.reset(channel, info.generation)
                 if self._groups.generation(channel) > info.generation:
                     self._store.db.execute("DELETE FROM rejoins WHERE channel = ?", (channel,))
                     return True

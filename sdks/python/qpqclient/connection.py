@@ -5,10 +5,10 @@ from __future__ import annotations
 import random  # noqa: TID251 - jitter of back-off only; nothing secret depends on it
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import structlog
 import trio
 
 from qpqclient.errors import KeyChanged, QpqError, Refused, Unreachable
+from qpqclient.log import log
 from qpqclient.transport import Link, Trust, open_link
 from qpqcore.model.errors import ErrorCode
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from trio_quic import EngineName
 
 T = TypeVar("T")
-log = structlog.get_logger()
 
 LINK_SECONDS_MAX = 10.0
 """How long a call waits for a connection before it says that there is none."""

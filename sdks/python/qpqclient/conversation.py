@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qpqclient import blobs
@@ -21,8 +22,10 @@ from qpqcore.api.content import (
     Signal,
 )
 from qpqcore.api.delivery import SignalResult
+from qpqcore.groups.policy import read_policy
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
     from typing import Any
 
@@ -253,6 +256,20 @@ class Conversation:
         if member is None:
             raise NotFound(f"{name} is not in this conversation")
         await self._core.commits.remove(self.id, member.account)
+
+    async def set_admins(self, names: Collection[str]) -> None:
+        """Let only these members add and remove people and change the policy; nobody named: everybody."""
+        known = {m.name: m.account for m in self.members()}
+        missing = set(names) - set(known)
+        if missing:
+            raise NotFound(f"{', '.join(sorted(missing))}: not in this conversation")
+        admins = tuple(sorted(known[n] for n in names))
+        await self._core.commits.set_policy(self.id, lambda policy: replace(policy, admins=admins))
+
+    def admins(self) -> list[str]:
+        """Return who may add and remove people; empty: everybody."""
+        policy = read_policy(self._core.groups.load(self.id).policy)
+        return sorted(self._core.people.name(a) for a in policy.admins)
 
     async def leave(self) -> None:
         """Leave; another member's commit makes it so."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import structlog
 import trio
 
 import qpqnative
@@ -15,6 +14,7 @@ from qpqclient.connection import BACKOFF_SECONDS_MIN, Connection, pause
 from qpqclient.errors import NotLoggedIn, QpqError, Refused, Unreachable
 from qpqclient.groups import Groups
 from qpqclient.inbox import Inbox
+from qpqclient.log import log
 from qpqclient.model import Connected, Disconnected, Event, MessageChanged, MessageReceived, Typing
 from qpqclient.outbox import Outbox
 from qpqclient.people import People
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from trio_quic import EngineName
 
 T = TypeVar("T")
-log = structlog.get_logger()
 
 EVENTS_MAX = 1_000
 """Events that wait for one listener; a slower one misses some, and nothing is lost: the history has all."""

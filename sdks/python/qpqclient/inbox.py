@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import structlog
-
 import qpqnative
 from qpqclient.content import apply_content
 from qpqclient.errors import GroupUnusable, Refused
 from qpqclient.groups import sha256
+from qpqclient.log import log
 from qpqclient.model import GroupChanged
 from qpqcore.api import delivery
 from qpqcore.api.content import Content
@@ -26,7 +25,6 @@ from qpqcore.model.errors import ErrorCode, Refusal
 if TYPE_CHECKING:
     from qpqclient.core import Core
 
-log = structlog.get_logger()
 
 POSITION = "position"
 IGNORED = frozenset({"wrong_epoch", "reused_key", "wrong_group", "rule"})

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from qpqclient.connection import pause
 from qpqclient.content import apply_action
 from qpqclient.errors import GroupUnusable, Refused
 from qpqclient.groups import write_signature
+from qpqclient.log import log
 from qpqclient.model import MessageChanged
 from qpqcore.api import delivery
 from qpqcore.api.content import Content
@@ -22,7 +21,6 @@ from qpqcore.model.errors import RETRYABLE, ErrorCode
 if TYPE_CHECKING:
     from qpqclient.core import Core
 
-log = structlog.get_logger()
 
 GENERATION_MAX = 900
 """Messages of one epoch and sender; an update is committed before (docs/spec/groups.md#clients-keep)."""

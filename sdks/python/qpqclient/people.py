@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import structlog
-
 from qpqclient.errors import NotFound, Refused
+from qpqclient.log import log
 from qpqcore.api.keystore import ResolveIdentityParams, ResolveIdentityResult, ResolveUserParams, ResolveUserResult
 from qpqcore.crypto.identity import DeviceList
 from qpqcore.model.errors import ErrorCode
 
 if TYPE_CHECKING:
     from qpqclient.core import Core
-
-log = structlog.get_logger()
 
 
 class People:

@@ -8,15 +8,14 @@ from __future__ import annotations
 import random  # noqa: TID251 - who commits a proposal first; nothing secret depends on it
 from typing import TYPE_CHECKING
 
-import structlog
 import trio
 
 from qpqclient.errors import GroupUnusable, QpqError, Refused
+from qpqclient.log import log
 
 if TYPE_CHECKING:
     from qpqclient.core import Core
 
-log = structlog.get_logger()
 
 PROPOSAL_WAIT_SECONDS_MAX = 2.0
 """Any member may commit a proposal; each waits a random part of this, so that mostly one does."""

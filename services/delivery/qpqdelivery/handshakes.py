@@ -273,6 +273,8 @@ class Handshakes:
     async def _check_reset(self, state: Channel, birth: Birth, *, again: bool) -> None:
         before = {m.account for m in await self._store.members(state.channel, state.generation)}
         after = {birth.creator.account, *(m.account for m in (birth.first.added if birth.first else ()))}
+        if not before and not again:  # another reset came in between
+            raise Refusal(ErrorCode.GENERATION_CONFLICT, "the channel has been reset already")
         kinds = read_policy(state.policy).kind, read_policy(birth.state.policy).kind
         if not again and not rules.may_reset(*kinds, before, after):
             raise Refusal(ErrorCode.COMMIT_INVALID, "a reset keeps the kind and brings in nobody new")

@@ -1,4 +1,10 @@
 CREATE TABLE rejoins (channel BLOB NOT NULL PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE births (channel BLOB NOT NULL PRIMARY KEY, generation INTEGER NOT NULL, params BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE uploads (sha256 BLOB NOT NULL PRIMARY KEY, key BLOB NOT NULL, secret BLOB NOT NULL) WITHOUT ROWID;
+ALTER TABLE commits RENAME TO commits_before;
+CREATE TABLE commits (
+    channel BLOB NOT NULL, hash BLOB NOT NULL, pending BLOB NOT NULL, PRIMARY KEY (channel, hash)
+) WITHOUT ROWID;
+INSERT INTO commits SELECT channel, hash, pending FROM commits_before;
+DROP TABLE commits_before;
 ALTER TABLE outbox ADD COLUMN signature BLOB NOT NULL DEFAULT x'';
