@@ -20,6 +20,7 @@ from qpqclient.errors import (
     Unreachable,
     WrongPassword,
 )
+from qpqclient.events import Events
 from qpqclient.model import (
     Connected,
     Device,
@@ -36,7 +37,7 @@ from qpqclient.model import (
 from qpqclient.transport import PingAnswer, ping
 
 __all__ = [
-    "Client", "Connected", "Conversation", "Device", "Disconnected", "Event", "FileInfo", "FolderBusy", "GroupChanged",
+    "Client", "Connected", "Conversation", "Device", "Disconnected", "Event", "Events", "FileInfo", "FolderBusy", "GroupChanged",
     "GroupBusy", "GroupUnusable", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
     "PingAnswer", "QpqError", "Refused", "Typing", "Unreachable", "WrongPassword", "open_client", "ping",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ import trio
 from qpqclient.conversation import Conversation
 from qpqclient.core import Core
 from qpqclient.errors import NotFound, Refused
-from qpqclient.model import Device, Event, Message
+from qpqclient.model import Device, Message
 from qpqclient.store import Store, open_key, seal_key
 from qpqclient.transport import read_ca
 from qpqcore.api import auth, delivery
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
+    from qpqclient.events import Events
     from trio_quic import EngineName
 
 
@@ -72,12 +73,13 @@ class Client:
         link = await self._core.link()
         await self._core.account.register(link, name, password, token)
         await self._core.account.login(link, name, password, label)
-        self._core.became_known()
+        await self._core.in_session(link)
 
     async def login(self, name: str, password: str, *, label: str = "") -> None:
         """Log in; in an empty folder the password alone restores the account and its groups."""
-        fresh = await self._core.account.login(await self._core.link(), name, password, label)
-        self._core.became_known()
+        link = await self._core.link()
+        fresh = await self._core.account.login(link, name, password, label)
+        await self._core.in_session(link)
         if fresh:
             await self.rejoin()
 
@@ -125,14 +127,9 @@ class Client:
 
     # --- events and waiting
 
-    async def events(self) -> AsyncIterator[Event]:
-        """Yield what happens, from now on; what is told is stored already."""
-        send, receive = self._core.listen()
-        try:
-            async for event in receive:
-                yield event
-        finally:
-            self._core.unlisten(send)
+    def events(self) -> Events:
+        """Return an async iterator over what happens from now on; what is told is stored already."""
+        return self._core.listeners.add()
 
     async def sync(self) -> None:
         """Take all that the server has for this device, and settle the groups."""
@@ -146,28 +143,22 @@ class Client:
 
     async def flush(self) -> None:
         """Wait until the server has every message."""
-        send, receive = self._core.listen()
-        try:
-            while self._core.outbox.pending:
-                with trio.move_on_after(1.0):
-                    await receive.receive()
-        finally:
-            self._core.unlisten(send)
+        events = self.events()
+        while self._core.outbox.pending:
+            with trio.move_on_after(1.0):
+                await anext(events)
 
     async def wait_sent(self, ident: bytes) -> None:
         """Wait until the server has one message; Refused if it was refused for good."""
-        send, receive = self._core.listen()
-        try:
-            while True:
-                rows = self._core.store.rows("SELECT state FROM messages WHERE id = ?", ident)
-                if rows and rows[0][0] == "failed":
-                    raise Refused(Refusal(ErrorCode.NOT_MEMBER, "the message was refused"))
-                if not rows or rows[0][0] != "pending":
-                    return
-                with trio.move_on_after(1.0):
-                    await receive.receive()
-        finally:
-            self._core.unlisten(send)
+        events = self.events()
+        while True:
+            rows = self._core.store.rows("SELECT state FROM messages WHERE id = ?", ident)
+            if rows and rows[0][0] == "failed":
+                raise Refused(Refusal(ErrorCode.NOT_MEMBER, "the message was refused"))
+            if not rows or rows[0][0] != "pending":
+                return
+            with trio.move_on_after(1.0):
+                await anext(events)
 
     # --- the account
 

@@ -12,6 +12,7 @@ from qpqclient.births import Births
 from qpqclient.commits import Commits
 from qpqclient.connection import BACKOFF_SECONDS_MIN, Connection, pause
 from qpqclient.errors import NotLoggedIn, QpqError, Refused, Unreachable
+from qpqclient.events import Listeners
 from qpqclient.groups import Groups
 from qpqclient.inbox import Inbox
 from qpqclient.log import log
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-EVENTS_MAX = 1_000
-"""Events that wait for one listener; a slower one misses some, and nothing is lost: the history has all."""
 LOOK_SECONDS = 30.0
 WAIT_MS = 30_000
 """How long one fetchWait waits."""
@@ -69,19 +68,16 @@ class Core:
         self.message: Callable[[bytes, bytes], Message | None] = lambda _channel, _ident: None
         self._push = push
         self._send = trio.Event()
-        self._known = trio.Event()
-        self._listeners: set[trio.MemorySendChannel[Event]] = set()
+        self._session = trio.Event()
+        """Set while there is a session: before, nothing is encrypted, for the database may be an older copy."""
+        self.listeners = Listeners()
 
     # --- what others ask for
 
     def tell(self, event: Event | None) -> None:
         """Tell all listeners."""
-        for listener in list(self._listeners):
-            if event is not None:
-                try:
-                    listener.send_nowait(event)
-                except (trio.WouldBlock, trio.BrokenResourceError):
-                    continue
+        if event is not None:
+            self.listeners.tell(event)
 
     def finished(self, event: Event) -> Event:
         """Turn the note of a new message into the event that carries it."""
@@ -91,23 +87,21 @@ class Core:
                 return MessageReceived(event.channel, message)
         return event
 
-    def listen(self) -> tuple[trio.MemorySendChannel[Event], trio.MemoryReceiveChannel[Event]]:
-        """Begin to listen."""
-        send, receive = trio.open_memory_channel[Event](EVENTS_MAX)
-        self._listeners.add(send)
-        return send, receive
-
-    def unlisten(self, send: trio.MemorySendChannel[Event]) -> None:
-        """Stop listening."""
-        self._listeners.discard(send)
-
     def wake_sender(self) -> None:
         """Say that there is something in the outbox."""
         self._send.set()
 
-    def became_known(self) -> None:
-        """Say that this folder has an account now."""
-        self._known.set()
+    async def in_session(self, link: Link) -> None:
+        """Begin to use a session: recognise a database that was copied back, then let everything run."""
+        box = await link.call(delivery.PeekParams(max_entries=1), delivery.PeekResult)
+        if box.acked > self.inbox.position:
+            # An older copy of this folder: what it would send next may have been sent, under the same keys.
+            log.warning("database_copied_back")
+            with self.store.transaction():
+                self.upkeep.want_rejoin_all()
+                self.store.put_number("position", box.acked)
+        self._session.set()
+        self._send.set()
         self.upkeep.wake()
 
     async def link(self) -> Link:
@@ -122,8 +116,6 @@ class Core:
 
     async def run(self) -> None:
         """Keep a connection, send what waits, do what groups need; for ever."""
-        if self.account.known:
-            self._known.set()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self.wire.run, self._greet, self._follow)
             nursery.start_soon(self._keep_sending)
@@ -136,27 +128,21 @@ class Core:
         self._send.set()
 
     async def _greet(self, link: Link) -> None:
-        """Resume the session; recognise a database that was copied back."""
+        """Resume the session on a new connection."""
         if not self.account.known:
             return
         try:
             await self.account.resume(link)
-            box = await link.call(delivery.PeekParams(max_entries=1), delivery.PeekResult)
+            await self.in_session(link)
         except Refused as exc:
             if exc.code not in {ErrorCode.UNAUTHENTICATED, ErrorCode.DEVICE_UNKNOWN}:
                 raise
+            self._session = trio.Event()
             self.wire.trouble = NotLoggedIn("the session is over: log in again")
-            return
-        if box.acked > self.inbox.position:
-            # An older copy of this folder: what it would send next may have been sent, under the same keys.
-            log.warning("database_copied_back")
-            with self.store.transaction():
-                self.upkeep.want_rejoin_all()
-                self.store.put_number("position", box.acked)
 
     async def _follow(self, link: Link) -> None:
         """Take entries as they are pushed, or by long polling, from when there is a device."""
-        await self._known.wait()
+        await self._session.wait()
         while True:
             try:
                 await (self._subscribe(link) if self._push else self._poll(link))
@@ -222,9 +208,10 @@ class Core:
 
     async def _keep_sending(self) -> None:
         while True:
+            await self._session.wait()
             self._send = trio.Event()
             try:
-                while self.account.known and await self.outbox.send_next():
+                while await self.outbox.send_next():
                     pass
             except Unreachable:
                 await pause(BACKOFF_SECONDS_MIN)

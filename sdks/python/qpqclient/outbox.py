@@ -92,6 +92,8 @@ class Outbox:
                 with self._store.transaction() as db:
                     db.execute("UPDATE outbox SET payload = NULL WHERE number = ?", (number,))
                 await self._core.catch_up()
+            elif exc.code is ErrorCode.UNAUTHENTICATED:
+                raise  # it waits for the next log-in
             elif exc.code in RETRYABLE:
                 await pause(exc.retry_after_ms / 1000)
             else:

@@ -83,6 +83,8 @@ class Upkeep:
                 await self._core.births.finish(channel, generation, params)
             except (Refused, GroupUnusable) as exc:
                 log.info("birth_dropped", code=exc.name)
+            else:
+                await self._core.catch_up()
 
     async def _rejoin(self) -> None:
         while rows := self._store.rows("SELECT channel FROM rejoins LIMIT 1"):

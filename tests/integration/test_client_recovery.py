@@ -1,0 +1,244 @@
+"""A client that stops at an awkward point goes on from there; one that is behind the truth notices."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import trio
+import trio.testing
+
+import qpqclient
+from qpqclient.connection import Connection
+from qpqclient.upkeep import Upkeep
+from qpqcore.api import blob, delivery
+from qpqcore.api.rpc import Call, Reply
+from qpqcore.model.errors import ErrorCode
+from qpqdelivery.service import Delivery
+from qpqgateway.service import SUBSCRIBE, Gateway
+from tests.support.people import settle, texts
+from tests.support.world import STORE_KEY
+
+PATIENCE_SECONDS = 20
+
+
+def opened(w, name, **more):
+    return qpqclient.open_client(w.folder / name, server=w.where, store_key=STORE_KEY, **more)
+
+
+async def arrived(client, text):
+    """Wait until a message is told of."""
+    with trio.fail_after(PATIENCE_SECONDS):
+        async for event in client.events():
+            if isinstance(event, qpqclient.MessageReceived) and event.message.text == text:
+                return event.message
+    raise AssertionError("the events ended")
+
+
+# --- crashes
+
+
+async def test_a_rejoin_that_was_due_is_done_after_a_crash(open_world, monkeypatch):
+    async def dies(self):
+        await trio.sleep_forever()
+
+    async with open_world() as w:
+        with monkeypatch.context() as patched:
+            patched.setattr(Upkeep, "settle", dies)
+            async with opened(w, "bob") as bob:
+                epoch = bob.conversation(w.direct).epoch
+                bob._core.upkeep.want_rejoin(w.direct)
+        alice = await w.client("alice")
+        async with opened(w, "bob") as bob:
+            await settle(bob, alice)
+            assert bob.conversation(w.direct).epoch == epoch + 1
+            assert bob.conversation(w.direct).authenticator == alice.conversation(w.direct).authenticator
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_a_conversation_begun_before_a_crash_is_there_after_it(open_world, monkeypatch, answered):
+    """The client dies before the call that founds a channel, or before its answer comes."""
+    real = Connection.call
+
+    async def dies(self, params, result, *, key=b""):
+        if isinstance(params, delivery.CreateChannelParams):
+            if answered:
+                await real(self, params, result, key=key)
+            await trio.sleep_forever()
+        return await real(self, params, result, key=key)
+
+    async with open_world() as w:
+        with monkeypatch.context() as patched:
+            patched.setattr(Connection, "call", dies)
+            async with opened(w, "alice") as alice:
+                with trio.move_on_after(1) as scope:
+                    await alice.dm("eve")
+                assert scope.cancelled_caught
+        eve = await w.client("eve")
+        async with opened(w, "alice") as alice:
+            direct = await alice.dm("eve")
+            await direct.send("hello")
+            await settle(alice, eve)
+            assert [texts(c) for c in eve.conversations()] == [["hello"]]
+            assert len(alice.conversations()) == 3
+
+
+async def test_a_proposal_is_committed_after_a_crash(open_world, monkeypatch):
+    async def dies(self):
+        await trio.sleep_forever()
+
+    async with open_world() as w:
+        async with opened(w, "carol") as carol:
+            await carol.conversation(w.club).leave()
+        with monkeypatch.context() as patched:
+            patched.setattr(Upkeep, "settle", dies)
+            async with opened(w, "bob") as bob:
+                await bob._core.catch_up()
+        async with opened(w, "bob") as bob:
+            with trio.fail_after(PATIENCE_SECONDS):
+                while "carol" in {m.name for m in bob.conversation(w.club).members()}:
+                    await bob.sync()
+
+
+async def test_an_upload_goes_on_in_another_process(open_world, monkeypatch, tmp_path):
+    source, chunks, real = tmp_path / "film.bin", [], Connection.call
+    source.write_bytes(bytes(range(256)) * 8_000)
+
+    async def counted(self, params, result, *, key=b""):
+        if isinstance(params, blob.UploadBlobParams) and params.chunk:
+            if len(chunks) == 4:
+                await trio.sleep_forever()
+            chunks.append(params.offset)
+        return await real(self, params, result, key=key)
+
+    async with open_world() as w:
+        with monkeypatch.context() as patched:
+            patched.setattr(Connection, "call", counted)
+            async with opened(w, "alice") as alice:
+                with trio.move_on_after(3):
+                    await alice.conversation(w.direct).send_file(source)
+        assert len(chunks) == 4
+        bob = await w.client("bob")
+        async with opened(w, "alice") as alice:
+            resumed, again = [], Connection.call
+
+            async def watched(self, params, result, *, key=b""):
+                if isinstance(params, blob.UploadBlobParams) and params.chunk:
+                    resumed.append(params.offset)
+                return await again(self, params, result, key=key)
+
+            monkeypatch.setattr(Connection, "call", watched)
+            sent = await alice.conversation(w.direct).send_file(source)
+            await settle(alice, bob)
+        assert resumed
+        assert min(resumed) > max(chunks)
+        theirs = bob.conversation(w.direct)
+        path = await theirs.download(theirs.message(sent.id), tmp_path / "got.bin")
+        assert path.read_bytes() == source.read_bytes()
+
+
+# --- a database that was copied back
+
+
+async def test_a_folder_copied_back_takes_a_new_leaf_before_it_sends(open_world):
+    """Its ratchet is behind what was sent: the same key would be used twice."""
+    async with open_world() as w:
+        alice = await w.client("alice")
+        shutil.copytree(w.folder / "bob", w.folder / "backup")
+        async with opened(w, "bob") as bob:
+            await alice.conversation(w.direct).send("one")
+            await settle(alice, bob)
+            await bob.conversation(w.direct).send("two")
+            await settle(alice, bob)
+            epoch = bob.conversation(w.direct).epoch
+        shutil.rmtree(w.folder / "bob")
+        (w.folder / "backup").rename(w.folder / "bob")
+        async with opened(w, "bob") as bob:
+            await bob.conversation(w.direct).send("three")
+            await settle(bob, alice)
+            assert bob.conversation(w.direct).epoch == alice.conversation(w.direct).epoch == epoch + 1
+            assert bob.conversation(w.direct).authenticator == alice.conversation(w.direct).authenticator
+        assert texts(alice.conversation(w.direct))[1:] == ["one", "two", "three"]
+
+
+# --- ways to receive and to send
+
+
+async def test_long_polling_when_it_is_asked_for(open_world):
+    async with open_world() as w:
+        alice = await w.client("alice")
+        bob = await w.client("bob", push=False)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(arrived, bob, "by poll")
+            await trio.testing.wait_all_tasks_blocked()
+            await alice.conversation(w.direct).send("by poll")
+
+
+async def test_long_polling_where_the_server_does_not_push(open_world, monkeypatch):
+    real, refused = Gateway.on_call, []
+
+    def no_push(self, incoming):
+        if incoming.violation is None and Call.from_bytes(incoming.frame).method == SUBSCRIBE:
+            refused.append(1)
+            incoming.reply(Reply(code=int(ErrorCode.UNKNOWN_METHOD)).to_bytes())
+            return None
+        return real(self, incoming)
+
+    monkeypatch.setattr(Gateway, "on_call", no_push)
+    async with open_world() as w:
+        alice, bob = await w.client("alice"), await w.client("bob")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(arrived, bob, "all the same")
+            await trio.testing.wait_all_tasks_blocked()
+            await alice.conversation(w.direct).send("all the same")
+    assert len(refused) == 2
+
+
+async def test_typing_is_told_to_those_who_look_and_stored_nowhere(open_world):
+    async with open_world() as w:
+        alice, bob = await w.client("alice"), await w.client("bob")
+        await settle(alice, bob)
+        seen = []
+
+        async def watch():
+            async for event in bob.events():
+                if isinstance(event, qpqclient.Typing):
+                    seen.append((event.channel, event.name, event.on))
+                    if len(seen) == 2:
+                        return
+
+        census = w.census()
+        with trio.fail_after(PATIENCE_SECONDS):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(watch)
+                await trio.testing.wait_all_tasks_blocked()
+                await alice.conversation(w.direct).typing()
+                await alice.conversation(w.direct).typing(on=False)
+        assert seen == [(w.direct, "alice", True), (w.direct, "alice", False)]
+        assert w.census() == census
+
+
+async def test_a_sealed_sender_is_named_inside_and_nowhere_else(open_world, monkeypatch):
+    callers, real = [], Delivery.enqueue
+
+    async def noted(self, call, params):
+        callers.append((call.caller.account, call.caller.device, bool(params.write_signature)))
+        return await real(self, call, params)
+
+    monkeypatch.setattr(Delivery, "enqueue", noted)
+    async with open_world() as w:
+        alice, bob = await w.client("alice", sealed=True), await w.client("bob")
+        await alice.conversation(w.direct).send("guess who")
+        await settle(alice, bob)
+        last = bob.conversation(w.direct).history()[-1]
+        assert (last.sender, last.text) == ("alice", "guess who")
+        assert texts(alice.conversation(w.direct))[-1] == "guess who"
+    assert callers == [(b"", b"", True)]
+
+
+async def test_a_device_is_named_for_its_owner_alone(open_world):
+    async with open_world() as w:
+        alice = await w.client("alice")
+        assert [(d.label, d.current) for d in await alice.devices()] == [("alice's laptop", True)]
+        stored = w.rows("auth", "SELECT label FROM devices WHERE device = ?", alice.device)[0][0]
+        assert b"laptop" not in stored
