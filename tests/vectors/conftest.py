@@ -1,4 +1,7 @@
-"""Where the published vectors lie: ``QPQ_VECTORS``, by default ../shared/vectors; absent: skipped, with a count."""
+"""Where the published vectors lie: ``QPQ_VECTORS``, tests/vectors/published, ../shared/vectors, in this order.
+
+What is in none of them (Wycheproof is not kept here) is skipped, with a count.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,13 @@ from typing import Any
 
 import pytest
 
-PROJECT = Path(__file__).resolve().parents[2]
-VECTORS = Path(os.environ.get("QPQ_VECTORS", PROJECT.parent / "shared" / "vectors"))
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parents[1]
+FOLDERS = (
+    *((Path(os.environ["QPQ_VECTORS"]),) if "QPQ_VECTORS" in os.environ else ()),
+    HERE / "published",
+    PROJECT.parent / "shared" / "vectors",
+)
 
 Vectors = Callable[[str, int], Any]
 
@@ -21,9 +29,9 @@ def vectors() -> Vectors:
     """Reads one file of vectors; where it is absent, skips and says how many cases that loses."""
 
     def read(name: str, cases: int) -> Any:
-        path = VECTORS / name
-        if not path.is_file():
-            pytest.skip(f"{cases} cases of {name} not run: no {path} (set QPQ_VECTORS)")
-        return json.loads(path.read_bytes())
+        for folder in FOLDERS:
+            if (folder / name).is_file():
+                return json.loads((folder / name).read_bytes())
+        pytest.skip(f"{cases} cases of {name} not run: in none of {', '.join(map(str, FOLDERS))} (set QPQ_VECTORS)")
 
     return read

@@ -1,30 +1,55 @@
-"""RFC 9807, appendix C: ristretto255-SHA512 with 3DH, real and fake, with the vectors' own randomness."""
+"""RFC 9807, appendix C: ristretto255-SHA512 with 3DH, real and fake, with the vectors' own randomness.
+
+The library shows messages and keys; the intermediate values of a real case are held against them by the RFC's own
+formulas. One flipped byte is noticed in every field but these:
+
+| case | field | why it cannot matter |
+|---|---|---|
+| real | intermediates.oprf_key | never leaves the library; what it makes, registration_response, is compared |
+| fake | inputs.client_private_key | nobody holds it: there is no client |
+| fake | inputs.client_keyshare_seed | the vector gives KE1, into which it went |
+"""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from qpqnative import (
-    OpaqueError,
     OpaqueServerSetup,
     opaque_login_finish,
     opaque_registration_record,
     opaque_registration_response,
     testing,
 )
+from tests.vectors.flips import unnoticed
 
 Case = dict[str, Any]
 REAL, FAKE = 2, 1
+PARTS = ("inputs", "intermediates", "outputs")
+REAL_FLIPS = {False: 31, True: 33}
+"""Byte fields of a real case, without and with identities."""
+FAKE_FLIPS = 16
+REAL_BLIND = {("intermediates", "oprf_key")}
+FAKE_BLIND = {("inputs", "client_private_key"), ("inputs", "client_keyshare_seed")}
+MAC_BYTES = 64
 
 
 def cases(vectors: Callable[[str, int], Any], fake: str) -> list[Case]:
+    """The cases without the names in their configuration; all that is left is hexadecimal."""
     found = vectors("opaque/rfc9807.json", REAL + FAKE)
     ours = [case for case in found if case["config"]["Group"] == "ristretto255" and case["config"]["Fake"] == fake]
-    return [{part: {k: bytes.fromhex(v) for k, v in case[part].items()} for part in ("inputs", "outputs")} | {
-        "context": bytes.fromhex(case["config"]["Context"])} for case in ours]  # fmt: skip
+    return [{part: case[part] for part in PARTS} | {"context": case["config"]["Context"]} for case in ours]
+
+
+def decoded(case: Case) -> Case:
+    """The same case as bytes."""
+    parts = {part: {name: bytes.fromhex(value) for name, value in case[part].items()} for part in PARTS}
+    return parts | {"context": bytes.fromhex(case["context"])}
 
 
 def setup_of(inputs: dict[str, bytes], dummy: bytes) -> OpaqueServerSetup:
@@ -69,12 +94,54 @@ def log_in(case: Case, setup: OpaqueServerSetup, record: bytes) -> None:
     assert opaque_login_finish(state, ke3) == o["session_key"]
 
 
-def replay(case: Case) -> None:
+def mac(key: bytes, *parts: bytes) -> bytes:
+    return hmac.digest(key, b"".join(parts), "sha512")
+
+
+def expanded(secret: bytes, *info: bytes) -> bytes:
+    """HKDF-Expand to one block (RFC 5869 §2.3)."""
+    return mac(secret, *info, b"\x01")
+
+
+def prefixed(value: bytes) -> bytes:
+    return len(value).to_bytes(2, "big") + value
+
+
+def mac_key(handshake_secret: bytes, label: bytes) -> bytes:
+    """Derive-Secret with an empty transcript (RFC 9807 §6.4.2.1)."""
+    label = b"OPAQUE-" + label
+    return expanded(handshake_secret, MAC_BYTES.to_bytes(2, "big"), bytes([len(label)]), label, b"\0")
+
+
+def hold_intermediates(case: Case) -> None:
+    """Holds what the vector says of the inside against what the library showed, `outputs` being that by now."""
+    i, m, o = (case[part] for part in PARTS)
+    nonce, public = i["envelope_nonce"], i["server_public_key"]
+    assert o["registration_upload"] == m["client_public_key"] + m["masking_key"] + m["envelope"]
+    # RFC 9807 §4.1.2
+    assert m["masking_key"] == expanded(m["randomized_password"], b"MaskingKey")
+    assert m["auth_key"] == expanded(m["randomized_password"], nonce, b"AuthKey")
+    assert o["export_key"] == expanded(m["randomized_password"], nonce, b"ExportKey")
+    client, server = i.get("client_identity", m["client_public_key"]), i.get("server_identity", public)
+    assert m["envelope"] == nonce + mac(m["auth_key"], nonce, public, prefixed(server), prefixed(client))
+    # RFC 9807 §6.4
+    ke2, server_mac = o["KE2"][:-MAC_BYTES], o["KE2"][-MAC_BYTES:]
+    preamble = b"OPAQUEv1-" + prefixed(case["context"]) + prefixed(client) + o["KE1"] + prefixed(server) + ke2
+    assert m["server_mac_key"] == mac_key(m["handshake_secret"], b"ServerMAC")
+    assert m["client_mac_key"] == mac_key(m["handshake_secret"], b"ClientMAC")
+    assert server_mac == mac(m["server_mac_key"], hashlib.sha512(preamble).digest())
+    assert o["KE3"] == mac(m["client_mac_key"], hashlib.sha512(preamble + server_mac).digest())
+
+
+def replay(raw: Case) -> None:
+    case = decoded(raw)
     log_in(case, *register(case))
+    hold_intermediates(case)
 
 
-def fake_login(case: Case, *, dummy: bool) -> None:
+def fake_login(raw: Case, *, dummy: bool) -> None:
     """The answer for an unknown user: once with the vector's fake record, once by the server's own dummy."""
+    case = decoded(raw)
     i = case["inputs"]
     setup = setup_of(i, i["client_public_key"])
     record = None if dummy else i["client_public_key"] + i["masking_key"] + bytes(96)
@@ -101,27 +168,12 @@ def test_fake_case(vectors: Callable[[str, int], Any], dummy: bool) -> None:
         fake_login(case, dummy=dummy)
 
 
-def flipped(value: bytes) -> bytes:
-    raw = bytearray(value)
-    raw[len(raw) // 2] ^= 0x10
-    return bytes(raw)
-
-
-def fails(run: Callable[[Case], None], case: Case) -> bool:
-    try:
-        run(case)
-    except (OpaqueError, AssertionError):
-        return True
-    return False
-
-
-def test_one_flipped_byte_fails(vectors: Callable[[str, int], Any]) -> None:
+def test_one_flipped_byte_fails_in_real_cases(vectors: Callable[[str, int], Any]) -> None:
     for case in cases(vectors, "False"):
-        for part in ("inputs", "outputs"):
-            for name, value in case[part].items():
-                assert fails(replay, case | {part: case[part] | {name: flipped(value)}}), name
+        assert unnoticed(replay, case) == (REAL_FLIPS["client_identity" in case["inputs"]], REAL_BLIND)
+
+
+@pytest.mark.parametrize("dummy", [False, True], ids=["record of the vector", "the server's dummy"])
+def test_one_flipped_byte_fails_in_the_fake_case(vectors: Callable[[str, int], Any], dummy: bool) -> None:
     for case in cases(vectors, "True"):
-        for part in ("inputs", "outputs"):
-            for name in set(case[part]) - {"client_private_key", "client_keyshare_seed"}:  # KE1 is given
-                changed = case | {part: case[part] | {name: flipped(case[part][name])}}
-                assert fails(lambda c: fake_login(c, dummy=False), changed), name
+        assert unnoticed(lambda c: fake_login(c, dummy=dummy), case) == (FAKE_FLIPS, FAKE_BLIND)

@@ -24,6 +24,27 @@ from qpqnative._native import _xwing_public_key_ok as xwing_public_key_ok
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    # Typed here: the stub does not list these two.
+    def xwing_hpke_seal(
+        public: bytes, randomness: bytes, info: bytes, texts: Sequence[tuple[bytes, bytes]], /
+    ) -> tuple[bytes, list[bytes]]:
+        """The sender's side of ``xwing_hpke``: (enc, ciphertexts) of [(aad, plaintext)], with scripted randomness."""
+
+    def xwing_hpke_one_stage(
+        shared_secret: bytes,
+        info: bytes,
+        texts: Sequence[tuple[bytes, bytes, bytes]],
+        exports: Sequence[tuple[bytes, int]],
+        /,
+    ) -> tuple[tuple[bytes, bytes, bytes], list[bytes], list[bytes], list[bytes]]:
+        """HPKE base mode with X-Wing, SHAKE256 (KDF 0x0011) and ChaCha20Poly1305, of [(aad, plaintext, ciphertext)].
+
+        ((key, base nonce, exporter secret), sealed, opened, exported).
+        """
+else:
+    from qpqnative._native import _xwing_hpke_one_stage as xwing_hpke_one_stage
+    from qpqnative._native import _xwing_hpke_seal as xwing_hpke_seal
+
 __all__ = [
     "StoredDevice",
     "key_package_record",
@@ -40,6 +61,8 @@ __all__ = [
     "xwing_derive",
     "xwing_encap",
     "xwing_hpke",
+    "xwing_hpke_one_stage",
+    "xwing_hpke_seal",
     "xwing_public_key_ok",
 ]
 

@@ -4,18 +4,21 @@
 use super::error::{Error, Kind, Result, malformed};
 use super::inspect::decode;
 use super::python::Device;
-use super::suite::{SUITE_1, XWingKem, provider};
+use super::suite::{CryptoFailure, KEM_XWING, SUITE_1, XWingKem, provider};
 use crate::boundary::caught;
 use mls_rs_codec::MlsEncode;
-use mls_rs_core::crypto::{CipherSuite, CipherSuiteProvider, HpkeContextR};
+use mls_rs_core::crypto::{CipherSuite, CipherSuiteProvider, HpkeContextR, HpkeContextS, HpkePublicKey, HpkeSecretKey};
 use mls_rs_core::key_package::KeyPackageData;
 use mls_rs_crypto_awslc::{AwsLcAead, AwsLcHkdf};
 use mls_rs_crypto_hpke::hpke::Hpke;
-use mls_rs_crypto_traits::KemType;
+use mls_rs_crypto_traits::{AeadType, KemResult, KemType};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
+use shake::{ExtendableOutput, Shake256, Update, XofReader};
 
 type ByteStrings = Vec<Vec<u8>>;
+/// Key, base nonce and exporter secret.
+type Schedule = (Vec<u8>, Vec<u8>, Vec<u8>);
 
 fn crypto(_: impl std::fmt::Debug) -> Error {
     Error::new(Kind::Invalid, "primitive")
@@ -84,6 +87,13 @@ fn xwing_public_key_ok(py: Python<'_>, public: &[u8]) -> PyResult<bool> {
     run(py, || Ok(XWingKem.public_key_validate(&public.to_vec().into()).is_ok()))
 }
 
+/// The vectors' AEAD (groups use AES-128-GCM) and the KDF of suite 1, which is suite 3's as well.
+fn chacha() -> Result<(AwsLcHkdf, AwsLcAead)> {
+    let unsupported = || Error::new(Kind::Unsupported, "cipher suite");
+    let kdf = AwsLcHkdf::new(CipherSuite::CURVE25519_CHACHA).ok_or_else(unsupported)?;
+    Ok((kdf, AwsLcAead::new(CipherSuite::CURVE25519_CHACHA).ok_or_else(unsupported)?))
+}
+
 /// Opens a sequence of ciphertexts and exports secrets under HPKE base mode with X-Wing, HKDF-SHA256 and
 /// ChaCha20Poly1305 (the vectors' AEAD; groups use AES-128-GCM).
 #[pyfunction]
@@ -97,9 +107,7 @@ fn xwing_hpke(
 ) -> PyResult<(ByteStrings, ByteStrings)> {
     let (secret, public, enc) = keys;
     run(py, || {
-        let unsupported = || Error::new(Kind::Unsupported, "cipher suite");
-        let kdf = AwsLcHkdf::new(CipherSuite::CURVE25519_CHACHA).ok_or_else(unsupported)?;
-        let aead = AwsLcAead::new(CipherSuite::CURVE25519_CHACHA).ok_or_else(unsupported)?;
+        let (kdf, aead) = chacha()?;
         let (secret, public) = (secret.to_vec().into(), public.to_vec().into());
         let hpke = Hpke::new(XWingKem, kdf, Some(aead));
         let mut context = hpke.setup_receiver(&enc, &secret, &public, info, None).map_err(crypto)?;
@@ -109,6 +117,144 @@ fn xwing_hpke(
         }
         let export = |(label, length): &(PyBackedBytes, usize)| context.export(label, *length).map(|out| out.to_vec());
         Ok((opened, exports.iter().map(export).collect::<Result<_, _>>().map_err(crypto)?))
+    })
+}
+
+/// X-Wing that encapsulates with written-down randomness, so that mls-rs's HPKE seals what a vector says.
+struct ScriptedKem<'a>(&'a [u8]);
+
+impl KemType for ScriptedKem<'_> {
+    type Error = CryptoFailure;
+
+    fn kem_id(&self) -> u16 {
+        XWingKem.kem_id()
+    }
+
+    fn generate_deterministic(&self, seed: &[u8]) -> Result<(HpkeSecretKey, HpkePublicKey), CryptoFailure> {
+        XWingKem.generate_deterministic(seed)
+    }
+
+    fn generate(&self) -> Result<(HpkeSecretKey, HpkePublicKey), CryptoFailure> {
+        XWingKem.generate()
+    }
+
+    fn public_key_validate(&self, key: &HpkePublicKey) -> Result<(), CryptoFailure> {
+        XWingKem.public_key_validate(key)
+    }
+
+    fn encap(&self, remote_key: &HpkePublicKey) -> Result<KemResult, CryptoFailure> {
+        let (shared, enc) = XWingKem::encap_with(remote_key, self.0)?;
+        Ok(KemResult::new(shared, enc))
+    }
+
+    fn decap(&self, enc: &[u8], secret: &HpkeSecretKey, public: &HpkePublicKey) -> Result<Vec<u8>, CryptoFailure> {
+        XWingKem.decap(enc, secret, public)
+    }
+
+    fn seed_length_for_derive(&self) -> usize {
+        XWingKem.seed_length_for_derive()
+    }
+}
+
+/// The sender's side of `_xwing_hpke`: the encapsulated key and the ciphertexts of (aad, plaintext) in turn.
+#[pyfunction]
+#[pyo3(name = "_xwing_hpke_seal")]
+fn xwing_hpke_seal(
+    py: Python<'_>,
+    public: &[u8],
+    randomness: &[u8],
+    info: &[u8],
+    texts: Vec<(PyBackedBytes, PyBackedBytes)>,
+) -> PyResult<(Vec<u8>, ByteStrings)> {
+    run(py, || {
+        let (kdf, aead) = chacha()?;
+        let hpke = Hpke::new(ScriptedKem(randomness), kdf, Some(aead));
+        let (enc, mut context) = hpke.setup_sender(&public.to_vec().into(), info, None).map_err(crypto)?;
+        let mut sealed = Vec::new();
+        for (aad, text) in &texts {
+            sealed.push(context.seal(Some(aad), text).map_err(crypto)?);
+        }
+        Ok((enc, sealed))
+    })
+}
+
+/// HPKE's one-stage key schedule (draft-ietf-hpke-pq) with SHAKE256, KDF 0x0011, which mls-rs's HPKE does not have.
+struct OneStage {
+    aead: AwsLcAead,
+    schedule: Schedule,
+}
+
+impl OneStage {
+    const KDF_SHAKE256: u16 = 0x0011;
+    const EXPORTER_BYTES: usize = 64;
+
+    fn prefixed(value: &[u8]) -> Result<Vec<u8>> {
+        let length = u16::try_from(value.len()).map_err(crypto)?;
+        Ok([&length.to_be_bytes(), value].concat())
+    }
+
+    /// LabeledDerive(ikm, label, context, length).
+    fn derive(aead: &AwsLcAead, ikm: &[u8], label: &[u8], context: &[u8], length: usize) -> Result<Vec<u8>> {
+        let mut hash = Shake256::default();
+        hash.update(ikm);
+        hash.update(b"HPKE-v1HPKE");
+        for id in [KEM_XWING, Self::KDF_SHAKE256, aead.aead_id()] {
+            hash.update(&id.to_be_bytes());
+        }
+        hash.update(&Self::prefixed(label)?);
+        hash.update(&u16::try_from(length).map_err(crypto)?.to_be_bytes());
+        hash.update(context);
+        let mut out = vec![0; length];
+        hash.finalize_xof().read(&mut out);
+        Ok(out)
+    }
+
+    /// Base mode: no pre-shared key, an empty id of it.
+    fn new(shared_secret: &[u8], info: &[u8]) -> Result<Self> {
+        let (_, aead) = chacha()?;
+        let secrets = [Self::prefixed(b"")?, Self::prefixed(shared_secret)?].concat();
+        let context = [vec![0], Self::prefixed(b"")?, Self::prefixed(info)?].concat();
+        let (key, nonce) = (aead.key_size(), aead.nonce_size());
+        let mut secret = Self::derive(&aead, &secrets, b"secret", &context, key + nonce + Self::EXPORTER_BYTES)?;
+        let exporter_secret = secret.split_off(key + nonce);
+        let base_nonce = secret.split_off(key);
+        Ok(Self { aead, schedule: (secret, base_nonce, exporter_secret) })
+    }
+
+    /// The base nonce XOR the sequence number (RFC 9180 §5.2).
+    fn nonce(&self, sequence: usize) -> Vec<u8> {
+        let mut nonce = self.schedule.1.clone();
+        for (byte, s) in nonce.iter_mut().rev().zip(sequence.to_le_bytes()) {
+            *byte ^= s;
+        }
+        nonce
+    }
+}
+
+/// HPKE base mode with X-Wing, SHAKE256 and ChaCha20Poly1305, from the KEM's shared secret on: the key schedule, then
+/// each plaintext sealed, each ciphertext opened (with its place as sequence number), each secret exported.
+#[pyfunction]
+#[pyo3(name = "_xwing_hpke_one_stage")]
+fn xwing_hpke_one_stage(
+    py: Python<'_>,
+    shared_secret: &[u8],
+    info: &[u8],
+    texts: Vec<(PyBackedBytes, PyBackedBytes, PyBackedBytes)>,
+    exports: Vec<(PyBackedBytes, usize)>,
+) -> PyResult<(Schedule, ByteStrings, ByteStrings, ByteStrings)> {
+    run(py, || {
+        let stage = OneStage::new(shared_secret, info)?;
+        let (key, _, exporter_secret) = &stage.schedule;
+        let (mut sealed, mut opened, mut exported) = (Vec::new(), Vec::new(), Vec::new());
+        for (sequence, (aad, text, ciphertext)) in texts.iter().enumerate() {
+            let nonce = stage.nonce(sequence);
+            sealed.push(stage.aead.seal(key, text, Some(aad), &nonce).map_err(crypto)?);
+            opened.push(stage.aead.open(key, ciphertext, Some(aad), &nonce).map_err(crypto)?);
+        }
+        for (context, length) in &exports {
+            exported.push(OneStage::derive(&stage.aead, exporter_secret, b"sec", context, *length)?);
+        }
+        Ok((stage.schedule, sealed, opened, exported))
     })
 }
 
@@ -149,6 +295,8 @@ pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(xwing_decap, module)?)?;
     module.add_function(wrap_pyfunction!(xwing_public_key_ok, module)?)?;
     module.add_function(wrap_pyfunction!(xwing_hpke, module)?)?;
+    module.add_function(wrap_pyfunction!(xwing_hpke_seal, module)?)?;
+    module.add_function(wrap_pyfunction!(xwing_hpke_one_stage, module)?)?;
     module.add_function(wrap_pyfunction!(suite_verify, module)?)?;
     module.add_function(wrap_pyfunction!(suite_open, module)?)?;
     module.add_function(wrap_pyfunction!(suite_hkdf, module)?)
