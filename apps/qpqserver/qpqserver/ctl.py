@@ -1,4 +1,4 @@
-"""`qpqctl`: the operator's tool: check, status, user list."""
+"""`qpqctl`: the operator's tool: check, status, test, user list."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +15,9 @@ from qpqcore.runtime import secrets
 from qpqcore.store.connection import connect
 from qpqcore.store.errors import DatabaseError
 from qpqserver.embedded import VERSION, certificate, database_path
+
+if TYPE_CHECKING:
+    from trio_quic import EngineName
 
 SERVICES = ("auth", "keystore", "delivery", "blob")
 LIST_MAX = 100_000
@@ -98,6 +101,31 @@ def status(given: tuple[Settings, bool], server: str) -> None:
         return 0 if good else 1
 
     sys.exit(trio.run(ask))
+
+
+@main.command()
+@click.option("--server", default="127.0.0.1:7000", show_default=True)
+@click.option("--ca-cert", type=click.Path(path_type=Path, exists=True), help="Certificate to trust; else first use.")
+@click.option("--engine", type=click.Choice(["native", "aioquic"]), default="native", show_default=True)
+@click.pass_obj
+def test(given: tuple[Settings, bool], server: str, ca_cert: Path | None, engine: EngineName) -> None:
+    """Probe a running server: two new accounts, a message from one to the other, both deleted."""
+    import trio
+
+    from qpqclient import QpqError
+    from qpqserver.probe import probe
+
+    settings, as_json = given
+    try:
+        result = trio.run(probe, server, settings.auth_token, ca_cert, engine)
+    except QpqError as exc:
+        tell({"ok": False, "error": exc.name, "detail": str(exc)}, f"{server}: {exc}", as_json=as_json)
+        sys.exit(exc.exit_code)
+    tell(
+        {"ok": True, **{name: round(seconds, 4) for name, seconds in result.items()}},
+        f"{server}: ok; " + ", ".join(f"{n.removesuffix('_s')} {s:.3f} s" for n, s in result.items()),
+        as_json=as_json,
+    )
 
 
 @main.group()
