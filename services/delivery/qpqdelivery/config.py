@@ -70,6 +70,9 @@ class Config:
     absent_ms: int = 90 * DAY_MS
     """A device that has not come for so long is proposed for removal."""
 
+    seen_step_ms: int = DAY_MS
+    """How exactly it is noted when a device came: a write a day, not one a call."""
+
     enqueue_per_device: Rate = Rate(200, 1, 2_000)
     """Messages from one device."""
 

@@ -247,6 +247,8 @@ class Delivery:
         found = await self._store.fetch(call.caller.device, after, entries_max, payloads=payloads, now_ms=call.now_ms)
         if found is None:
             raise Refusal(ErrorCode.NOT_FOUND, "this device has no mailbox: register it again")
+        if call.now_ms - found[1].seen_ms > self._config.seen_step_ms:
+            await self._store.note_seen(call.caller.device, call.now_ms)
         return found
 
     async def peek(self, call: CallContext, params: api.PeekParams) -> api.PeekResult:

@@ -169,6 +169,8 @@ class Mailbox:
     acked: int
     bytes: int
     oldest_ms: int
+    seen_ms: int
+    """When the device last came, to within a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,9 @@ class Store(Protocol):
 
     async def ack(self, device: bytes, up_to: int, now_ms: int) -> int | None:
         """Drop entries up to a number; return the acknowledged position; None without a mailbox."""
+
+    async def note_seen(self, device: bytes, now_ms: int) -> None:
+        """Note that a device has come."""
 
     async def open_mailbox(self, account: bytes, device: bytes, now_ms: int) -> None:
         """Open a mailbox unless it is open."""

@@ -154,7 +154,9 @@ class SqliteStore:
     def _fetch(
         self, c: Connection, device: bytes, after: int, entries_max: int, *, payloads: bool, now_ms: int
     ) -> tuple[list[Entry], Mailbox] | None:
-        box = c.execute("SELECT account, last, acked, bytes FROM mailboxes WHERE device = ?", (device,)).fetchone()
+        box = c.execute(
+            "SELECT account, last, acked, bytes, seen_ms FROM mailboxes WHERE device = ?", (device,)
+        ).fetchone()
         if box is None:
             return None
         limit = min(entries_max or self._bounds.fetch_entries_max, self._bounds.fetch_entries_max)
@@ -171,8 +173,8 @@ class SqliteStore:
             room -= size
             found.append(self._entry(c, head, payload, tree_hash, payloads=payloads, now_ms=now_ms))
         oldest = c.execute("SELECT min(accepted_ms) FROM entries WHERE device = ?", (device,)).fetchone()[0]
-        account, last, acked, size = box
-        return found, Mailbox(account, last, acked, size, oldest or 0)
+        account, last, acked, size, seen_ms = box
+        return found, Mailbox(account, last, acked, size, oldest or 0, seen_ms)
 
     @staticmethod
     def _entry(
@@ -210,6 +212,11 @@ class SqliteStore:
             return int(position)
 
         return await self._db.write(body)
+
+    async def note_seen(self, device: bytes, now_ms: int) -> None:
+        await self._db.write(
+            lambda c: c.execute("UPDATE mailboxes SET seen_ms = ? WHERE device = ?", (now_ms, device)).rowcount
+        )
 
     async def open_mailbox(self, account: bytes, device: bytes, now_ms: int) -> None:
         await self._db.write(

@@ -1,0 +1,433 @@
+"""What every store of delivery keeps: one log per channel, gapless mailboxes, one commit per epoch, bounded space."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qpqcore.api.delivery import EntryKind
+from qpqcore.model.errors import ErrorCode, Refusal
+from qpqdelivery.store import Birth, Bounds, Commit, Member, Message, NextState, Offer, Welcome
+
+BOUNDS = Bounds(
+    mailbox_entries_max=50, mailbox_bytes_max=100_000, fetch_entries_max=20, fetch_bytes_max=10_000, past_epochs=5
+)
+CHANNEL = b"c" * 16 + b"localhost"
+NOW_MS = 10**12
+DAY_MS = 24 * 3600 * 1000
+ALICE, BOB, CAROL = (Member(n.encode() + b" device", n.encode() + b" account") for n in ("alice", "bob", "carol"))
+OUTSIDE = Member(b"dave device", b"dave account")
+PEOPLE = (ALICE, BOB, CAROL, OUTSIDE)
+
+
+def sha256(data):
+    return hashlib.sha256(data).digest()
+
+
+def state(epoch):
+    tag = b"%d" % epoch
+    return NextState(
+        epoch=epoch, policy=b"policy", snapshot=b"snapshot" + tag, tree_hash=sha256(tag), tree=b"tree" + tag,
+        group_info=b"info" + tag,
+    )  # fmt: skip
+
+
+def commit(epoch, *, added=(), removed=(), payload=None, version=0, external=False, generation=1):
+    payload = payload or b"commit of %d.%d" % (generation, epoch)
+    return Commit(
+        channel=CHANNEL, generation=generation, epoch=epoch, proposals_version=version, payload=payload,
+        hash=sha256(payload), now_ms=NOW_MS, after=state(epoch + 1), write_key=b"w" * 32, added=list(added),
+        removed=[m.device for m in removed],
+        welcomes=[] if external else [Welcome(m.device, b"welcome " + m.device) for m in added],
+    )  # fmt: skip
+
+
+def birth(*, first=(BOB, CAROL), generation=1, creator=ALICE):
+    made = commit(0, added=first, generation=generation) if first else None
+    return Birth(
+        channel=CHANNEL, generation=generation, birth_hash=sha256(b"birth %d" % generation), creator=creator,
+        state=state(0), write_key=b"w" * 32, first=made, now_ms=NOW_MS,
+    )  # fmt: skip
+
+
+def message(text, *, sender=ALICE, epoch=1, generation=1, ttl_ms=DAY_MS):
+    return Message(
+        channel=CHANNEL, generation=generation, epoch=epoch, payload=text, hash=sha256(text), device=sender.device,
+        now_ms=NOW_MS, expires_ms=NOW_MS + ttl_ms,
+    )  # fmt: skip
+
+
+async def begin(store):
+    """Open mailboxes; make the channel with Alice, Bob and Carol, at epoch 1."""
+    for person in PEOPLE:
+        await store.open_mailbox(person.account, person.device, NOW_MS)
+    await store.create(birth())
+
+
+async def version(store):
+    return (await store.channel(CHANNEL)).proposals_version
+
+
+async def accept(store, change):
+    return await store.accept_commit(replace(change, proposals_version=await version(store)))
+
+
+async def box(store, person, after=0, *, limit=0, now_ms=NOW_MS):
+    return await store.fetch(person.device, after, limit, payloads=True, now_ms=now_ms)
+
+
+async def kinds(store, person):
+    return [e.kind for e in (await box(store, person))[0]]
+
+
+async def put(store, *messages):
+    return (await store.enqueue(list(messages)))[0]
+
+
+async def test_a_channel_is_born_with_its_members(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        assert await kinds(store, ALICE) == [EntryKind.COMMIT]
+        assert await kinds(store, BOB) == [EntryKind.WELCOME]
+        assert await kinds(store, OUTSIDE) == []
+        again, woken = await store.create(birth())
+        assert (again.duplicate, woken) == (True, [])
+        with pytest.raises(Refusal) as no:
+            await store.create(replace(birth(), birth_hash=b"another"))
+        assert no.value.code is ErrorCode.CHANNEL_EXISTS
+        assert await store.write_key(CHANNEL, 1, 1) == b"w" * 32
+        assert [c.channel for c, _ in await store.channels_of(BOB.account, 10)] == [CHANNEL]
+        assert await store.channels_of(OUTSIDE.account, 10) == []
+
+
+async def test_all_see_one_order_without_gaps(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        answers = []
+
+        async def say(sender, text):
+            answers.extend(await put(store, message(text, sender=sender)))
+
+        async with trio.open_nursery() as nursery:
+            for n in range(10):
+                nursery.start_soon(say, (ALICE, BOB)[n % 2], b"text %d" % n)
+        assert sorted(a.log_number for a in answers) == list(range(2, 12))
+        entries, mailbox = await box(store, CAROL)
+        assert [e.number for e in entries] == list(range(1, mailbox.last + 1))
+        assert [e.log_number for e in entries if e.kind is EntryKind.MESSAGE] == list(range(2, 12))
+
+
+async def test_a_sender_gets_no_copy_and_a_repeat_has_no_effect(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        (first,) = await put(store, message(b"once"))
+        (again,) = await put(store, message(b"once"))
+        assert (first.duplicate, again.duplicate) == (False, True)
+        assert first.log_number == again.log_number
+        assert await kinds(store, BOB) == [EntryKind.WELCOME, EntryKind.MESSAGE]
+        assert await kinds(store, ALICE) == [EntryKind.COMMIT]
+        both = await put(store, message(b"twice in a batch"), message(b"twice in a batch"))
+        assert [a.duplicate for a in both] == [False, True]
+
+
+async def test_one_commit_an_epoch(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        outcomes = []
+
+        async def offer(payload):
+            try:
+                outcomes.append(await accept(store, commit(1, payload=payload)))
+            except Refusal as no:
+                outcomes.append(no.code)
+
+        async with trio.open_nursery() as nursery:
+            for n in range(8):
+                nursery.start_soon(offer, b"commit by %d" % n)
+        assert outcomes.count(ErrorCode.EPOCH_CONFLICT) == 7
+        assert (await store.channel(CHANNEL)).epoch == 2
+        winner = next(o for o in outcomes if not isinstance(o, ErrorCode))[0]
+        entries, _ = await box(store, BOB)
+        assert [e.log_number for e in entries if e.kind is EntryKind.COMMIT] == [winner.log_number]
+
+
+async def test_a_commit_again_is_its_own_answer(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        first, _ = await accept(store, commit(1))
+        again, woken = await accept(store, commit(1))
+        assert (again.duplicate, again.epoch, again.log_number, woken) == (True, first.epoch, first.log_number, [])
+
+
+async def test_a_commit_is_taken_against_the_proposals_it_was_checked_with(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        old = await version(store)
+        offer = Offer(
+            channel=CHANNEL, generation=1, epoch=1, proposals_version=old, payload=b"remove carol",
+            hash=sha256(b"remove carol"), now_ms=NOW_MS, reference=b"ref", target=CAROL.device, by_server=True,
+            snapshot=b"with proposal",
+        )  # fmt: skip
+        await store.accept_proposal(offer)
+        assert await store.accept_commit(commit(1, version=old)) is None
+        assert [p.target for p in await store.proposals(CHANNEL)] == [CAROL.device]
+        assert await store.accept_proposal(replace(offer, hash=b"other", payload=b"other")) is None
+        accepted, _ = await accept(store, commit(1, removed=(CAROL,)))
+        assert accepted.epoch == 2
+        assert await store.proposals(CHANNEL) == []
+
+
+@pytest.mark.parametrize(
+    ("epoch", "code"), [(0, ErrorCode.STALE_EPOCH), (1, ErrorCode.STALE_EPOCH), (8, ErrorCode.STALE_EPOCH)]
+)
+async def test_epochs_too_old_or_not_begun_are_stale(open_store, epoch, code):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        for n in range(1, 7):
+            await accept(store, commit(n))
+        (no,) = await put(store, message(b"x", epoch=epoch))
+        assert no.code is code
+        for fine in range(2, 8):
+            (yes,) = await put(store, message(b"in %d" % fine, epoch=fine))
+            assert yes.epoch == fine
+
+
+async def test_a_message_goes_to_those_who_were_members_at_its_epoch_and_still_are(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        await accept(store, commit(1, added=(OUTSIDE,), removed=(CAROL,)))
+        await put(store, message(b"of the epoch before", epoch=1), message(b"of now", epoch=2))
+        texts = {p: [e.payload for e in (await box(store, p))[0] if e.kind is EntryKind.MESSAGE] for p in PEOPLE}
+        assert texts[BOB] == [b"of the epoch before", b"of now"]
+        assert texts[OUTSIDE] == [b"of now"]
+        assert texts[CAROL] == []
+        (no,) = await put(store, message(b"may I", sender=CAROL, epoch=2))
+        assert no.code is ErrorCode.NOT_MEMBER
+        (no,) = await put(store, message(b"too early", sender=OUTSIDE, epoch=1))
+        assert no.code is ErrorCode.STALE_EPOCH
+
+
+async def test_a_full_mailbox_is_cut_off_behind_a_gap_and_no_sender_learns(open_store):
+    async with open_store("qpqdelivery", replace(BOUNDS, mailbox_entries_max=5)) as store:
+        await begin(store)
+        answers = await put(store, *[message(b"%d" % n) for n in range(10)])
+        assert all(not isinstance(a, Refusal) for a in answers)
+        entries, mailbox = await box(store, BOB)
+        # A Welcome and four messages fill it; the fifth is cut off behind gap 7, four more fit, the tenth is behind gap 13.
+        assert [(e.number, e.kind) for e in entries] == [(13, EntryKind.GAP)]
+        assert mailbox.last == 13
+
+
+async def test_a_mailbox_too_heavy_is_cut_off_too(open_store):
+    async with open_store("qpqdelivery", replace(BOUNDS, mailbox_bytes_max=1_000)) as store:
+        await begin(store)
+        await put(store, message(b"a" * 600), message(b"b" * 600))
+        entries, mailbox = await box(store, BOB)
+        assert [e.kind for e in entries] == [EntryKind.GAP]
+        assert mailbox.bytes == 0
+
+
+async def test_an_answer_is_bounded_and_never_empty_for_one_large_entry(open_store):
+    async with open_store("qpqdelivery", replace(BOUNDS, fetch_bytes_max=1_000)) as store:
+        await begin(store)
+        await put(store, message(b"a" * 900), message(b"b" * 900), message(b"c" * 2_000))
+        seen = []
+        after = 1
+        while page := (await box(store, BOB, after))[0]:
+            assert len(page) == 1
+            seen.append(page[0].payload[:1])
+            after = page[-1].number
+        assert seen == [b"a", b"b", b"c"]
+        assert len((await box(store, BOB, limit=2))[0]) == 2
+
+
+async def test_acknowledging_drops_and_never_goes_back_or_past_the_end(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        await put(store, message(b"one"), message(b"two"))
+        assert await store.ack(BOB.device, 2, NOW_MS) == 2
+        assert await store.ack(BOB.device, 1, NOW_MS) == 2
+        entries, mailbox = await box(store, BOB)
+        assert [e.payload for e in entries] == [b"two"]
+        assert (mailbox.acked, mailbox.bytes) == (2, 3)
+        assert await store.ack(BOB.device, 99, NOW_MS) == 3
+        assert (await box(store, BOB))[0] == []
+        assert await store.ack(b"nobody", 1, NOW_MS) is None
+
+
+async def test_a_message_past_its_time_leaves_a_tombstone(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        await put(store, message(b"short", ttl_ms=1_000), message(b"long"))
+        late = NOW_MS + 2_000
+        expected = [(EntryKind.WELCOME, b"welcome bob device"), (EntryKind.EXPIRED, b""), (EntryKind.MESSAGE, b"long")]
+        assert [(e.kind, e.payload) for e in (await box(store, BOB, now_ms=late))[0]] == expected
+        await store.expire(late, 0, 0)
+        assert [(e.kind, e.payload) for e in (await box(store, BOB, now_ms=late))[0]] == expected
+
+
+async def test_a_payload_goes_when_nobody_waits_for_it_and_its_hash_later(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        (first,) = await put(store, message(b"read by all"))
+        for person in (ALICE, BOB, CAROL):
+            await store.ack(person.device, 99, NOW_MS)
+        await store.expire(NOW_MS + 2_000, 0, 0)
+        (again,) = await put(store, message(b"read by all"))
+        assert (again.duplicate, again.log_number) == (True, first.log_number)
+        await store.expire(NOW_MS + 40 * DAY_MS, 0, NOW_MS + 1)
+        assert await store.found(CHANNEL, sha256(b"read by all")) is None
+
+
+async def test_handshakes_too_old_cut_the_mailbox_off(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        woken = await store.expire(NOW_MS + 31 * DAY_MS, NOW_MS + DAY_MS, 0)
+        assert set(woken) == {ALICE.device, BOB.device, CAROL.device}
+        assert await kinds(store, BOB) == [EntryKind.GAP]
+        assert await kinds(store, OUTSIDE) == []
+        assert await store.tree(CHANNEL, sha256(b"1")) == b"tree1"
+        assert await store.tree(CHANNEL, sha256(b"0")) is None
+
+
+async def test_who_has_not_come_is_absent_and_who_has_no_mailbox_an_orphan(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        await store.ack(ALICE.device, 1, NOW_MS + DAY_MS)
+        await store.note_seen(BOB.device, NOW_MS + DAY_MS)
+        assert {m.device for m in await store.absent(NOW_MS + 1, 10)} == {CAROL.device, OUTSIDE.device}
+        await store.close_mailbox(CAROL.device)
+        assert await store.orphans(10) == [CAROL]
+        assert await box(store, CAROL) is None
+        assert await store.mailboxes_of(CAROL.account) == []
+
+
+async def test_a_reset_begins_a_generation_and_tells_who_is_left_out(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        accepted, _ = await store.reset(birth(first=(BOB,), generation=2))
+        assert (await store.channel(CHANNEL)).generation == 2
+        assert (await kinds(store, CAROL))[-1] is EntryKind.RESET
+        assert (await kinds(store, BOB))[-1] is EntryKind.WELCOME
+        assert {m.device for m in await store.members(CHANNEL, 2)} == {ALICE.device, BOB.device}
+        again, _ = await store.reset(birth(first=(BOB,), generation=2))
+        assert (again.duplicate, again.epoch) == (True, accepted.epoch)
+        with pytest.raises(Refusal) as no:
+            await store.reset(replace(birth(generation=2), birth_hash=b"another"))
+        assert no.value.code is ErrorCode.GENERATION_CONFLICT
+        (stale,) = await put(store, message(b"to the old one"))
+        assert stale.code is ErrorCode.STALE_EPOCH
+        (yes,) = await put(store, message(b"to the new one", generation=2))
+        assert yes.log_number > accepted.log_number
+
+
+async def test_an_external_commit_comes_to_the_one_it_brings_in(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        await accept(store, commit(1, added=(OUTSIDE,), external=True))
+        assert await kinds(store, OUTSIDE) == [EntryKind.COMMIT]
+        assert await store.is_member(CHANNEL, 1, OUTSIDE.device)
+        assert await store.has_account(CHANNEL, 1, OUTSIDE.account)
+
+
+async def test_a_channel_nobody_is_in_leaves_nothing(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        await store.delete_channel(CHANNEL)
+        assert await store.channel(CHANNEL) is None
+        assert await store.members(CHANNEL, 1) == []
+        (no,) = await put(store, message(b"anybody?"))
+        assert no.code is ErrorCode.NOT_MEMBER
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("say"), st.sampled_from(PEOPLE), st.integers(0, 6)),
+        st.tuples(st.just("add"), st.sampled_from(PEOPLE), st.just(0)),
+        st.tuples(st.just("remove"), st.sampled_from(PEOPLE), st.just(0)),
+        st.tuples(st.just("ack"), st.sampled_from(PEOPLE), st.integers(0, 8)),
+    ),
+    max_size=25,
+)
+
+
+class Model:
+    """The channel as a few lists: who is in since when, what lies where."""
+
+    def __init__(self):
+        self.epoch, self.log = 1, 1
+        self.since = {ALICE: 0, BOB: 1, CAROL: 1}
+        self.boxes = {ALICE: [(1, EntryKind.COMMIT, 1)], BOB: [], CAROL: [], OUTSIDE: []}
+        self.last = dict.fromkeys(PEOPLE, 0) | {ALICE: 1}
+        for person in (BOB, CAROL):
+            self.put(person, EntryKind.WELCOME, 1)
+
+    def put(self, person, kind, number):
+        self.last[person] += 1
+        self.boxes[person].append((self.last[person], kind, number))
+
+    def say(self, sender, back):
+        """Return whether a message `back` epochs behind is taken."""
+        epoch = self.epoch - back
+        if sender not in self.since or back > BOUNDS.past_epochs or epoch < self.since[sender]:
+            return False
+        self.log += 1
+        for person, since in self.since.items():
+            if person != sender and since <= epoch:
+                self.put(person, EntryKind.MESSAGE, self.log)
+        return True
+
+    def change(self, *, add=(), remove=()):
+        self.log += 1
+        for person in sorted(self.since, key=lambda p: p.device):
+            self.put(person, EntryKind.COMMIT, self.log)
+        self.epoch += 1
+        for person in remove:
+            del self.since[person]
+        for person in add:
+            self.since[person] = self.epoch
+            self.put(person, EntryKind.WELCOME, self.log)
+
+
+@given(STEPS)
+def test_any_history_is_the_models(steps):
+    """Messages, joins, removals and acknowledgements in any order: each mailbox is what a simple model says."""
+
+    async def play():
+        from qpqcore.store.database import open_database
+        from qpqcore.store.migrations import migrations_of
+        from qpqdelivery.store_sqlite import SqliteStore
+
+        async with open_database(None, b"k" * 32, migrations_of("qpqdelivery")) as database:
+            store, model = SqliteStore(database, BOUNDS), Model()
+            await begin(store)
+            for number, (what, person, amount) in enumerate(steps):
+                if what == "say":
+                    if model.epoch - amount < 0:
+                        continue
+                    sent = message(b"%d" % number, sender=person, epoch=model.epoch - amount)
+                    (answer,) = await put(store, sent)
+                    assert model.say(person, amount) == (not isinstance(answer, Refusal))
+                elif what == "add" and person not in model.since:
+                    await accept(store, commit(model.epoch, added=(person,)))
+                    model.change(add=(person,))
+                elif what == "remove" and person in model.since:
+                    await accept(store, commit(model.epoch, removed=(person,)))
+                    model.change(remove=(person,))
+                elif what == "ack":
+                    await store.ack(person.device, amount, NOW_MS)
+                    upto = min(amount, model.last[person])
+                    model.boxes[person] = [e for e in model.boxes[person] if e[0] > upto]
+            for person in PEOPLE:
+                after, found = 0, []
+                while page := (await box(store, person, after))[0]:
+                    found += [(e.number, e.kind, e.log_number) for e in page]
+                    after = page[-1].number
+                assert found == model.boxes[person]
+
+    trio.run(play)
