@@ -85,21 +85,17 @@ class Outbox:
             channel=channel, generation=generation, epoch=epoch, payload=payload, ttl_seconds=ttl,
             write_signature=signature,
         )  # fmt: skip
+        line = self._core.veiled if signature else self._core.wire
         try:
-            done = await (self._core.veiled if signature else self._core.wire).call(params, delivery.EnqueueResult)
+            done = await line.call(params, delivery.EnqueueResult)
         except Refused as exc:
-            if exc.code is ErrorCode.STALE_EPOCH:
-                with self._store.transaction() as db:
-                    db.execute("UPDATE outbox SET payload = NULL WHERE number = ?", (number,))
-                await self._core.catch_up()
-            elif exc.code is ErrorCode.UNAUTHENTICATED:
-                raise  # it waits for the next log-in
-            elif exc.code in RETRYABLE:
-                await pause(exc.retry_after_ms / 1000)
-            else:
-                log.info("message_refused", code=exc.name)
-                self._fail(row)
+            no = exc
+        else:
+            self._done(channel, ident, number, content, done)
             return
+        await self._refused(row, no)
+
+    def _done(self, channel: bytes, ident: bytes, number: int, content: bytes, done: delivery.EnqueueResult) -> None:
         with self._store.transaction() as db:
             db.execute("DELETE FROM outbox WHERE number = ?", (number,))
             db.execute(
@@ -109,6 +105,18 @@ class Outbox:
             )
             apply_action(self._store, channel, self._core.account.account, Content.from_bytes(content))
         self._core.tell(MessageChanged(channel, ident))
+
+    async def _refused(self, row: Any, no: Refused) -> None:
+        if no.code is ErrorCode.UNAUTHENTICATED:
+            raise no  # it waits for the next log-in
+        if no.code is ErrorCode.STALE_EPOCH:
+            self._store.db.execute("UPDATE outbox SET payload = NULL WHERE number = ?", (row[0],))
+            await self._core.catch_up()
+        elif no.code in RETRYABLE:
+            await pause(no.retry_after_ms / 1000)
+        else:
+            log.info("message_refused", code=no.name)
+            self._fail(row)
 
     def _fail(self, row: Any) -> None:
         with self._store.transaction() as db:
