@@ -57,7 +57,7 @@ def test_no_changed_list_verifies(index, change):
     try:
         assert not DeviceList.from_bytes(bytes(data)).verify()
     except Refusal as no:
-        assert no.code is ErrorCode.DEVICE_LIST_INVALID
+        assert no.code in {ErrorCode.DEVICE_LIST_INVALID, ErrorCode.DEVICE_LIMIT}
 
 
 def test_a_sealed_welcome_opens_for_its_device_and_place_only():
