@@ -9,6 +9,7 @@ import trio
 import trio.testing
 
 import qpqclient
+from qpqclient.client import system_now_ms
 from qpqclient.connection import Connection
 from qpqclient.upkeep import Upkeep
 from qpqcore.api import blob, delivery
@@ -234,6 +235,34 @@ async def test_a_sealed_sender_is_named_inside_and_nowhere_else(open_world, monk
         assert (last.sender, last.text) == ("alice", "guess who")
         assert texts(alice.conversation(w.direct))[-1] == "guess who"
     assert callers == [(b"", b"", True)]
+
+
+async def test_a_message_that_vanishes_is_gone_from_both_disks(open_world):
+    """From its moment on it is not shown; at the next look it is deleted."""
+    async with open_world() as w:
+        async with opened(w, "alice") as alice, opened(w, "bob") as bob:
+            await alice.conversation(w.direct).set_timer(60)
+            await alice.conversation(w.direct).send("for a minute")
+            await settle(alice, bob)
+            assert texts(bob.conversation(w.direct))[-1] == "for a minute"
+        for name in ("alice", "bob"):
+            async with opened(w, name, now_ms=lambda: system_now_ms() + 61_000) as client:
+                assert "for a minute" not in texts(client.conversation(w.direct))
+                with trio.fail_after(PATIENCE_SECONDS):
+                    while client._core.store.rows("SELECT 1 FROM messages WHERE text = 'for a minute'"):
+                        await trio.lowlevel.checkpoint()
+
+
+async def test_the_900th_message_of_an_epoch_begins_another(open_world, monkeypatch):
+    monkeypatch.setattr("qpqclient.outbox.GENERATION_MAX", 5)
+    async with open_world() as w:
+        alice, bob = await w.client("alice"), await w.client("bob")
+        epoch = alice.conversation(w.direct).epoch
+        for n in range(12):
+            await alice.conversation(w.direct).send(f"number {n}")
+        await settle(alice, bob)
+        assert texts(bob.conversation(w.direct))[1:] == [f"number {n}" for n in range(12)]
+        assert bob.conversation(w.direct).epoch > epoch + 1
 
 
 async def test_a_device_is_named_for_its_owner_alone(open_world):

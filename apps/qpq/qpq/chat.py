@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qpqclient import Client, Conversation
 
 LINE_CHARS_MAX = 8_000
+"""A longer line, from a pipe, is sent in several messages."""
 
 
 async def chat(profile: Profile, client: Client, chosen: Conversation) -> None:
@@ -56,6 +57,6 @@ async def send_lines(client: Client, chosen: Conversation) -> None:
         line = await trio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
         if not line:
             return
-        text = line.rstrip("\r\n")[:LINE_CHARS_MAX]
-        if text.strip():
-            await chosen.send(text)
+        text = line.rstrip("\r\n")
+        for begin in range(0, len(text) if text.strip() else 0, LINE_CHARS_MAX):
+            await chosen.send(text[begin : begin + LINE_CHARS_MAX])

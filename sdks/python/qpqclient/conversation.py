@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qpqclient import blobs
-from qpqclient.content import add_message, new_content
+from qpqclient.content import add_message, apply_action, new_content
 from qpqclient.errors import GroupUnusable, NotFound
 from qpqclient.model import FileInfo, Member, Message
 from qpqclient.signals import seal_signal
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 KINDS = {ChannelKind.DIRECT: "direct", ChannelKind.GROUP: "group", ChannelKind.SELF: "self"}
 COLUMNS = "id, channel, sender, text, state, sent_ms, own, edited, reply_to, file"
 TTL_SECONDS_MAX = 30 * 24 * 3600
+SETTINGS = frozenset({"timer", "rename"})
+"""Contents that hold here from when they are queued: what is sent next already follows them."""
 
 
 class Conversation:
@@ -229,6 +231,8 @@ class Conversation:
                 self._store, self.id, account, content, own=True, state="pending",
                 accepted_ms=self._core.now_ms(), log_number=None,
             )  # fmt: skip
+            if which in SETTINGS:
+                apply_action(self._store, self.id, account, content)
         self._core.wake_sender()
         return content
 

@@ -120,6 +120,7 @@ class Core:
             nursery.start_soon(self.wire.run, self._greet, self._follow)
             nursery.start_soon(self._keep_sending)
             nursery.start_soon(self.upkeep.run)
+            nursery.start_soon(self._forget_expired)
             if self.sealed:
                 nursery.start_soon(self.veiled.run, _nothing, _nothing)
 
@@ -205,6 +206,12 @@ class Core:
             if not page.entries:
                 return
             await self._take(page.entries)
+
+    async def _forget_expired(self) -> None:
+        """Delete what has vanished: it is not shown from its moment on, and gone from the disk soon after."""
+        while True:
+            self.store.db.execute("DELETE FROM messages WHERE expires_ms > 0 AND expires_ms <= ?", (self.now_ms(),))
+            await trio.sleep(LOOK_SECONDS)
 
     async def _keep_sending(self) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from typing import TYPE_CHECKING
 
 import click
@@ -42,7 +43,7 @@ async def register(profile: Profile, name: str | None, token: str) -> None:
     """Make an account on the server, with this folder as its first device."""
     profile.username = name or profile.username
     async with profile.open(confirm=True) as client:
-        await client.register(profile.name(), profile.secret(), token=token)
+        await client.register(profile.name(), profile.secret(), token=token, label=platform.node())
         emit(
             {"name": client.name, "account": client.account.hex(), "device": client.device.hex()},
             f"registered {client.name}",
@@ -57,7 +58,7 @@ async def login(profile: Profile, name: str | None) -> None:
     """Log in; in an empty folder, the password alone restores the account and its groups."""
     profile.username = name or profile.username
     async with profile.open() as client:
-        await client.login(profile.name(), profile.secret())
+        await client.login(profile.name(), profile.secret(), label=platform.node())
         await client.sync()
         emit(
             {
@@ -143,8 +144,9 @@ async def delete_account(profile: Profile, yes: bool) -> None:
             typed = click.prompt(f"Type {client.name} to delete the account for ever", err=True)
             if typed != client.name:
                 raise click.ClickException("nothing was deleted")
+        name = client.name
         await client.delete_account()
-        emit({"deleted": client.name}, f"deleted {client.name}", as_json=profile.json)
+        emit({"deleted": name}, f"deleted {name}", as_json=profile.json)
 
 
 COMMANDS = (ping, register, login, whoami, devices, passwd, verify, delete_account)

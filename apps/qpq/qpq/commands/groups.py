@@ -52,8 +52,9 @@ async def create(profile: Profile, name: str, people: tuple[str, ...]) -> None:
 @command
 async def invite(profile: Profile, conversation: str, name: str) -> None:
     """Add a person, with all of their devices."""
-    async with opened(profile, conversation) as (_, chosen):
+    async with opened(profile, conversation) as (client, chosen):
         await chosen.invite(name.removeprefix("@"))
+        await client.flush()
         tell(profile, chosen, f"{name} is in {label(chosen)}")
 
 
