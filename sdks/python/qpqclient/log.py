@@ -7,14 +7,29 @@ from __future__ import annotations
 
 import logging
 
-import structlog
-
 _logger = logging.getLogger("qpqclient")
 _logger.addHandler(logging.NullHandler())
 
-log: structlog.stdlib.BoundLogger = structlog.wrap_logger(
-    _logger,
-    processors=[structlog.stdlib.filter_by_level, structlog.processors.KeyValueRenderer(key_order=["event"])],
-    wrapper_class=structlog.stdlib.BoundLogger,
-    cache_logger_on_first_use=True,
-)
+
+class Log:
+    """One event name and facts; never a name, an address or a text of anybody's."""
+
+    def debug(self, event: str, **facts: object) -> None:
+        """Write what only a developer wants to see."""
+        self._write(logging.DEBUG, event, facts)
+
+    def info(self, event: str, **facts: object) -> None:
+        """Write what happened."""
+        self._write(logging.INFO, event, facts)
+
+    def warning(self, event: str, **facts: object) -> None:
+        """Write what somebody should look at."""
+        self._write(logging.WARNING, event, facts)
+
+    @staticmethod
+    def _write(level: int, event: str, facts: dict[str, object]) -> None:
+        if _logger.isEnabledFor(level):
+            _logger.log(level, " ".join([event, *(f"{name}={value!r}" for name, value in facts.items())]))
+
+
+log = Log()

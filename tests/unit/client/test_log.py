@@ -11,5 +11,5 @@ def test_the_log_is_silent_until_asked_for(capfd, caplog):
     log.warning("something", reason="because")
     assert capfd.readouterr() == ("", "")
     assert [(r.name, r.levelno, r.getMessage()) for r in caplog.records] == [
-        ("qpqclient", logging.WARNING, "event='something' reason='because'")
+        ("qpqclient", logging.WARNING, "something reason='because'")
     ]
