@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qpqauth import rules
 from qpqauth.store import Account, AccountState, DeviceRow, Job, ListChange, Session
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.store.keyed import Keyed, prune
@@ -233,7 +234,8 @@ class SqliteStore:
         def body(c: Connection) -> None:
             for table in ("accounts", "devices", "sessions"):
                 c.execute(f"DELETE FROM {table} WHERE account = ?", (account,))  # noqa: S608 - fixed texts
-            c.execute("DELETE FROM keyed WHERE caller = ?", (account,))
+            for caller in (account, rules.sha256(account)):  # the latter: its registration's
+                c.execute("DELETE FROM keyed WHERE caller = ?", (caller,))
             c.execute("UPDATE names SET account = x'00' WHERE account = ?", (account,))
 
         await self._db.write(body)

@@ -1,0 +1,177 @@
+"""What every store of accounts keeps: a name once, sessions that end, lists that follow each other, jobs until done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import trio
+
+from qpqauth.jobs import DELETION
+from qpqauth.store import Account, AccountState, Session
+from qpqcore.crypto.identity import DeviceEntry, DeviceList
+from qpqcore.crypto.signatures import generate_key
+from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.model.ids import AccountId, DeviceId, make_id
+from qpqcore.store.keyed import Keyed
+
+NOW_MS = 10**12
+DAY_MS = 24 * 3600 * 1000
+SECRET, PUBLIC = generate_key(b"i" * 32)
+ACCOUNT = AccountId(make_id(b"a" * 16, "localhost"))
+DEVICE, OTHER = (DeviceId(make_id(n * 16, "localhost")) for n in (b"d", b"o"))
+ALICE = Account(ACCOUNT, "alice", 1, b"cred", b"record", PUBLIC, b"wraps", 1, b"", AccountState.ACTIVE, NOW_MS)
+NO_KEY = Keyed(b"caller", 1, b"", b"", NOW_MS)
+
+
+async def begin(store, account=ALICE):
+    return await store.create_account(account, [("put_account", b"")], NOW_MS - 90 * DAY_MS, NO_KEY, b"reply")
+
+
+def listed(*devices, previous=None):
+    entries = tuple(DeviceEntry(d, generate_key(d[:16] * 2)[1]) for d in devices)
+    return DeviceList.make(SECRET, ACCOUNT, entries, previous)
+
+
+async def advance(store, fresh, *, register=b"", session=b"token"):
+    return await store.advance_list(
+        ACCOUNT,
+        fresh.to_bytes(),
+        lambda _stored: fresh,
+        register=register,
+        label=b"label",
+        session=session,
+        now_ms=NOW_MS,
+    )
+
+
+async def code(awaitable):
+    with pytest.raises(Refusal) as no:
+        await awaitable
+    return no.value.code
+
+
+async def test_a_name_is_given_once_however_many_ask(open_store):
+    async with open_store("qpqauth") as store:
+        outcomes = []
+
+        async def ask(n):
+            try:
+                outcomes.append(await begin(store, replace(ALICE, account=make_id(bytes([n]) * 16, "localhost"))))
+            except Refusal as no:
+                outcomes.append(no.code)
+
+        async with trio.open_nursery() as nursery:
+            for n in range(8):
+                nursery.start_soon(ask, n)
+        assert outcomes.count(b"reply") == 1
+        assert outcomes.count(ErrorCode.NAME_TAKEN) == 7
+        assert (
+            await code(begin(store, replace(await store.account_by_name("alice"), name="other")))
+            is ErrorCode.VERSION_CONFLICT
+        )
+
+
+async def test_a_repeated_key_repeats_the_answer(open_store):
+    async with open_store("qpqauth") as store:
+        keyed = Keyed(b"caller", 1, b"k" * 16, b"request", NOW_MS)
+        for _ in range(2):
+            assert await store.create_account(ALICE, [], NOW_MS, keyed, b"reply") == b"reply"
+        another = replace(keyed, request=b"another")
+        assert await code(store.create_account(ALICE, [], NOW_MS, another, b"reply")) is ErrorCode.IDEMPOTENCY_MISMATCH
+
+
+async def test_one_of_two_changes_of_password_wins_and_ends_the_other_sessions(open_store):
+    async with open_store("qpqauth") as store:
+        await begin(store)
+        for token in (b"own", b"other"):
+            await store.add_session(Session(token, ACCOUNT, b"", NOW_MS), 64)
+        change = replace(ALICE, record=b"record 2", wraps=b"wraps 2", wrap_version=2)
+        reply, ended = await store.change_password(change, b"own", NO_KEY, lambda n: b"%d" % n)
+        assert (reply, ended) == (b"1", [b"other"])
+        assert await code(store.change_password(change, b"own", NO_KEY, lambda n: b"")) is ErrorCode.VERSION_CONFLICT
+        stored = await store.account(ACCOUNT)
+        assert (stored.record, stored.wraps, stored.wrap_version) == (b"record 2", b"wraps 2", 2)
+
+
+async def test_a_login_state_is_used_once(open_store):
+    async with open_store("qpqauth") as store:
+        assert await store.use_login_state(b"state", NOW_MS + 1)
+        assert not await store.use_login_state(b"state", NOW_MS + 1)
+        await store.sweep(NOW_MS + 2, DAY_MS, DAY_MS)
+        assert await store.use_login_state(b"state", NOW_MS + 1)
+
+
+async def test_sessions_slide_end_and_make_room(open_store):
+    async with open_store("qpqauth") as store:
+        await begin(store)
+        for n in range(4):
+            ended = await store.add_session(Session(b"token %d" % n, ACCOUNT, b"", NOW_MS + n), 3)
+        assert ended == [b"token 0"]
+        late = NOW_MS + 29 * DAY_MS
+        session, account = await store.touch_session(b"token 1", late, late - 30 * DAY_MS)
+        assert (session.used_ms, account.name) == (late, "alice")
+        later = NOW_MS + 40 * DAY_MS
+        assert await store.touch_session(b"token 1", later, later - 30 * DAY_MS) is not None
+        assert await store.touch_session(b"token 2", later, later - 30 * DAY_MS) is None
+        await store.sweep(later, 30 * DAY_MS, DAY_MS)
+        assert await store.end_sessions(ACCOUNT, None) == [b"token 1"]
+
+
+async def test_a_suspended_account_has_no_sessions(open_store):
+    async with open_store("qpqauth") as store:
+        await begin(store)
+        await store.add_session(Session(b"token", ACCOUNT, b"", NOW_MS), 64)
+        assert await store.set_state(ACCOUNT, AccountState.SUSPENDED)
+        assert await store.touch_session(b"token", NOW_MS, 0) is None
+        assert await store.set_state(ACCOUNT, AccountState.ACTIVE)
+        assert await store.touch_session(b"token", NOW_MS, 0) is not None
+        assert not await store.set_state(b"nobody", AccountState.ACTIVE)
+
+
+async def test_a_list_adds_the_device_that_is_named_and_no_other(open_store):
+    async with open_store("qpqauth") as store:
+        await begin(store)
+        await store.add_session(Session(b"token", ACCOUNT, b"", NOW_MS), 64)
+        first = listed(DEVICE)
+        assert await code(advance(store, first)) is ErrorCode.DEVICE_LIST_INVALID
+        assert await code(advance(store, first, register=OTHER)) is ErrorCode.DEVICE_LIST_INVALID
+        assert await store.devices(ACCOUNT) == []
+        change = await advance(store, first, register=DEVICE)
+        assert (change.added, change.removed) == ((DEVICE,), ())
+        assert (await store.touch_session(b"token", NOW_MS, 0))[0].device == DEVICE
+        again = await advance(store, first, register=DEVICE)
+        assert (again.added, again.removed) == ((), ())
+        assert [j.kind for j in await store.jobs(ACCOUNT, 10)] == ["put_account", "put_list", "open_mailbox"]
+
+
+async def test_a_list_without_a_device_ends_what_it_had(open_store):
+    async with open_store("qpqauth") as store:
+        await begin(store)
+        first = listed(DEVICE)
+        await store.add_session(Session(b"token", ACCOUNT, b"", NOW_MS), 64)
+        await advance(store, first, register=DEVICE)
+        change = await advance(store, listed(previous=first))
+        assert (change.removed, change.sessions_ended) == ((DEVICE,), (b"token",))
+        assert await store.touch_session(b"token", NOW_MS, 0) is None
+        assert [j.kind for j in await store.jobs(ACCOUNT, 10)][-2:] == ["put_list", "remove_device"]
+
+
+async def test_a_deleted_account_is_closed_at_once_and_its_name_held(open_store):
+    async with open_store("qpqauth") as store:
+        await begin(store)
+        await store.add_session(Session(b"token", ACCOUNT, b"", NOW_MS), 64)
+        assert await store.begin_deletion(ACCOUNT, NOW_MS, DELETION)
+        assert not await store.begin_deletion(ACCOUNT, NOW_MS, DELETION)
+        assert await store.touch_session(b"token", NOW_MS, 0) is None
+        assert await store.account_by_name("alice") is None
+        jobs = await store.jobs(None, 10)
+        assert [j.kind for j in jobs][1:] == [kind for kind, _ in DELETION]
+        for job in jobs:
+            await store.finish_job(job)
+        await store.finish_deletion(ACCOUNT)
+        assert await store.account(ACCOUNT) is None
+        fresh = replace(ALICE, account=make_id(b"n" * 16, "localhost"))
+        assert await code(begin(store, fresh)) is ErrorCode.NAME_TAKEN
+        await store.sweep(NOW_MS + 91 * DAY_MS, 30 * DAY_MS, 90 * DAY_MS)
+        assert await begin(store, fresh) == b"reply"

@@ -1,0 +1,194 @@
+"""What the services do together and by themselves: deletions that survive a crash, revocation, absence, low stock, gaps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import trio
+
+import qpqclient
+import qpqnative
+from qpqauth.jobs import DELETION, Jobs
+from qpqclient.client import system_now_ms
+from qpqcore.api import auth, delivery, keystore
+from qpqcore.crypto.identity import DeviceEntry
+from qpqcore.crypto.signatures import generate_key
+from qpqcore.model.errors import ErrorCode
+from tests.support import recipes
+from tests.support.people import settle, texts
+from tests.support.world import SERVICES, STORE_KEY
+
+DAY_MS = 24 * 3600 * 1000
+PATIENCE_SECONDS = 20
+
+
+def traces_of(w, account, device):
+    """Return every table that still has a row with an account's or device's id in it."""
+    found = set()
+    for service in SERVICES:
+        tables = [r[0] for r in w.rows(service, "SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            rows = w.rows(service, f"SELECT * FROM {table}")
+            if any(
+                account in (c if isinstance(c, bytes) else b"") or device in (c if isinstance(c, bytes) else b"")
+                for row in rows
+                for c in row
+            ):
+                found.add(f"{service}.{table}")
+    return found
+
+
+# A group's tree and log name its members until the members have removed the leaf; delivery keeps that and no more.
+OF_THE_GROUPS = {
+    "delivery.leaves",
+    "delivery.proposals",
+    "delivery.channels",
+    "delivery.log",
+    "delivery.trees",
+    "delivery.entries",
+}
+
+
+@pytest.mark.parametrize("done", range(len(DELETION) + 1))
+async def test_a_deletion_goes_on_after_a_crash_at_any_step(open_world, monkeypatch, done):
+    """The process dies after `done` of the steps; the next one finishes by itself."""
+    real, steps = Jobs._do, []
+
+    async def dies(self, job):
+        if len(steps) == done:
+            await trio.sleep_forever()
+        await real(self, job)
+        steps.append(job.kind)
+
+    async with open_world() as w:
+        alice = await w.device("alice")
+        account, device = alice.account.account, alice.id
+        await alice.call(recipes.upload(), recipes.blob.UploadBlobResult)
+        await alice.call(recipes.endpoint(alice), keystore.PublishEndpointResult)
+        with monkeypatch.context() as patched:
+            patched.setattr(Jobs, "_do", dies)
+            with trio.move_on_after(0.5):
+                await alice.call(recipes.deletion(alice, alice.link), auth.DeleteAccountResult)
+            await w.stop()
+        assert steps == [kind for kind, _ in DELETION[:done]]
+        await w.start()
+        with trio.fail_after(PATIENCE_SECONDS):
+            while traces_of(w, account, device) - OF_THE_GROUPS:
+                await trio.sleep(0.02)
+        bob = await w.device("bob")
+        for channel in (w.direct, w.club):
+            info = await bob.call(delivery.FetchGroupInfoParams(channel=channel), delivery.FetchGroupInfoResult)
+            assert len(info.proposals) == 1
+        assert await bob.code(keystore.ResolveUserParams(name="alice")) is ErrorCode.NOT_FOUND
+
+
+async def test_an_unknown_user_is_answered_like_a_known_one(open_world):
+    """RFC 9807 §6.3.2.2: sizes, the deterministic part, and the code at the end say nothing."""
+    async with open_world() as w:
+        link = await w.anonymous()
+        request = qpqnative.OpaqueLogin().start(b"a guess")
+        answers = {}
+        for name in ("alice", "nobody"):
+            params = auth.LoginStartParams(name=name, request=request)
+            answers[name] = [await link.call(params, auth.LoginStartResult) for _ in range(2)]
+        shapes = {name: [(len(a.response), len(a.state)) for a in found] for name, found in answers.items()}
+        assert shapes["alice"] == shapes["nobody"]
+        for found in answers.values():
+            # The evaluated element depends on name and request alone; all else is fresh each time.
+            assert found[0].response[:32] == found[1].response[:32]
+            assert found[0].response[32:] != found[1].response[32:]
+        codes = []
+        for name in ("alice", "nobody"):
+            finish = auth.LoginFinishParams(state=answers[name][0].state, finalization=bytes(64))
+            with pytest.raises(qpqclient.Refused) as no:
+                await link.call(finish, auth.LoginFinishResult)
+            codes.append((no.value.code, str(no.value)))
+        assert codes[0] == codes[1] == (ErrorCode.LOGIN_FAILED, "wrong name or password")
+
+
+async def test_a_revoked_device_is_cut_off_within_a_second_everywhere(open_world):
+    async with open_world() as w:
+        alice, link = await w.device("alice"), await w.anonymous()
+        await link.call((await recipes.login(link, "alice", "secret alice"))[0], auth.LoginFinishResult)
+        lost, (_, public) = recipes.fresh_id(), generate_key()
+        fresh = await recipes.next_list(alice, add=(DeviceEntry(lost, public),))
+        await link.call(auth.RegisterDeviceParams(device_list=fresh.to_bytes(), device=lost), auth.RegisterDeviceResult)
+        fresh = await recipes.next_list(alice, drop=(lost,))
+        with trio.fail_after(1):
+            async with link.subscribe(0) as events:
+                assert (await anext(events)).which == "ready"
+                await alice.call(auth.RevokeDeviceParams(device_list=fresh.to_bytes()), auth.RevokeDeviceResult)
+                with pytest.raises(qpqclient.Refused) as no:
+                    await anext(events)
+            assert no.value.code is ErrorCode.UNAUTHENTICATED
+            with pytest.raises(qpqclient.Refused):
+                await link.call(delivery.FetchParams(), delivery.FetchResult)
+
+
+async def test_who_has_not_come_for_ninety_days_is_proposed_for_removal(open_world):
+    ahead = [0]
+    async with open_world(clock_ms=lambda: system_now_ms() + ahead[0]) as w:
+        ahead[0] = 20 * DAY_MS
+        alice = await w.device("alice")
+        await alice.call(delivery.FetchParams(), delivery.FetchResult)
+        ahead[0] = 95 * DAY_MS
+        await w.service("delivery").sweep(system_now_ms() + ahead[0])
+        proposals = {
+            r[0] for r in w.rows("delivery", "SELECT target FROM proposals WHERE channel = ? AND by_server = 1", w.club)
+        }
+        leaves = {
+            r[0]
+            for r in w.rows("delivery", "SELECT device FROM leaves WHERE channel = ? AND removed_epoch IS NULL", w.club)
+        }
+        assert proposals == leaves - {alice.id}
+        assert len(proposals) == 2
+
+
+async def test_the_owner_is_told_when_few_packages_are_left(open_world):
+    async with open_world() as w:
+        w.edit(
+            "keystore",
+            "DELETE FROM packages WHERE suite = 1 AND last_resort = 0 AND reference NOT IN "
+            "(SELECT reference FROM packages p WHERE p.device = packages.device AND p.suite = 1 AND p.last_resort = 0 LIMIT 11)",
+        )
+        bob, eve = await w.device("bob"), await w.device("eve")
+        params = keystore.FetchKeyPackageParams(accounts=(eve.account.account,), suites=(1,))
+        with trio.fail_after(PATIENCE_SECONDS):
+            async with eve.link.subscribe(0) as events:
+                assert (await anext(events)).which == "ready"
+                await bob.call(params, keystore.FetchKeyPackageResult)
+                event = await anext(events)
+        assert (event.which, event.low_stock.suite, event.low_stock.left) == ("lowStock", 1, 10)
+
+
+async def test_the_client_fills_its_stock_when_told(open_world):
+    async with open_world() as w:
+        eve, bob = await w.client("eve"), await w.device("bob")
+        await eve.sync()
+        w.edit("keystore", "DELETE FROM packages WHERE suite = 1 AND last_resort = 0 AND device = ? AND reference NOT IN (SELECT reference FROM packages WHERE device = ? AND suite = 1 AND last_resort = 0 LIMIT 5)", eve.device, eve.device)  # fmt: skip
+        params = keystore.FetchKeyPackageParams(accounts=(eve.account,), suites=(1,))
+        await bob.call(params, keystore.FetchKeyPackageResult)
+        count = "SELECT count(*) FROM packages WHERE device = ? AND suite = 1 AND last_resort = 0"
+        with trio.fail_after(PATIENCE_SECONDS):
+            while w.rows("keystore", count, eve.device)[0][0] < 50:
+                await trio.sleep(0.02)
+
+
+async def test_a_device_behind_a_gap_rejoins_and_goes_on(open_world):
+    """A mailbox that overflowed lost messages, and says so: the device is back in every group, at the next epoch."""
+    async with open_world() as w:
+        store = w.service("delivery")._store
+        store._bounds = replace(store._bounds, mailbox_entries_max=5)
+        alice = await w.client("alice")
+        for n in range(8):
+            await alice.conversation(w.direct).send(f"number {n}")
+        await alice.flush()
+        epochs = {c: alice.conversation(c).epoch for c in (w.direct, w.club)}
+        async with qpqclient.open_client(w.folder / "bob", server=w.where, store_key=STORE_KEY) as bob:
+            await settle(bob, alice)
+            await alice.conversation(w.direct).send("after the gap")
+            await settle(alice, bob)
+            for channel, epoch in epochs.items():
+                assert bob.conversation(channel).epoch == alice.conversation(channel).epoch == epoch + 1
+            assert texts(bob.conversation(w.direct))[-1] == "after the gap"
