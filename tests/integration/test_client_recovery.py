@@ -11,6 +11,7 @@ import trio.testing
 import qpqclient
 from qpqclient.client import system_now_ms
 from qpqclient.connection import Connection
+from qpqclient.content import new_content
 from qpqclient.upkeep import Upkeep
 from qpqcore.api import blob, delivery
 from qpqcore.api.rpc import Call, Reply
@@ -160,6 +161,30 @@ async def test_a_folder_copied_back_takes_a_new_leaf_before_it_sends(open_world)
             assert bob.conversation(w.direct).epoch == alice.conversation(w.direct).epoch == epoch + 1
             assert bob.conversation(w.direct).authenticator == alice.conversation(w.direct).authenticator
         assert texts(alice.conversation(w.direct))[1:] == ["one", "two", "three"]
+
+
+async def test_a_device_that_rejoined_still_reads_what_was_under_way(open_world):
+    """Two messages of the epoch that its rejoining ended: one taken by the server before its commit, one after."""
+    async with open_world() as w:
+        alice = await w.device("alice")
+        group = alice.group(w.direct)
+
+        def said(text):
+            content = new_content(system_now_ms(), "text", text=text).to_bytes()
+            return delivery.EnqueueParams(
+                channel=w.direct, generation=1, epoch=group.epoch, payload=group.encrypt(content)
+            )
+
+        before, after = said("before the commit"), said("after the commit")
+        async with opened(w, "bob") as bob:
+            await alice.call(before, delivery.EnqueueResult)
+            bob._core.upkeep.want_rejoin(w.direct)
+            await bob._core.upkeep.settle()
+            assert bob.conversation(w.direct).epoch == group.epoch + 1
+            await alice.call(after, delivery.EnqueueResult)
+        async with opened(w, "bob") as bob:
+            await bob.sync()
+            assert texts(bob.conversation(w.direct))[1:] == ["before the commit", "after the commit"]
 
 
 # --- ways to receive and to send

@@ -10,6 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from qpqclient.errors import GroupUnusable
+from qpqclient.store import ASIDE
 from qpqcore.crypto.parts import u32, vec
 from qpqcore.crypto.signatures import generate_key, sign
 from qpqcore.groups.policy import group_id, read_policy
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from qpqclient.store import Store
 
 WRITE_LABEL = b"qpq write"
+PAST_EPOCHS = 5
 OF_EPOCH = ("commits", "proposed", "rejoins")
 """What a group that is joined anew starts without."""
 
@@ -114,7 +116,7 @@ class Groups:
         """Write a group that was made or joined; inside a transaction."""
         gid = group_id(channel, generation)
         old = self.generation(channel)
-        self._store.forget_group(gid)
+        self._store.set_group_aside(gid)
         if old and old != generation:
             self._store.forget_group(group_id(channel, old))
         kind = read_policy(group.policy).kind
@@ -130,11 +132,28 @@ class Groups:
         self.save_members(channel, group)
         self._open[channel] = group
 
+    def before_rejoin(self, channel: bytes) -> qpqnative.Group | None:
+        """Return the group as it was before this device joined it anew: it still opens what was under way then."""
+        gid = group_id(channel, self.generation(channel))
+        entries, tree = self._store.group_entries_aside(gid)
+        return self._account.native().load_group(gid, entries, tree) if entries else None
+
+    def save_before_rejoin(self, group: qpqnative.Group) -> None:
+        """Write the changes of such a group; inside a transaction."""
+        self._store.write_mls((ASIDE + key, value) for key, value in group.take_changes())
+
+    def forget_before_rejoin(self, channel: bytes, epoch: int) -> None:
+        """Drop such a group once the server takes no message of its time any more; inside a transaction."""
+        group = self.before_rejoin(channel)
+        if group is not None and group.epoch + PAST_EPOCHS < epoch:
+            self._store.forget_group_aside(group.group_id)
+
     def leave(self, channel: bytes) -> None:
         """Drop a group's state, keep its messages; inside a transaction."""
         generation = self.generation(channel)
         if generation:
             self._store.forget_group(group_id(channel, generation))
+            self._store.forget_group_aside(group_id(channel, generation))
         db = self._store.db
         db.execute("UPDATE channels SET active = 0 WHERE channel = ?", (channel,))
         for table in ("leaves", "births", *OF_EPOCH):

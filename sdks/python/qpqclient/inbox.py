@@ -23,6 +23,8 @@ from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qpqclient.core import Core
 
 
@@ -80,14 +82,26 @@ class Inbox:
             return None
         return self._groups.load(entry.channel)
 
+    def _opened(
+        self, entry: delivery.Entry, group: qpqnative.Group, older: qpqnative.Group | None
+    ) -> tuple[object, Callable[[], None]]:
+        """Open a message with the group, or as it was before this device rejoined; also return how its state is saved."""
+        if older is not None:
+            try:
+                return older.process(entry.payload), lambda: self._groups.save_before_rejoin(older)
+            except qpqnative.MlsError as exc:
+                log.debug("not_of_the_time_before", reason=exc.kind)
+        return group.process(entry.payload), lambda: self._groups.save(entry.channel, group)
+
     def _message(self, entry: delivery.Entry) -> None:
         channel = entry.channel
         group = self._group(entry)
         if group is None:
             self._pass_over(entry)
             return
+        older = self._groups.before_rejoin(channel) if entry.epoch < group.epoch else None
         try:
-            received = group.process(entry.payload)
+            received, save = self._opened(entry, group, older)
         except qpqnative.MlsError as exc:
             self._groups.drop()
             if exc.kind not in IGNORED:
@@ -103,7 +117,7 @@ class Inbox:
         except Refusal:
             content = None
         with self._store.transaction():
-            self._groups.save(channel, group)
+            save()
             events = apply_content(self._store, channel, sender.account, content, entry) if content else []
             self._store.put_number(POSITION, entry.number)
         for event in events:
@@ -133,6 +147,7 @@ class Inbox:
             else:
                 self._groups.save(channel, group)
                 self._groups.save_members(channel, group)
+                self._groups.forget_before_rejoin(channel, group.epoch)
                 for table in ("commits", "proposed"):
                     self._store.db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
             self._store.put_number(POSITION, entry.number)

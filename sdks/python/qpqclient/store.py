@@ -32,6 +32,8 @@ NONCE_BYTES = 12
 KEY_BYTES = 32
 ARGON_KIB, ARGON_PASSES, ARGON_LANES = 64 * 1024, 3, 1
 AAD = b"qpq client key v1"
+GROUP_ENTRIES = (b"s/", b"e/", b"t/")
+ASIDE = b"aside/"
 
 
 def _wrapping_key(password: str, salt: bytes) -> bytes:
@@ -140,8 +142,28 @@ class Store:
 
     def forget_group(self, gid: bytes) -> None:
         """Drop a group's entries; inside a transaction."""
-        for prefix in (b"s/", b"e/", b"t/"):
-            for key, _ in self.mls(prefix + gid):
+        for kind in GROUP_ENTRIES:
+            for key, _ in self.mls(kind + gid):
+                self.db.execute("DELETE FROM mls WHERE key = ?", (key,))
+
+    def set_group_aside(self, gid: bytes) -> None:
+        """Keep a group's entries apart, in place of what was kept so before; inside a transaction."""
+        self.forget_group_aside(gid)
+        for kind in GROUP_ENTRIES:
+            for key, value in self.mls(kind + gid):
+                self.db.execute("INSERT INTO mls VALUES (?, ?)", (ASIDE + key, value))
+                self.db.execute("DELETE FROM mls WHERE key = ?", (key,))
+
+    def group_entries_aside(self, gid: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        """Return what was set aside, as `group_entries` does; nothing if nothing was."""
+        found = [(key[len(ASIDE) :], value) for kind in GROUP_ENTRIES for key, value in self.mls(ASIDE + kind + gid)]
+        tree = next((value for key, value in found if key.startswith(b"t/")), b"")
+        return [(key, value) for key, value in found if not key.startswith(b"t/")], tree
+
+    def forget_group_aside(self, gid: bytes) -> None:
+        """Drop what was set aside; inside a transaction."""
+        for kind in GROUP_ENTRIES:
+            for key, _ in self.mls(ASIDE + kind + gid):
                 self.db.execute("DELETE FROM mls WHERE key = ?", (key,))
 
     # --- rows

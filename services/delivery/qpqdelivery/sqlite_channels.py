@@ -210,13 +210,7 @@ def accept_message(c: Connection, bounds: Bounds, m: Message) -> tuple[Accepted,
     if earlier is not None:
         return earlier, []
     generation, epoch = row
-    audience = [
-        r[0]
-        for r in c.execute(
-            "SELECT device FROM leaves WHERE channel = ? AND generation = ? AND removed_epoch IS NULL AND added_epoch <= ?",
-            (m.channel, generation, m.epoch),
-        )
-    ]
+    audience = _audience(c, m, generation)
     if m.device and m.device not in audience:
         _explain_absence(c, m, generation)
     if generation != m.generation or not epoch - bounds.past_epochs <= m.epoch <= epoch:
@@ -228,6 +222,17 @@ def accept_message(c: Connection, bounds: Bounds, m: Message) -> tuple[Accepted,
     )  # fmt: skip
     reached = deliver(c, bounds, (d for d in audience if d != m.device), ref)
     return Accepted(number, m.now_ms, m.epoch, duplicate=False), reached
+
+
+def _audience(c: Connection, m: Message, generation: int) -> list[bytes]:
+    """Return the devices that are members and were at the message's epoch; one that rejoined since was one too."""
+    rows = c.execute(
+        "SELECT DISTINCT device FROM leaves WHERE channel = ?1 AND generation = ?2 AND added_epoch <= ?3 "
+        "AND (removed_epoch IS NULL OR removed_epoch > ?3 AND device IN "
+        "(SELECT device FROM leaves WHERE channel = ?1 AND generation = ?2 AND removed_epoch IS NULL))",
+        (m.channel, generation, m.epoch),
+    )
+    return [r[0] for r in rows]
 
 
 def _explain_absence(c: Connection, m: Message, generation: int) -> None:
