@@ -7,12 +7,19 @@ import qpqclient
 
 
 async def main() -> None:
-    async with qpqclient.open_client(Path(tempfile.mkdtemp()), password="local") as client:
-        await client.register("dora", "a good password")
-        notes = await client.create_group("notes")
-        await notes.send("Hello, QPQ!")
-        await client.flush()
-        print([m.text for m in notes.history()])
+    home = Path(tempfile.mkdtemp())
+    async with (
+        qpqclient.open_client(home / "dora", password="local") as dora,
+        qpqclient.open_client(home / "emil", password="local") as emil,
+    ):
+        await dora.register("dora", "a good password")
+        await emil.register("emil", "a better password")
+        arrivals = emil.events()
+        await (await dora.dm("emil")).send("Hello, Emil!")
+        async for event in arrivals:
+            if isinstance(event, qpqclient.MessageReceived):
+                print(f"{event.message.sender}: {event.message.text}")
+                break
 
 
 trio.run(main)

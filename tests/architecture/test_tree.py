@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from qpqcore.api.methods import METHODS, SERVICES
+from qpqcore.config.settings import example
 from qpqcore.model.errors import EXIT_CODES, ErrorCode
 
 ROOT = Path(__file__).parent.parent.parent
@@ -139,3 +140,18 @@ def test_what_is_imported_is_declared_and_what_is_declared_imported(package):
 
 def normal(name):
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_the_operators_page_has_every_setting():
+    page = (ROOT / "docs" / "operate" / "running.md").read_text()
+    assert f"```toml\n{example()}```" in page
+
+
+def test_every_page_is_in_the_book():
+    book = (ROOT / "mkdocs.yml").read_text()
+    pages = {
+        p.relative_to(ROOT / "docs").as_posix()
+        for p in TRACKED
+        if p.suffix == ".md" and p.is_relative_to(ROOT / "docs")
+    }
+    assert {page for page in pages if page not in book} == set()

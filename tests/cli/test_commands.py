@@ -90,7 +90,7 @@ def test_two_people_use_every_command(people, tmp_path):
     assert bob.says("verify", "alice") == alice.says("verify", "bob")
     assert len(alice.json("verify", "bob")[0]["safety_number"]) == 60
     # groups
-    (club,) = alice.json("group", "create", "club")
+    (club,) = alice.json("group", "create", "club", "--post-quantum")
     assert club["members"] == ["alice"]
     assert alice.says("invite", "#club", "bob") == "bob is in #club\n"
     assert bob.says("join") == "joined #club\n"

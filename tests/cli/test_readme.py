@@ -132,4 +132,4 @@ def test_the_sdk_example_of_the_readme_runs(terminals):
     server.wait_for("listens on 127.0.0.1:7000")
     run = terminals(f"{sys.executable} {ROOT / 'examples' / 'send_receive.py'}")
     assert run.done() == 0, run.screen
-    assert "['Hello, QPQ!']" in run.screen
+    assert "dora: Hello, Emil!" in run.screen

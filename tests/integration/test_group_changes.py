@@ -97,7 +97,7 @@ async def replace_by(client, channel, gone, come):
     """Remove one person and add another in a single commit."""
     core = client._core
     account = await core.people.resolve(come)
-    added = await core.commits.packages([account])
+    added = await core.commits.packages([account], core.groups.load(channel).suite)
     leaving = await core.people.resolve(gone)
 
     def build(group):
@@ -131,6 +131,28 @@ async def test_a_group_given_a_commit_nobody_can_follow_heals(serving, tmp_path)
             assert client.conversation(group.id).authenticator == group.authenticator
             assert texts(client.conversation(group.id)) == ["still here"]
         assert group.epoch > epoch + 1
+
+
+async def test_a_post_quantum_group_lives_like_any_other(serving, tmp_path):
+    """Suite 0xF04F through the whole server: made, talked in, joined, rejoined, left by removal."""
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob, carol = await people(stack, server, tmp_path, "alice", "bob", "carol")
+        group = await alice.create_group("pq", ["bob"], post_quantum=True)
+        await group.send("two")
+        await settle(alice, bob)
+        await group.invite("carol")
+        await bob.conversation(group.id).update_key()
+        bob._core.upkeep.want_rejoin(group.id)
+        await settle(alice, bob, carol)
+        await carol.conversation(group.id).send("three")
+        await settle(alice, bob, carol)
+        for client in (alice, bob, carol):
+            assert client._core.groups.load(group.id).suite == 0xF04F
+            assert client.conversation(group.id).authenticator == group.authenticator
+        assert texts(bob.conversation(group.id)) == texts(group) == ["two", "three"]
+        await group.remove("carol")
+        await settle(alice, bob, carol)
+        assert not carol.conversation(group.id).active
 
 
 def group_id_of(core, channel):

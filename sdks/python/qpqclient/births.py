@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 
 SUITE_DEFAULT = 1
+SUITE_POST_QUANTUM = 0xF04F
+"""X-Wing (docs/spec/groups.md#suites)."""
 
 
 class Births:
@@ -36,31 +38,33 @@ class Births:
         self._store = core.store
         self._groups = core.groups
 
-    async def create(self, kind: ChannelKind, accounts: Sequence[bytes], name: str) -> bytes:
+    async def create(
+        self, kind: ChannelKind, accounts: Sequence[bytes], name: str, suite: int = SUITE_DEFAULT
+    ) -> bytes:
         """Make a channel with all devices of the accounts and of one's own; return its id."""
         domain = (await self._core.link()).hello.domain
         channel = make_id(secrets.token_bytes(16), domain)
-        added = await self._core.commits.packages([*accounts, self._core.account.account])
+        added = await self._core.commits.packages([*accounts, self._core.account.account], suite)
         if set(accounts) - {a.account for a in added}:
             raise GroupUnusable("somebody has no device that can be added")
-        await self._found(channel, GroupPolicy(version=1, kind=kind, home=domain, generation=1), added, name)
+        await self._found(channel, GroupPolicy(version=1, kind=kind, home=domain, generation=1), added, suite, name)
         await self._core.catch_up()
         return channel
 
     async def reset(self, channel: bytes, stuck_generation: int) -> None:
         """Begin a group that is stuck anew, with the same members (RFC 9750 §5.3); somebody else's reset will do too."""
-        policy, accounts = await self._present(channel)
+        policy, accounts, suite = await self._present(channel)
         if policy.generation != stuck_generation:
             return
-        added = await self._core.commits.packages(sorted(accounts | {self._core.account.account}))
+        added = await self._core.commits.packages(sorted(accounts | {self._core.account.account}), suite)
         try:
-            await self._found(channel, replace(policy, generation=policy.generation + 1), added, "")
+            await self._found(channel, replace(policy, generation=policy.generation + 1), added, suite)
         except Refused as exc:
             log.info("reset_refused", code=exc.name)
         await self._core.catch_up()
 
-    async def _present(self, channel: bytes) -> tuple[GroupPolicy, set[bytes]]:
-        """Return the policy and the accounts of a stuck group, as the server has them, else as stored here."""
+    async def _present(self, channel: bytes) -> tuple[GroupPolicy, set[bytes], int]:
+        """Return the policy, the accounts and the suite of a stuck group, as the server has them, else as stored here."""
         info = await self._core.call(delivery.FetchGroupInfoParams(channel=channel), delivery.FetchGroupInfoResult)
         tree = await self._core.call(
             delivery.FetchTreeParams(channel=channel, tree_hash=info.tree_hash), delivery.FetchTreeResult
@@ -70,16 +74,18 @@ class Births:
         except qpqnative.MlsError:
             group = self._groups.load(channel)
             policy = replace(read_policy(group.policy), generation=info.generation)
-            return policy, {leaf.account for leaf in leaves_of(group.members())}
-        return read_policy(view.policy), {leaf.account for leaf in leaves_of(view.members())}
+            return policy, {leaf.account for leaf in leaves_of(group.members())}, group.suite
+        return read_policy(view.policy), {leaf.account for leaf in leaves_of(view.members())}, view.suite
 
-    async def _found(self, channel: bytes, policy: GroupPolicy, added: Sequence[Added], name: str) -> None:
+    async def _found(
+        self, channel: bytes, policy: GroupPolicy, added: Sequence[Added], suite: int, name: str = ""
+    ) -> None:
         hello, generation = (await self._core.link()).hello, policy.generation
         now_s = self._core.now_ms() // 1000
         async with self._core.lock:
             try:
                 group = self._groups.device().create_group(
-                    SUITE_DEFAULT, group_id=group_id(channel, generation), policy=policy.to_bytes(),
+                    suite, group_id=group_id(channel, generation), policy=policy.to_bytes(),
                     external_senders=[(hello.external_sender_credential, hello.external_sender_key)], now_s=now_s,
                 )  # fmt: skip
                 info, tree, key = group.group_info(), group.tree(), write_key(group, channel, generation)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from qpqclient.births import SUITE_DEFAULT, SUITE_POST_QUANTUM
 from qpqclient.conversation import Conversation
 from qpqclient.core import Core
 from qpqclient.errors import NotFound, Refused
@@ -118,10 +119,13 @@ class Client:
             return Conversation(self._core, rows[0][0])
         return Conversation(self._core, await self._core.births.create(ChannelKind.DIRECT, [account], ""))
 
-    async def create_group(self, name: str, members: list[str] | tuple[str, ...] = ()) -> Conversation:
-        """Make a group with these people."""
+    async def create_group(
+        self, name: str, members: list[str] | tuple[str, ...] = (), *, post_quantum: bool = False
+    ) -> Conversation:
+        """Make a group with these people; `post_quantum`: its keys are agreed by X-Wing in every epoch."""
+        suite = SUITE_POST_QUANTUM if post_quantum else SUITE_DEFAULT
         accounts = [await self._core.people.resolve(m) for m in members]
-        made = Conversation(self._core, await self._core.births.create(ChannelKind.GROUP, accounts, name))
+        made = Conversation(self._core, await self._core.births.create(ChannelKind.GROUP, accounts, name, suite))
         await made.rename(name)
         return made
 

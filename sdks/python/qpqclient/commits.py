@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 
 TRIES_MAX = 40
-SUITE_DEFAULT = 1
 LOST_RACE = frozenset({ErrorCode.EPOCH_CONFLICT, ErrorCode.PROPOSAL_MISSING, ErrorCode.GENERATION_CONFLICT})
 BACKOFF_SECONDS = 0.15
 
@@ -51,9 +50,11 @@ class Commits:
 
     # --- people to add
 
-    async def packages(self, accounts: Sequence[bytes], *, but: frozenset[bytes] = frozenset()) -> list[Added]:
+    async def packages(
+        self, accounts: Sequence[bytes], suite: int, *, but: frozenset[bytes] = frozenset()
+    ) -> list[Added]:
         """Return a KeyPackage of each active device of the accounts, this device and `but` left out."""
-        params = FetchKeyPackageParams(accounts=tuple(accounts), suites=(SUITE_DEFAULT,))
+        params = FetchKeyPackageParams(accounts=tuple(accounts), suites=(suite,))
         found = await self._core.call(params, FetchKeyPackageResult, key=new_key())
         return [
             a
@@ -162,7 +163,7 @@ class Commits:
     async def add(self, channel: bytes, accounts: Sequence[bytes]) -> None:
         """Add all devices of the accounts that are not in the group yet."""
         present = frozenset(r[0] for r in self._store.rows("SELECT device FROM leaves WHERE channel = ?", channel))
-        added = await self.packages(accounts, but=present)
+        added = await self.packages(accounts, self._groups.load(channel).suite, but=present)
 
         def build(group: qpqnative.Group) -> qpqnative.PendingCommit | None:
             inside = {read_leaf(m.credential, m.signature_key).device for m in group.members()}

@@ -37,11 +37,14 @@ def group() -> None:
 @group.command()
 @click.argument("name")
 @click.argument("people", nargs=-1)
+@click.option("--post-quantum", is_flag=True, help="Agree on the group's keys by X-Wing (X25519 and ML-KEM-768).")
 @command
-async def create(profile: Profile, name: str, people: tuple[str, ...]) -> None:
+async def create(profile: Profile, name: str, people: tuple[str, ...], post_quantum: bool) -> None:
     """Make a group with these people in it."""
     async with profile.open() as client:
-        chosen = await client.create_group(name.removeprefix("#"), [p.removeprefix("@") for p in people])
+        chosen = await client.create_group(
+            name.removeprefix("#"), [p.removeprefix("@") for p in people], post_quantum=post_quantum
+        )
         await client.flush()
         tell(profile, chosen, f"made {label(chosen)} with {len(chosen.members())} members")
 
