@@ -15,8 +15,10 @@ from tests.support import world
 
 PATIENCE_SECONDS = 60
 
-# A busy machine is slow, not wrong: no example has a time limit of its own.
-hypothesis_settings.register_profile("qpq", deadline=None)
+# A busy machine is slow, not wrong: no example has a time limit of its own. The suite tries the same examples each time;
+# `--hypothesis-profile search` looks for new ones.
+hypothesis_settings.register_profile("qpq", deadline=None, derandomize=True)
+hypothesis_settings.register_profile("search", deadline=None, max_examples=2_000)
 hypothesis_settings.load_profile("qpq")
 
 

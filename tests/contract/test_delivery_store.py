@@ -357,11 +357,11 @@ STEPS = st.lists(
 
 
 class Model:
-    """The channel as a few lists: who is in since when, what lies where."""
+    """The channel as a few lists: who was in from when to when, what lies where."""
 
     def __init__(self):
         self.epoch, self.log = 1, 1
-        self.since = {ALICE: 0, BOB: 1, CAROL: 1}
+        self.stays = {ALICE: [[0, None]], BOB: [[1, None]], CAROL: [[1, None]], OUTSIDE: []}
         self.boxes = {ALICE: [(1, EntryKind.COMMIT, 1)], BOB: [], CAROL: [], OUTSIDE: []}
         self.last = dict.fromkeys(PEOPLE, 0) | {ALICE: 1}
         for person in (BOB, CAROL):
@@ -371,26 +371,34 @@ class Model:
         self.last[person] += 1
         self.boxes[person].append((self.last[person], kind, number))
 
+    @property
+    def members(self):
+        return [p for p, stays in self.stays.items() if stays and stays[-1][1] is None]
+
+    def was_in(self, person, epoch):
+        return any(begin <= epoch and (end is None or epoch < end) for begin, end in self.stays[person])
+
     def say(self, sender, back):
-        """Return whether a message `back` epochs behind is taken."""
+        """Return whether a message `back` epochs behind is taken: sender and receivers are in now and were then."""
         epoch = self.epoch - back
-        if sender not in self.since or back > BOUNDS.past_epochs or epoch < self.since[sender]:
+        audience = [p for p in self.members if self.was_in(p, epoch)]
+        if sender not in audience or back > BOUNDS.past_epochs:
             return False
         self.log += 1
-        for person, since in self.since.items():
-            if person != sender and since <= epoch:
+        for person in audience:
+            if person != sender:
                 self.put(person, EntryKind.MESSAGE, self.log)
         return True
 
     def change(self, *, add=(), remove=()):
         self.log += 1
-        for person in sorted(self.since, key=lambda p: p.device):
+        for person in self.members:
             self.put(person, EntryKind.COMMIT, self.log)
         self.epoch += 1
         for person in remove:
-            del self.since[person]
+            self.stays[person][-1][1] = self.epoch
         for person in add:
-            self.since[person] = self.epoch
+            self.stays[person].append([self.epoch, None])
             self.put(person, EntryKind.WELCOME, self.log)
 
 
@@ -413,10 +421,10 @@ def test_any_history_is_the_models(steps):
                     sent = message(b"%d" % number, sender=person, epoch=model.epoch - amount)
                     (answer,) = await put(store, sent)
                     assert model.say(person, amount) == (not isinstance(answer, Refusal))
-                elif what == "add" and person not in model.since:
+                elif what == "add" and person not in model.members:
                     await accept(store, commit(model.epoch, added=(person,)))
                     model.change(add=(person,))
-                elif what == "remove" and person in model.since:
+                elif what == "remove" and person in model.members:
                     await accept(store, commit(model.epoch, removed=(person,)))
                     model.change(remove=(person,))
                 elif what == "ack":
