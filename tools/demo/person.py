@@ -129,6 +129,28 @@ class Person:
         await self._client.wait_sent(message.id)
         self.note(what="accepted", id=message.id.hex())
 
+    async def do_alter(self, order: dict[str, Any]) -> Any:
+        """Change a group in one way, and wait until it is so."""
+        target = self.conversation(order)
+        match order["way"]:
+            case "update":
+                await target.update_key()
+            case "invite":
+                await target.invite(order["whom"])
+            case "remove":
+                await target.remove(order["whom"])
+            case "admins":
+                await target.set_admins(order["whom"])
+            case "rejoin":
+                await target.rejoin()
+            case way:
+                raise ValueError(f"no such way: {way}")
+        return {}
+
+    async def do_who(self, order: dict[str, Any]) -> Any:
+        """Give the names of a conversation's members."""
+        return {"members": sorted(m.name for m in self.conversation(order).members())}
+
     async def do_change(self, order: dict[str, Any]) -> Any:
         """Commit a key update beside the next orders."""
         self._nursery.start_soon(self.change, self.conversation(order))

@@ -279,6 +279,11 @@ class Conversation:
         """Leave; another member's commit makes it so."""
         await self._core.commits.leave(self.id)
 
+    async def rejoin(self) -> None:
+        """Take a new leaf in place of this device's own, as after a restored backup."""
+        self._core.upkeep.want_rejoin(self.id)
+        await self._core.upkeep.settle()
+
     async def update_key(self) -> None:
         """Rotate this device's keys: a new epoch."""
         await self._core.commits.update(self.id)
