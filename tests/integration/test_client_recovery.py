@@ -78,10 +78,13 @@ async def test_a_conversation_begun_before_a_crash_is_there_after_it(open_world,
                 assert scope.cancelled_caught
         eve = await w.client("eve")
         async with opened(w, "alice") as alice:
+            begun = next(c for c in alice.conversations() if c.id not in {w.direct, w.club})
+            await begun.send("at once")
             direct = await alice.dm("eve")
+            assert direct.id == begun.id
             await direct.send("hello")
             await settle(alice, eve)
-            assert [texts(c) for c in eve.conversations()] == [["hello"]]
+            assert [texts(c) for c in eve.conversations()] == [["at once", "hello"]]
             assert len(alice.conversations()) == 3
 
 

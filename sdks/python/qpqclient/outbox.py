@@ -58,7 +58,7 @@ class Outbox:
     async def _encrypted(self, row: Any) -> Any:
         number, channel, ident, content, ttl, *_ = row
         while True:
-            if self._core.upkeep.waits_for_rejoin(channel):
+            if self._core.upkeep.comes_first(channel):
                 await self._core.upkeep.settle()
             async with self._core.lock:
                 group = self._core.groups.load(channel)

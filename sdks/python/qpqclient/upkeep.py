@@ -46,9 +46,15 @@ class Upkeep:
         self._store.db.execute("INSERT OR IGNORE INTO rejoins SELECT channel FROM channels WHERE active = 1")
         self._work.set()
 
-    def waits_for_rejoin(self, channel: bytes) -> bool:
-        """Tell whether nothing may be sent to a channel before it has been rejoined."""
-        return bool(self._store.rows("SELECT 1 FROM rejoins WHERE channel = ?", channel))
+    def comes_first(self, channel: bytes) -> bool:
+        """Tell whether a channel has to be founded or rejoined before anything is sent to it."""
+        return bool(
+            self._store.rows(
+                "SELECT 1 FROM rejoins WHERE channel = ? UNION ALL SELECT 1 FROM births WHERE channel = ?",
+                channel,
+                channel,
+            )
+        )
 
     async def run(self) -> None:
         """Do what is to be done, for ever."""
