@@ -53,13 +53,18 @@ OF_THE_GROUPS = {
 @pytest.mark.parametrize("done", range(len(DELETION) + 1))
 async def test_a_deletion_goes_on_after_a_crash_at_any_step(open_world, monkeypatch, done):
     """The process dies after `done` of the steps; the next one finishes by itself."""
-    real, steps = Jobs._do, []
+    real, steps, reached = Jobs._do, [], trio.Event()
 
     async def dies(self, job):
         if len(steps) == done:
+            reached.set()
             await trio.sleep_forever()
         await real(self, job)
         steps.append(job.kind)
+
+    async def delete(device):
+        await device.call(recipes.deletion(device, device.link), auth.DeleteAccountResult)
+        reached.set()
 
     async with open_world() as w:
         alice = await w.device("alice")
@@ -68,8 +73,11 @@ async def test_a_deletion_goes_on_after_a_crash_at_any_step(open_world, monkeypa
         await alice.call(recipes.endpoint(alice), keystore.PublishEndpointResult)
         with monkeypatch.context() as patched:
             patched.setattr(Jobs, "_do", dies)
-            with trio.move_on_after(0.5):
-                await alice.call(recipes.deletion(alice, alice.link), auth.DeleteAccountResult)
+            with trio.fail_after(PATIENCE_SECONDS):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(delete, alice)
+                    await reached.wait()
+                    nursery.cancel_scope.cancel()
             await w.stop()
         assert steps == [kind for kind, _ in DELETION[:done]]
         await w.start()
@@ -107,7 +115,7 @@ async def test_an_unknown_user_is_answered_like_a_known_one(open_world):
         assert codes[0] == codes[1] == (ErrorCode.LOGIN_FAILED, "wrong name or password")
 
 
-async def test_a_revoked_device_is_cut_off_within_a_second_everywhere(open_world):
+async def test_a_revoked_device_is_cut_off_at_once_everywhere(open_world):
     async with open_world() as w:
         alice, link = await w.device("alice"), await w.anonymous()
         await link.call((await recipes.login(link, "alice", "secret alice"))[0], auth.LoginFinishResult)
@@ -115,7 +123,7 @@ async def test_a_revoked_device_is_cut_off_within_a_second_everywhere(open_world
         fresh = await recipes.next_list(alice, add=(DeviceEntry(lost, public),))
         await link.call(auth.RegisterDeviceParams(device_list=fresh.to_bytes(), device=lost), auth.RegisterDeviceResult)
         fresh = await recipes.next_list(alice, drop=(lost,))
-        with trio.fail_after(1):
+        with trio.fail_after(PATIENCE_SECONDS):
             async with link.subscribe(0) as events:
                 assert (await anext(events)).which == "ready"
                 await alice.call(auth.RevokeDeviceParams(device_list=fresh.to_bytes()), auth.RevokeDeviceResult)
