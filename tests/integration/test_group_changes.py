@@ -188,6 +188,15 @@ async def test_a_group_that_cannot_be_joined_is_reset(serving, tmp_path, monkeyp
             assert {m.name for m in theirs.members()} == {"alice", "bob", "carol"}
 
 
+async def test_a_member_whose_name_is_not_known_yet_can_be_removed(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, _ = await people(stack, server, tmp_path, "alice", "bob")
+        group = await alice.create_group("g", ["bob"])
+        alice._core.store.db.execute("DELETE FROM people WHERE name = 'bob'")
+        await group.remove("bob")
+        assert [m.name for m in group.members()] == ["alice"]
+
+
 async def test_a_client_that_cannot_reset_says_so(serving, tmp_path):
     async with serving() as server, AsyncExitStack() as stack:
         alice, bob = await people(stack, server, tmp_path, "alice", "bob")

@@ -256,18 +256,23 @@ class Conversation:
 
     async def remove(self, name: str) -> None:
         """Remove a person, with all devices."""
-        member = next((m for m in self.members() if m.name == name), None)
-        if member is None:
-            raise NotFound(f"{name} is not in this conversation")
-        await self._core.commits.remove(self.id, member.account)
+        (account,) = await self._accounts([name])
+        await self._core.commits.remove(self.id, account)
+
+    async def _accounts(self, names: Collection[str]) -> list[bytes]:
+        """Return the members of these names; a member who came a moment ago may have no name here yet."""
+        known = {m.name: m.account for m in self.members()}
+        if not known.keys() >= set(names):
+            await self._core.people.learn()
+            known = {m.name: m.account for m in self.members()}
+        missing = set(names) - known.keys()
+        if missing:
+            raise NotFound(f"{', '.join(sorted(missing))}: not in this conversation")
+        return [known[name] for name in names]
 
     async def set_admins(self, names: Collection[str]) -> None:
         """Let only these members add and remove people and change the policy; nobody named: everybody."""
-        known = {m.name: m.account for m in self.members()}
-        missing = set(names) - set(known)
-        if missing:
-            raise NotFound(f"{', '.join(sorted(missing))}: not in this conversation")
-        admins = tuple(sorted(known[n] for n in names))
+        admins = tuple(sorted(await self._accounts(names)))
         await self._core.commits.set_policy(self.id, lambda policy: replace(policy, admins=admins))
 
     def admins(self) -> list[str]:
