@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import random  # noqa: TID251 - the seeded choice of victims and moments
-import socket
 import sys
 import tempfile
 import time
@@ -20,12 +19,10 @@ import trio
 
 from qpqcore.api.delivery import EntryKind
 from qpqcore.config.settings import Settings
-from qpqcore.runtime import secrets
-from qpqcore.store.connection import connect
-from qpqserver.embedded import database_path
+from qpqserver.embedded import open_database
 from tools.demo.checker import Shown, Verdict, calls_in_flight, check
 from tools.demo.conductor import Play, settle
-from tools.demo.processes import ServerProcess, stage
+from tools.demo.processes import ServerProcess, free_port, stage
 
 PEOPLE = ("alice", "bob", "carol")
 SERVER = "the server"
@@ -79,13 +76,6 @@ async def run(root: Path, seed: int, kills: int, engine: str = "native") -> Outc
         await server.stop()
     one_commit_an_epoch(root / "server" / "data", outcome)
     return outcome
-
-
-def free_port() -> int:
-    """Return a UDP port that is free now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def begin(play: Play) -> tuple[str, str]:
@@ -144,12 +134,9 @@ async def judge(play: Play, group: str, victims: Counter[str], began: float) -> 
 
 def one_commit_an_epoch(data: Path, outcome: Outcome) -> None:
     """Read the stopped server's log."""
-    settings = Settings(data_dir=str(data))
-    connection = connect(database_path(settings, "delivery"), secrets.database_key(data, ""), read_only=True)
-    rows = connection.execute(
-        "SELECT channel, generation, epoch, count(*) FROM log WHERE kind = ? GROUP BY 1, 2, 3", (int(EntryKind.COMMIT),)
-    ).fetchall()
-    connection.close()
+    count_commits = "SELECT channel, generation, epoch, count(*) FROM log WHERE kind = ? GROUP BY 1, 2, 3"
+    with open_database(Settings(data_dir=str(data)), "delivery") as connection:
+        rows = connection.execute(count_commits, (int(EntryKind.COMMIT),)).fetchall()
     outcome.commits = sum(count for *_, count in rows)
     for channel, generation, epoch, count in rows:
         if count != 1:

@@ -22,20 +22,13 @@ from qpqclient.client import system_now_ms
 from qpqclient.store import Store
 from qpqclient.transport import Trust, open_link
 from qpqcore.config.settings import Settings
-from qpqcore.runtime import secrets
-from qpqcore.store.connection import connect
-from qpqserver.embedded import database_path
+from qpqserver.embedded import open_database
 from tests.support.world import STORE_KEY, copy
 from tests.unit.core.test_settings import REFERENCE
+from tools.demo.processes import free_port
 
 BIN = Path(sys.executable).parent
 PATIENCE_SECONDS = 30
-
-
-def free_port(kind=socket.SOCK_DGRAM):
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Server:
@@ -138,10 +131,8 @@ def damaged(world):
 
 
 def newer(world):
-    settings = Settings(data_dir=str(world / "server"))
-    connection = connect(database_path(settings, "delivery"), secrets.database_key(world / "server", ""))
-    connection.execute("PRAGMA user_version = 999")
-    connection.close()
+    with open_database(Settings(data_dir=str(world / "server")), "delivery", read_only=False) as connection:
+        connection.execute("PRAGMA user_version = 999")
 
 
 @pytest.mark.parametrize(("spoil", "said"), [(damaged, "qpq-delivery.db"), (newer, "schema 999")])

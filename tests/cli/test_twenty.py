@@ -8,8 +8,7 @@ import trio
 
 import qpqclient
 from tests.support.world import STORE_KEY
-from tools.demo.processes import PersonProcess, ServerProcess, stage
-from tools.kills import free_port
+from tools.demo.processes import PersonProcess, ServerProcess, free_port, stage
 
 MEMBERS = [f"member{n}" for n in range(20)]
 LEAVING = [f"leaving{n}" for n in range(5)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from qpqcore.api.delivery import EntryKind
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqdelivery.rules import sha256
 from qpqdelivery.store import Birth, Bounds, Commit, Member, Message, NextState, Offer, Welcome
 
 BOUNDS = Bounds(
@@ -23,10 +23,6 @@ DAY_MS = 24 * 3600 * 1000
 ALICE, BOB, CAROL = (Member(n.encode() + b" device", n.encode() + b" account") for n in ("alice", "bob", "carol"))
 OUTSIDE = Member(b"dave device", b"dave account")
 PEOPLE = (ALICE, BOB, CAROL, OUTSIDE)
-
-
-def sha256(data):
-    return hashlib.sha256(data).digest()
 
 
 def state(epoch):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import qpqnative
 from qpqclient.client import system_now_ms
-from qpqclient.groups import write_key
+from qpqclient.groups import sha256, write_key
 from qpqclient.vault import Vault
 from qpqcore.api import auth, blob, delivery, keystore
 from qpqcore.crypto.hybrid import generate_hybrid_key
@@ -24,11 +23,6 @@ if TYPE_CHECKING:
 
 DOMAIN = "localhost"
 DAY_S = 24 * 3600
-
-
-def sha256(data: bytes) -> bytes:
-    """Return the SHA-256 of `data`."""
-    return hashlib.sha256(data).digest()
 
 
 def fresh_id() -> bytes:

@@ -18,16 +18,15 @@ from qpqclient.account import Account
 from qpqclient.client import system_now_ms
 from qpqclient.groups import Groups, write_key, write_signature
 from qpqclient.store import Store
-from qpqclient.transport import Link, Trust, open_link
+from qpqclient.transport import BY_PARAMS, Link, Trust, open_link
 from qpqcore.api import delivery
 from qpqcore.api.methods import METHODS
 from qpqcore.api.rpc import Call, Reply
 from qpqcore.config.settings import Settings
 from qpqcore.groups.policy import group_id
 from qpqcore.model.errors import ErrorCode
-from qpqcore.runtime import secrets
-from qpqcore.store.connection import connect
-from qpqserver.embedded import database_path, open_embedded
+from qpqserver.embedded import open_database, open_embedded
+from tests.support.people import settle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -67,7 +66,7 @@ class Device:
 
     async def code(self, params: Any, *, method: str = "", key: bytes = b"") -> ErrorCode:
         """Call and return the code of the answer."""
-        found = method_named(method) if method else next(m for m in METHODS.values() if m.params is type(params))
+        found = method_named(method) if method else BY_PARAMS[type(params)]
         return (await raw(self.link, found.number, params.to_bytes(), key=key))[0]
 
     def group(self, channel: bytes, generation: int = 1) -> qpqnative.Group:
@@ -181,12 +180,8 @@ class World:
         self._sql(service, sql, values, read_only=False)
 
     def _sql(self, service: str, sql: str, values: Any, *, read_only: bool) -> list[Any]:
-        key = secrets.database_key(self.folder / "server", "")
-        connection = connect(database_path(self._settings, service), key, read_only=read_only)
-        try:
+        with open_database(self._settings, service, read_only=read_only) as connection:
             return list(connection.execute(sql, values))
-        finally:
-            connection.close()
 
     def census(self) -> dict[str, int]:
         """Count the rows of every table of every service."""
@@ -196,13 +191,6 @@ class World:
             for table in tables:
                 counts[f"{service}.{table}"] = self.rows(service, f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608
         return counts
-
-
-async def _settle(clients: list[qpqclient.Client]) -> None:
-    for _ in range(2):
-        for client in clients:
-            await client.flush()
-            await client.sync()
 
 
 async def _build(folder: Path) -> None:
@@ -218,9 +206,9 @@ async def _build(folder: Path) -> None:
         direct = await clients[0].dm("bob")
         await direct.send(FIRST)
         club = await clients[0].create_group("club", ["bob", "carol", "dave"])
-        await _settle(clients)
+        await settle(*clients)
         await club.remove("dave")
-        await _settle(clients)
+        await settle(*clients)
         (folder / "world.json").write_text(json.dumps({"direct": direct.id.hex(), "club": club.id.hex()}))
 
 

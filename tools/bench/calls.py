@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 import qpqclient
-from qpqclient.transport import CALL_MS, Link, Trust, open_link
+from qpqclient.transport import Link, Trust, frame_of, open_link
 from qpqcore.api.delivery import EnqueueParams, EnqueueResult
 from qpqcore.api.gateway import HealthParams, HealthResult
-from qpqcore.api.methods import METHODS
-from qpqcore.api.rpc import Call
 from qpqcore.groups.policy import group_id
 from qpqserver.embedded import certificate, open_embedded
 from tools.bench.measure import Effort, Row, in_flight, medians
@@ -38,12 +36,6 @@ MESSAGE_BYTES = 100
 FIRST_GENERATION = 1
 CIPHERTEXTS = 2_000
 """A device's, in two groups: below the 1,024 that one epoch's ratchet allows a receiver to skip."""
-
-
-def frame_of(params: Any) -> bytes:
-    """Return a call's frame as the SDK's transport makes it."""
-    number = next(m.number for m in METHODS.values() if m.params is type(params))
-    return Call(method=number, deadline_ms=CALL_MS, params=params.to_bytes()).to_bytes()
 
 
 @asynccontextmanager

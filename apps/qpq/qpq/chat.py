@@ -58,5 +58,6 @@ async def send_lines(client: Client, chosen: Conversation) -> None:
         if not line:
             return
         text = line.rstrip("\r\n")
-        for begin in range(0, len(text) if text.strip() else 0, LINE_CHARS_MAX):
-            await chosen.send(text[begin : begin + LINE_CHARS_MAX])
+        if text.strip():
+            for begin in range(0, len(text), LINE_CHARS_MAX):
+                await chosen.send(text[begin : begin + LINE_CHARS_MAX])

@@ -11,10 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qpqcore.config.settings import ConfigError, Settings, load
-from qpqcore.runtime import secrets
-from qpqcore.store.connection import connect
 from qpqcore.store.errors import DatabaseError
-from qpqserver.embedded import VERSION, certificate, database_path
+from qpqserver.embedded import VERSION, certificate, database_path, open_database
 
 if TYPE_CHECKING:
     from trio_quic import EngineName
@@ -54,7 +52,7 @@ def check(given: tuple[Settings, bool]) -> None:
     for name in SERVICES:
         path = database_path(settings, name)
         try:
-            version = schema_of(settings, data, path) if path.exists() else 0
+            version = schema_of(settings, name) if path.exists() else 0
         except DatabaseError as exc:
             failed = True
             tell({"part": name, "ok": False, "detail": str(exc)}, f"{name}: {exc}", as_json=as_json)
@@ -68,13 +66,10 @@ def check(given: tuple[Settings, bool]) -> None:
     sys.exit(1 if failed else 0)
 
 
-def schema_of(settings: Settings, data: Path, path: Path) -> int:
+def schema_of(settings: Settings, service: str) -> int:
     """Return a database's schema number."""
-    connection = connect(path, secrets.database_key(data, settings.db_key), read_only=True)
-    try:
+    with open_database(settings, service) as connection:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
-    finally:
-        connection.close()
 
 
 @main.command()
@@ -138,13 +133,12 @@ def user() -> None:
 def list_(given: tuple[Settings, bool]) -> None:
     """List the accounts, with their devices; the server may be running."""
     settings, as_json = given
-    data = Path(settings.data_dir)
-    connection = connect(database_path(settings, "auth"), secrets.database_key(data, settings.db_key), read_only=True)
-    rows = connection.execute(
-        "SELECT a.name, hex(a.account), a.state, (SELECT count(*) FROM devices d WHERE d.account = a.account) "
-        "FROM accounts a ORDER BY a.name LIMIT ?",
-        (LIST_MAX,),
-    )
+    with open_database(settings, "auth") as connection:
+        rows = connection.execute(
+            "SELECT a.name, hex(a.account), a.state, (SELECT count(*) FROM devices d WHERE d.account = a.account) "
+            "FROM accounts a ORDER BY a.name LIMIT ?",
+            (LIST_MAX,),
+        ).fetchall()
     states = ("active", "suspended", "deleting")
     for name, account, state, devices in rows:
         tell(

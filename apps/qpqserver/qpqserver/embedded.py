@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import trio
 
@@ -27,6 +27,7 @@ from qpqcore.model.call import Caller, CallerKind
 from qpqcore.net import certificates
 from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime import clock, secrets
+from qpqcore.store.connection import connect
 from qpqdelivery.config import Config as DeliveryConfig
 from qpqdelivery.main import open_delivery
 from qpqfederation.service import Federation
@@ -38,7 +39,7 @@ from qpqkeystore.main import open_keystore
 from trio_quic import ServerTls
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from trio_quic import QuicEndpoint
 
@@ -99,6 +100,17 @@ def database_path(settings: Settings, service: str) -> Path:
     """Return a service's database file: data/qpq.db -> data/qpq-auth.db."""
     base = Path(settings.db_path) if settings.db_path else Path(settings.data_dir) / "qpq.db"
     return base.with_name(f"{base.stem}-{service}{base.suffix or '.db'}")
+
+
+@contextmanager
+def open_database(settings: Settings, service: str, *, read_only: bool = True) -> Iterator[Any]:
+    """Open a service's database beside a server, running or not; DatabaseError."""
+    key = secrets.database_key(Path(settings.data_dir), settings.db_key)
+    connection = connect(database_path(settings, service), key, read_only=read_only)
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 @asynccontextmanager

@@ -453,6 +453,22 @@ def _xwing_hpke(
 ) -> tuple[list[bytes], list[bytes]]:
     """HPKE base mode with HKDF-SHA256 and ChaCha20Poly1305: (secret, public, enc), [(aad, ct)], [(context, length)]."""
 
+def _xwing_hpke_seal(
+    public: bytes, randomness: bytes, info: bytes, texts: Sequence[tuple[bytes, bytes]]
+) -> tuple[bytes, list[bytes]]:
+    """The sender's side of ``_xwing_hpke``: (enc, ciphertexts) of [(aad, plaintext)], with scripted randomness."""
+
+def _xwing_hpke_one_stage(
+    shared_secret: bytes,
+    info: bytes,
+    texts: Sequence[tuple[bytes, bytes, bytes]],
+    exports: Sequence[tuple[bytes, int]],
+) -> tuple[tuple[bytes, bytes, bytes], list[bytes], list[bytes], list[bytes]]:
+    """HPKE base mode with X-Wing, SHAKE256 (KDF 0x0011) and ChaCha20Poly1305, of [(aad, plaintext, ciphertext)].
+
+    ((key, base nonce, exporter secret), sealed, opened, exported).
+    """
+
 def _suite_verify(public: bytes, message: bytes, signature: bytes) -> bool:
     """Ed25519."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import trio
 
 import qpqnative
 from qpqclient.errors import NotLoggedIn, Refused
+from qpqclient.groups import sha256
 from qpqclient.transport import Link, new_key
 from qpqclient.vault import Vault, open_label, open_wraps, seal_label
 from qpqcore.api import auth, keystore
@@ -25,18 +25,12 @@ if TYPE_CHECKING:
 
     from qpqclient.store import Store
 
-SUITES = (1, 0xF04F)
-ONE_TIME_PACKAGES = {1: 50, 0xF04F: 10}
+ONE_TIME_PACKAGES = {qpqnative.SUITE_1: 50, qpqnative.SUITE_XWING: 10}
 """Kept in stock; an X-Wing package is six times as large."""
 PACKAGE_LIFETIME_S = 90 * 24 * 3600
 PACKAGE_EARLY_S = 24 * 3600
 """How far a peer's clock may be behind ours."""
 LIST_TRIES_MAX = 8
-
-
-def sha256(data: bytes) -> bytes:
-    """Return the SHA-256 of `data`."""
-    return hashlib.sha256(data).digest()
 
 
 class Account:

@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     from qpqclient.commits import Added
     from qpqclient.core import Core
 
-
-SUITE_DEFAULT = 1
-SUITE_POST_QUANTUM = 0xF04F
-"""X-Wing (docs/spec/groups.md#suites)."""
+SUITE_DEFAULT = qpqnative.SUITE_1
 
 
 class Births:
@@ -65,12 +62,9 @@ class Births:
 
     async def _present(self, channel: bytes) -> tuple[GroupPolicy, set[bytes], int]:
         """Return the policy, the accounts and the suite of a stuck group, as the server has them, else as stored here."""
-        info = await self._core.call(delivery.FetchGroupInfoParams(channel=channel), delivery.FetchGroupInfoResult)
-        tree = await self._core.call(
-            delivery.FetchTreeParams(channel=channel, tree_hash=info.tree_hash), delivery.FetchTreeResult
-        )
+        info, tree = await self._core.commits.as_served(channel)
         try:
-            view = qpqnative.GroupView.observe(info.group_info, tree.tree)
+            view = qpqnative.GroupView.observe(info.group_info, tree)
         except qpqnative.MlsError:
             group = self._groups.load(channel)
             policy = replace(read_policy(group.policy), generation=info.generation)

@@ -101,10 +101,10 @@ async def upload(core: Core, path: Path) -> ContentFile:
         raise FileDamaged(f"{path.name} changed while it was read: try again")
     blob = make_id(cipher.digest(), (await core.link()).hello.domain)
 
+    secret_hash = hashlib.sha256(secret).digest()
+
     async def put(offset: int, chunk: bytes) -> UploadBlobResult:
-        params = UploadBlobParams(
-            blob=blob, total_bytes=total, secret_hash=hashlib.sha256(secret).digest(), offset=offset, chunk=chunk
-        )
+        params = UploadBlobParams(blob=blob, total_bytes=total, secret_hash=secret_hash, offset=offset, chunk=chunk)
         return await core.call(params, UploadBlobResult)
 
     there = (await put(0, b"")).received

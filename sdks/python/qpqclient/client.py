@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from qpqclient.births import SUITE_DEFAULT, SUITE_POST_QUANTUM
+import qpqnative
+from qpqclient.births import SUITE_DEFAULT
 from qpqclient.conversation import Conversation
 from qpqclient.core import Core
 from qpqclient.errors import NotFound, Refused
@@ -123,7 +124,7 @@ class Client:
         self, name: str, members: list[str] | tuple[str, ...] = (), *, post_quantum: bool = False
     ) -> Conversation:
         """Make a group with these people; `post_quantum`: its keys are agreed by X-Wing in every epoch."""
-        suite = SUITE_POST_QUANTUM if post_quantum else SUITE_DEFAULT
+        suite = qpqnative.SUITE_XWING if post_quantum else SUITE_DEFAULT
         accounts = [await self._core.people.resolve(m) for m in members]
         made = Conversation(self._core, await self._core.births.create(ChannelKind.GROUP, accounts, name, suite))
         await made.rename(name)
@@ -184,24 +185,8 @@ class Client:
     async def delete_account(self) -> None:
         """Delete the account for ever, on the server and here."""
         await self._core.account.delete(await self._core.link())
-        with self._core.store.transaction() as db:
-            for table in (
-                "meta",
-                "people",
-                "mls",
-                "channels",
-                "leaves",
-                "proposed",
-                "commits",
-                "messages",
-                "seen",
-                "reactions",
-                "outbox",
-                "rejoins",
-                "births",
-                "uploads",
-            ):
-                db.execute(f"DELETE FROM {table}")  # noqa: S608 - fixed texts
+        with self._core.store.transaction():
+            self._core.store.clear()
 
     async def resolve(self, name: str) -> bytes:
         """Return a person's account id; NotFound."""

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from qpqclient.core import Core
 
-
 TRIES_MAX = 40
 LOST_RACE = frozenset({ErrorCode.EPOCH_CONFLICT, ErrorCode.PROPOSAL_MISSING, ErrorCode.GENERATION_CONFLICT})
 BACKOFF_SECONDS = 0.15
@@ -214,6 +213,12 @@ class Commits:
 
     # --- coming back
 
+    async def as_served(self, channel: bytes) -> tuple[delivery.FetchGroupInfoResult, bytes]:
+        """Return a group's GroupInfo and tree as the server has them now."""
+        info = await self._core.call(delivery.FetchGroupInfoParams(channel=channel), delivery.FetchGroupInfoResult)
+        params = delivery.FetchTreeParams(channel=channel, tree_hash=info.tree_hash)
+        return info, (await self._core.call(params, delivery.FetchTreeResult)).tree
+
     async def rejoin(self, channel: bytes) -> bool:
         """Rejoin by external commit; False when this account is not in the channel any more.
 
@@ -221,13 +226,8 @@ class Commits:
         """
         for attempt in range(TRIES_MAX):
             try:
-                info = await self._core.call(
-                    delivery.FetchGroupInfoParams(channel=channel), delivery.FetchGroupInfoResult
-                )
-                tree = await self._core.call(
-                    delivery.FetchTreeParams(channel=channel, tree_hash=info.tree_hash), delivery.FetchTreeResult
-                )
-                await self.join_externally(channel, info, tree.tree)
+                info, tree = await self.as_served(channel)
+                await self.join_externally(channel, info, tree)
             except Refused as exc:
                 if exc.code is ErrorCode.NOT_MEMBER:
                     return False

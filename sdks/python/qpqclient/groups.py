@@ -135,7 +135,7 @@ class Groups:
     def before_rejoin(self, channel: bytes) -> qpqnative.Group | None:
         """Return the group as it was before this device joined it anew: it still opens what was under way then."""
         gid = group_id(channel, self.generation(channel))
-        entries, tree = self._store.group_entries_aside(gid)
+        entries, tree = self._store.group_entries(gid, aside=True)
         return self._account.native().load_group(gid, entries, tree) if entries else None
 
     def save_before_rejoin(self, group: qpqnative.Group) -> None:
@@ -153,7 +153,6 @@ class Groups:
         generation = self.generation(channel)
         if generation:
             self._store.forget_group(group_id(channel, generation))
-            self._store.forget_group_aside(group_id(channel, generation))
         db = self._store.db
         db.execute("UPDATE channels SET active = 0 WHERE channel = ?", (channel,))
         for table in ("leaves", "births", *OF_EPOCH):

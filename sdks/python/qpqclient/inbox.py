@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from qpqclient.core import Core
 
-
 POSITION = "position"
 IGNORED = frozenset({"wrong_epoch", "reused_key", "wrong_group", "rule"})
 """Reasons for which a message is passed over: of an epoch this device was not in, or read before."""

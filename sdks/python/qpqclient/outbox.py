@@ -21,10 +21,8 @@ from qpqcore.model.errors import RETRYABLE, ErrorCode
 if TYPE_CHECKING:
     from qpqclient.core import Core
 
-
 GENERATION_MAX = 900
 """Messages of one epoch and sender; an update is committed before (docs/spec/groups.md#clients-keep)."""
-OUT_OF_GROUP = frozenset({ErrorCode.NOT_MEMBER, ErrorCode.TOO_LARGE, ErrorCode.MALFORMED})
 
 
 class Outbox:

@@ -33,6 +33,7 @@ KEY_BYTES = 32
 ARGON_KIB, ARGON_PASSES, ARGON_LANES = 64 * 1024, 3, 1
 AAD = b"qpq client key v1"
 GROUP_ENTRIES = (b"s/", b"e/", b"t/")
+"""Beginnings of keys: the state, past epochs, the tree (qpqnative's `Group.take_changes`)."""
 ASIDE = b"aside/"
 
 
@@ -100,6 +101,11 @@ class Store:
             raise
         self.db.execute("COMMIT")
 
+    def clear(self) -> None:
+        """Delete every row of every table; inside a transaction."""
+        for (table,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'"):
+            self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - the schema's own names
+
     # --- single values
 
     def get(self, name: str) -> bytes | None:
@@ -135,36 +141,33 @@ class Store:
         rows = self.db.execute("SELECT key, value FROM mls WHERE key >= ? AND key < ?", (prefix, prefix + b"\xff" * 40))
         return [(k, v) for k, v in rows if k.startswith(prefix)]
 
-    def group_entries(self, gid: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
-        """Return a group's state entries and its tree."""
-        tree = self.db.execute("SELECT value FROM mls WHERE key = ?", (b"t/" + gid,)).fetchone()
-        return [*self.mls(b"s/" + gid), *self.mls(b"e/" + gid)], tree[0] if tree else b""
-
-    def forget_group(self, gid: bytes) -> None:
-        """Drop a group's entries; inside a transaction."""
-        for kind in GROUP_ENTRIES:
-            for key, _ in self.mls(kind + gid):
-                self.db.execute("DELETE FROM mls WHERE key = ?", (key,))
+    def group_entries(self, gid: bytes, *, aside: bool = False) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        """Return a group's state entries and its tree, or those that were set aside; nothing where there are none."""
+        place = ASIDE if aside else b""
+        state, past, tree = (
+            [(key[len(place) :], value) for key, value in self.mls(place + kind + gid)] for kind in GROUP_ENTRIES
+        )
+        return [*state, *past], tree[0][1] if tree else b""
 
     def set_group_aside(self, gid: bytes) -> None:
         """Keep a group's entries apart, in place of what was kept so before; inside a transaction."""
         self.forget_group_aside(gid)
         for kind in GROUP_ENTRIES:
             for key, value in self.mls(kind + gid):
-                self.db.execute("INSERT INTO mls VALUES (?, ?)", (ASIDE + key, value))
-                self.db.execute("DELETE FROM mls WHERE key = ?", (key,))
+                self.write_mls([(ASIDE + key, value), (key, None)])
 
-    def group_entries_aside(self, gid: bytes) -> tuple[list[tuple[bytes, bytes]], bytes]:
-        """Return what was set aside, as `group_entries` does; nothing if nothing was."""
-        found = [(key[len(ASIDE) :], value) for kind in GROUP_ENTRIES for key, value in self.mls(ASIDE + kind + gid)]
-        tree = next((value for key, value in found if key.startswith(b"t/")), b"")
-        return [(key, value) for key, value in found if not key.startswith(b"t/")], tree
+    def forget_group(self, gid: bytes) -> None:
+        """Drop a group's entries, and what of it was set aside; inside a transaction."""
+        self._forget(b"", gid)
+        self.forget_group_aside(gid)
 
     def forget_group_aside(self, gid: bytes) -> None:
         """Drop what was set aside; inside a transaction."""
+        self._forget(ASIDE, gid)
+
+    def _forget(self, place: bytes, gid: bytes) -> None:
         for kind in GROUP_ENTRIES:
-            for key, _ in self.mls(ASIDE + kind + gid):
-                self.db.execute("DELETE FROM mls WHERE key = ?", (key,))
+            self.write_mls((key, None) for key, _ in self.mls(place + kind + gid))
 
     # --- rows
 

@@ -91,7 +91,7 @@ class Link:
 
     async def call(self, params: Any, result: type[T], *, key: bytes = b"", deadline_ms: int = CALL_MS) -> T:
         """Call the method that takes `params`; Refused, Unreachable."""
-        frame = _frame(params, key, deadline_ms)
+        frame = frame_of(params, key, deadline_ms)
         try:
             with trio.fail_after(deadline_ms / 1000 + 5):
                 reply = Reply.from_bytes(await self._connection.call(frame))
@@ -106,7 +106,7 @@ class Link:
     @asynccontextmanager
     async def subscribe(self, after: int) -> AsyncIterator[AsyncIterator[gateway.SubscribeEvent]]:
         """Open the push stream; iterate inside the block."""
-        frame = _frame(gateway.SubscribeParams(after=after), b"", 0)
+        frame = frame_of(gateway.SubscribeParams(after=after), deadline_ms=0)
         async with self._connection.open_call(frame) as replies, aclosing(_events(replies)) as events:
             yield events
 
@@ -123,7 +123,8 @@ async def _events(replies: ReplyStream) -> AsyncGenerator[gateway.SubscribeEvent
         raise Unreachable("the connection to the server is gone") from exc
 
 
-def _frame(params: Any, key: bytes, deadline_ms: int) -> bytes:
+def frame_of(params: Any, key: bytes = b"", deadline_ms: int = CALL_MS) -> bytes:
+    """Return the frame of a call of the method that takes `params`."""
     method = BY_PARAMS[type(params)]
     return Call(method=method.number, deadline_ms=deadline_ms, idempotency_key=key, params=params.to_bytes()).to_bytes()
 

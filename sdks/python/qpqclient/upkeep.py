@@ -16,7 +16,6 @@ from qpqclient.log import log
 if TYPE_CHECKING:
     from qpqclient.core import Core
 
-
 PROPOSAL_WAIT_SECONDS_MAX = 2.0
 """Any member may commit a proposal; each waits a random part of this, so that mostly one does."""
 RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 0.5, 30.0

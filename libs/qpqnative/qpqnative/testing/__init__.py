@@ -19,31 +19,12 @@ from qpqnative._native import _xwing_decap as xwing_decap
 from qpqnative._native import _xwing_derive as xwing_derive
 from qpqnative._native import _xwing_encap as xwing_encap
 from qpqnative._native import _xwing_hpke as xwing_hpke
+from qpqnative._native import _xwing_hpke_one_stage as xwing_hpke_one_stage
+from qpqnative._native import _xwing_hpke_seal as xwing_hpke_seal
 from qpqnative._native import _xwing_public_key_ok as xwing_public_key_ok
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    # Typed here: the stub does not list these two.
-    def xwing_hpke_seal(
-        public: bytes, randomness: bytes, info: bytes, texts: Sequence[tuple[bytes, bytes]], /
-    ) -> tuple[bytes, list[bytes]]:
-        """The sender's side of ``xwing_hpke``: (enc, ciphertexts) of [(aad, plaintext)], with scripted randomness."""
-
-    def xwing_hpke_one_stage(
-        shared_secret: bytes,
-        info: bytes,
-        texts: Sequence[tuple[bytes, bytes, bytes]],
-        exports: Sequence[tuple[bytes, int]],
-        /,
-    ) -> tuple[tuple[bytes, bytes, bytes], list[bytes], list[bytes], list[bytes]]:
-        """HPKE base mode with X-Wing, SHAKE256 (KDF 0x0011) and ChaCha20Poly1305, of [(aad, plaintext, ciphertext)].
-
-        ((key, base nonce, exporter secret), sealed, opened, exported).
-        """
-else:
-    from qpqnative._native import _xwing_hpke_one_stage as xwing_hpke_one_stage
-    from qpqnative._native import _xwing_hpke_seal as xwing_hpke_seal
 
 __all__ = [
     "StoredDevice",
