@@ -19,7 +19,7 @@ import trio
 
 from qpqcore.api.delivery import EntryKind
 from qpqcore.config.settings import Settings
-from qpqserver.embedded import open_database
+from qpqserver.embedded import beside
 from tools.demo.checker import Shown, Verdict, calls_in_flight, check
 from tools.demo.conductor import Play, settle
 from tools.demo.processes import ServerProcess, free_port, stage
@@ -135,7 +135,7 @@ async def judge(play: Play, group: str, victims: Counter[str], began: float) -> 
 def one_commit_an_epoch(data: Path, outcome: Outcome) -> None:
     """Read the stopped server's log."""
     count_commits = "SELECT channel, generation, epoch, count(*) FROM log WHERE kind = ? GROUP BY 1, 2, 3"
-    with open_database(Settings(data_dir=str(data)), "delivery") as connection:
+    with beside(Settings(data_dir=str(data)), "delivery") as connection:
         rows = connection.execute(count_commits, (int(EntryKind.COMMIT),)).fetchall()
     outcome.commits = sum(count for *_, count in rows)
     for channel, generation, epoch, count in rows:

@@ -22,7 +22,7 @@ from qpqclient.client import system_now_ms
 from qpqclient.store import Store
 from qpqclient.transport import Trust, open_link
 from qpqcore.config.settings import Settings
-from qpqserver.embedded import open_database
+from qpqserver.embedded import beside
 from tests.support.world import STORE_KEY, copy
 from tests.unit.core.test_settings import REFERENCE
 from tools.demo.processes import free_port
@@ -131,7 +131,7 @@ def damaged(world):
 
 
 def newer(world):
-    with open_database(Settings(data_dir=str(world / "server")), "delivery", read_only=False) as connection:
+    with beside(Settings(data_dir=str(world / "server")), "delivery", read_only=False) as connection:
         connection.execute("PRAGMA user_version = 999")
 
 

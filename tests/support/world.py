@@ -25,7 +25,7 @@ from qpqcore.api.rpc import Call, Reply
 from qpqcore.config.settings import Settings
 from qpqcore.groups.policy import group_id
 from qpqcore.model.errors import ErrorCode
-from qpqserver.embedded import open_database, open_embedded
+from qpqserver.embedded import Surroundings, beside, open_embedded
 from tests.support.people import settle
 
 if TYPE_CHECKING:
@@ -125,7 +125,9 @@ class World:
     async def start(self) -> None:
         """Start the server."""
         self._stack.enter_context(trio.fail_after(PATIENCE_SECONDS))
-        self.server = await self._stack.enter_async_context(open_embedded(self._settings, clock_ms=self._clock_ms))
+        self.server = await self._stack.enter_async_context(
+            open_embedded(self._settings, Surroundings(clock_ms=self._clock_ms))
+        )
         self.where = f"127.0.0.1:{self.server.endpoint.address[1]}"
 
     async def stop(self) -> None:
@@ -180,7 +182,7 @@ class World:
         self._sql(service, sql, values, read_only=False)
 
     def _sql(self, service: str, sql: str, values: Any, *, read_only: bool) -> list[Any]:
-        with open_database(self._settings, service, read_only=read_only) as connection:
+        with beside(self._settings, service, read_only=read_only) as connection:
             return list(connection.execute(sql, values))
 
     def census(self) -> dict[str, int]:

@@ -12,7 +12,7 @@ import click
 
 from qpqcore.config.settings import ConfigError, Settings, load
 from qpqcore.store.errors import DatabaseError
-from qpqserver.embedded import VERSION, certificate, database_path, open_database
+from qpqserver.embedded import VERSION, beside, certificate, database_path
 
 if TYPE_CHECKING:
     from trio_quic import EngineName
@@ -68,7 +68,7 @@ def check(given: tuple[Settings, bool]) -> None:
 
 def schema_of(settings: Settings, service: str) -> int:
     """Return a database's schema number."""
-    with open_database(settings, service) as connection:
+    with beside(settings, service) as connection:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
@@ -133,7 +133,7 @@ def user() -> None:
 def list_(given: tuple[Settings, bool]) -> None:
     """List the accounts, with their devices; the server may be running."""
     settings, as_json = given
-    with open_database(settings, "auth") as connection:
+    with beside(settings, "auth") as connection:
         rows = connection.execute(
             "SELECT a.name, hex(a.account), a.state, (SELECT count(*) FROM devices d WHERE d.account = a.account) "
             "FROM accounts a ORDER BY a.name LIMIT ?",

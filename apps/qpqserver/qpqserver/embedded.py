@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from qpqblob.main import open_blob
 from qpqcore.bus.dispatch import Dispatcher
 from qpqcore.bus.limits import LocalLimiter
 from qpqcore.bus.local import LocalBus
-from qpqcore.bus.notices import LocalNotices
+from qpqcore.bus.notices import LocalNotices, Notices
 from qpqcore.config.settings import Settings, address_of, registration_of
 from qpqcore.crypto.assertion import AssertionIssuer, AssertionVerifier
 from qpqcore.crypto.signatures import generate_key
@@ -28,15 +28,16 @@ from qpqcore.net import certificates
 from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime import clock, secrets
 from qpqcore.store.connection import connect
+from qpqcore.store.database import OpenStore, open_database
 from qpqdelivery.config import Config as DeliveryConfig
 from qpqdelivery.main import open_delivery
 from qpqfederation.service import Federation
 from qpqgateway.config import Config as GatewayConfig
-from qpqgateway.main import serve
+from qpqgateway.main import quic_configuration, serve
 from qpqgateway.service import Gateway
 from qpqkeystore.config import Config as KeystoreConfig
 from qpqkeystore.main import open_keystore
-from trio_quic import ServerTls
+from trio_quic import ServerTls, TransportFactory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -103,7 +104,7 @@ def database_path(settings: Settings, service: str) -> Path:
 
 
 @contextmanager
-def open_database(settings: Settings, service: str, *, read_only: bool = True) -> Iterator[Any]:
+def beside(settings: Settings, service: str, *, read_only: bool = True) -> Iterator[Any]:
     """Open a service's database beside a server, running or not; DatabaseError."""
     key = secrets.database_key(Path(settings.data_dir), settings.db_key)
     connection = connect(database_path(settings, service), key, read_only=read_only)
@@ -113,26 +114,44 @@ def open_database(settings: Settings, service: str, *, read_only: bool = True) -
         connection.close()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a server takes from the machine that it runs on; a simulation brings its own."""
+
+    clock_ms: Callable[[], int] = clock.now_ms
+    notices: Notices = field(default_factory=LocalNotices)
+    open_store: OpenStore = open_database
+    transport_factory: TransportFactory | None = None
+    quic_seed: bytes | None = None
+    unix_time_s: int | None = None
+    """Of QUIC alone, standing still (trio_quic's QuicConfiguration)."""
+
+
 @asynccontextmanager
-async def open_embedded(settings: Settings, *, clock_ms: Callable[[], int] = clock.now_ms) -> AsyncIterator[Embedded]:
+async def open_embedded(settings: Settings, around: Surroundings | None = None) -> AsyncIterator[Embedded]:
     """Start everything; the block runs while the server serves."""
+    around = around or Surroundings()
     data = Path(settings.data_dir)
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     tls, pin, made = certificate(settings, data)
     async with AsyncExitStack() as stack:
-        gateway, bus_config = await _compose(stack, settings, data, clock_ms)
+        gateway, bus_config = await _compose(stack, settings, data, around)
         metrics, services, config = bus_config
         nursery = await stack.enter_async_context(trio.open_nursery())
         for service in services:
             nursery.start_soon(service.run)
         reset_key = secrets.kept(data / "secrets", "quic-reset", secrets.random_key)
-        endpoint = await nursery.start(partial(serve, gateway, config, tls, reset_key=reset_key))
+        edge = quic_configuration(config, tls, reset_key)
+        edge = replace(edge, seed=around.quic_seed, unix_time_s=around.unix_time_s)
+        endpoint = await nursery.start(
+            partial(serve, gateway, config, edge, transport_factory=around.transport_factory)
+        )
         yield Embedded(gateway, endpoint, metrics, pin, made)
         nursery.cancel_scope.cancel()
 
 
 async def _compose(
-    stack: AsyncExitStack, settings: Settings, data: Path, clock_ms: Callable[[], int]
+    stack: AsyncExitStack, settings: Settings, data: Path, around: Surroundings
 ) -> tuple[Gateway, tuple[Metrics, list[Service], GatewayConfig]]:
     domain = settings.federation_domain
     key = secrets.database_key(data, settings.db_key)
@@ -140,8 +159,14 @@ async def _compose(
     setup = secrets.kept(folder, "opaque-setup-1", lambda: qpqnative.OpaqueServerSetup.new().to_bytes())
     seed = secrets.kept(folder, "external-sender", secrets.random_key)
     sender = (EXTERNAL_SENDER_CREDENTIAL, *generate_key(seed))
-    notices, limiter, keys, metrics = LocalNotices(), LocalLimiter(), Keys(), Metrics()
-    common = {"notices": notices, "limiter": limiter, "clock_ms": clock_ms}
+    clock_ms, notices = around.clock_ms, around.notices
+    limiter, keys, metrics = LocalLimiter(), Keys(), Metrics()
+    common: dict[str, Any] = {
+        "notices": notices,
+        "limiter": limiter,
+        "clock_ms": clock_ms,
+        "open_store": around.open_store,
+    }
     enter = stack.enter_async_context
 
     keystore = await enter(
@@ -158,7 +183,16 @@ async def _compose(
         )  # fmt: skip
     )
     blob_config = BlobConfig(domain=domain, blob_bytes_max=settings.blob_bytes_max + TAG_BYTES_ROOM)
-    blob = await enter(open_blob(blob_config, database_path(settings, "blob"), key, limiter=limiter, clock_ms=clock_ms))
+    blob = await enter(
+        open_blob(
+            blob_config,
+            database_path(settings, "blob"),
+            key,
+            limiter=limiter,
+            clock_ms=clock_ms,
+            open_store=around.open_store,
+        )
+    )
     auth_config = AuthConfig(
         domain=domain,
         registration=registration_of(settings),  # type: ignore[arg-type]  # checked with the settings

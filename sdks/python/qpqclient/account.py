@@ -11,6 +11,7 @@ import qpqnative
 from qpqclient.errors import NotLoggedIn, Refused
 from qpqclient.groups import sha256
 from qpqclient.transport import Link, new_key
+from qpqclient.upkeep import SURVEY
 from qpqclient.vault import Vault, open_label, open_wraps, seal_label
 from qpqcore.api import auth, keystore
 from qpqcore.crypto.hybrid import generate_hybrid_key
@@ -31,6 +32,8 @@ PACKAGE_LIFETIME_S = 90 * 24 * 3600
 PACKAGE_EARLY_S = 24 * 3600
 """How far a peer's clock may be behind ours."""
 LIST_TRIES_MAX = 8
+ENROL = "enrol"
+"""The public hybrid key of a device whose keys are not all with the keystore yet."""
 
 
 class Account:
@@ -208,9 +211,19 @@ class Account:
                 }  # fmt: skip
             )
             self._store.put_number("wrap_version", vault.version)
-        signed = SignedHybridKey.make(secret, device, self._now_ms(), hybrid_public)
+            self._store.put_number(SURVEY, 1)
+            self._store.put({ENROL: hybrid_public})
+
+    async def enrol(self, link: Link) -> None:
+        """Bring a new device's keys to the keystore; does nothing once that is done."""
+        hybrid_public = self._store.get(ENROL)
+        if not hybrid_public:
+            return
+        signed = SignedHybridKey.make(self.device_secret, self.device, self._now_ms(), hybrid_public)
         await link.call(keystore.UploadHybridKeyParams(hybrid_key=signed.to_bytes()), keystore.UploadHybridKeyResult)
         await self.top_up(link)
+        with self._store.transaction():
+            self._store.put({ENROL: b""})
 
     async def resume(self, link: Link) -> None:
         """Resume the stored session on a new connection; Refused when it is over."""

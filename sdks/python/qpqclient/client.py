@@ -12,11 +12,12 @@ import qpqnative
 from qpqclient.births import SUITE_DEFAULT
 from qpqclient.conversation import Conversation
 from qpqclient.core import Core
-from qpqclient.errors import NotFound, Refused
+from qpqclient.errors import NotFound, QpqError, Refused
+from qpqclient.log import log
 from qpqclient.model import Device, Message
 from qpqclient.store import Store, open_key, seal_key
-from qpqclient.transport import read_ca
-from qpqcore.api import auth, delivery
+from qpqclient.transport import MACHINE, Network, read_ca
+from qpqcore.api import auth
 from qpqcore.crypto.identity import Credential, safety_number
 from qpqcore.groups.policy import ChannelKind
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -76,21 +77,25 @@ class Client:
         await self._core.account.register(link, name, password, token)
         await self._core.account.login(link, name, password, label)
         await self._core.in_session(link)
+        await self._core.upkeep.settle()
 
     async def login(self, name: str, password: str, *, label: str = "") -> None:
-        """Log in; in an empty folder the password alone restores the account and its groups."""
+        """Log in; in an empty folder the password alone restores the account and its groups.
+
+        What the server cannot do at this moment (its disk is full, say) is done later, by itself.
+        """
         link = await self._core.link()
         fresh = await self._core.account.login(link, name, password, label)
         await self._core.in_session(link)
         if fresh:
-            await self.rejoin()
+            try:
+                await self.rejoin()
+            except QpqError as exc:
+                log.info("groups_wait", reason=str(exc))
 
     async def rejoin(self) -> None:
         """Join every channel of the account that this device is not in."""
-        found = await self._core.call(delivery.ListChannelsParams(), delivery.ListChannelsResult)
-        for info in found.channels:
-            if not info.member or not self._core.groups.generation(info.channel):
-                self._core.upkeep.want_rejoin(info.channel)
+        self._core.upkeep.want_survey()
         await self._core.upkeep.settle()
         await self._core.people.learn()
 
@@ -210,13 +215,13 @@ class Client:
 async def open_client(
     folder: Path, *, server: str = "127.0.0.1:7000", password: str | None = None, store_key: bytes | None = None,
     ca_cert: Path | None = None, trust: Callable[[bytes], bool] = lambda _spki: True, engine: EngineName = "native",
-    now_ms: Callable[[], int] = system_now_ms, sealed: bool = False, push: bool = True,
+    now_ms: Callable[[], int] = system_now_ms, sealed: bool = False, push: bool = True, network: Network = MACHINE,
 ) -> AsyncIterator[Client]:  # fmt: skip
     """Open a folder and keep it connected while the block runs.
 
     `password` opens the local database (or `store_key`, 32 bytes). `trust` judges the server's key (SHA-256 of its
     SubjectPublicKeyInfo) at first use; later it must stay the same. `sealed` sends messages without a sender's name, over
-    a second connection; `push=False` asks for long polling from the start. Raises WrongPassword, FolderBusy.
+    a second connection; `push=False` asks for long polling from the start; `network` is for simulations. Raises WrongPassword, FolderBusy.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if store_key is None:
@@ -226,8 +231,9 @@ async def open_client(
     store = Store(folder, store_key)
     try:
         core = Core(
-            store, server, read_ca(ca_cert) if ca_cert else None, engine, trust, now_ms, sealed=sealed, push=push
-        )
+            store, server, read_ca(ca_cert) if ca_cert else None, engine, trust, now_ms, sealed=sealed, push=push,
+            network=network,
+        )  # fmt: skip
         leaving: BaseException | None = None
         async with trio.open_nursery() as nursery:
             nursery.start_soon(core.run)

@@ -201,15 +201,32 @@ class Commits:
 
         await self.change(channel, build)
 
-    async def leave(self, channel: bytes) -> None:
-        """Propose to leave; another member commits it."""
-        async with self._core.lock:
-            group = self._groups.load(channel)
-            generation, epoch = self._groups.generation(channel), group.epoch
-            proposal = group.propose_self_remove()
-            self._groups.drop()
-        params = delivery.SubmitProposalParams(channel=channel, generation=generation, epoch=epoch, proposal=proposal)
-        await self._core.call(params, delivery.SubmitProposalResult)
+    async def leave(self, channel: bytes) -> bool:
+        """Propose to leave; False when this device is out, or nobody else was left. Proposing it again does nothing."""
+        for attempt in range(TRIES_MAX):
+            async with self._core.lock:
+                group = self._groups.load(channel)
+                generation, epoch = self._groups.generation(channel), group.epoch
+                proposal = group.propose_self_remove()
+                self._groups.drop()
+            params = delivery.SubmitProposalParams(
+                channel=channel, generation=generation, epoch=epoch, proposal=proposal
+            )
+            try:
+                await self._core.call(params, delivery.SubmitProposalResult)
+                await self._core.call(delivery.FetchGroupInfoParams(channel=channel), delivery.FetchGroupInfoResult)
+            except Refused as exc:
+                if exc.code is ErrorCode.NOT_MEMBER:
+                    return False
+                if exc.code not in LOST_RACE:
+                    raise
+            else:
+                return True
+            await self._core.catch_up()
+            if not self._groups.generation(channel):
+                return False
+            await pause(BACKOFF_SECONDS * jitter() * min(attempt + 1, 8))
+        raise GroupBusy("the group is too busy to be left now")
 
     # --- coming back
 

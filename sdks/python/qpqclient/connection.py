@@ -9,7 +9,7 @@ import trio
 
 from qpqclient.errors import KeyChanged, QpqError, Refused, Unreachable
 from qpqclient.log import log
-from qpqclient.transport import Link, Trust, open_link
+from qpqclient.transport import MACHINE, Link, Network, Trust, open_link
 from qpqcore.model.errors import ErrorCode
 
 if TYPE_CHECKING:
@@ -42,11 +42,11 @@ class Connection:
 
     def __init__(
         self, store: Store, server: str, ca_pem: bytes | None, engine: EngineName, accept: Callable[[bytes], bool],
-        on_change: Callable[[bool], None] = lambda _up: None,
+        on_change: Callable[[bool], None] = lambda _up: None, network: Network = MACHINE,
     ) -> None:  # fmt: skip
         self._store = store
         self._server, self._ca_pem, self._engine, self._accept = server, ca_pem, engine, accept
-        self._on_change = on_change
+        self._on_change, self._network = on_change, network
         self._link: Link | None = None
         self._changed = trio.Event()
         self.trouble: QpqError | None = None
@@ -91,7 +91,8 @@ class Connection:
             try:
                 pin = self._store.get("pin:" + self._server)
                 trust = Trust(ca_pem=self._ca_pem, pin=None if self._ca_pem else pin)
-                async with open_link(self._server, trust, engine=self._engine, accept=self._accept) as link:
+                opened = open_link(self._server, trust, engine=self._engine, accept=self._accept, network=self._network)
+                async with opened as link:
                     wait_s = BACKOFF_SECONDS_MIN
                     await self._use(link, greet, follow)
             except QpqError as exc:

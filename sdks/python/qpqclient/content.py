@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from qpqclient.model import Event, GroupChanged, MessageChanged
+from qpqclient.model import Event, GroupChanged, MessageChanged, MessageStored
 from qpqcore.api.content import Content, ContentReceiptKind
 
 if TYPE_CHECKING:
@@ -42,6 +42,11 @@ def shown_text(content: Content) -> str | None:
             return content.fallback or UNSUPPORTED
 
 
+def expiry(content: Content, accepted_ms: int) -> int:
+    """Return when a content vanishes that the server took at a moment; 0: never."""
+    return accepted_ms + content.expires_after_seconds * 1000 if content.expires_after_seconds else 0
+
+
 def add_message(
     store: Store,
     channel: bytes,
@@ -57,7 +62,8 @@ def add_message(
     text = shown_text(content)
     if text is None:
         return False
-    expires_ms = accepted_ms + content.expires_after_seconds * 1000 if content.expires_after_seconds else 0
+    # One's own vanishes so long after the server took it: until then it waits, however long that is.
+    expires_ms = expiry(content, accepted_ms) if log_number is not None else 0
     store.db.execute(
         "INSERT OR IGNORE INTO messages (channel, id, sender, kind, text, sent_ms, accepted_ms, log_number, state, own, "
         "edited, reply_to, file, shown, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
@@ -80,7 +86,7 @@ def apply_content(store: Store, channel: bytes, sender: bytes, content: Content,
         log_number=entry.log_number,
     )  # fmt: skip
     if added:
-        return [MessageChanged(channel, content.id)]
+        return [MessageStored(channel, content.id)]
     return apply_action(store, channel, sender, content)
 
 

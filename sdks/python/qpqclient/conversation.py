@@ -106,7 +106,7 @@ class Conversation:
         rows = self._store.rows(
             f"SELECT {COLUMNS} FROM (SELECT * FROM messages WHERE channel = ? AND (expires_ms = 0 OR expires_ms > ?) "  # noqa: S608 - fixed text
             "ORDER BY log_number IS NULL DESC, log_number DESC, number DESC LIMIT ?) ORDER BY log_number IS NULL, log_number, number",
-            self.id, self._core.now_ms(), count,
+            self.id, self._core.server_now_ms(), count,
         )  # fmt: skip
         return [self._message(row) for row in rows]
 
@@ -119,7 +119,7 @@ class Conversation:
         """Return other people's messages that this has not returned before, oldest first."""
         rows = self._store.rows(
             f"SELECT {COLUMNS} FROM messages WHERE channel = ? AND shown = 0 AND (expires_ms = 0 OR expires_ms > ?) ORDER BY log_number",  # noqa: S608 - fixed text
-            self.id, self._core.now_ms(),
+            self.id, self._core.server_now_ms(),
         )  # fmt: skip
         found = [self._message(row) for row in rows]
         if found:
@@ -218,6 +218,8 @@ class Conversation:
         """Store a content with its place in the outbox: from here on it is sent, whatever happens."""
         if not self.active:
             raise GroupUnusable("this device is not in the conversation any more")
+        if self._core.upkeep.leaves(self.id):
+            raise GroupUnusable("you are leaving this conversation")
         timer = self.timer_seconds
         content = new_content(self._core.now_ms(), which, expires_after_seconds=timer, **parts)
         account = self._core.account.account
@@ -281,8 +283,9 @@ class Conversation:
         return sorted(self._core.people.name(a) for a in policy.admins)
 
     async def leave(self) -> None:
-        """Leave; another member's commit makes it so."""
-        await self._core.commits.leave(self.id)
+        """Leave, after what has been sent; another member's commit makes it so. It is done for certain, also after a crash."""
+        self._core.upkeep.want_leave(self.id)
+        await self._core.upkeep.settle()
 
     async def rejoin(self) -> None:
         """Take a new leaf in place of this device's own, as after a restored backup."""

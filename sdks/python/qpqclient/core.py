@@ -16,10 +16,11 @@ from qpqclient.events import Listeners
 from qpqclient.groups import Groups
 from qpqclient.inbox import Inbox
 from qpqclient.log import log
-from qpqclient.model import Connected, Disconnected, Event, MessageChanged, MessageReceived, Typing
+from qpqclient.model import Connected, Disconnected, Event, MessageReceived, MessageStored, Typing
 from qpqclient.outbox import Outbox
 from qpqclient.people import People
 from qpqclient.signals import open_signal
+from qpqclient.transport import MACHINE, Network
 from qpqclient.upkeep import Upkeep
 from qpqcore.api import delivery
 from qpqcore.groups.validity import read_leaf
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+AHEAD = "server_ahead_ms"
+AHEAD_ZERO = 1 << 62
+"""What is stored is a number that is not negative."""
 LOOK_SECONDS = 30.0
 WAIT_MS = 30_000
 """How long one fetchWait waits."""
@@ -48,13 +52,13 @@ class Core:
 
     def __init__(
         self, store: Store, server: str, ca_pem: bytes | None, engine: EngineName, accept: Callable[[bytes], bool],
-        now_ms: Callable[[], int], *, sealed: bool = False, push: bool = True,
+        now_ms: Callable[[], int], *, sealed: bool = False, push: bool = True, network: Network = MACHINE,
     ) -> None:  # fmt: skip
         self.store = store
         self.now_ms = now_ms
         self.sealed = sealed
-        self.wire = Connection(store, server, ca_pem, engine, accept, self._came_or_went)
-        self.veiled = Connection(store, server, ca_pem, engine, accept)
+        self.wire = Connection(store, server, ca_pem, engine, accept, self._came_or_went, network)
+        self.veiled = Connection(store, server, ca_pem, engine, accept, network=network)
         """A second connection that is nobody's, for messages with a sealed sender."""
         self.account = Account(store, now_ms)
         self.groups = Groups(store, self.account)
@@ -71,8 +75,13 @@ class Core:
         self._session = trio.Event()
         """Set while there is a session: before, nothing is encrypted, for the database may be an older copy."""
         self.listeners = Listeners()
+        self._ahead_ms = self.store.number(AHEAD) - AHEAD_ZERO
 
     # --- what others ask for
+
+    def server_now_ms(self) -> int:
+        """Return the time on the server's clock, as far as this device knows it: by it messages vanish everywhere alike."""
+        return self.now_ms() + self._ahead_ms
 
     def tell(self, event: Event | None) -> None:
         """Tell all listeners."""
@@ -81,18 +90,15 @@ class Core:
 
     def finished(self, event: Event) -> Event:
         """Turn the note of a new message into the event that carries it."""
-        if isinstance(event, MessageChanged):
-            message = self.message(event.channel, event.id)
-            if message is not None and not message.own and message.state == "received":
-                return MessageReceived(event.channel, message)
-        return event
+        message = self.message(event.channel, event.id) if isinstance(event, MessageStored) else None
+        return MessageReceived(event.channel, message) if message is not None else event
 
     def wake_sender(self) -> None:
         """Say that there is something in the outbox."""
         self._send.set()
 
     async def in_session(self, link: Link) -> None:
-        """Begin to use a session: recognise a database that was copied back, then let everything run."""
+        """Begin to use a session; recognise a database that was copied back, then let everything run."""
         box = await link.call(delivery.PeekParams(max_entries=1), delivery.PeekResult)
         if box.acked > self.inbox.position:
             # An older copy of this folder: what it would send next may have been sent, under the same keys.
@@ -130,26 +136,36 @@ class Core:
 
     async def _greet(self, link: Link) -> None:
         """Resume the session on a new connection."""
+        self._ahead_ms = link.hello.now_ms - self.now_ms()
+        with self.store.transaction():
+            self.store.put_number(AHEAD, self._ahead_ms + AHEAD_ZERO)
         if not self.account.known:
             return
         try:
             await self.account.resume(link)
             await self.in_session(link)
         except Refused as exc:
-            if exc.code not in {ErrorCode.UNAUTHENTICATED, ErrorCode.DEVICE_UNKNOWN}:
+            if not self._ended(exc):
                 raise
-            self._session = trio.Event()
-            self.wire.trouble = NotLoggedIn("the session is over: log in again")
+
+    def _ended(self, exc: Refused) -> bool:
+        """Tell whether an answer means that the session is over; everything that needs one waits for the next, then."""
+        if exc.code not in {ErrorCode.UNAUTHENTICATED, ErrorCode.DEVICE_UNKNOWN}:
+            return False
+        self._session = trio.Event()
+        self.wire.trouble = NotLoggedIn("the session is over: log in again")
+        return True
 
     async def _follow(self, link: Link) -> None:
         """Take entries as they are pushed, or by long polling, from when there is a device."""
-        await self._session.wait()
         while True:
+            await self._session.wait()
             try:
                 await (self._subscribe(link) if self._push else self._poll(link))
             except Refused as exc:
                 if exc.code in NO_PUSH:
                     self._push = False
+                self._ended(exc)
                 log.info("following_waits", code=exc.name)
             except Unreachable:
                 return
@@ -210,7 +226,9 @@ class Core:
     async def _forget_expired(self) -> None:
         """Delete what has vanished: it is not shown from its moment on, and gone from the disk soon after."""
         while True:
-            self.store.db.execute("DELETE FROM messages WHERE expires_ms > 0 AND expires_ms <= ?", (self.now_ms(),))
+            self.store.db.execute(
+                "DELETE FROM messages WHERE expires_ms > 0 AND expires_ms <= ?", (self.server_now_ms(),)
+            )
             await trio.sleep(LOOK_SECONDS)
 
     async def _keep_sending(self) -> None:
@@ -224,6 +242,8 @@ class Core:
                 await pause(BACKOFF_SECONDS_MIN)
                 continue
             except QpqError as exc:
+                if isinstance(exc, Refused):
+                    self._ended(exc)
                 log.info("send_waits", code=exc.name)
                 await pause(1.0)
                 continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 import trio
 
@@ -38,12 +38,12 @@ class Listeners:
     """All who listen."""
 
     def __init__(self) -> None:
-        self._all: WeakSet[Events] = WeakSet()
+        self._all: WeakKeyDictionary[Events, None] = WeakKeyDictionary()
 
     def add(self) -> Events:
         """Begin to listen."""
         events = Events()
-        self._all.add(events)
+        self._all[events] = None
         return events
 
     def tell(self, event: Event) -> None:

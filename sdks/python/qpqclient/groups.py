@@ -10,7 +10,6 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from qpqclient.errors import GroupUnusable
-from qpqclient.store import ASIDE
 from qpqcore.crypto.parts import u32, vec
 from qpqcore.crypto.signatures import generate_key, sign
 from qpqcore.groups.policy import group_id, read_policy
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 WRITE_LABEL = b"qpq write"
 PAST_EPOCHS = 5
-OF_EPOCH = ("commits", "proposed", "rejoins")
+OF_JOIN = ("proposed", "rejoins")
 """What a group that is joined anew starts without."""
 
 
@@ -118,7 +117,7 @@ class Groups:
         old = self.generation(channel)
         self._store.set_group_aside(gid)
         if old and old != generation:
-            self._store.forget_group(group_id(channel, old))
+            self._forget(group_id(channel, old))
         kind = read_policy(group.policy).kind
         db = self._store.db
         db.execute(
@@ -126,36 +125,46 @@ class Groups:
             "generation = excluded.generation, active = 1, name = CASE WHEN name = '' THEN excluded.name ELSE name END",
             (channel, generation, int(kind), name),
         )
-        for table in OF_EPOCH:
+        for table in OF_JOIN:
             db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
         self.save(channel, group)
         self.save_members(channel, group)
         self._open[channel] = group
 
-    def before_rejoin(self, channel: bytes) -> qpqnative.Group | None:
-        """Return the group as it was before this device joined it anew: it still opens what was under way then."""
-        gid = group_id(channel, self.generation(channel))
-        entries, tree = self._store.group_entries(gid, aside=True)
-        return self._account.native().load_group(gid, entries, tree) if entries else None
+    def before_rejoins(self, channel: bytes) -> list[tuple[bytes, qpqnative.Group]]:
+        """Return the group as it was each time before this device joined it anew, newest first, each with its place.
 
-    def save_before_rejoin(self, group: qpqnative.Group) -> None:
+        They still open what was under way then, and follow the commits of that time.
+        """
+        gid = group_id(channel, self.generation(channel))
+        found = []
+        for place in reversed(self._store.asides(gid)):
+            entries, tree = self._store.group_entries(gid, place)
+            found.append((place, self._account.native().load_group(gid, entries, tree)))
+        return found
+
+    def save_before_rejoin(self, place: bytes, group: qpqnative.Group) -> None:
         """Write the changes of such a group; inside a transaction."""
-        self._store.write_mls((ASIDE + key, value) for key, value in group.take_changes())
+        self._store.write_mls((place + key, value) for key, value in group.take_changes())
 
     def forget_before_rejoin(self, channel: bytes, epoch: int) -> None:
-        """Drop such a group once the server takes no message of its time any more; inside a transaction."""
-        group = self.before_rejoin(channel)
-        if group is not None and group.epoch + PAST_EPOCHS < epoch:
-            self._store.forget_group_aside(group.group_id)
+        """Drop such groups once the server takes no message of their time any more; inside a transaction."""
+        for place, group in self.before_rejoins(channel):
+            if group.epoch + PAST_EPOCHS < epoch:
+                self._store.forget_group(group.group_id, place)
+
+    def _forget(self, gid: bytes) -> None:
+        for place in (b"", *self._store.asides(gid)):
+            self._store.forget_group(gid, place)
 
     def leave(self, channel: bytes) -> None:
         """Drop a group's state, keep its messages; inside a transaction."""
         generation = self.generation(channel)
         if generation:
-            self._store.forget_group(group_id(channel, generation))
+            self._forget(group_id(channel, generation))
         db = self._store.db
         db.execute("UPDATE channels SET active = 0 WHERE channel = ?", (channel,))
-        for table in ("leaves", "births", *OF_EPOCH):
+        for table in ("leaves", "births", "leaving", "commits", *OF_JOIN):
             db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
         self._open.pop(channel, None)
 

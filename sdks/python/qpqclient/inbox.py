@@ -6,7 +6,8 @@ cannot be followed any more is marked for rejoining.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import qpqnative
 from qpqclient.content import apply_content
@@ -81,16 +82,41 @@ class Inbox:
             return None
         return self._groups.load(entry.channel)
 
-    def _opened(
-        self, entry: delivery.Entry, group: qpqnative.Group, older: qpqnative.Group | None
-    ) -> tuple[object, Callable[[], None]]:
+    def _opened(self, entry: delivery.Entry, group: qpqnative.Group) -> tuple[object, Callable[[], None]]:
         """Open a message with the group, or as it was before this device rejoined; also return how its state is saved."""
-        if older is not None:
+        for place, older in self._groups.before_rejoins(entry.channel) if entry.epoch < group.epoch else ():
             try:
-                return older.process(entry.payload), lambda: self._groups.save_before_rejoin(older)
+                return older.process(entry.payload), partial(self._groups.save_before_rejoin, place, older)
             except qpqnative.MlsError as exc:
                 log.debug("not_of_the_time_before", reason=exc.kind)
         return group.process(entry.payload), lambda: self._groups.save(entry.channel, group)
+
+    def _follow_before_rejoin(self, entry: delivery.Entry) -> None:
+        """Take a handshake of an epoch before this device rejoined: messages of the epochs after it may still come."""
+        saves = []
+        for place, older in self._groups.before_rejoins(entry.channel):
+            if older.epoch != entry.epoch:
+                continue
+            try:
+                rows = self._pending(entry)
+                if rows:
+                    older.apply(qpqnative.PendingCommit.from_bytes(rows[0][0]), entry.payload)
+                else:
+                    older.process(entry.payload)
+            except qpqnative.MlsError as exc:
+                log.debug("not_followed", reason=exc.kind)
+            else:
+                saves.append(partial(self._groups.save_before_rejoin, place, older))
+        with self._store.transaction():
+            for save in saves:
+                save()
+            self._store.put_number(POSITION, entry.number)
+
+    def _pending(self, entry: delivery.Entry) -> list[Any]:
+        """Return the row of one's own commit that an entry brings back, if it is one."""
+        return self._store.rows(
+            "SELECT pending FROM commits WHERE channel = ? AND hash = ?", entry.channel, sha256(entry.payload)
+        )
 
     def _message(self, entry: delivery.Entry) -> None:
         channel = entry.channel
@@ -98,9 +124,8 @@ class Inbox:
         if group is None:
             self._pass_over(entry)
             return
-        older = self._groups.before_rejoin(channel) if entry.epoch < group.epoch else None
         try:
-            received, save = self._opened(entry, group, older)
+            received, save = self._opened(entry, group)
         except qpqnative.MlsError as exc:
             self._groups.drop()
             if exc.kind not in IGNORED:
@@ -125,13 +150,14 @@ class Inbox:
     def _commit(self, entry: delivery.Entry) -> None:
         channel = entry.channel
         group = self._group(entry)
-        if group is None or entry.epoch < group.epoch:
+        if group is None:
             self._pass_over(entry)
             return
+        if entry.epoch < group.epoch:
+            self._follow_before_rejoin(entry)
+            return
         before, policy = group.members(), group.policy
-        rows = self._store.rows(
-            "SELECT pending FROM commits WHERE channel = ? AND hash = ?", channel, sha256(entry.payload)
-        )
+        rows = self._pending(entry)
         if rows:
             facts = group.apply(qpqnative.PendingCommit.from_bytes(rows[0][0]), entry.payload)
         else:
@@ -155,8 +181,11 @@ class Inbox:
     def _proposal(self, entry: delivery.Entry) -> None:
         channel = entry.channel
         group = self._group(entry)
-        if group is None or entry.epoch < group.epoch:
+        if group is None:
             self._pass_over(entry)
+            return
+        if entry.epoch < group.epoch:
+            self._follow_before_rejoin(entry)
             return
         done = group.process(entry.payload)
         if not isinstance(done, qpqnative.Proposal):

@@ -61,6 +61,13 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageStored(Event):
+    """A message has just been stored: within the SDK; it is told as `MessageReceived`."""
+
+    id: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class MessageReceived(Event):
     """A message from somebody else, stored before it is told."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qpqclient.connection import pause
-from qpqclient.content import apply_action
+from qpqclient.content import apply_action, expiry
 from qpqclient.errors import GroupUnusable, Refused
 from qpqclient.groups import write_signature
 from qpqclient.log import log
@@ -94,15 +94,18 @@ class Outbox:
         await self._refused(row, no)
 
     def _done(self, channel: bytes, ident: bytes, number: int, content: bytes, done: delivery.EnqueueResult) -> None:
+        sent = Content.from_bytes(content)
         with self._store.transaction() as db:
             db.execute("DELETE FROM outbox WHERE number = ?", (number,))
             db.execute(
-                "UPDATE messages SET state = CASE WHEN state = 'pending' THEN 'sent' ELSE state END, log_number = ?, accepted_ms = ? "
-                "WHERE channel = ? AND id = ?",
-                (done.log_number, done.accepted_ms, channel, ident),
+                "UPDATE messages SET state = CASE WHEN state = 'pending' THEN 'sent' ELSE state END, log_number = ?, accepted_ms = ?, "
+                "expires_ms = ? WHERE channel = ? AND id = ?",
+                (done.log_number, done.accepted_ms, expiry(sent, done.accepted_ms), channel, ident),
             )
-            apply_action(self._store, channel, self._core.account.account, Content.from_bytes(content))
+            apply_action(self._store, channel, self._core.account.account, sent)
         self._core.tell(MessageChanged(channel, ident))
+        if self._core.upkeep.leaves(channel):
+            self._core.upkeep.wake()
 
     async def _refused(self, row: Any, no: Refused) -> None:
         if no.code is ErrorCode.UNAUTHENTICATED:
@@ -121,3 +124,5 @@ class Outbox:
             db.execute("DELETE FROM outbox WHERE number = ?", (row[0],))
             db.execute("UPDATE messages SET state = 'failed' WHERE channel = ? AND id = ?", (row[1], row[2]))
         self._core.tell(MessageChanged(row[1], row[2]))
+        if self._core.upkeep.leaves(row[1]):
+            self._core.upkeep.wake()

@@ -35,6 +35,8 @@ AAD = b"qpq client key v1"
 GROUP_ENTRIES = (b"s/", b"e/", b"t/")
 """Beginnings of keys: the state, past epochs, the tree (qpqnative's `Group.take_changes`)."""
 ASIDE = b"aside/"
+ASIDE_BYTES = len(ASIDE) + 7
+"""Length of a place: the beginning, six digits, a slash."""
 
 
 def _wrapping_key(password: str, salt: bytes) -> bytes:
@@ -141,31 +143,29 @@ class Store:
         rows = self.db.execute("SELECT key, value FROM mls WHERE key >= ? AND key < ?", (prefix, prefix + b"\xff" * 40))
         return [(k, v) for k, v in rows if k.startswith(prefix)]
 
-    def group_entries(self, gid: bytes, *, aside: bool = False) -> tuple[list[tuple[bytes, bytes]], bytes]:
-        """Return a group's state entries and its tree, or those that were set aside; nothing where there are none."""
-        place = ASIDE if aside else b""
+    def group_entries(self, gid: bytes, place: bytes = b"") -> tuple[list[tuple[bytes, bytes]], bytes]:
+        """Return a group's state entries and its tree, or those set aside at `place`; nothing where there are none."""
         state, past, tree = (
             [(key[len(place) :], value) for key, value in self.mls(place + kind + gid)] for kind in GROUP_ENTRIES
         )
         return [*state, *past], tree[0][1] if tree else b""
 
+    def asides(self, gid: bytes) -> list[bytes]:
+        """Return the places where a group's earlier states were set aside, oldest first."""
+        kind = GROUP_ENTRIES[0]
+        places = {key[:ASIDE_BYTES] for key, _ in self.mls(ASIDE) if key[ASIDE_BYTES:].startswith(kind + gid)}
+        return sorted(places)
+
     def set_group_aside(self, gid: bytes) -> None:
-        """Keep a group's entries apart, in place of what was kept so before; inside a transaction."""
-        self.forget_group_aside(gid)
+        """Keep a group's entries apart; inside a transaction."""
+        last = max((int(place[len(ASIDE) : -1]) for place in self.asides(gid)), default=0)
+        place = ASIDE + b"%06d/" % (last + 1)
         for kind in GROUP_ENTRIES:
             for key, value in self.mls(kind + gid):
-                self.write_mls([(ASIDE + key, value), (key, None)])
+                self.write_mls([(place + key, value), (key, None)])
 
-    def forget_group(self, gid: bytes) -> None:
-        """Drop a group's entries, and what of it was set aside; inside a transaction."""
-        self._forget(b"", gid)
-        self.forget_group_aside(gid)
-
-    def forget_group_aside(self, gid: bytes) -> None:
-        """Drop what was set aside; inside a transaction."""
-        self._forget(ASIDE, gid)
-
-    def _forget(self, place: bytes, gid: bytes) -> None:
+    def forget_group(self, gid: bytes, place: bytes = b"") -> None:
+        """Drop a group's entries, or what of it was set aside at `place`; inside a transaction."""
         for kind in GROUP_ENTRIES:
             self.write_mls((key, None) for key, _ in self.mls(place + kind + gid))
 

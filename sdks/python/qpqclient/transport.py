@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable
     from pathlib import Path
 
-    from trio_quic import EngineName, QuicConnection, ReplyStream
+    from trio_quic import EngineName, QuicConnection, ReplyStream, TransportFactory
 
 T = TypeVar("T")
 
@@ -48,6 +48,19 @@ IDLE_MS = 6_000
 """A server that has died is noticed within this time; QUIC itself does not tell."""
 
 BY_PARAMS = {m.params: m for m in METHODS.values() if not m.internal and m.service != "federation"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """How datagrams travel: through the machine's UDP sockets, or as a simulation has it."""
+
+    transport_factory: TransportFactory | None = None
+    seed: Callable[[], bytes | None] = lambda: None
+    """Of each connection's own randomness (trio_quic's QuicConfiguration)."""
+    unix_time_s: int | None = None
+
+
+MACHINE = Network()
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,8 +159,9 @@ def new_key() -> bytes:
 
 @asynccontextmanager
 async def open_link(
-    server: str, trust: Trust, *, engine: EngineName = "native", accept: Callable[[bytes], bool] = bool
-) -> AsyncIterator[Link]:
+    server: str, trust: Trust, *, engine: EngineName = "native", accept: Callable[[bytes], bool] = bool,
+    network: Network = MACHINE,
+) -> AsyncIterator[Link]:  # fmt: skip
     """Connect and greet; KeyChanged, Unreachable. `accept` judges a key seen for the first time."""
     host, port = address_of(server)
     pins = (trust.pin,) if trust.pin else ()
@@ -156,9 +170,13 @@ async def open_link(
         frame_bytes_max=FRAME_BYTES_MAX, held_bytes_max=2 * FRAME_BYTES_MAX, keepalive_ms=KEEPALIVE_MS,
         handshake_ms=CONNECT_MS_MAX, idle_ms=IDLE_MS,
     )  # fmt: skip
-    configuration = QuicConfiguration(alpn=(ALPN,), client=tls, limits=limits)
+    configuration = QuicConfiguration(
+        alpn=(ALPN,), client=tls, limits=limits, seed=network.seed(), unix_time_s=network.unix_time_s
+    )
     try:
-        async with open_quic_connection(host, port, configuration, engine=engine) as connection:
+        async with open_quic_connection(
+            host, port, configuration, engine=engine, transport_factory=network.transport_factory
+        ) as connection:
             if tls.first_use and not accept(connection.peer_spki_sha256 or b""):
                 raise KeyChanged(f"the key of {server} was not accepted")
             link = Link(connection, gateway.HelloResult())

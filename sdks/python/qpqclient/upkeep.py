@@ -5,6 +5,7 @@ All of it stands in the database, so that no crash forgets any: a start looks fi
 
 from __future__ import annotations
 
+import math
 import random  # noqa: TID251 - who commits a proposal first; nothing secret depends on it
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,15 @@ import trio
 
 from qpqclient.errors import GroupUnusable, QpqError, Refused
 from qpqclient.log import log
+from qpqclient.model import GroupChanged
+from qpqcore.api.delivery import ListChannelsParams, ListChannelsResult
 
 if TYPE_CHECKING:
     from qpqclient.core import Core
 
+SURVEY = "survey"
+LEAVING_SECONDS = 15.0
+"""How often a device that leaves looks whether it is out."""
 PROPOSAL_WAIT_SECONDS_MAX = 2.0
 """Any member may commit a proposal; each waits a random part of this, so that mostly one does."""
 RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 0.5, 30.0
@@ -41,9 +47,23 @@ class Upkeep:
         self._work.set()
 
     def want_rejoin_all(self) -> None:
-        """Note the same of every group this device is in."""
+        """Note the same of every group this device is in, and of those that it may have been added to meanwhile."""
         self._store.db.execute("INSERT OR IGNORE INTO rejoins SELECT channel FROM channels WHERE active = 1")
+        self.want_survey()
+
+    def want_survey(self) -> None:
+        """Note, likewise, that the account may be in groups that this device does not know."""
+        self._store.put_number(SURVEY, 1)
         self._work.set()
+
+    def want_leave(self, channel: bytes) -> None:
+        """Note that this person leaves a conversation: once everything sent to it is on the server, and for certain."""
+        self._store.db.execute("INSERT OR IGNORE INTO leaving VALUES (?)", (channel,))
+        self._work.set()
+
+    def leaves(self, channel: bytes) -> bool:
+        """Tell whether this person leaves a conversation."""
+        return bool(self._store.rows("SELECT 1 FROM leaving WHERE channel = ?", channel))
 
     def comes_first(self, channel: bytes) -> bool:
         """Tell whether a channel has to be founded or rejoined before anything is sent to it."""
@@ -59,7 +79,8 @@ class Upkeep:
         """Do what is to be done, for ever."""
         wait_s = RETRY_SECONDS_MIN
         while True:
-            await self._work.wait()
+            with trio.move_on_after(LEAVING_SECONDS if self._store.rows("SELECT 1 FROM leaving") else math.inf):
+                await self._work.wait()
             self._work = trio.Event()
             if self._proposed():
                 await trio.sleep(PROPOSAL_WAIT_SECONDS_MAX * random.random())  # noqa: S311 - spreads members out
@@ -77,8 +98,11 @@ class Upkeep:
         """Do all that is to be done now. One task at a time: two would rejoin the same group twice."""
         async with self._one:
             if self._core.account.known:
+                await self._core.account.enrol(await self._core.link())
                 await self._finish_births()
+                await self._survey()
                 await self._rejoin()
+                await self._leave()
                 for channel in self._proposed():
                     await self._core.commits.settle_proposals(channel)
 
@@ -91,13 +115,37 @@ class Upkeep:
             else:
                 await self._core.catch_up()
 
+    async def _survey(self) -> None:
+        if not self._store.number(SURVEY):
+            return
+        found = await self._core.call(ListChannelsParams(), ListChannelsResult)
+        with self._store.transaction():
+            for info in found.channels:
+                if not info.member or not self._core.groups.generation(info.channel):
+                    self.want_rejoin(info.channel)
+            self._store.put_number(SURVEY, 0)
+
     async def _rejoin(self) -> None:
         while rows := self._store.rows("SELECT channel FROM rejoins LIMIT 1"):
             channel = rows[0][0]
             if not await self._core.commits.rejoin(channel):
-                async with self._core.lock:
-                    with self._store.transaction():
-                        self._core.groups.leave(channel)
+                await self._be_out_of(channel)
+
+    async def _leave(self) -> None:
+        for (channel,) in self._store.rows("SELECT channel FROM leaving"):
+            if self._store.rows("SELECT 1 FROM outbox WHERE channel = ?", channel):
+                continue  # it comes again when that has been sent
+            if self._core.groups.generation(channel) and await self._core.commits.leave(channel):
+                continue  # somebody else commits it
+            await self._be_out_of(channel)
+
+    async def _be_out_of(self, channel: bytes) -> None:
+        """Drop a group that this device is no member of any more; what was sent to it before is read first."""
+        await self._core.catch_up()
+        async with self._core.lock:
+            with self._store.transaction():
+                self._core.groups.leave(channel)
+        self._core.tell(GroupChanged(channel, active=False))
 
     def _proposed(self) -> list[bytes]:
         """Return the channels whose proposals this device may commit: not those that it is leaving itself."""

@@ -7,7 +7,6 @@ import secrets
 from typing import TYPE_CHECKING
 
 import structlog
-import trio
 
 import qpqnative
 from qpqauth import rules
@@ -15,6 +14,7 @@ from qpqauth.jobs import DELETION, Jobs
 from qpqauth.login_state import LoginState, seal, unseal
 from qpqauth.store import Account, AccountState, Session
 from qpqcore.api import auth as api
+from qpqcore.bus.background import repeat
 from qpqcore.bus.limits import enforce
 from qpqcore.bus.notices import REVOKED, REVOKED_ACCOUNT, REVOKED_DEVICE, REVOKED_SESSION
 from qpqcore.crypto.assertion import read_claims
@@ -67,10 +67,12 @@ class Auth:
 
     async def run(self) -> None:
         """Finish jobs that a crash left, then collect what is over, for ever."""
-        while True:
+
+        async def work() -> None:
             await self._jobs.run(None)
             await self._store.sweep(self._clock_ms(), self._config.session_ms, self._config.name_held_ms)
-            await trio.sleep(self._config.sweep_seconds)
+
+        await repeat("auth", self._config.sweep_seconds, work)
 
     # --- registration and log-in
 

@@ -12,6 +12,7 @@ import trio
 from qpqblob import rules
 from qpqblob.store import Blob as Row
 from qpqcore.api import blob as api
+from qpqcore.bus.background import repeat
 from qpqcore.bus.limits import enforce
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.model.ids import BLOB_HASH_BYTES
@@ -41,10 +42,12 @@ class Blob:
 
     async def run(self) -> None:
         """Collect what is over, for ever."""
-        while True:
+
+        async def work() -> None:
             while await self._store.sweep(self._clock_ms()):
                 await trio.lowlevel.checkpoint()
-            await trio.sleep(self._config.sweep_seconds)
+
+        await repeat("blob", self._config.sweep_seconds, work)
 
     async def upload_blob(self, call: CallContext, params: api.UploadBlobParams) -> api.UploadBlobResult:
         rules.check_upload(self._config, params)

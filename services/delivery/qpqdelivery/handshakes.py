@@ -182,6 +182,7 @@ class Handshakes:
                 raise Refusal(ErrorCode.NOT_MEMBER, "not a member of this channel")
             earlier = await self._store.found(params.channel, rules.sha256(params.proposal))
             if earlier is not None:
+                await self._drop_if_deserted(state)
                 return earlier, []
             if state.generation != params.generation:
                 raise Refusal(ErrorCode.GENERATION_CONFLICT, "the channel has been reset")
@@ -195,8 +196,17 @@ class Handshakes:
             offer = self._self_remove(call, state, view, after, proposal, params.proposal)
             answer = await self._store.accept_proposal(offer)
             if answer is not None:
+                await self._drop_if_deserted(state)
                 return answer
         raise Refusal(ErrorCode.EPOCH_CONFLICT, "the group is too busy: fetch, then try again")
+
+    async def _drop_if_deserted(self, state: Channel) -> bool:
+        """Drop a channel whose members are all to go: nobody is left who could commit that."""
+        going = {p.target for p in await self._store.proposals(state.channel)}
+        if not {m.device for m in await self._store.members(state.channel, state.generation)} <= going:
+            return False
+        await self._store.delete_channel(state.channel)
+        return True
 
     @staticmethod
     def _self_remove(
@@ -217,21 +227,20 @@ class Handshakes:
     async def propose_removal(self, channel: bytes, device: bytes, now_ms: int) -> tuple[bool, list[bytes]]:
         """Propose, as the group's external sender, to remove a device; True if a proposal was stored.
 
-        A channel in which nobody else is left is dropped instead.
+        A channel in which nobody else is to stay is dropped.
         """
         for _ in range(CHECKS_MAX):
             state = await self._store.channel(channel)
             if state is None or not await self._store.is_member(channel, state.generation, device):
                 return False, []
             if any(p.target == device for p in await self._store.proposals(channel)):
-                return False, []
-            if len(await self._store.members(channel, state.generation)) == 1:
-                await self._store.delete_channel(channel)
+                await self._drop_if_deserted(state)
                 return False, []
             view = await self._views.of(state)
             offer = self._removal(state, view, device, now_ms)
             answer = await self._store.accept_proposal(offer)
             if answer is not None:
+                await self._drop_if_deserted(state)
                 return True, answer[1]
         raise Refusal(ErrorCode.UNAVAILABLE, "the group is too busy to propose a removal")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from qpqcore.store.database import open_database
+from qpqcore.store.database import OpenStore, open_database
 from qpqcore.store.migrations import migrations_of
 from qpqdelivery.service import Delivery
 from qpqdelivery.store import Bounds
@@ -28,7 +28,9 @@ def bounds_of(config: Config) -> Bounds:
 
 
 @asynccontextmanager
-async def open_delivery(config: Config, path: Path | None, key: bytes, **parts: Any) -> AsyncIterator[Delivery]:
+async def open_delivery(
+    config: Config, path: Path | None, key: bytes, *, open_store: OpenStore = open_database, **parts: Any
+) -> AsyncIterator[Delivery]:
     """Open the store and make the service; `parts` are the keyword arguments of `Delivery`."""
-    async with open_database(path, key, migrations_of("qpqdelivery")) as database:
+    async with open_store(path, key, migrations_of("qpqdelivery")) as database:
         yield Delivery(config, SqliteStore(database, bounds_of(config)), **parts)

@@ -11,6 +11,7 @@ import trio
 import qpqnative
 from qpqcore.api import delivery as api
 from qpqcore.api.gateway import SubscribeEventSignal
+from qpqcore.bus.background import repeat
 from qpqcore.bus.limits import enforce
 from qpqcore.bus.notices import mailbox_topic, signal_topic
 from qpqcore.groups.policy import group_id
@@ -53,9 +54,7 @@ class Delivery:
 
     async def run(self) -> None:
         """Collect what is over and propose the removal of absent devices, for ever."""
-        while True:
-            await self.sweep(self._clock_ms())
-            await trio.sleep(self._config.sweep_seconds)
+        await repeat("delivery", self._config.sweep_seconds, lambda: self.sweep(self._clock_ms()))
 
     async def sweep(self, now_ms: int) -> None:
         """Do one step of the collection."""
@@ -113,7 +112,9 @@ class Delivery:
         )  # fmt: skip
 
     async def fetch_tree(self, call: CallContext, params: api.FetchTreeParams) -> api.FetchTreeResult:
-        await self._of_account(call, params.channel)
+        # A device that was removed before it came to read its Welcome still joins by it: messages wait behind it.
+        if not await self._store.is_welcomed(call.caller.device, params.channel, params.tree_hash):
+            await self._of_account(call, params.channel)
         tree = await self._store.tree(params.channel, params.tree_hash)
         if tree is None:
             raise Refusal(ErrorCode.TREE_UNKNOWN, "this tree is not kept any more: rejoin by external commit")

@@ -215,6 +215,8 @@ def accept_message(c: Connection, bounds: Bounds, m: Message) -> tuple[Accepted,
         _explain_absence(c, m, generation)
     if generation != m.generation or not epoch - bounds.past_epochs <= m.epoch <= epoch:
         raise Refusal(ErrorCode.STALE_EPOCH, "the group has moved on: encrypt anew")
+    if not m.device and _somebody_left(c, m):
+        raise Refusal(ErrorCode.STALE_EPOCH, "somebody who had this key has left: encrypt anew")
     number = append(c, EntryKind.MESSAGE, m, m.expires_ms)
     ref = Reference(
         kind=EntryKind.MESSAGE, channel=m.channel, generation=m.generation, epoch=m.epoch, log_number=number,
@@ -233,6 +235,16 @@ def _audience(c: Connection, m: Message, generation: int) -> list[bytes]:
         (m.channel, generation, m.epoch),
     )
     return [r[0] for r in rows]
+
+
+def _somebody_left(c: Connection, m: Message) -> bool:
+    """Tell whether a sealed sender may be somebody who is no member any more: the key of that epoch was theirs too."""
+    row = c.execute(
+        "SELECT 1 FROM leaves WHERE channel = ?1 AND generation = ?2 AND added_epoch <= ?3 AND removed_epoch > ?3 "
+        "AND device NOT IN (SELECT device FROM leaves WHERE channel = ?1 AND generation = ?2 AND removed_epoch IS NULL)",
+        (m.channel, m.generation, m.epoch),
+    ).fetchone()
+    return row is not None
 
 
 def _explain_absence(c: Connection, m: Message, generation: int) -> None:

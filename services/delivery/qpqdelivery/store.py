@@ -255,6 +255,9 @@ class Store(Protocol):
     async def channels_with(self, device: bytes) -> list[bytes]:
         """Return the channels in which a device is a current leaf."""
 
+    async def is_welcomed(self, device: bytes, channel: bytes, tree_hash: bytes) -> bool:
+        """Tell whether a Welcome that names this tree lies in the device's mailbox."""
+
     async def delete_channel(self, channel: bytes) -> None:
         """Drop a channel nobody is left in."""
 

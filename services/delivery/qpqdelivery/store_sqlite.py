@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qpqcore.store.database import Database
 
 SWEEP_ROWS_MAX = 500
-PRUNED_TABLES = ("channels", "trees", "epochs", "leaves", "log", "proposals")
+PRUNED_TABLES = ("channels", "epochs", "leaves", "proposals")
 
 
 class SqliteStore:
@@ -123,8 +123,28 @@ class SqliteStore:
         def body(c: Connection) -> None:
             for table in PRUNED_TABLES:
                 c.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
+            # What still lies in somebody's mailbox was acknowledged: it stays until it is fetched (`expire`).
+            c.execute(
+                "DELETE FROM trees WHERE channel = ?1 AND tree_hash NOT IN "
+                "(SELECT tree_hash FROM entries WHERE channel = ?1 AND tree_hash IS NOT NULL)",
+                (channel,),
+            )
+            c.execute(
+                "DELETE FROM log WHERE channel = ?1 AND number NOT IN (SELECT log_number FROM entries WHERE channel = ?1)",
+                (channel,),
+            )
 
         await self._db.write(body)
+
+    async def is_welcomed(self, device: bytes, channel: bytes, tree_hash: bytes) -> bool:
+        def body(c: Connection) -> bool:
+            row = c.execute(
+                "SELECT 1 FROM entries WHERE device = ? AND channel = ? AND tree_hash = ? LIMIT 1",
+                (device, channel, tree_hash),
+            ).fetchone()
+            return row is not None
+
+        return await self._db.read(body)
 
     # --- messages and mailboxes
 
@@ -262,7 +282,7 @@ class SqliteStore:
             )
             c.execute(
                 "DELETE FROM trees WHERE used_ms < ? AND tree_hash <> "
-                "(SELECT tree_hash FROM channels WHERE channels.channel = trees.channel)",
+                "coalesce((SELECT tree_hash FROM channels WHERE channels.channel = trees.channel), x'')",
                 (handshakes_before_ms,),
             )
             late = [

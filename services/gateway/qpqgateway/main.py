@@ -17,7 +17,7 @@ ALPN = b"qpq/1"
 
 
 def quic_configuration(config: Config, tls: ServerTls, reset_key: bytes | None = None) -> QuicConfiguration:
-    """Return the edge's QUIC settings."""
+    """Return the edge's QUIC settings. A `reset_key` kept over restarts lets clients learn at once of a restart."""
     limits = Limits(
         frame_bytes_max=config.anonymous_frame_bytes_max,
         held_bytes_max=2 * config.handshake_bytes_max,
@@ -31,21 +31,17 @@ def quic_configuration(config: Config, tls: ServerTls, reset_key: bytes | None =
 async def serve(
     gateway: Gateway,
     config: Config,
-    tls: ServerTls,
+    edge: QuicConfiguration,
     *,
-    reset_key: bytes | None = None,
     transport_factory: TransportFactory | None = None,
     task_status: trio.TaskStatus[QuicEndpoint] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled; `task_status.started` gets the endpoint.
-
-    A `reset_key` kept over restarts lets clients learn at once that their connections are gone.
-    """
+    """Serve until cancelled; `task_status.started` gets the endpoint."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(gateway.run)
         await serve_quic(
             gateway.on_call,
-            quic_configuration(config, tls, reset_key),
+            edge,
             host=config.host,
             port=config.port,
             engine=config.engine,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import structlog
-import trio
 
 import qpqnative
 from qpqcore.api import keystore as api
 from qpqcore.api.auth import CurrentDeviceListParams
 from qpqcore.api.gateway import SubscribeEventLowStock
+from qpqcore.bus.background import repeat
 from qpqcore.bus.limits import enforce
 from qpqcore.bus.notices import stock_topic
 from qpqcore.crypto.identity import DeviceList, SignedHybridKey
@@ -57,9 +57,11 @@ class Keystore:
 
     async def run(self) -> None:
         """Collect what has expired, for ever."""
-        while True:
+
+        async def work() -> None:
             await self._store.sweep(self._clock_ms())
-            await trio.sleep(self._config.sweep_seconds)
+
+        await repeat("keystore", self._config.sweep_seconds, work)
 
     # --- KeyPackages
 

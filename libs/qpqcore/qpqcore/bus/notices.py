@@ -76,7 +76,7 @@ class LocalNotices:
     """Notices within one process."""
 
     def __init__(self) -> None:
-        self._subscribers: dict[bytes, set[Subscription]] = {}
+        self._subscribers: dict[bytes, dict[Subscription, None]] = {}
 
     def publish(self, topic: bytes, payload: bytes = b"") -> None:
         """Tell all subscribers of `topic`."""
@@ -88,13 +88,13 @@ class LocalNotices:
         """Listen to the topics until the block is left."""
         subscription = Subscription()
         for topic in topics:
-            self._subscribers.setdefault(topic, set()).add(subscription)
+            self._subscribers.setdefault(topic, {})[subscription] = None
         try:
             yield subscription
         finally:
             for topic in topics:
                 listeners = self._subscribers[topic]
-                listeners.discard(subscription)
+                del listeners[subscription]
                 if not listeners:
                     del self._subscribers[topic]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
@@ -13,7 +15,7 @@ SIGNATURE_BYTES = 64
 
 def generate_key(seed: bytes | None = None) -> tuple[bytes, bytes]:
     """Return (secret seed, public key), 32 bytes each; from `seed` where one is given."""
-    secret = Ed25519PrivateKey.from_private_bytes(seed) if seed else Ed25519PrivateKey.generate()
+    secret = Ed25519PrivateKey.from_private_bytes(seed or secrets.token_bytes(KEY_BYTES))
     return secret.private_bytes_raw(), secret.public_key().public_bytes_raw()
 
 

@@ -13,7 +13,7 @@ import queue
 import threading
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from uuid import uuid4
 
 import outcome
@@ -26,6 +26,7 @@ from qpqcore.store.migrations import Migration, migrate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
 T = TypeVar("T")
@@ -37,7 +38,9 @@ WAITING_MAX = 10_000
 
 
 @dataclass(slots=True, eq=False)
-class _Job:
+class Job:
+    """A function that waits for its turn, and what came of it."""
+
     run: Callable[[Connection], Any]
     task: trio.lowlevel.Task | None = None
     abandoned: bool = False
@@ -58,7 +61,7 @@ class Statistics:
 class _Lane:
     """A queue of jobs and the threads that work it off."""
 
-    jobs: queue.SimpleQueue[_Job | None] = field(default_factory=queue.SimpleQueue)
+    jobs: queue.SimpleQueue[Job | None] = field(default_factory=queue.SimpleQueue)
     threads: list[threading.Thread] = field(default_factory=list)
 
 
@@ -100,7 +103,7 @@ class Database:
 
     async def _run_inline(self, body: Callable[[Connection], T]) -> T:
         await trio.lowlevel.checkpoint()
-        job = _Job(body)
+        job = Job(body)
         self._commit([job])
         assert job.result is not None
         value: T = job.result.unwrap()
@@ -110,7 +113,7 @@ class Database:
         await trio.lowlevel.checkpoint_if_cancelled()
         if lane.jobs.qsize() >= WAITING_MAX:
             raise Refusal(ErrorCode.OVERLOADED, "too much waits to be written", retry_after_ms=1_000)
-        job = _Job(body, trio.lowlevel.current_task())
+        job = Job(body, trio.lowlevel.current_task())
         lane.jobs.put(job)
 
         def abort(_: Any) -> trio.lowlevel.Abort:
@@ -120,7 +123,7 @@ class Database:
         value: T = await trio.lowlevel.wait_task_rescheduled(abort)
         return value
 
-    def _deliver(self, jobs: list[_Job]) -> None:
+    def _deliver(self, jobs: list[Job]) -> None:
         def wake() -> None:
             for job in jobs:
                 if not job.abandoned and job.task is not None and job.result is not None:
@@ -150,24 +153,32 @@ class Database:
             if last:
                 return
 
-    def _commit(self, batch: list[_Job]) -> None:
+    def _commit(self, batch: list[Job]) -> None:
         """Run the batch in one transaction and set every job's result."""
-        connection = self._writer
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            for job in batch:
-                self._savepoint(connection, job)
-            connection.execute("COMMIT")
+            self._apply(batch)
+            self._writer.execute("COMMIT")
         except Exception as exc:  # noqa: BLE001 - handed to every member of the batch
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            for job in batch:
-                job.result = outcome.Error(translated(exc))
+            self._undo(batch, exc)
             return
+        self._count(batch)
+
+    def _apply(self, batch: list[Job]) -> None:
+        self._writer.execute("BEGIN IMMEDIATE")
+        for job in batch:
+            self._savepoint(self._writer, job)
+
+    def _undo(self, batch: list[Job], exc: Exception) -> None:
+        if self._writer.in_transaction:
+            self._writer.execute("ROLLBACK")
+        for job in batch:
+            job.result = outcome.Error(translated(exc))
+
+    def _count(self, batch: list[Job]) -> None:
         self.statistics.commits += 1
         self.statistics.largest_batch = max(self.statistics.largest_batch, len(batch))
 
-    def _savepoint(self, connection: Connection, job: _Job) -> None:
+    def _savepoint(self, connection: Connection, job: Job) -> None:
         if job.abandoned:
             return
         connection.execute("SAVEPOINT member")
@@ -203,6 +214,15 @@ class Database:
                 lane.jobs.put(None)
             for thread in lane.threads:
                 thread.join()
+
+
+class OpenStore(Protocol):
+    """Opens a service's database; a simulation brings its own."""
+
+    def __call__(
+        self, path: Path | None, key: bytes, migrations: Sequence[Migration]
+    ) -> AbstractAsyncContextManager[Database]:
+        """Open, lock and migrate."""
 
 
 @asynccontextmanager
