@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check audit coverage docs format bench regenerate lock clean
+.PHONY: help setup run demo test check simulate soak audit coverage docs format bench regenerate lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,13 @@ check: setup ## types, lints, walls, formats, generated code; changes nothing
 	$(BIN)/python -m qpqcore.codegen --check
 	cargo fmt --all --check
 	cargo clippy --quiet --locked --release -p trio_quic -p qpqnative -- -D warnings
+
+simulate: setup ## play one seed of the simulation: SEED= STEPS= PEOPLE= WITHOUT=
+	@$(BIN)/python -m tools.simulation --seed $(or $(SEED),1) --steps $(or $(STEPS),40) --people $(or $(PEOPLE),0) --without "$(WITHOUT)"
+
+soak: setup ## simulate SEEDS=1-2000, then kill real processes KILLS=200 times
+	$(BIN)/python -m tools.simulation --seeds $(or $(SEEDS),1-2000)
+	$(BIN)/python -m tools.kills --seed $(or $(SEED),1) --kills $(or $(KILLS),200)
 
 audit: setup ## licences; advisories as far as they can be had offline
 	$(BIN)/python -m tools.audit

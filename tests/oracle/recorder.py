@@ -46,7 +46,7 @@ class Recorder:
         self._client = client
         self._core = client._core
         self._store = client._core.store
-        self._note = note
+        self._keep = note
         for line in (self._core.wire, self._core.veiled):
             line.call = self._calls(line.call)  # type: ignore[method-assign]
         self._core.inbox.take = self._takes(self._core.inbox.take)  # type: ignore[method-assign]
@@ -58,6 +58,10 @@ class Recorder:
     def device(self) -> str:
         """The device's id as it stands in the history; empty before there is one."""
         return name_of(self._client.device) if self._client.known else ""
+
+    def _note(self, value: Any) -> None:
+        if value.device:  # else the account is deleted, and what still runs is nobody's
+            self._keep(value)
 
     # --- calls
 

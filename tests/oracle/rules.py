@@ -49,7 +49,12 @@ class Facts:
     surely_out: frozenset[str] = frozenset()
     """Those of them of which the server said that it is done."""
     restored: frozenset[str] = frozenset()
-    gapped: frozenset[str] = frozenset()
+    taken: frozenset[tuple[str, bytes, int]] = frozenset()
+    """Device, channel, log number: messages that were handed over."""
+    was_in: frozenset[tuple[str, bytes, int, int]] = frozenset()
+    """Device, channel, generation, epoch: what a device entered."""
+    behind_gaps: dict[str, int] = field(default_factory=dict)
+    """Device -> where in the history it came to its last `gap`."""
     active: frozenset[str] = frozenset()
     now_ms: int = 0
 
@@ -68,7 +73,10 @@ class Facts:
         facts.cut_off = frozenset(d for c in facts.all(h.CutOff) for d in c.devices)
         facts.surely_out = frozenset(d for c in facts.all(h.CutOff) if isfinite(c.answered_s) for d in c.devices)
         facts.restored = frozenset(r.device for r in facts.all(h.Restored))
-        facts.gapped = frozenset(t.device for t in facts.all(h.Took) if t.kind == "GAP")
+        took = facts.all(h.Took)
+        facts.taken = frozenset((t.device, t.channel, t.log_number) for t in took if t.kind == "MESSAGE")
+        facts.was_in = frozenset((e.device, e.channel, e.generation, e.epoch) for e in facts.all(h.Entered))
+        facts.behind_gaps = {t.device: i for i, t in enumerate(noted) if isinstance(t, h.Took) and t.kind == "GAP"}
         for end in facts.all(h.Finished):
             facts.now_ms, facts.active = end.now_ms, frozenset(end.active)
         return facts
@@ -85,6 +93,17 @@ class Facts:
             if number < message.log_number:
                 epoch = max(epoch, begun)
         return then & self.members.get((message.channel, message.generation, epoch), then)
+
+    def behind_gap(self, device: str, message: h.Answered) -> bool:
+        """Tell whether a message may have been cut off with a full mailbox: not handed over, and of before the rejoining."""
+        at = self.behind_gaps.get(device)
+        was_in = (device, message.channel, message.generation, message.epoch) in self.was_in
+        if at is None or (was_in and (device, message.channel, message.log_number) in self.taken):
+            return False
+        for later in self.noted[at:]:
+            if isinstance(later, h.Committed) and (later.device, later.channel) == (device, message.channel):
+                return (message.generation, message.epoch) <= (later.generation, later.epoch)
+        return True
 
     def expired(self, message: h.Answered, queued: h.Queued | None, slack_ms: int = 0) -> bool:
         """Tell whether a message has vanished `slack_ms` ago."""
@@ -118,9 +137,10 @@ def lost(facts: Facts) -> Iterator[str]:
             or facts.expired(message, queued[message.id], -TIMER_SLACK_MS)
         ):
             continue
-        excused = facts.cut_off | facts.restored | facts.gapped
-        for device in sorted((facts.owed(message) & facts.active) - excused):
-            if (device, message.id) not in shown:
+        if message.device in facts.restored:
+            continue  # an older copy may have used a key twice before it could know (docs/operate/guarantees.md)
+        for device in sorted((facts.owed(message) & facts.active) - facts.cut_off - facts.restored):
+            if (device, message.id) not in shown and not facts.behind_gap(device, message):
                 yield f"{device} does not show {short(message.id)}, number {message.log_number} of {short(message.channel)}"
 
 
@@ -154,6 +174,17 @@ def taken_twice(facts: Facts) -> Iterator[str]:
     for (channel, payload), numbers in places.items():
         if len(numbers) > 1:
             yield f"{short(payload)} stands at {sorted(numbers)} of {short(channel)}"
+
+
+def sent_twice(facts: Facts) -> Iterator[str]:
+    """One message is taken once, however often it was sent."""
+    numbers: dict[bytes, set[int]] = defaultdict(set)
+    for message in facts.all(h.Answered):
+        if message.id and message.device not in facts.restored:
+            numbers[message.id].add(message.log_number)
+    for ident, found in numbers.items():
+        if len(found) > 1:
+            yield f"{short(ident)} was taken {len(found)} times, at {sorted(found)}"
 
 
 def order(facts: Facts) -> Iterator[str]:
@@ -204,13 +235,13 @@ def lingering(facts: Facts) -> Iterator[str]:
     """What was deleted, or has vanished by its timer, is shown nowhere."""
     answered = {m.id: m for m in facts.all(h.Answered)}
     queued = {q.id: q for q in facts.all(h.Queued)}
-    gone = {d.id: facts.owed(answered[d.by]) | {d.device} for d in facts.all(h.Deleted) if d.by in answered}
-    excused = facts.cut_off | facts.restored | facts.gapped
+    gone = {d.id: (d.device, answered[d.by]) for d in facts.all(h.Deleted) if d.by in answered}
     for s in facts.all(h.Shown):
         message = answered.get(s.id)
-        if s.device not in facts.active - excused:
+        if s.device not in facts.active - facts.cut_off - facts.restored:
             continue
-        if s.device in gone.get(s.id, ()):
+        who, by = gone.get(s.id, ("", message))
+        if who and by is not None and (s.device == who or (s.device, by.channel, by.log_number) in facts.taken):
             yield f"{s.device} shows {short(s.id)}, which was deleted"
         elif message is not None and facts.expired(message, queued.get(s.id), TIMER_SLACK_MS):
             yield f"{s.device} shows {short(s.id)}, whose time was over"
@@ -246,6 +277,17 @@ def mailbox(facts: Facts) -> Iterator[str]:
         for before, after in pairwise(sorted(numbers)):
             if after != before + 1 and (device, after) not in gaps and device not in facts.restored:
                 yield f"{device} took entry {after} after {before}"
+
+
+def handed_twice(facts: Facts) -> Iterator[str]:
+    """A place in a log comes into a mailbox once."""
+    places: dict[tuple[str, bytes, int], set[int]] = defaultdict(set)
+    for t in facts.all(h.Took):
+        if t.kind in {"MESSAGE", "COMMIT", "PROPOSAL", "WELCOME"}:
+            places[t.device, t.channel, t.log_number].add(t.number)
+    for (device, channel, number), found in places.items():
+        if len(found) > 1 and device not in facts.restored:
+            yield f"{device} was handed number {number} of {short(channel)} as {sorted(found)}"
 
 
 def foreign(facts: Facts) -> Iterator[str]:
@@ -300,6 +342,10 @@ def disagreement(facts: Facts) -> Iterator[str]:
         found = {(e.generation, e.epoch, e.authenticator) for e in by_device.values()}
         if len(found) > 1:
             yield f"{short(channel)} ended in {sorted((g, e) for g, e, _ in found)}"
+        for e in by_device.values():
+            then = facts.members.get((channel, e.generation, e.epoch))
+            if then is not None and then != set(e.members):
+                yield f"{e.device} shows other members of {short(channel)} than its epoch {e.epoch} has"
         newest = max(by_device.values(), key=lambda e: (e.generation, e.epoch))
         for device in sorted(set(newest.members) & usable - by_device.keys()):
             yield f"{device} is a member of {short(channel)} and does not know it"
@@ -381,7 +427,7 @@ def broke(facts: Facts) -> Iterator[str]:
 RULES: dict[str, Callable[[Facts], Iterable[str]]] = {
     rule.__name__: rule
     for rule in (
-        lost, unsent, doubled, taken_twice, order, invented, outsider, lingering, rewritten, mailbox, foreign, forked,
+        lost, unsent, doubled, taken_twice, sent_twice, order, invented, outsider, lingering, rewritten, mailbox, handed_twice, foreign, forked,
         second_commit, disagreement, resurrected, served_after, key_reused, list_went_back, damaged, readable, stuck,
         broke,
     )

@@ -150,8 +150,15 @@ def skew(play: Play, dice: Random) -> None:
 
 
 @_kind
-def jump(play: Play, dice: Random) -> None:
+async def jump(play: Play, dice: Random) -> None:
+    """Let all machines be off for a while."""
+    running = [p for p in (*play.devices, play.server) if p.running]
+    for process in running:
+        await process.kill()
     play.clock.jump(dice.choice(JUMPS_S))
+    for process in reversed(running):
+        if not process.running:
+            await process.start(play.nursery)
 
 
 @_kind

@@ -193,6 +193,8 @@ async def rejoin(play: Play, device: Device, dice: Random) -> None:
 async def password(play: Play, device: Device, dice: Random) -> None:
     fresh = f"another secret {dice.getrandbits(32):08x}"
     # Whether it took effect is not known until the answer is there: until then a person may have to try both.
+    if device.person not in play.passwords:
+        return  # the account is being deleted
     play.passwords[device.person] = [fresh, *play.passwords[device.person]]
     await client_of(device).change_password(fresh)
     play.passwords[device.person] = [fresh]
@@ -200,7 +202,7 @@ async def password(play: Play, device: Device, dice: Random) -> None:
 
 @_kind
 async def new_device(play: Play, device: Device, dice: Random) -> None:
-    person, secrets = device.person, play.passwords[device.person]
+    person, secrets = device.person, play.passwords.get(device.person, [])
     count = sum(d.person == person for d in play.devices)
     if len(secrets) != 1 or count >= DEVICES_MAX:
         return
@@ -235,7 +237,7 @@ async def delete_account(play: Play, device: Device, dice: Random) -> None:
     if sum(1 for name in {d.person for d in play.ready()}) <= 2:
         return
     mine = [d for d in play.devices if d.person == device.person]
-    del play.passwords[device.person]
+    play.passwords.pop(device.person, None)
     devices = tuple(name_of(client_of(d).device) for d in mine if d.ready)
     for d in mine:
         d.over = True

@@ -59,7 +59,8 @@ class Play:
         self.net = Net(self._dice_for("network"), link)
         self.server = Server(folder / "server", self.clock, self.net, self._dice_for("server"), self.note)
         self.devices: list[Device] = []
-        self.files: dict[bytes, bytes] = {}
+        self.canaries: set[bytes] = set()
+        """What nobody but its owner may read, beside the messages."""
         self.passwords: dict[str, list[str]] = {}
         """What may be a person's password: more than one while a change of it is not answered."""
 
@@ -132,10 +133,10 @@ class Play:
 
         device.do(work)
 
-    async def settle(self) -> None:
+    async def settle(self, rounds: int = SETTLE_ROUNDS_MAX) -> None:
         """Heal everything and let everybody finish; what does not is noted."""
         await faults.heal(self)
-        for _ in range(SETTLE_ROUNDS_MAX):
+        for _ in range(rounds):
             await trio.sleep(SETTLE_ROUND_S)
             for device in self.devices:
                 if not device.running and not device.over:
@@ -154,7 +155,7 @@ class Play:
         client = people.client_of(device)
         if not isinstance(client._core.wire.trouble, qpqclient.NotLoggedIn):
             return
-        for password in self.passwords[device.person]:
+        for password in self.passwords.get(device.person, ()):
             try:
                 await client.login(device.person, password)
             except qpqclient.QpqError as exc:
@@ -188,7 +189,7 @@ class Play:
 
     def look_for_plaintext(self) -> None:
         """Search every table of the stopped server for what people wrote."""
-        texts = {q.text.encode() for q in self.noted if isinstance(q, h.Queued)}
+        texts = {q.text.encode() for q in self.noted if isinstance(q, h.Queued)} | self.canaries
         for service in ("auth", "keystore", "delivery", "blob"):
             with beside(self.server.settings, service) as connection:
                 tables = [r[0] for r in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]

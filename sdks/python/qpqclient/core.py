@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 AHEAD = "server_ahead_ms"
 AHEAD_ZERO = 1 << 62
-"""What is stored is a number that is not negative."""
+"""What is stored is a number that is not negative: a clock that is right stores this."""
 LOOK_SECONDS = 30.0
 WAIT_MS = 30_000
 """How long one fetchWait waits."""
@@ -75,13 +75,17 @@ class Core:
         self._session = trio.Event()
         """Set while there is a session: before, nothing is encrypted, for the database may be an older copy."""
         self.listeners = Listeners()
-        self._ahead_ms = self.store.number(AHEAD) - AHEAD_ZERO
+        self._heard: tuple[int, float] | None = None
+        """What the server's clock said, and when that was; by the clock that nobody sets (this process's)."""
 
     # --- what others ask for
 
     def server_now_ms(self) -> int:
         """Return the time on the server's clock, as far as this device knows it: by it messages vanish everywhere alike."""
-        return self.now_ms() + self._ahead_ms
+        if self._heard is None:
+            return self.now_ms() + (self.store.number(AHEAD) or AHEAD_ZERO) - AHEAD_ZERO
+        said_ms, at_s = self._heard
+        return said_ms + int((trio.current_time() - at_s) * 1000)
 
     def tell(self, event: Event | None) -> None:
         """Tell all listeners."""
@@ -136,9 +140,9 @@ class Core:
 
     async def _greet(self, link: Link) -> None:
         """Resume the session on a new connection."""
-        self._ahead_ms = link.hello.now_ms - self.now_ms()
+        self._heard = link.hello.now_ms, trio.current_time()
         with self.store.transaction():
-            self.store.put_number(AHEAD, self._ahead_ms + AHEAD_ZERO)
+            self.store.put_number(AHEAD, link.hello.now_ms - self.now_ms() + AHEAD_ZERO)
         if not self.account.known:
             return
         try:

@@ -112,6 +112,10 @@ class Inbox:
                 save()
             self._store.put_number(POSITION, entry.number)
 
+    def _is_own(self, member: qpqnative.Member | None) -> bool:
+        leaf = read_leaf(member.credential, member.signature_key) if member is not None else None
+        return leaf is not None and leaf.device == self._core.account.device
+
     def _pending(self, entry: delivery.Entry) -> list[Any]:
         """Return the row of one's own commit that an entry brings back, if it is one."""
         return self._store.rows(
@@ -165,6 +169,11 @@ class Inbox:
             if not isinstance(done, qpqnative.CommitFacts):
                 raise Refusal(ErrorCode.COMMIT_INVALID, "not a commit")
             facts = done
+        if facts.self_removed and facts.external and self._is_own(facts.committer):
+            # This device joined anew, and died before it knew: what it had then is lost, what it has now reads the past.
+            self._groups.drop()
+            self._pass_over(entry, rejoin=True)
+            return
         self._groups.check(channel, before, policy, group, facts)
         with self._store.transaction():
             if facts.self_removed:

@@ -21,6 +21,8 @@ from qpqcore.model.errors import RETRYABLE, ErrorCode
 if TYPE_CHECKING:
     from qpqclient.core import Core
 
+RETRY_SECONDS_MIN = 0.5
+"""Between two tries to send a message that the server could not take."""
 GENERATION_MAX = 900
 """Messages of one epoch and sender; an update is committed before (docs/spec/groups.md#clients-keep)."""
 
@@ -114,7 +116,7 @@ class Outbox:
             self._store.db.execute("UPDATE outbox SET payload = NULL WHERE number = ?", (row[0],))
             await self._core.catch_up()
         elif no.code in RETRYABLE:
-            await pause(no.retry_after_ms / 1000)
+            await pause(max(no.retry_after_ms / 1000, RETRY_SECONDS_MIN))
         else:
             log.info("message_refused", code=no.name)
             self._fail(row)

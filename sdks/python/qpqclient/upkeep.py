@@ -15,6 +15,7 @@ from qpqclient.errors import GroupUnusable, QpqError, Refused
 from qpqclient.log import log
 from qpqclient.model import GroupChanged
 from qpqcore.api.delivery import ListChannelsParams, ListChannelsResult
+from qpqcore.model.errors import RETRYABLE
 
 if TYPE_CHECKING:
     from qpqclient.core import Core
@@ -111,6 +112,8 @@ class Upkeep:
             try:
                 await self._core.births.finish(channel, generation, params)
             except (Refused, GroupUnusable) as exc:
+                if isinstance(exc, Refused) and exc.code in RETRYABLE:
+                    raise
                 log.info("birth_dropped", code=exc.name)
             else:
                 await self._core.catch_up()

@@ -215,8 +215,8 @@ def accept_message(c: Connection, bounds: Bounds, m: Message) -> tuple[Accepted,
         _explain_absence(c, m, generation)
     if generation != m.generation or not epoch - bounds.past_epochs <= m.epoch <= epoch:
         raise Refusal(ErrorCode.STALE_EPOCH, "the group has moved on: encrypt anew")
-    if not m.device and _somebody_left(c, m):
-        raise Refusal(ErrorCode.STALE_EPOCH, "somebody who had this key has left: encrypt anew")
+    if _leaf_is_gone(c, m):
+        raise Refusal(ErrorCode.STALE_EPOCH, "this leaf is not in the group any more: encrypt anew")
     number = append(c, EntryKind.MESSAGE, m, m.expires_ms)
     ref = Reference(
         kind=EntryKind.MESSAGE, channel=m.channel, generation=m.generation, epoch=m.epoch, log_number=number,
@@ -237,12 +237,15 @@ def _audience(c: Connection, m: Message, generation: int) -> list[bytes]:
     return [r[0] for r in rows]
 
 
-def _somebody_left(c: Connection, m: Message) -> bool:
-    """Tell whether a sealed sender may be somebody who is no member any more: the key of that epoch was theirs too."""
+def _leaf_is_gone(c: Connection, m: Message) -> bool:
+    """Tell whether the leaf that a message is from has left the tree since its epoch: receivers would refuse it.
+
+    Its device may have come back by another leaf. A sealed sender may be any member of that epoch.
+    """
     row = c.execute(
         "SELECT 1 FROM leaves WHERE channel = ?1 AND generation = ?2 AND added_epoch <= ?3 AND removed_epoch > ?3 "
-        "AND device NOT IN (SELECT device FROM leaves WHERE channel = ?1 AND generation = ?2 AND removed_epoch IS NULL)",
-        (m.channel, m.generation, m.epoch),
+        "AND (?4 = x'' OR device = ?4)",
+        (m.channel, m.generation, m.epoch, m.device),
     ).fetchone()
     return row is not None
 

@@ -1,0 +1,93 @@
+"""The oracle is tested by what it has to find: faults planted one at a time, and a story without any."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+import structlog
+
+from tests.oracle import history as h
+from tests.oracle.history import KINDS, from_line, to_line
+from tests.oracle.plants import PLANTS
+from tests.oracle.rules import RULES, check
+from tests.oracle.scenario import play_story
+from tools.simulation import base
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    return base.build(tmp_path_factory.mktemp("oracle") / "base")
+
+
+@pytest.fixture
+def quiet():
+    """Planted faults make much noise."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+    structlog.reset_defaults()
+
+
+def test_a_story_without_a_fault_breaks_no_rule(world, tmp_path, quiet):
+    findings, noted = play_story(world, tmp_path / "run")
+    assert findings == []
+    seen = Counter(type(n).__name__ for n in noted)
+    # Everything that the rules judge happens in it.
+    assert set(KINDS) - set(seen) <= {"Given", "Waits", "Restored", "Sighted", "Broke"}
+    assert {t.kind for t in noted if isinstance(t, h.Took)} >= {"MESSAGE", "COMMIT", "PROPOSAL", "WELCOME", "GAP"}
+
+
+def test_there_are_enough_plants_and_each_has_its_own_name():
+    assert len(PLANTS) >= 100
+    assert len({p.name for p in PLANTS}) == len(PLANTS)
+    assert {p.expected for p in PLANTS} <= set(RULES)
+    assert {p.name.partition(":")[0] for p in PLANTS} == {
+        "store",
+        "fetch",
+        "delivery",
+        "keystore",
+        "gateway",
+        "bus",
+        "client",
+    }
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda p: p.name)
+def test_a_planted_fault_is_found_and_named(plant, world, tmp_path, quiet):
+    findings, _ = play_story(world, tmp_path / "run", plant.switch)
+    assert plant.expected in {f.rule for f in findings}
+
+
+def test_a_history_can_be_written_down_and_read_back(world, tmp_path, quiet):
+    _, noted = play_story(world, tmp_path / "run")
+    again = [from_line(to_line(n)) for n in noted]
+    assert again == noted
+    assert check(again) == []
+
+
+def simulate(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "tools.simulation", *arguments], capture_output=True, text=True, timeout=300,
+        env={**os.environ, "PYTHONHASHSEED": "0"}, check=False,
+    )  # fmt: skip
+
+
+def test_a_seed_plays_alike_in_two_processes():
+    first, second = (simulate("--seed", "7", "--steps", "30") for _ in range(2))
+    assert first.returncode == 0, first.stdout
+    trace = [word for word in first.stdout.split() if len(word) == 64]
+    assert len(trace) == 1
+    assert trace[0] in second.stdout
+
+
+def test_a_handful_of_seeds_is_clean():
+    done = simulate("--seeds", "1-12")
+    assert done.returncode == 0, done.stdout
+    assert "12 of 12 seeds" in done.stdout
+    assert "findings: none" in done.stdout
