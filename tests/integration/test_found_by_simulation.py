@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 import trio
+import trio.testing
 
 import qpqclient
 from qpqcore.api import delivery
@@ -112,3 +113,124 @@ async def test_a_sealed_message_of_somebody_who_was_removed_is_refused(open_worl
 def removal(by, channel, whom):
     leaves = {read_leaf(m.credential, m.signature_key).device: m.index for m in by.group(channel).members()}
     return by.commit(channel, remove=[leaves[whom.id]])
+
+
+async def test_an_external_commit_whose_answer_never_came_is_read_on_from(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        (alice,) = await people(stack, server, tmp_path, "alice")
+        async with AsyncExitStack() as dying:
+            (bob,) = await people(dying, server, tmp_path, "bob")
+            club = await alice.create_group("club", ["bob"])
+            await settle(alice, bob)
+            taken = after_the_answer(bob, delivery.SubmitCommitParams)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(bob.conversation(club.id).rejoin)
+                await taken.wait()
+                await settle(alice)
+                await club.send("in the epoch that bob began")
+                await alice.flush()
+                nursery.cancel_scope.cancel()
+        bob = await stack.enter_async_context(
+            qpqclient.open_client(tmp_path / "bob", server=server.where, password="store bob")
+        )
+        await settle(bob, alice)
+        assert texts(bob.conversation(club.id)) == ["in the epoch that bob began"]
+
+
+def after_the_answer(client, params_type):
+    """Let the server answer a kind of call, and the client never hear of it; the event says when."""
+    real, taken = client._core.call, trio.Event()
+
+    async def call(params, result, *, key=b""):
+        answer = await real(params, result, key=key)
+        if isinstance(params, params_type):
+            taken.set()
+            await trio.sleep_forever()
+        return answer
+
+    client._core.call = call
+    return taken
+
+
+def refused_once(client, params_type, code):
+    """Have the next call of a kind refused."""
+    real, left = client._core.call, [1]
+
+    async def call(params, result, *, key=b""):
+        if isinstance(params, params_type) and left:
+            left.pop()
+            raise qpqclient.Refused(Refusal(code))
+        return await real(params, result, key=key)
+
+    client._core.call = call
+
+
+async def test_an_invitation_read_as_the_session_ends_is_read_again(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        refused_once(bob, delivery.FetchTreeParams, ErrorCode.UNAUTHENTICATED)
+        club = await alice.create_group("club", ["bob"])
+        await club.send("first")
+        await alice.flush()
+        with trio.fail_after(30):
+            while bob._core.call.__name__ == "call" and club.id not in {c.id for c in bob.conversations()}:
+                await bob._core.in_session(await bob._core.link())
+                await trio.testing.wait_all_tasks_blocked(0.01)
+        await settle(bob, alice)
+        assert texts(bob.conversation(club.id)) == ["first"]
+
+
+async def test_who_is_removed_and_added_again_reads_what_was_under_way(serving, tmp_path, monkeypatch):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob, carol = await people(stack, server, tmp_path, "alice", "bob", "carol")
+        club = await alice.create_group("club", ["bob", "carol"])
+        await settle(alice, bob, carol)
+        real, encrypted, released = bob._core.outbox._deliver, trio.Event(), trio.Event()
+
+        async def late(row):
+            encrypted.set()
+            await released.wait()
+            await real(row)
+
+        monkeypatch.setattr(bob._core.outbox, "_deliver", late)
+        await bob.conversation(club.id).send("under way")
+        await encrypted.wait()
+        await club.remove("carol")
+        await settle(carol)
+        await club.invite("carol")
+        await settle(carol)
+        released.set()
+        await bob.flush()
+        await settle(carol, alice)
+        assert texts(carol.conversation(club.id)) == ["under way"]
+
+
+async def test_a_founding_that_is_refused_for_now_is_tried_again(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, _bob = await people(stack, server, tmp_path, "alice", "bob")
+        told = alice.events()
+        refused_once(alice, delivery.CreateChannelParams, ErrorCode.STORAGE_FULL)
+        with pytest.raises(qpqclient.Refused):
+            await alice.create_group("club", ["bob"])
+        with trio.fail_after(10):
+            async for event in told:
+                if isinstance(event, qpqclient.GroupChanged):
+                    break
+        assert not alice._core.store.rows("SELECT 1 FROM births")
+
+
+async def test_what_waits_for_a_session_is_sent_however_often_it_ended(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        talk = await alice.dm("bob")
+        await settle(alice, bob)
+        over = qpqclient.Refused(Refusal(ErrorCode.UNAUTHENTICATED))
+        assert alice._core._ended(over)
+        await talk.send("in the next session")
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert alice._core._ended(over)
+        await alice._core.in_session(await alice._core.link())
+        with trio.fail_after(10):
+            await alice.flush()
+        await settle(bob)
+        assert "in the next session" in texts(bob.conversation(talk.id))

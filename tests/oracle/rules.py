@@ -218,17 +218,22 @@ def invented(facts: Facts) -> Iterator[str]:
 
 
 def outsider(facts: Facts) -> Iterator[str]:
-    """No device shows or is handed a message of an epoch that it was not in."""
-    by_number = {(m.channel, m.log_number): m for m in facts.all(h.Answered)}
-    by_id = {m.id: m for m in facts.all(h.Answered) if m.id}
-    seen = [(s.device, by_id.get(s.id)) for s in facts.all(h.Shown)]
-    taken = [(t.device, by_number.get((t.channel, t.log_number))) for t in facts.all(h.Took) if t.kind == "MESSAGE"]
-    for device, message in (*seen, *taken):
-        if message is None or message.device == device:
+    """No device shows or is handed a message of an epoch that it was not in.
+
+    A folder that was put back may send a message again, under another number: to have been in either epoch will do.
+    """
+    by_number = {(m.channel, m.log_number): [m] for m in facts.all(h.Answered)}
+    by_id: dict[str, list[h.Answered]] = {}
+    for m in facts.all(h.Answered):
+        by_id.setdefault(m.id, []).append(m)
+    seen = [(s.device, by_id.get(s.id, [])) for s in facts.all(h.Shown) if s.id]
+    taken = [(t.device, by_number.get((t.channel, t.log_number), [])) for t in facts.all(h.Took) if t.kind == "MESSAGE"]
+    for device, messages in (*seen, *taken):
+        audiences = [facts.members.get((m.channel, m.generation, m.epoch)) for m in messages]
+        if any(a is None or device == m.device or device in a for a, m in zip(audiences, messages, strict=True)):
             continue
-        then = facts.members.get((message.channel, message.generation, message.epoch))
-        if then is not None and device not in then:
-            yield f"{device} has number {message.log_number} of {short(message.channel)}, and was not in its epoch"
+        for m in messages[:1]:
+            yield f"{device} has number {m.log_number} of {short(m.channel)}, and was not in its epoch"
 
 
 def lingering(facts: Facts) -> Iterator[str]:

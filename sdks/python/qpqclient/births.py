@@ -95,7 +95,11 @@ class Births:
             except BaseException:
                 self._groups.drop()
                 raise
-        await self.finish(channel, generation, params)
+        try:
+            await self.finish(channel, generation, params)
+        except BaseException:
+            self._core.upkeep.wake()  # what is stored is tried again, whoever gave up waiting for it
+            raise
 
     async def finish(self, channel: bytes, generation: int, params: bytes) -> None:
         """Submit a stored birth; what the server refuses is dropped here, then raised."""

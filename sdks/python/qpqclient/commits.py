@@ -17,7 +17,7 @@ from qpqcore.crypto.hybrid import seal_welcome
 from qpqcore.crypto.identity import DeviceList, SignedHybridKey
 from qpqcore.groups.policy import GroupPolicy, read_policy
 from qpqcore.groups.validity import read_leaf
-from qpqcore.model.errors import ErrorCode
+from qpqcore.model.errors import RETRYABLE, ErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -243,6 +243,8 @@ class Commits:
         """
         for attempt in range(TRIES_MAX):
             try:
+                if await self._finish_join(channel):
+                    return True
                 info, tree = await self.as_served(channel)
                 await self.join_externally(channel, info, tree)
             except Refused as exc:
@@ -276,7 +278,40 @@ class Commits:
                     commit=commit, group_info=group.group_info(), write_key=write_key(group, channel, info.generation)
                 ),
             )  # fmt: skip
-            await self._core.call(params, delivery.SubmitCommitResult)
             with self._store.transaction():
-                self._groups.adopt(channel, info.generation, group, "")
-            self._groups.drop()
+                self._groups.keep_joining(channel, info.generation, group, commit, params.to_bytes())
+            await self._submit_join(channel, params)
+
+    async def _submit_join(self, channel: bytes, params: delivery.SubmitCommitParams) -> None:
+        """Submit a stored external commit and go over to its group; under the lock. What is refused is dropped."""
+        try:
+            await self._core.call(params, delivery.SubmitCommitResult)
+        except Refused as exc:
+            if exc.code not in RETRYABLE:
+                with self._store.transaction():
+                    self._groups.forget_joining(channel)
+            raise
+        with self._store.transaction():
+            self._groups.adopt_joining(channel)
+        self._groups.drop()
+
+    async def _finish_join(self, channel: bytes) -> bool:
+        """Submit again what the last run, or the last try, got no answer for; tell whether the group can be used now.
+
+        The server knows the commit by its hash. If it took it then, this device reads on from there.
+        """
+        async with self._core.lock:
+            stored = self._groups.joining(channel)
+            if stored is None:
+                return False
+            try:
+                await self._submit_join(channel, delivery.SubmitCommitParams.from_bytes(stored[2]))
+            except Refused as exc:
+                if exc.code in RETRYABLE:
+                    raise
+                log.info("join_dropped", code=exc.name)
+                return False
+        await self._core.catch_up()
+        info = await self._core.call(delivery.FetchGroupInfoParams(channel=channel), delivery.FetchGroupInfoResult)
+        generation = self._groups.generation(channel)
+        return generation == info.generation and self._groups.load(channel).epoch >= info.epoch

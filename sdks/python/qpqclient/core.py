@@ -14,7 +14,7 @@ from qpqclient.connection import BACKOFF_SECONDS_MIN, Connection, pause
 from qpqclient.errors import NotLoggedIn, QpqError, Refused, Unreachable
 from qpqclient.events import Listeners
 from qpqclient.groups import Groups
-from qpqclient.inbox import Inbox
+from qpqclient.inbox import NO_SESSION, Inbox
 from qpqclient.log import log
 from qpqclient.model import Connected, Disconnected, Event, MessageReceived, MessageStored, Typing
 from qpqclient.outbox import Outbox
@@ -110,6 +110,7 @@ class Core:
             with self.store.transaction():
                 self.upkeep.want_rejoin_all()
                 self.store.put_number("position", box.acked)
+        self.wire.trouble = None
         self._session.set()
         self._send.set()
         self.upkeep.wake()
@@ -154,9 +155,10 @@ class Core:
 
     def _ended(self, exc: Refused) -> bool:
         """Tell whether an answer means that the session is over; everything that needs one waits for the next, then."""
-        if exc.code not in {ErrorCode.UNAUTHENTICATED, ErrorCode.DEVICE_UNKNOWN}:
+        if exc.code not in NO_SESSION:
             return False
-        self._session = trio.Event()
+        if self._session.is_set():  # an event that is waited for already stays the one that the next log-in sets
+            self._session = trio.Event()
         self.wire.trouble = NotLoggedIn("the session is over: log in again")
         return True
 

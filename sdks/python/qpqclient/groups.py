@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 WRITE_LABEL = b"qpq write"
 PAST_EPOCHS = 5
+JOINING = b"joining/"
+"""Where a group stands that was joined by an external commit which has no answer yet."""
 OF_JOIN = ("proposed", "rejoins")
 """What a group that is joined anew starts without."""
 
@@ -113,11 +115,16 @@ class Groups:
 
     def adopt(self, channel: bytes, generation: int, group: qpqnative.Group, name: str) -> None:
         """Write a group that was made or joined; inside a transaction."""
-        gid = group_id(channel, generation)
-        old = self.generation(channel)
-        self._store.set_group_aside(gid)
-        if old and old != generation:
-            self._forget(group_id(channel, old))
+        self._make_room(channel, generation)
+        self._enter(channel, generation, group, name)
+
+    def _make_room(self, channel: bytes, generation: int) -> None:
+        self._store.set_group_aside(group_id(channel, generation))
+        for (old,) in self._store.rows("SELECT generation FROM channels WHERE channel = ?", channel):
+            if old != generation:
+                self._forget(group_id(channel, old))
+
+    def _enter(self, channel: bytes, generation: int, group: qpqnative.Group, name: str) -> None:
         kind = read_policy(group.policy).kind
         db = self._store.db
         db.execute(
@@ -130,6 +137,38 @@ class Groups:
         self.save(channel, group)
         self.save_members(channel, group)
         self._open[channel] = group
+
+    def keep_joining(
+        self, channel: bytes, generation: int, group: qpqnative.Group, commit: bytes, params: bytes
+    ) -> None:
+        """Write a group as an external commit begins it, before the commit is submitted; inside a transaction."""
+        self.forget_joining(channel)
+        self._store.write_mls((JOINING + key, value) for key, value in group.take_changes() if value is not None)
+        self._store.db.execute("INSERT INTO joins VALUES (?, ?, ?, ?)", (channel, generation, sha256(commit), params))
+
+    def joining(self, channel: bytes) -> tuple[int, bytes, bytes] | None:
+        """Return generation, commit's hash and stored call of an external commit that has no answer yet."""
+        rows = self._store.rows("SELECT generation, hash, params FROM joins WHERE channel = ?", channel)
+        return rows[0] if rows else None
+
+    def adopt_joining(self, channel: bytes) -> None:
+        """Go over to the group of an external commit, now that the server has taken it; inside a transaction."""
+        stored = self.joining(channel)
+        if stored is None:
+            raise GroupUnusable("this group was not being joined")
+        generation = stored[0]
+        self._make_room(channel, generation)
+        gid = group_id(channel, generation)
+        self._store.move_group(gid, JOINING, b"")
+        self._enter(channel, generation, self.copy(gid), "")
+        self.forget_joining(channel)
+
+    def forget_joining(self, channel: bytes) -> None:
+        """Drop an external commit that the server refused; inside a transaction."""
+        stored = self.joining(channel)
+        if stored is not None:
+            self._store.forget_group(group_id(channel, stored[0]), JOINING)
+            self._store.db.execute("DELETE FROM joins WHERE channel = ?", (channel,))
 
     def before_rejoins(self, channel: bytes) -> list[tuple[bytes, qpqnative.Group]]:
         """Return the group as it was each time before this device joined it anew, newest first, each with its place.
@@ -158,10 +197,14 @@ class Groups:
             self._store.forget_group(gid, place)
 
     def leave(self, channel: bytes) -> None:
-        """Drop a group's state, keep its messages; inside a transaction."""
+        """Be out of a group, keep its messages; inside a transaction.
+
+        Its state is set aside: who is added again soon may still be sent what was under way before.
+        """
         generation = self.generation(channel)
         if generation:
-            self._forget(group_id(channel, generation))
+            self._store.set_group_aside(group_id(channel, generation))
+        self.forget_joining(channel)
         db = self._store.db
         db.execute("UPDATE channels SET active = 0 WHERE channel = ?", (channel,))
         for table in ("leaves", "births", "leaving", "commits", *OF_JOIN):

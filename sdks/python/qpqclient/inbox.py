@@ -21,7 +21,7 @@ from qpqcore.api.delivery import EntryKind, WelcomeItem
 from qpqcore.crypto.hybrid import open_welcome
 from qpqcore.groups.policy import group_id, read_group_id
 from qpqcore.groups.validity import read_leaf
-from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.model.errors import RETRYABLE, ErrorCode, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 POSITION = "position"
 IGNORED = frozenset({"wrong_epoch", "reused_key", "wrong_group", "rule"})
 """Reasons for which a message is passed over: of an epoch this device was not in, or read before."""
+NO_SESSION = frozenset({ErrorCode.UNAUTHENTICATED, ErrorCode.DEVICE_UNKNOWN})
+"""Answers that say nothing of what was asked: the session is over."""
 
 
 class Inbox:
@@ -153,6 +155,10 @@ class Inbox:
 
     def _commit(self, entry: delivery.Entry) -> None:
         channel = entry.channel
+        joining = self._groups.joining(channel)
+        if joining is not None and joining[:2] == (entry.generation, sha256(entry.payload)):
+            self._enter_joined(entry)
+            return
         group = self._group(entry)
         if group is None:
             self._pass_over(entry)
@@ -186,6 +192,14 @@ class Inbox:
                     self._store.db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
             self._store.put_number(POSITION, entry.number)
         self._core.tell(GroupChanged(channel, active=not facts.self_removed))
+
+    def _enter_joined(self, entry: delivery.Entry) -> None:
+        """Go over to the group that this device joined by an external commit whose answer it never saw."""
+        with self._store.transaction():
+            self._groups.adopt_joining(entry.channel)
+            self._store.put_number(POSITION, entry.number)
+        self._groups.drop()
+        self._core.tell(GroupChanged(entry.channel, active=True))
 
     def _proposal(self, entry: delivery.Entry) -> None:
         channel = entry.channel
@@ -230,6 +244,8 @@ class Inbox:
                 delivery.FetchTreeParams(channel=channel, tree_hash=entry.tree_hash), delivery.FetchTreeResult
             )
         except Refused as exc:
+            if exc.code in RETRYABLE | NO_SESSION:
+                raise  # it stays in the mailbox: passed over, the messages of its epochs would be lost
             raise Refusal(exc.code, str(exc)) from exc
         group = self._groups.device().join(welcome, tree.tree)
         self._check_joined(channel, entry.generation, group)

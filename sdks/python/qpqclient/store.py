@@ -159,10 +159,13 @@ class Store:
     def set_group_aside(self, gid: bytes) -> None:
         """Keep a group's entries apart; inside a transaction."""
         last = max((int(place[len(ASIDE) : -1]) for place in self.asides(gid)), default=0)
-        place = ASIDE + b"%06d/" % (last + 1)
+        self.move_group(gid, b"", ASIDE + b"%06d/" % (last + 1))
+
+    def move_group(self, gid: bytes, place: bytes, to: bytes) -> None:
+        """Move a group's entries from one place to another; inside a transaction."""
         for kind in GROUP_ENTRIES:
-            for key, value in self.mls(kind + gid):
-                self.write_mls([(place + key, value), (key, None)])
+            for key, value in self.mls(place + kind + gid):
+                self.write_mls([(to + key[len(place) :], value), (key, None)])
 
     def forget_group(self, gid: bytes, place: bytes = b"") -> None:
         """Drop a group's entries, or what of it was set aside at `place`; inside a transaction."""
