@@ -234,3 +234,22 @@ async def test_what_waits_for_a_session_is_sent_however_often_it_ended(serving, 
             await alice.flush()
         await settle(bob)
         assert "in the next session" in texts(bob.conversation(talk.id))
+
+
+async def test_an_account_that_is_deleted_while_its_mail_is_read_does_not_end_the_client(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        (alice,) = await people(stack, server, tmp_path, "alice")
+        await alice.delete_account()
+        read = trio.Event()
+
+        async def keys_are_low(_link):
+            read.set()
+            alice._core.account.native()
+
+        alice._core._subscribe = keys_are_low
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(alice._core._follow, await alice._core.link())
+            await read.wait()
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            nursery.cancel_scope.cancel()
+        assert alice.connected

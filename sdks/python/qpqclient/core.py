@@ -157,10 +157,13 @@ class Core:
         """Tell whether an answer means that the session is over; everything that needs one waits for the next, then."""
         if exc.code not in NO_SESSION:
             return False
+        self._wait_for_session()
+        return True
+
+    def _wait_for_session(self) -> None:
         if self._session.is_set():  # an event that is waited for already stays the one that the next log-in sets
             self._session = trio.Event()
         self.wire.trouble = NotLoggedIn("the session is over: log in again")
-        return True
 
     async def _follow(self, link: Link) -> None:
         """Take entries as they are pushed, or by long polling, from when there is a device."""
@@ -173,6 +176,8 @@ class Core:
                     self._push = False
                 self._ended(exc)
                 log.info("following_waits", code=exc.name)
+            except NotLoggedIn:  # the account was deleted while its mail was read
+                self._wait_for_session()
             except Unreachable:
                 return
             await pause(BACKOFF_SECONDS_MIN)
