@@ -175,11 +175,18 @@ class Soak:
         victim = SERVER if window.victim == SERVER else actor
         if window.scene == "any":
             await self.kill_at_any_moment(window, victim)
+        elif window.scene == "file":
+            send = functools.partial(
+                self.insist, actor, "file", conversation=self.group, path=self.file_for(actor), phase=PHASE
+            )
+            await self.kill_in(window, victim, send)
+            await send()  # as a person would who finds it unsent; what is sent is not sent again
+            await self.insist(actor, "sent")
         else:
             await self.kill_in(window, victim, functools.partial(self.provoke, window.scene, actor, number))
 
     async def provoke(self, scene: str, actor: str, number: int) -> None:
-        """Let somebody do what leads into a window."""
+        """Let somebody do what leads into a window; it may come to nothing."""
         match scene:
             case "change":
                 await self.try_once(actor, "alter", way="update", conversation=self.group)
@@ -190,10 +197,8 @@ class Soak:
             case "found":
                 others = sorted(set(PEOPLE) - {actor})
                 await self.try_once(actor, "group", name=f"side {number}", members=others)
-            case "file":
-                await self.try_once(
-                    actor, "file", conversation=self.group, path=self.file_for(actor), phase=PHASE
-                )  # fmt: skip
+            case _:
+                return  # the talk that goes on anyway leads there
 
     # --- who comes and goes
 

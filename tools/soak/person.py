@@ -60,7 +60,7 @@ class Actor(Person):
     def __init__(self, name: str, log: Path, client: Client, nursery: trio.Nursery, notes: Notes) -> None:
         super().__init__(name, log, client, nursery)
         self._notes = notes
-        self._files_open = 0
+        self._files_open: set[Path] = set()
         self._recorder = Recorder(client, notes.keep, now_s=time.monotonic)
         if client.known:
             notes.keep(h.Started(self._recorder.device, client._core.inbox.position))  # noqa: SLF001 - as the recorder does
@@ -90,18 +90,14 @@ class Actor(Person):
 
     async def do_file(self, order: dict[str, Any]) -> Any:
         """Send a file beside the next orders, until it is sent: as a person would try again after a crash."""
-        self._nursery.start_soon(self.send_file, self.conversation(order), Path(order["path"]), order["phase"])
+        path = Path(order["path"])
+        if path not in self._files_open:
+            self._files_open.add(path)
+            self._nursery.start_soon(self.send_file, self.conversation(order), path, order["phase"])
         return {}
 
     async def send_file(self, target: Conversation, path: Path, phase: str) -> None:
         """Send a file; tried again while the server does not take it."""
-        self._files_open += 1
-        try:
-            await self._send_file(target, path, phase)
-        finally:
-            self._files_open -= 1
-
-    async def _send_file(self, target: Conversation, path: Path, phase: str) -> None:
         content = hashlib.sha256(path.read_bytes()).digest()
         while not self.already_sent(target, path.name):
             self.intends(target, f"[file] {path.name}", content)
@@ -116,6 +112,7 @@ class Actor(Person):
             self.note(what="begun", id=message.id.hex(), conversation=target.id.hex(), text=message.text, phase=phase)
             await self._client.wait_sent(message.id)
             self.note(what="accepted", id=message.id.hex())
+        self._files_open.discard(path)
 
     @staticmethod
     def already_sent(target: Conversation, name: str) -> bool:

@@ -78,21 +78,37 @@ class ListChange:
     sessions_ended: tuple[bytes, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How to find out whether a name is held back: it stands in disguise once its account is gone."""
+
+    disguises: tuple[str, ...]
+    """Of the name, under every key that was ever the one."""
+    after_ms: int
+    """Names given up after this are held."""
+
+
 class Store(Protocol):
     """Accounts, devices, sessions, used log-in states, jobs."""
 
     async def account_by_name(self, name: str) -> Account | None:
         """Return the account that holds a normalised name, or None."""
 
+    async def account_for_login(self, name: str) -> tuple[Account | None, bool]:
+        """Return the account that holds a normalised name, and True; else any other, if there is one, and False.
+
+        Both take the same reads of rows of the same kind, so that an answer's time does not say which it was.
+        """
+
     async def account(self, account: bytes) -> Account | None:
         """Return an account, or None."""
 
     async def create_account(
-        self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held_after_ms: int, keyed: Keyed, reply: bytes
+        self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held: Held, keyed: Keyed, reply: bytes
     ) -> bytes:
         """Add an account with its name and jobs; return the reply (an earlier one for a repeated key).
 
-        Refusal(nameTaken) for a name in use or freed after `held_after_ms`; Refusal(versionConflict) for an id in use.
+        Refusal(nameTaken) for a name in use, or held back; Refusal(versionConflict) for an id in use.
         """
 
     async def change_password(
@@ -133,8 +149,8 @@ class Store(Protocol):
     async def begin_deletion(self, account: bytes, now_ms: int, jobs: Sequence[tuple[str, bytes]]) -> bool:
         """Close an account: state, name, sessions, jobs; False if it was closed already."""
 
-    async def finish_deletion(self, account: bytes) -> None:
-        """Drop every row of the account but its held-back name and its jobs."""
+    async def finish_deletion(self, account: bytes, disguise: Callable[[str], str]) -> None:
+        """Drop every row of the account but its jobs; its name is held back in disguise. Nothing else stays in the files."""
 
     async def set_state(self, account: bytes, state: AccountState) -> bool:
         """Suspend or reopen an account; False if there is none."""

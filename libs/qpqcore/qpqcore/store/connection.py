@@ -51,6 +51,11 @@ def connect(path: Path | None, key: bytes, *, read_only: bool = False, shared_na
     return connection
 
 
+def emptied_log(connection: Connection) -> bool:
+    """Bring the write-ahead log into the database and empty it; False if a reader of an older snapshot was in the way."""
+    return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+
+
 def translated(exc: Exception) -> Exception:
     """Turn the driver's disk-full errors into Refusal(storageFull); return others as they are."""
     if isinstance(exc, sqlcipher3.OperationalError):
