@@ -59,12 +59,16 @@ async def code(awaitable):
 
 async def test_a_log_in_finds_its_account_or_any_other(open_store):
     async with open_store("qpqauth") as store:
-        assert await store.account_for_login("alice") == (None, False)
+        assert await store.account_for_login("alice", b"") == (None, False)
         await begin(store)
-        assert await store.account_for_login("alice") == (ALICE, True)
-        assert await store.account_for_login("nobody") == (ALICE, False)
+        bob = replace(ALICE, account=AccountId(make_id(b"b" * 16, "localhost")), name="bob")
+        await begin(store, bob)
+        for place in (b"", b"b", b"z"):
+            assert await store.account_for_login("alice", place) == (ALICE, True)
+        assert await store.account_for_login("nobody", b"") == (ALICE, False)
+        assert await store.account_for_login("nobody", b"b") == await store.account_for_login("no", b"z") == (bob, False)
         await store.begin_deletion(ACCOUNT, NOW_MS, DELETION)
-        assert (await store.account_for_login("alice"))[1] is False
+        assert (await store.account_for_login("alice", b""))[1] is False
 
 
 async def test_a_name_is_given_once_however_many_ask(open_store):

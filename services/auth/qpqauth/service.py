@@ -140,8 +140,8 @@ class Auth:
         self._limit(call, b"a", self._config.login_per_address)
         enforce(self._limiter, b"n" + name.encode(), self._config.login_per_name, call.now_ms)
         # One way for known and unknown: both answers' ingredients are made, and one is taken (RFC 9807 §6.3.2.2).
-        stored, known = await self._store.account_for_login(name)
         stranger = self._stranger(name)
+        stored, known = await self._store.account_for_login(name, stranger.credential_id)
         owner = stranger if stored is None else login_record(stored)
         record = (stranger, owner)[known]
         try:

@@ -94,10 +94,11 @@ class Store(Protocol):
     async def account_by_name(self, name: str) -> Account | None:
         """Return the account that holds a normalised name, or None."""
 
-    async def account_for_login(self, name: str) -> tuple[Account | None, bool]:
-        """Return the account that holds a normalised name, and True; else any other, if there is one, and False.
+    async def account_for_login(self, name: str, elsewhere: bytes) -> tuple[Account | None, bool]:
+        """Return the account that holds a normalised name, and True; else another, if there is one, and False.
 
-        Both take the same reads of rows of the same kind, so that an answer's time does not say which it was.
+        Both read one row of the same kind, so that the time does not say which it was. `elsewhere`, of the name, says
+        which row an unknown name reads: each its own and always the same, as warm or as cold as an account's would be.
         """
 
     async def account(self, account: bytes) -> Account | None:
@@ -150,7 +151,7 @@ class Store(Protocol):
         """Close an account: state, name, sessions, jobs; False if it was closed already."""
 
     async def finish_deletion(self, account: bytes, disguise: Callable[[str], str]) -> None:
-        """Drop every row of the account but its jobs; its name is held back in disguise. Nothing else stays in the files."""
+        """Drop every row of the account, the last job's too; its name is held back in disguise. No file has more of it."""
 
     async def set_state(self, account: bytes, state: AccountState) -> bool:
         """Suspend or reopen an account; False if there is none."""

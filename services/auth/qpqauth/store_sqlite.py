@@ -58,12 +58,16 @@ class SqliteStore:
             )
         )
 
-    async def account_for_login(self, name: str) -> tuple[Account | None, bool]:
+    async def account_for_login(self, name: str, elsewhere: bytes) -> tuple[Account | None, bool]:
         def body(c: Connection) -> tuple[Account | None, bool]:
-            found = c.execute("SELECT account FROM names WHERE name = ? AND freed_ms IS NULL", (name,)).fetchone()
+            found, last = c.execute(
+                "SELECT (SELECT account FROM names WHERE name = ? AND freed_ms IS NULL), (SELECT max(account) FROM accounts)",
+                (name,),
+            ).fetchone()
+            place = (min(elsewhere, last or b""), found)[found is not None]
             row = c.execute(
                 f"SELECT {COLUMNS} FROM accounts WHERE account >= ? ORDER BY account LIMIT 1",  # noqa: S608 - fixed text
-                found or (b"",),
+                (place,),
             ).fetchone()
             return _account(row), found is not None
 
@@ -244,7 +248,7 @@ class SqliteStore:
 
     async def finish_deletion(self, account: bytes, disguise: Callable[[str], str]) -> None:
         def body(c: Connection) -> None:
-            for table in ("accounts", "devices", "sessions"):
+            for table in ("accounts", "devices", "sessions", "jobs"):
                 c.execute(f"DELETE FROM {table} WHERE account = ?", (account,))  # noqa: S608 - fixed texts
             for caller in (account, rules.sha256(account)):  # the latter: its registration's
                 c.execute("DELETE FROM keyed WHERE caller = ?", (caller,))
