@@ -174,6 +174,32 @@ async def test_a_folder_copied_back_takes_a_new_leaf_before_it_sends(open_world)
         assert texts(alice.conversation(w.direct))[1:] == ["one", "two", "three"]
 
 
+async def test_a_folder_copied_back_that_had_only_sent_since_takes_a_new_leaf_too(open_world):
+    """It received nothing since the copy was made: the server's count of what it sent tells."""
+    async with open_world() as w:
+        alice = await w.client("alice")
+        async with opened(w, "bob") as bob:
+            await settle(bob)
+            await bob.conversation(w.direct).send("one")
+            await settle(bob, alice)
+        shutil.copytree(w.folder / "bob", w.folder / "backup")
+        async with opened(w, "bob") as bob:
+            await bob.conversation(w.direct).send("two")
+            await settle(bob, alice)
+            epoch = bob.conversation(w.direct).epoch
+        shutil.rmtree(w.folder / "bob")
+        (w.folder / "backup").rename(w.folder / "bob")
+        async with opened(w, "bob") as bob:
+            await bob.conversation(w.direct).send("three")
+            await settle(bob, alice)
+            assert bob.conversation(w.direct).epoch == alice.conversation(w.direct).epoch == epoch + 1
+        assert texts(alice.conversation(w.direct))[1:] == ["one", "two", "three"]
+        async with opened(w, "bob") as bob:
+            await bob.conversation(w.direct).send("four")
+            await settle(bob, alice)
+            assert bob.conversation(w.direct).epoch == epoch + 1  # once is enough
+
+
 async def test_a_device_that_rejoined_still_reads_what_was_under_way(open_world):
     """Two messages of the epoch that its rejoining ended: one taken by the server before its commit, one after."""
     async with open_world() as w:

@@ -17,12 +17,12 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import qpqnative
-from qpqclient.errors import FolderBusy, WrongPassword
-from qpqcore.store.connection import connect
+from qpqclient.errors import DiskFull, FolderBusy, WrongPassword
+from qpqcore.store.connection import connect, is_disk_full
 from qpqcore.store.migrations import migrate, migrations_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from qpqcore.store.connection import Connection
@@ -70,6 +70,38 @@ def open_key(folder: Path, password: str) -> bytes:
         raise WrongPassword("this folder does not open with this password") from exc
 
 
+class _Rows:
+    """A connection whose full disk is a typed error; what was open then is undone."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        """Run a statement; DiskFull."""
+        return self._run(self.connection.execute, sql, values)
+
+    def executemany(self, sql: str, values: Sequence[Sequence[Any]]) -> Any:
+        """Run a statement for each row; DiskFull."""
+        return self._run(self.connection.executemany, sql, values)
+
+    def _run(self, run: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return run(*arguments)
+        except Exception as exc:
+            if not is_disk_full(exc):
+                raise
+            raise DiskFull("this machine's disk is full: make room, then it goes on") from exc
+
+    def undo(self) -> None:
+        """Undo the open transaction, unless the driver has."""
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+
 class Store:
     """The open database of one folder."""
 
@@ -84,8 +116,9 @@ class Store:
             self._lock.close()
             raise FolderBusy(f"{folder} is in use by another process") from exc
         path = folder / "client.db"
-        self.db: Connection = connect(path, key)
-        migrate(self.db, migrations_of("qpqclient"), path)
+        connection = connect(path, key)
+        migrate(connection, migrations_of("qpqclient"), path)
+        self.db = _Rows(connection)
 
     def close(self) -> None:
         """Close the database and leave the folder."""
@@ -93,15 +126,15 @@ class Store:
         self._lock.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """One transaction: all of the block, or nothing."""
+    def transaction(self) -> Iterator[_Rows]:
+        """One transaction: all of the block, or nothing; DiskFull."""
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield self.db
+            self.db.execute("COMMIT")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            self.db.undo()
             raise
-        self.db.execute("COMMIT")
 
     def clear(self) -> None:
         """Delete every row of every table; inside a transaction."""
