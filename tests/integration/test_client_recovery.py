@@ -12,10 +12,11 @@ import qpqclient
 from qpqclient.client import system_now_ms
 from qpqclient.connection import Connection
 from qpqclient.content import new_content
+from qpqclient.transport import Link
 from qpqclient.upkeep import Upkeep
-from qpqcore.api import blob, delivery
+from qpqcore.api import auth, blob, delivery
 from qpqcore.api.rpc import Call, Reply
-from qpqcore.model.errors import ErrorCode
+from qpqcore.model.errors import ErrorCode, Refusal
 from qpqdelivery.service import Delivery
 from qpqgateway.service import SUBSCRIBE, Gateway
 from tests.support.people import settle, texts
@@ -148,6 +149,57 @@ async def test_an_upload_goes_on_in_another_process(open_world, monkeypatch, tmp
         theirs = bob.conversation(w.direct)
         path = await theirs.download(theirs.message(sent.id), tmp_path / "got.bin")
         assert path.read_bytes() == source.read_bytes()
+
+
+@pytest.mark.parametrize("answered", [False, True])
+async def test_a_folder_opens_after_a_crash_in_a_change_of_the_password(open_world, monkeypatch, answered):
+    """Whether the server took it or not, the account's password opens the folder."""
+    real, reached = Link.call, trio.Event()
+
+    async def dies(self, params, result, **more):
+        if isinstance(params, auth.RegisterFinishParams):
+            if answered:
+                await real(self, params, result, **more)
+            reached.set()
+            await trio.sleep_forever()
+        return await real(self, params, result, **more)
+
+    async with open_world() as w:
+        folder = w.folder / "fresh"
+        async with qpqclient.open_client(folder, server=w.where, password="old") as fresh:
+            await fresh.register("zoe", "old")
+            with monkeypatch.context() as patched:
+                patched.setattr(Link, "call", dies)
+                await until(reached, fresh.change_password, "new")
+        valid = "new" if answered else "old"
+        async with qpqclient.open_client(folder, server=w.where, password=valid) as again:
+            await again.login("zoe", valid)
+            await again.change_password("newest")
+        with pytest.raises(qpqclient.WrongPassword):
+            async with qpqclient.open_client(folder, server=w.where, password="new"):
+                raise AssertionError("opened with a password that is not the account's")
+
+
+async def test_a_password_that_the_server_refused_does_not_open_the_folder(open_world, monkeypatch):
+    real = Link.call
+
+    async def refuses(self, params, result, **more):
+        if isinstance(params, auth.RegisterFinishParams):
+            raise qpqclient.Refused(Refusal(ErrorCode.STORAGE_FULL, "full"))
+        return await real(self, params, result, **more)
+
+    async with open_world() as w:
+        folder = w.folder / "fresh"
+        async with qpqclient.open_client(folder, server=w.where, password="old") as fresh:
+            await fresh.register("zoe", "old")
+            with monkeypatch.context() as patched, pytest.raises(qpqclient.Refused):
+                patched.setattr(Link, "call", refuses)
+                await fresh.change_password("new")
+        with pytest.raises(qpqclient.WrongPassword):
+            async with qpqclient.open_client(folder, server=w.where, password="new"):
+                raise AssertionError("opened with a password that was refused")
+        async with qpqclient.open_client(folder, server=w.where, password="old") as again:
+            await again.login("zoe", "old")
 
 
 # --- a database that was copied back

@@ -10,14 +10,14 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import qpqnative
-from qpqclient.errors import DiskFull, FolderBusy, WrongPassword
+from qpqclient.errors import DiskFull, FolderBusy, Refused, WrongPassword
 from qpqcore.store.connection import connect, is_disk_full
 from qpqcore.store.migrations import migrate, migrations_of
 
@@ -32,6 +32,8 @@ NONCE_BYTES = 12
 KEY_BYTES = 32
 ARGON_KIB, ARGON_PASSES, ARGON_LANES = 64 * 1024, 3, 1
 AAD = b"qpq client key v1"
+SEALED, SEALED_NEXT = "key", "key.next"
+"""Files: the database's key under the password, and under one that is being given."""
 GROUP_ENTRIES = (b"s/", b"e/", b"t/")
 """Beginnings of keys: the state, past epochs, the tree (qpqnative's `Group.take_changes`)."""
 ASIDE = b"aside/"
@@ -43,31 +45,48 @@ def _wrapping_key(password: str, salt: bytes) -> bytes:
     return qpqnative.argon2id(password.encode(), salt, ARGON_KIB, ARGON_PASSES, ARGON_LANES, KEY_BYTES)
 
 
-def seal_key(folder: Path, key: bytes, password: str) -> None:
+def seal_key(folder: Path, key: bytes, password: str, name: str = SEALED) -> None:
     """Write the database's key, sealed under the password; whole or not at all."""
     salt, nonce = secrets.token_bytes(SALT_BYTES), secrets.token_bytes(NONCE_BYTES)
     sealed = salt + nonce + AESGCM(_wrapping_key(password, salt)).encrypt(nonce, key, AAD)
-    part = folder / "key.part"
+    part = folder / (name + ".part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(sealed)
         file.flush()
         os.fsync(file.fileno())
-    part.replace(folder / "key")
+    part.replace(folder / name)
 
 
 def open_key(folder: Path, password: str) -> bytes:
     """Return the database's key, made at first use; WrongPassword."""
-    path = folder / "key"
-    if not path.exists():
+    if not (folder / SEALED).exists():
         key = secrets.token_bytes(KEY_BYTES)
         seal_key(folder, key, password)
         return key
-    sealed = path.read_bytes()
+    for path in (folder / SEALED, folder / SEALED_NEXT):
+        with suppress(InvalidTag, FileNotFoundError):
+            return _opened_key(path.read_bytes(), password)
+    raise WrongPassword("this folder does not open with this password")
+
+
+def _opened_key(sealed: bytes, password: str) -> bytes:
     salt, nonce, box = sealed[:SALT_BYTES], sealed[SALT_BYTES:][:NONCE_BYTES], sealed[SALT_BYTES + NONCE_BYTES :]
+    return AESGCM(_wrapping_key(password, salt)).decrypt(nonce, box, AAD)
+
+
+@contextmanager
+def next_password(folder: Path, key: bytes, password: str) -> Iterator[None]:
+    """Give the folder another password if the block succeeds; the old one stays alone if the server refuses.
+
+    Whoever dies in between does not know which of the two the account has: until the next change the folder opens with both.
+    """
+    seal_key(folder, key, password, SEALED_NEXT)
     try:
-        return AESGCM(_wrapping_key(password, salt)).decrypt(nonce, box, AAD)
-    except InvalidTag as exc:
-        raise WrongPassword("this folder does not open with this password") from exc
+        yield
+    except Refused:
+        (folder / SEALED_NEXT).unlink()
+        raise
+    (folder / SEALED_NEXT).replace(folder / SEALED)
 
 
 class _Rows:
