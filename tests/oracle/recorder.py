@@ -40,13 +40,16 @@ def name_of(device: bytes) -> str:
 
 
 class Recorder:
-    """Notes what `client` sees."""
+    """Notes what `client` sees; `now_s` is a clock that all devices of a history share."""
 
-    def __init__(self, client: qpqclient.Client, note: Callable[[Any], None]) -> None:
+    def __init__(
+        self, client: qpqclient.Client, note: Callable[[Any], None], now_s: Callable[[], float] = trio.current_time
+    ) -> None:
         self._client = client
         self._core = client._core
         self._store = client._core.store
         self._keep = note
+        self._now_s = now_s
         for line in (self._core.wire, self._core.veiled):
             line.call = self._calls(line.call)  # type: ignore[method-assign]
         self._core.inbox.take = self._takes(self._core.inbox.take)  # type: ignore[method-assign]
@@ -67,7 +70,7 @@ class Recorder:
 
     def _calls(self, call: Callable[..., Any]) -> Callable[..., Any]:
         async def noted(params: Any, result: Any, *, key: bytes = b"") -> Any:
-            begun_s, ident = trio.current_time(), self._ident(params)
+            begun_s, ident = self._now_s(), self._ident(params)
             try:
                 answer = await call(params, result, key=key)
             except Refused:

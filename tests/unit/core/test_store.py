@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from qpqcore.store import keyed
 from qpqcore.store.database import open_database
 from qpqcore.store.errors import DatabaseBusy, DatabaseTooNew, DatabaseUnreadable
 from qpqcore.store.migrations import Migration
+from tests.oracle.traces import pages
 
 KEY = b"k" * 32
 ONE = [Migration(1, "CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB);" + keyed.KEYED_DDL)]
@@ -116,6 +118,35 @@ async def test_an_idempotency_key_repeats_the_reply_and_refuses_another_request(
             await db.write(lambda c: call(c, b"other", b"x"))
         assert refused.value.code is ErrorCode.IDEMPOTENCY_MISMATCH
         assert await db.write(lambda c: keyed.prune(c, keyed.KEPT_MS + 1)) == 1
+
+
+async def test_a_remembered_reply_is_read_by_who_has_its_key(tmp_path):
+    async with open_database(tmp_path / "x.db", KEY, ONE) as db:
+        await db.write(lambda c: keyed.remember(c, b"me", 1, b"k" * 16, b"ask", b"who has gone since", 0))
+        rows = repr(await db.read(lambda c: c.execute("SELECT * FROM keyed").fetchall())).encode()
+        assert b"who has gone" not in rows
+        assert b"k" * 16 not in rows
+        assert await db.read(lambda c: keyed.replay(c, b"me", 1, b"k" * 16, b"ask")) == b"who has gone since"
+
+
+async def test_what_is_erased_stands_in_no_page_of_any_file(tmp_path):
+    """Deleted, it is in no row; its page is in the write-ahead log as it was, until it is erased."""
+    secret, lives = b"a secret of forty bytes, to be erased ...", tmp_path / "lives"
+
+    def found(folder):
+        return {f.name for f in folder.glob("x.db*") if any(secret in page for page in pages(f, KEY))}
+
+    async with open_database(lives / "x.db", KEY, ONE) as db:
+        await db.write(lambda c: c.execute("INSERT INTO t VALUES (1, ?)", (secret,)).rowcount)
+        await db.write(lambda c: c.execute("DELETE FROM t").rowcount)
+        assert found(lives) == {"x.db-wal"}
+        died = shutil.copytree(lives, tmp_path / "died")
+        await db.erase()
+        assert found(lives) == set()
+        assert await db.read(count) == 0
+    assert found(died) == {"x.db-wal"}
+    async with open_database(died / "x.db", KEY, ONE):  # what died before it could erase is erased at the next start
+        assert found(died) == set()
 
 
 WRITER = """
