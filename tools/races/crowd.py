@@ -37,6 +37,8 @@ class Crowd:
     refused: int
     """Commits that lost their race."""
     epochs: int
+    spread: int
+    """Epochs in which messages were taken."""
     states: int
     """Different states of the group at the end."""
     members: int
@@ -46,7 +48,7 @@ class Crowd:
         """Return it in one line."""
         return (
             f"messages {self.messages}, readings {self.readings}; commits {self.commits}, lost races {self.refused}; "
-            f"{self.epochs} epochs on; members {self.members}, states {self.states}; findings {len(self.findings)}; "
+            f"{self.epochs} epochs on, messages of {self.spread}; members {self.members}, states {self.states}; findings {len(self.findings)}; "
             f"race {self.race_seconds:.1f} s"
         )
 
@@ -76,8 +78,12 @@ class Party:
         return self.clients[name].conversation(self.group)
 
     async def race(self, messages: int) -> None:
-        """Let all begin at one moment: the next message when the one before was taken, the change until it is so."""
-        barrier = trio.Event()
+        """Let all begin at one moment; each change is tried until it is so, and messages come all the while.
+
+        A sender says the next thing when the server has the one before and so much of the changing is done: all of
+        them together, in the very moment in which everybody tries to begin the next epoch.
+        """
+        barrier, before = trio.Event(), self.of("sender0").epoch
 
         async def begin(work: Callable[[], Awaitable[None]]) -> None:
             await barrier.wait()
@@ -85,15 +91,17 @@ class Party:
 
         async with trio.open_nursery() as nursery:
             for name in self.senders:
-                nursery.start_soon(begin, partial(self._talk, name, messages))
+                nursery.start_soon(begin, partial(self._talk, name, before, messages))
             for name in self.ways:
                 nursery.start_soon(begin, partial(self._change, name))
             barrier.set()
 
-    async def _talk(self, name: str, messages: int) -> None:
+    async def _talk(self, name: str, before: int, messages: int) -> None:
+        talk, client = self.of(name), self.clients[name]
         for number in range(messages):
-            ident = await self.stage.recorders[name].send(self.of(name), f"number {number} of {name}")
-            await self.clients[name].wait_sent(ident)
+            due = before + number * len(self.ways) // messages
+            await self.stage.until(lambda due=due: talk.epoch >= due, client)  # type: ignore[misc]  # bound at once
+            await client.wait_sent(await self.stage.recorders[name].send(talk, f"number {number} of {name}"))
 
     async def _change(self, name: str) -> None:
         talk = self.of(name)
@@ -128,6 +136,7 @@ async def play(root: Path, *, senders: int, committers: int, messages: int) -> C
         shown = [n for n in stage.noted if isinstance(n, h.Shown) and texts.get(n.id, n.device) != n.device]
         answered = [n for n in stage.noted[since:] if isinstance(n, h.Answered) and n.id in texts]
         return Crowd(
-            findings, len(answered), len(shown), kinds[h.Committed], len(refused), max(states)[0] - before, len(states),
+            findings, len(answered), len(shown), kinds[h.Committed], len(refused), max(states)[0] - before,
+            len({n.epoch for n in answered}), len(states),
             len(party.of("sender0").members()), seconds,
         )  # fmt: skip

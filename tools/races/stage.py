@@ -25,6 +25,8 @@ STORE_KEY = b"k" * 32
 LOOK_SECONDS = 0.2
 """How often a wait looks again when no event wakes it."""
 DELIVERY = 3
+REGISTRATION_MS = 60_000
+"""What one registration pays of its address's rate (qpqauth.config)."""
 
 
 class Stage:
@@ -49,6 +51,7 @@ class Stage:
         async with qpqclient.open_client(folder, server=self.where, store_key=STORE_KEY) as client:
             recorder = Recorder(client, self.noted.append)
             if not client.known:
+                self.ahead_ms += REGISTRATION_MS
                 await client.register(name, f"secret {name}")
             self.recorders[name] = recorder
             yield client
