@@ -60,9 +60,8 @@ soak: setup ## simulate SEEDS=1-2000, then kill real processes KILLS=200 times
 audit: setup ## licences; advisories as far as they can be had offline
 	$(BIN)/python -m tools.audit
 
-coverage: setup ## the test suite under coverage
-	$(BIN)/python -m coverage run -m pytest -q
-	$(BIN)/python -m coverage report
+coverage: setup ## lines and branches by package, in all processes, and in Rust (docs/operate/coverage.md)
+	$(BIN)/python -m tools.coverage
 
 docs: setup ## serve the book on http://127.0.0.1:8000
 	$(BIN)/python -m mkdocs serve
