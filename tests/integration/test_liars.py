@@ -92,9 +92,7 @@ class Scene:
         await self.until(lambda: len({self.state(c) for c in clients}) == 1, *clients)
 
     async def until_shown(self, *clients):
-        await self.until(
-            lambda: all(self.said <= set(texts(c.conversation(self.id))) for c in clients), *clients
-        )
+        await self.until(lambda: all(self.said <= set(texts(c.conversation(self.id))) for c in clients), *clients)
 
     async def heals(self):
         """All who are honest come together again, Eve too when she is back, and talk both ways."""

@@ -223,7 +223,7 @@ def outsider(facts: Facts) -> Iterator[str]:
     A folder that was put back may send a message again, under another number: to have been in either epoch will do.
     """
     by_number = {(m.channel, m.log_number): [m] for m in facts.all(h.Answered)}
-    by_id: dict[str, list[h.Answered]] = {}
+    by_id: dict[bytes, list[h.Answered]] = {}
     for m in facts.all(h.Answered):
         by_id.setdefault(m.id, []).append(m)
     seen = [(s.device, by_id.get(s.id, [])) for s in facts.all(h.Shown) if s.id]

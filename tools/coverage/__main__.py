@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 from tools.coverage import report, rust
 
@@ -20,7 +19,7 @@ def measure(arguments: list[str]) -> bool:
     shutil.rmtree(WORK, ignore_errors=True)
     (WORK / "python").mkdir(parents=True)
     (WORK / "rust").mkdir()
-    tools, environment, programs = rust.llvm_tools(), dict(os.environ), []
+    tools, environment = rust.llvm_tools(), dict(os.environ)
     if tools:
         environment = rust.counting(WORK)
         rust.build(environment)

@@ -56,8 +56,9 @@ def figures(work: Path, tools: Path, programs: list[Path]) -> dict[str, tuple[in
     subprocess.run([tools / "llvm-profdata", "merge", "--sparse", *raw, "-o", merged], check=True)
     modules = [next((ROOT / "libs" / crate / crate).glob("*.so")) for crate in CRATES]
     first, *others = [*modules, *programs]
-    command = [tools / "llvm-cov", "export", "--summary-only", f"--instr-profile={merged}", first]
-    done = subprocess.run([*command, *(f"--object={o}" for o in others)], check=True, capture_output=True)
+    objects = (f"--object={other}" for other in others)
+    command = [str(tools / "llvm-cov"), "export", "--summary-only", f"--instr-profile={merged}", str(first), *objects]
+    done = subprocess.run(command, check=True, capture_output=True)
     counts = {}
     for file in json.loads(done.stdout)["data"][0]["files"]:
         name = Path(file["filename"])

@@ -6,6 +6,7 @@ import argparse
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import trio
@@ -24,11 +25,11 @@ def main() -> int:
             root = Path(folder)
             outcome: crowd.Crowd | away.Typed | away.Behind
             if which == "crowd":
-                outcome = trio.run(lambda root=root: crowd.play(root, senders=20, committers=20, messages=10))
+                outcome = trio.run(partial(crowd.play, root, senders=20, committers=20, messages=10))
             elif which == "typing":
-                outcome = trio.run(lambda root=root: away.typing(root, signals=2_000))
+                outcome = trio.run(partial(away.typing, root, signals=2_000))
             else:
-                outcome = trio.run(lambda root=root: away.behind(root, messages=5_000, epochs=50))
+                outcome = trio.run(partial(away.behind, root, messages=5_000, epochs=50))
         sys.stdout.write(f"{which}: {outcome.line()}; {time.monotonic() - begun_s:.1f} s in all\n")
         for finding in outcome.findings:
             sys.stdout.write(f"  {finding.rule}: {finding.what}\n")

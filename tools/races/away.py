@@ -77,7 +77,7 @@ async def found(stage: Stage, name: str, names: Sequence[str]) -> bytes:
     """Register people, let the first found a group of all, and close them all again; return its id."""
     async with AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(stage.opened(n)) for n in names]
-        group = await clients[0].create_group(name, names[1:])
+        group = await clients[0].create_group(name, [*names[1:]])
         await stage.rest(clients)
         return group.id
 
@@ -116,16 +116,14 @@ def _shows(client: Client, group: bytes, text: str) -> bool:
     return text in {m.text for m in client.conversation(group).history(2)}
 
 
-async def behind(
-    root: Path, *, messages: int, epochs: int, mailbox_entries_max: int = MAILBOX_ENTRIES_MAX
-) -> Behind:
+async def behind(root: Path, *, messages: int, epochs: int, mailbox_entries_max: int = MAILBOX_ENTRIES_MAX) -> Behind:
     """Carol and Dave are away while three others talk; for Dave, who is in a second group, it is more than a mailbox holds."""
     async with open_stage(root, mailbox_entries_max=mailbox_entries_max) as stage:
         heralds = ["alice", "bob", "eve"]
         group = await found(stage, "long", [*heralds, "carol", "dave"])
         other = await found(stage, "longer", ["frank", "dave"])
         async with open_heralds(stage, heralds, group) as speaking:
-            for epoch in range(epochs):
+            for _ in range(epochs):
                 await speaking.commit()
                 for begun in range(0, messages // epochs, BATCH):
                     await speaking.say(min(BATCH, messages // epochs - begun))

@@ -129,7 +129,9 @@ async def play(root: Path, *, senders: int, committers: int, messages: int) -> C
         seconds = trio.current_time() - begun_s
         findings = stage.judge(everybody)
         kinds = Counter(type(n) for n in stage.noted[since:])
-        refused = [n for n in stage.noted[since:] if isinstance(n, h.Served) and n.method == "SubmitCommit" and not n.ok]
+        refused = [
+            n for n in stage.noted[since:] if isinstance(n, h.Served) and n.method == "SubmitCommit" and not n.ok
+        ]
         inside = [c for n, c in party.clients.items() if n not in party.leaving.values()]
         states = {(party.of(c.name).epoch, party.of(c.name).authenticator) for c in inside}
         texts = {n.id: n.device for n in stage.noted if isinstance(n, h.Queued)}
