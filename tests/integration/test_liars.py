@@ -14,6 +14,7 @@ import trio
 import qpqclient
 import qpqnative
 from qpqclient.client import system_now_ms
+from qpqcore.api import delivery
 from qpqcore.groups.validity import read_leaf
 from tests.oracle import history as h
 from tests.oracle.recorder import Recorder
@@ -23,6 +24,8 @@ from tests.support.people import texts
 from tests.support.world import STORE_KEY
 
 PATIENCE_SECONDS = 40
+SOON_SECONDS = 15
+"""Healing is not left to the end of all attempts to do something else."""
 LOOK_SECONDS = 0.2
 """How often a wait looks again when no event wakes it."""
 NOWHERE = "127.0.0.1:9"
@@ -225,3 +228,56 @@ async def test_a_write_key_that_is_not_the_groups(open_world):
         await scene.says(scene.alice, "under seal")
         assert scene.alice.conversation(scene.id).epoch == epoch + 1
         await scene.heals()
+
+
+@pytest.mark.parametrize("leaver", ["bob", "alice"])
+async def test_a_lie_told_while_somebody_leaves(open_world, monkeypatch, leaver):
+    """Who was about to commit the proposal, or to make it, rejoins first, and does not try again and again to no end."""
+    monkeypatch.setattr("qpqclient.upkeep.PROPOSAL_WAIT_SECONDS_MAX", 0)
+    held = delivery.SubmitProposalParams if leaver == "alice" else delivery.SubmitCommitParams
+    async with open_world() as w:
+        scene = Scene(w)
+        await scene.begin()
+        monkeypatch.setattr(scene.carol._core.commits, "settle_proposals", nothing)
+        real, calls = scene.alice._core.wire.call, []
+
+        async def late(params, result, *, key=b""):
+            if isinstance(params, held) and not calls:
+                calls.append(params)
+                await scene.lies(path=ALL)
+            return await real(params, result, key=key)
+
+        monkeypatch.setattr(scene.alice._core.wire, "call", late)
+        stays = scene.bob if leaver == "alice" else scene.alice
+        leaves = scene.alice if leaver == "alice" else scene.bob
+        await leaves.conversation(scene.id).leave()
+        with trio.fail_after(SOON_SECONDS):
+            await scene.until(lambda: bool(calls), scene.alice)
+            await scene.until(lambda: not leaves.conversation(scene.id).active, leaves)
+            await scene.until_alike(stays, scene.carol)
+        assert leaves.name not in {m.name for m in stays.conversation(scene.id).members()}
+
+
+async def test_a_change_that_meets_a_lie_is_made_all_the_same(open_world, monkeypatch):
+    async with open_world() as w:
+        scene = Scene(w)
+        await scene.begin()
+        real, calls = scene.alice._core.wire.call, []
+
+        async def late(params, result, *, key=b""):
+            if isinstance(params, delivery.SubmitCommitParams) and not calls:
+                calls.append(params)
+                await scene.lies(path=ALL)
+            return await real(params, result, key=key)
+
+        monkeypatch.setattr(scene.alice._core.wire, "call", late)
+        async with scene.opened("dave") as dave:
+            with trio.fail_after(SOON_SECONDS):
+                await scene.alice.conversation(scene.id).invite("dave")
+                await scene.until(lambda: dave._core.groups.generation(scene.id) == 1, dave)
+                await scene.until_alike(scene.alice, scene.bob, scene.carol, dave)
+            await scene.heals()
+
+
+async def nothing(_channel):
+    """Leave the proposal to the others."""
