@@ -53,16 +53,16 @@ check: setup ## types, lints, walls, formats, generated code; changes nothing
 simulate: setup ## play one seed of the simulation: SEED= STEPS= PEOPLE= WITHOUT=
 	@$(BIN)/python -m tools.simulation --seed $(or $(SEED),1) --steps $(or $(STEPS),40) --people $(or $(PEOPLE),0) --without "$(WITHOUT)"
 
-soak: setup ## simulate SEEDS=1-2000, then kill real processes KILLS=200 times
+soak: setup ## simulate SEEDS=1-2000, kill real processes KILLS=200 times, race at full size
 	$(BIN)/python -m tools.simulation --seeds $(or $(SEEDS),1-2000)
 	$(BIN)/python -m tools.kills --seed $(or $(SEED),1) --kills $(or $(KILLS),200)
+	$(BIN)/python -m tools.races
 
 audit: setup ## licences; advisories as far as they can be had offline
 	$(BIN)/python -m tools.audit
 
-coverage: setup ## the test suite under coverage
-	$(BIN)/python -m coverage run -m pytest -q
-	$(BIN)/python -m coverage report
+coverage: setup ## lines and branches by package, in all processes, and in Rust (docs/operate/coverage.md)
+	$(BIN)/python -m tools.coverage
 
 docs: setup ## serve the book on http://127.0.0.1:8000
 	$(BIN)/python -m mkdocs serve

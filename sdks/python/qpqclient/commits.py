@@ -162,10 +162,12 @@ class Commits:
         await self.change(channel, lambda g: g.commit(now_s=self._core.now_ms() // 1000))
 
     async def settle_proposals(self, channel: bytes) -> None:
-        """Commit what is proposed, if nobody has by now."""
+        """Commit what is proposed, if nobody has by now; a group that cannot be followed any more is rejoined first."""
 
         def build(group: qpqnative.Group) -> qpqnative.PendingCommit | None:
-            return group.commit(now_s=self._core.now_ms() // 1000) if group.pending_proposals() else None
+            if self._core.upkeep.comes_first(channel) or not group.pending_proposals():
+                return None
+            return group.commit(now_s=self._core.now_ms() // 1000)
 
         await self.change(channel, build)
 
@@ -212,8 +214,13 @@ class Commits:
         await self.change(channel, build)
 
     async def leave(self, channel: bytes) -> bool:
-        """Propose to leave; False when this device is out, or nobody else was left. Proposing it again does nothing."""
+        """Propose to leave; False when this device is out, or nobody else was left. Proposing it again does nothing.
+
+        A group that cannot be followed any more is rejoined first: the caller comes again.
+        """
         for attempt in range(TRIES_MAX):
+            if self._core.upkeep.comes_first(channel):
+                return True
             async with self._core.lock:
                 group = self._groups.load(channel)
                 generation, epoch = self._groups.generation(channel), group.epoch
