@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tools.fuzz.targets import config, content, identity, opaque, wire
+from tools.fuzz.targets import config, content, identity, mls, opaque, wire
 
 if TYPE_CHECKING:
     from tools.fuzz.target import Target
 
 TARGETS: dict[str, Target] = {
     target.name: target
-    for target in (*wire.TARGETS, *identity.TARGETS, *content.TARGETS, *opaque.TARGETS, *config.TARGETS)
+    for target in (*wire.TARGETS, *identity.TARGETS, *content.TARGETS, *opaque.TARGETS, *mls.TARGETS, *config.TARGETS)
 }
 """Every target by its name."""
 
