@@ -11,6 +11,7 @@ import ctypes
 import importlib
 import importlib.util
 import json
+import mmap
 import os
 import sys
 import time
@@ -29,6 +30,7 @@ INSTRUMENTED = ["qpqcore", "qpqclient", "qpqdelivery", "qpqnative", "trio_quic",
 STATISTICS_EVERY = 1_000
 WARM_INPUTS, WARM_INPUTS_SLOW = 50_000, 500
 """After so many inputs a process has warmed up: what it grows by from then on is what inputs leave behind."""
+LENGTH_BYTES = 4
 FOUND_EXIT_CODE = 77
 """libFuzzer's own for a crash."""
 
@@ -49,11 +51,12 @@ class _Replaced:
 class Run:
     """One target's inputs: each is judged, costs are noted, a finding ends the process."""
 
-    def __init__(self, target: Target, statistics: Path, found: Path) -> None:
+    def __init__(self, target: Target, statistics: Path, current: Path) -> None:
         from tools.fuzz.judge import Meter, judge
 
-        self._target, self._statistics, self._found = target, statistics, found
+        self._target, self._statistics = target, statistics
         self._judge, self._meter = judge, Meter()
+        self._current = _mapped(current, LENGTH_BYTES + target.input_bytes_max)
         self._inputs = self._answered = 0
         self._slowest_ms = 0.0
         self._largest_bytes = self._peak_bytes = 0
@@ -64,11 +67,12 @@ class Run:
         self._begun = time.monotonic()
 
     def one(self, data: bytes) -> None:
-        """Judge one input."""
+        """Judge one input, which is written down first: it may end the process."""
+        self._current[: LENGTH_BYTES + len(data)] = len(data).to_bytes(LENGTH_BYTES, "big") + data
         try:
             cost = self._judge(self._target, data, self._meter)
         except Exception as exc:  # noqa: BLE001 - a finding, or a fault of the harness: both end the run
-            self._fail(data, exc)
+            self._fail(exc)
         self._inputs += 1
         self._answered += cost.answered
         self._slowest_ms = max(self._slowest_ms, cost.cpu_ms)
@@ -89,25 +93,32 @@ class Run:
         }  # fmt: skip
         self._statistics.write_text(json.dumps(figures))
 
-    def _fail(self, data: bytes, exc: Exception | Finding) -> None:
-        self._found.write_bytes(data)
+    def _fail(self, exc: Exception | Finding) -> None:
         self.write()
         traceback.print_exception(exc)
         sys.stderr.flush()
         os._exit(FOUND_EXIT_CODE)
 
 
+def _mapped(path: Path, length: int) -> mmap.mmap:
+    """Return a file of so many bytes in memory: what is written there outlives the process, whatever ends it."""
+    path.write_bytes(bytes(length))
+    with path.open("r+b") as file:
+        return mmap.mmap(file.fileno(), length)
+
+
 def main() -> None:
-    """Fuzz: NAME NATIVE STATISTICS FOUND, then libFuzzer's own arguments."""
-    name, native, statistics, found, *rest = sys.argv[1:]
+    """Fuzz: NAME NATIVE STATISTICS CURRENT, then libFuzzer's own arguments. NATIVE: a folder, or empty."""
+    name, native, statistics, current, *rest = sys.argv[1:]
     import atheris
 
     library = Path(atheris.path()) / "ubsan_with_fuzzer.so"
     ctypes.CDLL(str(library), mode=ctypes.RTLD_GLOBAL)
-    sys.meta_path.insert(0, _Replaced(Path(native)))
+    if native:
+        sys.meta_path.insert(0, _Replaced(Path(native)))
     with atheris.instrument_imports(include=INSTRUMENTED):
         target: Target = importlib.import_module("tools.fuzz.table").named(name)
-    run = Run(target, Path(statistics), Path(found))
+    run = Run(target, Path(statistics), Path(current))
     atheris.Setup([sys.argv[0], *rest], run.one)
     atheris.Fuzz()
 

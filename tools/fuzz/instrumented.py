@@ -6,6 +6,7 @@ named so that the flags do not reach build scripts, which have no libFuzzer to b
 
 from __future__ import annotations
 
+import filecmp
 import os
 import shutil
 import subprocess
@@ -45,5 +46,14 @@ def build(jobs: int = 2) -> Path:
     native = FOLDER / "native"
     native.mkdir(parents=True, exist_ok=True)
     for crate, module in MODULES.items():
-        shutil.copy2(target / host / "release" / f"lib{crate}.so", native / f"{module}.so")
+        _put(target / host / "release" / f"lib{crate}.so", native / f"{module}.so")
     return native
+
+
+def _put(built: Path, place: Path) -> None:
+    """Copy a library that has changed; never over one that another run has mapped into its memory."""
+    if place.exists() and filecmp.cmp(built, place, shallow=False):
+        return
+    fresh = place.with_suffix(".part")
+    shutil.copy2(built, fresh)
+    fresh.replace(place)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tools.fuzz import corpus
+from tools.fuzz.child import LENGTH_BYTES
 from tools.fuzz.instrumented import FOLDER, ROOT
 from tools.fuzz.shrink import shrunk
 
@@ -72,8 +73,8 @@ def fuzz(target: Target, native: Path, *, seconds: int = 0, runs: int = 0) -> Re
     """Fuzz one target so long, or with so many inputs; a finding ends it."""
     folder = folder_of(target)
     (folder / "corpus").mkdir(parents=True, exist_ok=True)
-    statistics, found = folder / "statistics.json", folder / "found"
-    for old in (statistics, found, *_artifacts(folder)):
+    statistics, current = folder / "statistics.json", folder / "current"
+    for old in (statistics, current):
         old.unlink(missing_ok=True)
     begun = time.monotonic()
     with (folder / "log").open("wb") as log:
@@ -85,7 +86,7 @@ def fuzz(target: Target, native: Path, *, seconds: int = 0, runs: int = 0) -> Re
     figures = json.loads(statistics.read_text()) if statistics.exists() else {}
     result = _result(target, (folder / "log").read_text(errors="replace"), figures, took, process.returncode)
     if process.returncode:
-        _tell(target, found)
+        _tell(target, current)
     elif result.findings:
         sys.stderr.write(f"{target.name}: the process has grown by {result.growth_bytes:,} bytes\n")
     return result
@@ -95,8 +96,8 @@ def _command(target: Target, native: Path, seconds: int, runs: int) -> list[str]
     folder = folder_of(target)
     inputs = [str(path) for path in (folder / "corpus", *corpus.folders(target.name)) if path.is_dir()]
     return [
-        sys.executable, "-m", "tools.fuzz.child", target.name, str(native), str(folder / "statistics.json"),
-        str(folder / "found"), *([f"-runs={runs}"] if runs else []), f"-max_total_time={seconds}",
+        sys.executable, "-m", "tools.fuzz.child", target.name, str(native) if target.native else "", str(folder / "statistics.json"),
+        str(folder / "current"), *([f"-runs={runs}"] if runs else []), f"-max_total_time={seconds}",
         f"-max_len={target.input_bytes_max}", f"-timeout={HANG_SECONDS}", f"-rss_limit_mb={RESIDENT_MIB_MAX}",
         f"-artifact_prefix={folder}/", "-print_final_stats=1", *inputs,
     ]  # fmt: skip
@@ -115,21 +116,23 @@ def _result(target: Target, log: str, figures: dict[str, Any], seconds: float, c
     )  # fmt: skip
 
 
-def _artifacts(folder: Path) -> list[Path]:
-    """Return what libFuzzer itself has written: inputs that ended the process, hung it, or ate its memory."""
-    return [path for kind in ("crash", "timeout", "oom", "slow-unit") for path in folder.glob(f"{kind}-*")]
+def input_in(current: Path) -> bytes | None:
+    """Return the input that a process was at when it ended."""
+    written = current.read_bytes() if current.exists() else b""
+    length = int.from_bytes(written[:LENGTH_BYTES], "big")
+    return written[LENGTH_BYTES : LENGTH_BYTES + length] if written else None
 
 
-def _tell(target: Target, found: Path) -> None:
+def _tell(target: Target, current: Path) -> None:
     """Save the finding, make it smaller, and print how it is seen again."""
     folder = folder_of(target)
     log = (folder / "log").read_text(errors="replace").splitlines()
     sys.stderr.write("\n".join(log[-LOG_LINES_SHOWN:]) + "\n")
-    inputs = [found] if found.exists() else [p for p in _artifacts(folder) if not p.name.startswith("slow-unit")]
-    if not inputs:
-        sys.stderr.write(f"{target.name}: the process ended without an input; its log is {folder / 'log'}\n")
+    last = input_in(current)
+    if last is None:
+        sys.stderr.write(f"{target.name}: the process ended before its first input; its log is {folder / 'log'}\n")
         return
-    data, how = shrunk(target, inputs[0].read_bytes())
+    data, how = shrunk(target, last)
     (folder / "findings").mkdir(exist_ok=True)
     saved = folder / "findings" / hashlib.sha256(data).hexdigest()[:16]
     saved.write_bytes(data)

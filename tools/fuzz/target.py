@@ -48,6 +48,8 @@ class Target:
     """(name, input) of real calls and messages: what the corpus in the repository is made from."""
     slow: bool = False
     """Plays groups, databases or connections: 10^6 inputs take more than some minutes."""
+    native: bool = False
+    """What reads the bytes is Rust: its modules are loaded with coverage counters, which cost every input some time."""
     cpu_ms_max: int = CPU_MS_MAX
     input_bytes_max: int = INPUT_BYTES_MAX
 

@@ -82,6 +82,19 @@ async def test_the_wrong_key_a_second_process_and_a_newer_schema_are_told(tmp_pa
     assert b"CREATE TABLE" not in path.read_bytes()
 
 
+async def test_a_database_whose_tables_are_not_of_its_version_is_told_and_left_as_it_is(tmp_path):
+    path = tmp_path / "x.db"
+    two = [*ONE, Migration(2, "CREATE TABLE u (a INTEGER);")]
+    async with open_database(path, KEY, two) as db:
+        await db.write(add(1))
+        await db.write(lambda c: c.execute("PRAGMA user_version = 1"))
+    with pytest.raises(DatabaseUnreadable, match="schema 2"):
+        async with open_database(path, KEY, two):
+            raise AssertionError("opened")
+    async with open_database(path, KEY, ONE) as db:
+        assert await db.read(count) == 1
+
+
 async def test_a_full_disk_is_refused_and_the_store_goes_on(tmp_path):
     async with open_database(tmp_path / "x.db", KEY, ONE) as db:
         await db.write(lambda c: c.execute("PRAGMA max_page_count = 40").fetchone())

@@ -225,41 +225,41 @@ def _info_seeds() -> Iterable[tuple[str, bytes]]:
 MLS = (MlsError,)
 TARGETS = (
     Target(
-        name="mls_message", what="the head of any MLS message", run=message, errors=MLS,
+        name="mls_message", what="the head of any MLS message", run=message, errors=MLS, native=True,
         seeds=_values("application", "leaving", "commit", "welcome", "info", "package"),
     ),
     Target(
-        name="mls_key_package", what="KeyPackages", run=key_package, errors=MLS, seeds=_values("package", "last_resort"),
+        name="mls_key_package", what="KeyPackages", run=key_package, errors=MLS, native=True, seeds=_values("package", "last_resort"),
     ),
     Target(
-        name="mls_key_package_signed", what="KeyPackages with any inside, signed", run=key_package_signed, errors=MLS,
+        name="mls_key_package_signed", what="KeyPackages with any inside, signed", run=key_package_signed, errors=MLS, native=True,
         seeds=_package_seeds,
     ),
     Target(
-        name="mls_member", what="messages and commits at a member", run=member, errors=MLS,
+        name="mls_member", what="messages and commits at a member", run=member, errors=MLS, native=True,
         seeds=_values("application", *HANDSHAKES),
     ),
-    Target(name="mls_view", what="messages and commits at delivery's view", run=view, errors=MLS, seeds=_values(*HANDSHAKES)),
+    Target(name="mls_view", what="messages and commits at delivery's view", run=view, errors=MLS, native=True, seeds=_values(*HANDSHAKES)),
     Target(
-        name="mls_signed", slow=True, what="commits and proposals of any content, signed, at both", run=both_signed, errors=MLS,
+        name="mls_signed", slow=True, what="commits and proposals of any content, signed, at both", run=both_signed, errors=MLS, native=True,
         seeds=_signed_seeds,
     ),
-    Target(name="mls_group_info", slow=True, what="GroupInfo at its three readers", run=group_info, errors=MLS, seeds=_values("info")),
+    Target(name="mls_group_info", slow=True, what="GroupInfo at its three readers", run=group_info, errors=MLS, native=True, seeds=_values("info")),
     Target(
-        name="mls_group_info_signed", slow=True, what="GroupInfo of any content, signed", run=group_info_signed, errors=MLS,
+        name="mls_group_info_signed", slow=True, what="GroupInfo of any content, signed", run=group_info_signed, errors=MLS, native=True,
         seeds=_info_seeds,
     ),
-    Target(name="mls_tree", slow=True, what="trees beside a GroupInfo", run=tree, errors=MLS, seeds=_values("tree")),
-    Target(name="mls_next_tree", slow=True, what="trees beside a Welcome", run=next_tree, errors=MLS, seeds=_values("next_tree")),
-    Target(name="mls_welcome", slow=True, what="Welcomes", run=welcome, errors=MLS, seeds=_values("welcome")),
+    Target(name="mls_tree", slow=True, what="trees beside a GroupInfo", run=tree, errors=MLS, native=True, seeds=_values("tree")),
+    Target(name="mls_next_tree", slow=True, what="trees beside a Welcome", run=next_tree, errors=MLS, native=True, seeds=_values("next_tree")),
+    Target(name="mls_welcome", slow=True, what="Welcomes", run=welcome, errors=MLS, native=True, seeds=_values("welcome")),
     Target(
-        name="mls_welcome_sealed", slow=True, what="Welcomes with any inside, sealed", run=welcome_sealed, errors=MLS,
+        name="mls_welcome_sealed", slow=True, what="Welcomes with any inside, sealed", run=welcome_sealed, errors=MLS, native=True,
         seeds=_inside_seeds,
     ),
-    Target(name="mls_snapshot", what="a stored view", run=snapshot, errors=MLS, seeds=_values("snapshot")),
-    Target(name="mls_stored_tree", what="a stored tree", run=stored_tree, errors=MLS, seeds=_values("tree")),
+    Target(name="mls_snapshot", what="a stored view", run=snapshot, errors=MLS, native=True, seeds=_values("snapshot")),
+    Target(name="mls_stored_tree", what="a stored tree", run=stored_tree, errors=MLS, native=True, seeds=_values("tree")),
     Target(
-        name="mls_pending", what="a stored commit of one's own", run=pending, errors=MLS, seeds=_values("pending"),
+        name="mls_pending", what="a stored commit of one's own", run=pending, errors=MLS, native=True, seeds=_values("pending"),
         input_bytes_max=8_192,
     ),
 )  # fmt: skip

@@ -120,7 +120,7 @@ def server_setup(data: bytes) -> None:
 
 def _target(run: Callable[[bytes], None], what: str, seed: Callable[[Talk], bytes]) -> Target:
     return Target(
-        name=f"opaque_{run.__name__}", what=what, run=run, errors=(OpaqueError,),
+        name=f"opaque_{run.__name__}", what=what, run=run, errors=(OpaqueError,), native=True,
         seeds=lambda: [("genuine", seed(_talk()))],
     )  # fmt: skip
 
