@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tools.fuzz.targets import config, content, database, identity, mls, opaque, quic, wire
+from tools.fuzz.targets import channel, config, content, database, identity, mls, opaque, quic, wire
 
 if TYPE_CHECKING:
     from tools.fuzz.target import Target
@@ -20,6 +20,7 @@ TARGETS: dict[str, Target] = {
         *quic.TARGETS,
         *config.TARGETS,
         *database.TARGETS,
+        *channel.TARGETS,
     )
 }
 """Every target by its name."""

@@ -52,7 +52,13 @@ def connect(path: Path | None, key: bytes, *, read_only: bool = False, shared_na
 
 
 def translated(exc: Exception) -> Exception:
-    """Turn the driver's disk-full errors into Refusal(storageFull); return others as they are."""
+    """Turn the driver's disk-full errors into Refusal(storageFull), numbers past its columns into Refusal(malformed).
+
+    Others are returned as they are. The wire's numbers go up to 2^64, SQLite's integers to 2^63: what lies between is no
+    epoch, position or offset that was ever given out.
+    """
+    if isinstance(exc, OverflowError) and "SQLite INTEGER" in str(exc):
+        return Refusal(ErrorCode.MALFORMED, "a number past 2^63")
     if isinstance(exc, sqlcipher3.OperationalError):
         text = str(exc)
         if "disk is full" in text or "disk I/O error" in text or "unable to open" in text:
