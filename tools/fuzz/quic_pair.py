@@ -80,7 +80,9 @@ class Pair:
             piece, last = data[at : at + step], at + step >= len(data)
             demand(self.client.write(self._connection, stream, piece, last) == len(piece), "a window that is full")
             self._settle()
-            ended = ended or self._arrived(found)
+            ended = self._arrived(found)
+            if ended:
+                break  # of an oversized frame the server does not want the rest
         self._end(stream)
         return found, ended
 
