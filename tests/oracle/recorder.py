@@ -98,7 +98,7 @@ class Recorder:
                 self._note(
                     h.Answered(
                         me, params.channel, params.generation, params.epoch, ident, sha256(params.payload),
-                        answer.log_number, answer.accepted_ms,
+                        answer.log_number, answer.accepted_ms, bool(params.write_signature),
                     )
                 )  # fmt: skip
             case delivery.SubmitCommitParams():

@@ -137,8 +137,8 @@ def lost(facts: Facts) -> Iterator[str]:
             or facts.expired(message, queued[message.id], -TIMER_SLACK_MS)
         ):
             continue
-        if message.device in facts.restored:
-            continue  # an older copy may have used a key twice before it could know (docs/operate/guarantees.md)
+        if message.sealed and message.device in facts.restored:
+            continue  # an older copy that had only sent, and as nobody, cannot know of it (docs/operate/guarantees.md)
         for device in sorted((facts.owed(message) & facts.active) - facts.cut_off - facts.restored):
             if (device, message.id) not in shown and not facts.behind_gap(device, message):
                 yield f"{device} does not show {short(message.id)}, number {message.log_number} of {short(message.channel)}"
@@ -223,7 +223,7 @@ def outsider(facts: Facts) -> Iterator[str]:
     A folder that was put back may send a message again, under another number: to have been in either epoch will do.
     """
     by_number = {(m.channel, m.log_number): [m] for m in facts.all(h.Answered)}
-    by_id: dict[str, list[h.Answered]] = {}
+    by_id: dict[bytes, list[h.Answered]] = {}
     for m in facts.all(h.Answered):
         by_id.setdefault(m.id, []).append(m)
     seen = [(s.device, by_id.get(s.id, [])) for s in facts.all(h.Shown) if s.id]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random  # noqa: TID251 - seeded
 import shutil
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -215,7 +216,7 @@ def shape_of(value: Any) -> str:
 
 
 def run(
-    plan: Plan, base: Path, folder: Path, fault: Callable[[], AbstractContextManager[Any]] | None = None
+    plan: Plan, base: Path, folder: Path, fault: Callable[[Play], AbstractContextManager[Any]] | None = None
 ) -> Outcome:
     """Play a plan in an empty folder over a copy of the base; `fault` is switched on when all have begun."""
     shutil.copytree(base, folder, dirs_exist_ok=True)
@@ -236,10 +237,8 @@ def run(
     return found
 
 
-async def _acts(play: Play, fault: Callable[[], AbstractContextManager[Any]] | None) -> None:
-    from contextlib import nullcontext
-
-    with fault() if fault else nullcontext():
+async def _acts(play: Play, fault: Callable[[Play], AbstractContextManager[Any]] | None) -> None:
+    with fault(play) if fault else nullcontext():
         for step in play.plan.steps:
             await play.step(step)
         await play.settle()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from qpqclient.client import Client, open_client
 from qpqclient.conversation import Conversation
 from qpqclient.errors import (
+    DiskFull,
     FolderBusy,
     GroupBusy,
     GroupUnusable,
@@ -37,7 +38,7 @@ from qpqclient.model import (
 from qpqclient.transport import PingAnswer, ping
 
 __all__ = [
-    "Client", "Connected", "Conversation", "Device", "Disconnected", "Event", "Events", "FileInfo", "FolderBusy", "GroupChanged",
+    "Client", "Connected", "Conversation", "Device", "DiskFull", "Disconnected", "Event", "Events", "FileInfo", "FolderBusy", "GroupChanged",
     "GroupBusy", "GroupUnusable", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
     "PingAnswer", "QpqError", "Refused", "Typing", "Unreachable", "WrongPassword", "open_client", "ping",
 ]  # fmt: skip

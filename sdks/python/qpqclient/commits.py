@@ -291,9 +291,11 @@ class Commits:
                 with self._store.transaction():
                     self._groups.forget_joining(channel)
             raise
-        with self._store.transaction():
-            self._groups.adopt_joining(channel)
-        self._groups.drop()
+        try:
+            with self._store.transaction():
+                self._groups.adopt_joining(channel)
+        finally:
+            self._groups.drop()
 
     async def _finish_join(self, channel: bytes) -> bool:
         """Submit again what the last run, or the last try, got no answer for; tell whether the group can be used now.

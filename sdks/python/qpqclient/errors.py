@@ -52,6 +52,13 @@ class FolderBusy(QpqError):
     exit_code = 15
 
 
+class DiskFull(QpqError):
+    """This machine's disk is full: nothing was changed, and what was asked for can be tried again."""
+
+    name = "storageFull"
+    exit_code = EXIT_CODES[ErrorCode.STORAGE_FULL]
+
+
 class NotLoggedIn(QpqError):
     """This folder holds no account, or its session is over."""
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import sqlcipher3
 
-from qpqcore.store.connection import translated
+from qpqcore.store.connection import is_disk_full
 from qpqcore.store.errors import DatabaseTooNew, DatabaseUnreadable
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def migrate(connection: sqlcipher3.Connection, migrations: Sequence[Migration], 
         except BaseException as exc:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            if isinstance(exc, sqlcipher3.DatabaseError) and translated(exc) is exc:
+            if isinstance(exc, sqlcipher3.DatabaseError) and not is_disk_full(exc):
                 raise DatabaseUnreadable(
                     f"{path or 'the database'} cannot be brought to schema {migration.number}: {exc}"
                 ) from exc
