@@ -64,7 +64,13 @@ def emptied_log(connection: Connection) -> bool:
 
 
 def translated(exc: Exception) -> Exception:
-    """Turn the driver's disk-full errors into Refusal(storageFull); return others as they are."""
+    """Turn the driver's disk-full errors into Refusal(storageFull), numbers past its columns into Refusal(malformed).
+
+    Others are returned as they are. The wire's numbers go up to 2^64, SQLite's integers to 2^63: what lies between is no
+    epoch, position or offset that was ever given out.
+    """
+    if isinstance(exc, OverflowError) and "SQLite INTEGER" in str(exc):
+        return Refusal(ErrorCode.MALFORMED, "a number past 2^63")
     if is_disk_full(exc):
         return Refusal(ErrorCode.STORAGE_FULL, "the server's disk is full", retry_after_ms=60_000)
     return exc
