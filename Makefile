@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check simulate soak audit coverage docs format bench regenerate lock clean
+.PHONY: help setup run demo test check simulate soak fuzz audit coverage docs format bench regenerate lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -53,16 +53,23 @@ check: setup ## types, lints, walls, formats, generated code; changes nothing
 simulate: setup ## play one seed of the simulation: SEED= STEPS= PEOPLE= WITHOUT=
 	@$(BIN)/python -m tools.simulation --seed $(or $(SEED),1) --steps $(or $(STEPS),40) --people $(or $(PEOPLE),0) --without "$(WITHOUT)"
 
-soak: setup ## simulate SEEDS=1-2000, then kill real processes KILLS=200 times
+soak: setup ## simulate SEEDS=1-2000, kill real processes KILLS=200 times, race at full size
 	$(BIN)/python -m tools.simulation --seeds $(or $(SEEDS),1-2000)
 	$(BIN)/python -m tools.kills --seed $(or $(SEED),1) --kills $(or $(KILLS),200)
+	$(BIN)/python -m tools.races
+
+.venv/fuzz: .venv/ready requirements/fuzz.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	@touch $@
+
+fuzz: .venv/fuzz ## fuzz what reads strangers' bytes: TARGET= SECONDS= RUNS=
+	@$(BIN)/python -m tools.fuzz $(TARGET:%=--target %) $(if $(RUNS),--runs $(RUNS),--seconds $(or $(SECONDS),60))
 
 audit: setup ## licences; advisories as far as they can be had offline
 	$(BIN)/python -m tools.audit
 
-coverage: setup ## the test suite under coverage
-	$(BIN)/python -m coverage run -m pytest -q
-	$(BIN)/python -m coverage report
+coverage: setup ## lines and branches by package, in all processes, and in Rust (docs/operate/coverage.md)
+	$(BIN)/python -m tools.coverage
 
 docs: setup ## serve the book on http://127.0.0.1:8000
 	$(BIN)/python -m mkdocs serve
@@ -78,8 +85,9 @@ bench: setup ## measure (docs/benchmarks.md)
 regenerate: setup ## write qpqcore.api from schemas/
 	$(BIN)/python -m qpqcore.codegen
 
-lock: ## write requirements/lock.txt: hashes, no addresses
+lock: ## write requirements/{lock,fuzz}.txt: hashes, no addresses
 	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 requirements/fuzz.in -o requirements/fuzz.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 requirements/dev.in -o requirements/lock.txt
 
 clean: ## remove what was built

@@ -85,8 +85,8 @@ struct FetchParams { after @0 :UInt64; maxEntries @1 :UInt16; }   # after 0: fro
 struct FetchResult { entries @0 :List(Entry); last @1 :UInt64; acked @2 :UInt64; }
 struct FetchWaitParams { after @0 :UInt64; maxEntries @1 :UInt16; waitMs @2 :UInt32; }   # at most 60 s
 struct PeekParams { maxEntries @0 :UInt16; }
-struct PeekResult { entries @0 :List(Entry); last @1 :UInt64; acked @2 :UInt64; pendingBytes @3 :UInt64; oldestMs @4 :UInt64; }
-# entries without payload
+struct PeekResult { entries @0 :List(Entry); last @1 :UInt64; acked @2 :UInt64; pendingBytes @3 :UInt64; oldestMs @4 :UInt64; sent @5 :UInt64; }
+# entries without payload; sent: messages taken from the calling device in its own name (docs/spec/delivery.md#mailboxes)
 struct AckParams { upTo @0 :UInt64; }
 struct AckResult { acked @0 :UInt64; }
 

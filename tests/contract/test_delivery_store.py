@@ -13,6 +13,7 @@ from qpqcore.api.delivery import EntryKind
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqdelivery.rules import sha256
 from qpqdelivery.store import Birth, Bounds, Commit, Member, Message, NextState, Offer, Welcome
+from tests.support.channel_model import ChannelModel
 
 BOUNDS = Bounds(
     mailbox_entries_max=50, mailbox_bytes_max=100_000, fetch_entries_max=20, fetch_bytes_max=10_000, past_epochs=5
@@ -352,52 +353,6 @@ STEPS = st.lists(
 )
 
 
-class Model:
-    """The channel as a few lists: who was in from when to when, what lies where."""
-
-    def __init__(self):
-        self.epoch, self.log = 1, 1
-        self.stays = {ALICE: [[0, None]], BOB: [[1, None]], CAROL: [[1, None]], OUTSIDE: []}
-        self.boxes = {ALICE: [(1, EntryKind.COMMIT, 1)], BOB: [], CAROL: [], OUTSIDE: []}
-        self.last = dict.fromkeys(PEOPLE, 0) | {ALICE: 1}
-        for person in (BOB, CAROL):
-            self.put(person, EntryKind.WELCOME, 1)
-
-    def put(self, person, kind, number):
-        self.last[person] += 1
-        self.boxes[person].append((self.last[person], kind, number))
-
-    @property
-    def members(self):
-        return [p for p, stays in self.stays.items() if stays and stays[-1][1] is None]
-
-    def was_in(self, person, epoch):
-        return any(begin <= epoch and (end is None or epoch < end) for begin, end in self.stays[person])
-
-    def say(self, sender, back):
-        """Return whether a message `back` epochs behind is taken: sender and receivers are in now and were then."""
-        epoch = self.epoch - back
-        audience = [p for p in self.members if self.was_in(p, epoch)]
-        if sender not in audience or back > BOUNDS.past_epochs:
-            return False
-        self.log += 1
-        for person in audience:
-            if person != sender:
-                self.put(person, EntryKind.MESSAGE, self.log)
-        return True
-
-    def change(self, *, add=(), remove=()):
-        self.log += 1
-        for person in self.members:
-            self.put(person, EntryKind.COMMIT, self.log)
-        self.epoch += 1
-        for person in remove:
-            self.stays[person][-1][1] = self.epoch
-        for person in add:
-            self.stays[person].append([self.epoch, None])
-            self.put(person, EntryKind.WELCOME, self.log)
-
-
 @given(STEPS)
 def test_any_history_is_the_models(steps):
     """Messages, joins, removals and acknowledgements in any order: each mailbox is what a simple model says."""
@@ -408,7 +363,8 @@ def test_any_history_is_the_models(steps):
         from qpqdelivery.store_sqlite import SqliteStore
 
         async with open_database(None, b"k" * 32, migrations_of("qpqdelivery")) as database:
-            store, model = SqliteStore(database, BOUNDS), Model()
+            store, model = SqliteStore(database, BOUNDS), ChannelModel(PEOPLE, BOUNDS.past_epochs)
+            model.begin(ALICE, (BOB, CAROL))
             await begin(store)
             for number, (what, person, amount) in enumerate(steps):
                 if what == "say":
@@ -416,7 +372,8 @@ def test_any_history_is_the_models(steps):
                         continue
                     sent = message(b"%d" % number, sender=person, epoch=model.epoch - amount)
                     (answer,) = await put(store, sent)
-                    assert model.say(person, amount) == (not isinstance(answer, Refusal))
+                    code = answer.code if isinstance(answer, Refusal) else ErrorCode.OK
+                    assert model.say(person, model.epoch - amount) is code
                 elif what == "add" and person not in model.members:
                     await accept(store, commit(model.epoch, added=(person,)))
                     model.change(add=(person,))
@@ -425,8 +382,7 @@ def test_any_history_is_the_models(steps):
                     model.change(remove=(person,))
                 elif what == "ack":
                     await store.ack(person.device, amount, NOW_MS)
-                    upto = min(amount, model.last[person])
-                    model.boxes[person] = [e for e in model.boxes[person] if e[0] > upto]
+                    model.ack(person, amount)
             for person in PEOPLE:
                 after, found = 0, []
                 while page := (await box(store, person, after))[0]:

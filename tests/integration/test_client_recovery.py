@@ -12,10 +12,11 @@ import qpqclient
 from qpqclient.client import system_now_ms
 from qpqclient.connection import Connection
 from qpqclient.content import new_content
+from qpqclient.transport import Link
 from qpqclient.upkeep import Upkeep
-from qpqcore.api import blob, delivery
+from qpqcore.api import auth, blob, delivery
 from qpqcore.api.rpc import Call, Reply
-from qpqcore.model.errors import ErrorCode
+from qpqcore.model.errors import ErrorCode, Refusal
 from qpqdelivery.service import Delivery
 from qpqgateway.service import SUBSCRIBE, Gateway
 from tests.support.people import settle, texts
@@ -150,6 +151,57 @@ async def test_an_upload_goes_on_in_another_process(open_world, monkeypatch, tmp
         assert path.read_bytes() == source.read_bytes()
 
 
+@pytest.mark.parametrize("answered", [False, True])
+async def test_a_folder_opens_after_a_crash_in_a_change_of_the_password(open_world, monkeypatch, answered):
+    """Whether the server took it or not, the account's password opens the folder."""
+    real, reached = Link.call, trio.Event()
+
+    async def dies(self, params, result, **more):
+        if isinstance(params, auth.RegisterFinishParams):
+            if answered:
+                await real(self, params, result, **more)
+            reached.set()
+            await trio.sleep_forever()
+        return await real(self, params, result, **more)
+
+    async with open_world() as w:
+        folder = w.folder / "fresh"
+        async with qpqclient.open_client(folder, server=w.where, password="old") as fresh:
+            await fresh.register("zoe", "old")
+            with monkeypatch.context() as patched:
+                patched.setattr(Link, "call", dies)
+                await until(reached, fresh.change_password, "new")
+        valid = "new" if answered else "old"
+        async with qpqclient.open_client(folder, server=w.where, password=valid) as again:
+            await again.login("zoe", valid)
+            await again.change_password("newest")
+        with pytest.raises(qpqclient.WrongPassword):
+            async with qpqclient.open_client(folder, server=w.where, password="new"):
+                raise AssertionError("opened with a password that is not the account's")
+
+
+async def test_a_password_that_the_server_refused_does_not_open_the_folder(open_world, monkeypatch):
+    real = Link.call
+
+    async def refuses(self, params, result, **more):
+        if isinstance(params, auth.RegisterFinishParams):
+            raise qpqclient.Refused(Refusal(ErrorCode.STORAGE_FULL, "full"))
+        return await real(self, params, result, **more)
+
+    async with open_world() as w:
+        folder = w.folder / "fresh"
+        async with qpqclient.open_client(folder, server=w.where, password="old") as fresh:
+            await fresh.register("zoe", "old")
+            with monkeypatch.context() as patched, pytest.raises(qpqclient.Refused):
+                patched.setattr(Link, "call", refuses)
+                await fresh.change_password("new")
+        with pytest.raises(qpqclient.WrongPassword):
+            async with qpqclient.open_client(folder, server=w.where, password="new"):
+                raise AssertionError("opened with a password that was refused")
+        async with qpqclient.open_client(folder, server=w.where, password="old") as again:
+            await again.login("zoe", "old")
+
+
 # --- a database that was copied back
 
 
@@ -172,6 +224,32 @@ async def test_a_folder_copied_back_takes_a_new_leaf_before_it_sends(open_world)
             assert bob.conversation(w.direct).epoch == alice.conversation(w.direct).epoch == epoch + 1
             assert bob.conversation(w.direct).authenticator == alice.conversation(w.direct).authenticator
         assert texts(alice.conversation(w.direct))[1:] == ["one", "two", "three"]
+
+
+async def test_a_folder_copied_back_that_had_only_sent_since_takes_a_new_leaf_too(open_world):
+    """It received nothing since the copy was made: the server's count of what it sent tells."""
+    async with open_world() as w:
+        alice = await w.client("alice")
+        async with opened(w, "bob") as bob:
+            await settle(bob)
+            await bob.conversation(w.direct).send("one")
+            await settle(bob, alice)
+        shutil.copytree(w.folder / "bob", w.folder / "backup")
+        async with opened(w, "bob") as bob:
+            await bob.conversation(w.direct).send("two")
+            await settle(bob, alice)
+            epoch = bob.conversation(w.direct).epoch
+        shutil.rmtree(w.folder / "bob")
+        (w.folder / "backup").rename(w.folder / "bob")
+        async with opened(w, "bob") as bob:
+            await bob.conversation(w.direct).send("three")
+            await settle(bob, alice)
+            assert bob.conversation(w.direct).epoch == alice.conversation(w.direct).epoch == epoch + 1
+        assert texts(alice.conversation(w.direct))[1:] == ["one", "two", "three"]
+        async with opened(w, "bob") as bob:
+            await bob.conversation(w.direct).send("four")
+            await settle(bob, alice)
+            assert bob.conversation(w.direct).epoch == epoch + 1  # once is enough
 
 
 async def test_a_device_that_rejoined_still_reads_what_was_under_way(open_world):

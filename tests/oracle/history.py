@@ -49,6 +49,8 @@ class Answered:
     """SHA-256."""
     log_number: int
     accepted_ms: int
+    sealed: bool = False
+    """Nobody's to the server: signed with the epoch's write key."""
 
 
 @dataclass(frozen=True, slots=True)

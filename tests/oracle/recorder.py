@@ -101,7 +101,7 @@ class Recorder:
                 self._note(
                     h.Answered(
                         me, params.channel, params.generation, params.epoch, ident, sha256(params.payload),
-                        answer.log_number, answer.accepted_ms,
+                        answer.log_number, answer.accepted_ms, bool(params.write_signature),
                     )
                 )  # fmt: skip
             case delivery.SubmitCommitParams():
@@ -210,13 +210,23 @@ class Recorder:
             members = tuple(sorted(name_of(r[0]) for r in leaves))
             self._note(h.Ended(me, channel, generation, epoch, authenticator, members))
 
-    def unfinished(self) -> list[str]:
-        """Return what this device still has to do; empty when it has come to rest."""
+    def _leaves_alone(self, channel: bytes, present: frozenset[str]) -> bool:
+        leaving = self._store.rows("SELECT 1 FROM leaving WHERE channel = ?", channel)
+        members = {name_of(r[0]) for r in self._store.rows("SELECT device FROM leaves WHERE channel = ?", channel)}
+        return bool(leaving) and not (members - {self.device}) & present
+
+    def unfinished(self, present: frozenset[str]) -> list[str]:
+        """Return what this device still has to do; empty when it has come to rest. `present`: devices that are there.
+
+        Leaving is done by another member's commit, so it waits where none of the others is there.
+        """
         waits = []
         for table in ("outbox", "births", "rejoins", "proposed", "leaving"):
-            count = self._store.rows(f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608 - fixed texts
-            if count:
-                waits.append(f"{count} in {table}")
+            rows = self._store.rows(f"SELECT channel FROM {table}")  # noqa: S608 - fixed texts
+            if table in {"proposed", "leaving"}:
+                rows = [row for row in rows if not self._leaves_alone(row[0], present)]
+            if rows:
+                waits.append(f"{len(rows)} in {table}")
         if self._store.number("survey") or self._store.get("enrol"):
             waits.append("groups to be asked for")
         return waits

@@ -137,8 +137,8 @@ def lost(facts: Facts) -> Iterator[str]:
             or facts.expired(message, queued[message.id], -TIMER_SLACK_MS)
         ):
             continue
-        if message.device in facts.restored:
-            continue  # an older copy may have used a key twice before it could know (docs/operate/guarantees.md)
+        if message.sealed and message.device in facts.restored:
+            continue  # an older copy that had only sent, and as nobody, cannot know of it (docs/operate/guarantees.md)
         for device in sorted((facts.owed(message) & facts.active) - facts.cut_off - facts.restored):
             if (device, message.id) not in shown and not facts.behind_gap(device, message):
                 yield f"{device} does not show {short(message.id)}, number {message.log_number} of {short(message.channel)}"

@@ -10,9 +10,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -29,6 +31,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="simulate", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", help="a range: 1-2000")
+    parser.add_argument("--every", type=int, default=1, help="play every so-manieth seed of the range only")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes for a range")
     parser.add_argument("--steps", type=int, default=plan.STEPS_DEFAULT)
     parser.add_argument("--people", type=int, default=0, help="how many; 0: as the seed says")
@@ -44,8 +47,7 @@ def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     if arguments.seeds and not arguments.json:
         return _range(arguments)
-    first, _, last = (arguments.seeds or str(arguments.seed)).partition("-")
-    seeds = range(int(first), int(last or first) + 1)
+    seeds = _seeds(arguments.seeds or str(arguments.seed))[:: arguments.every]
     root = Path(tempfile.mkdtemp(prefix="qpq-simulation-", dir=FAST_FOLDER if FAST_FOLDER.is_dir() else None))
     try:
         stage = _Stage(root, arguments)
@@ -112,40 +114,64 @@ def _as_json(seed: int, outcome: play.Outcome, seconds: float) -> dict[str, obje
 
 def _range(a: argparse.Namespace) -> int:
     """Play a range of seeds in several processes; tell the totals."""
-    first, _, last = a.seeds.partition("-")
-    seeds = list(range(int(first), int(last or first) + 1))
+    seeds = _seeds(a.seeds)
     jobs = min(a.jobs, len(seeds))
-    size = -(-len(seeds) // jobs)
     command = [sys.executable, "-m", "tools.simulation", "--json", "--steps", str(a.steps), "--people", str(a.people)]
+    began = time.monotonic()
+    totals = _Totals()
+    # Every jobs-th seed to each, so that a finding is told when it is found, and no process is left with the dear ones.
     workers = [
         subprocess.Popen(  # noqa: S603 - itself
-            [*command, "--seeds", f"{part[0]}-{part[-1]}"], stdout=subprocess.PIPE, text=True
+            [*command, "--seeds", f"{seeds[i]}-{seeds[-1]}", "--every", str(jobs)], stdout=subprocess.PIPE, text=True
         )
-        for part in (seeds[i : i + size] for i in range(0, len(seeds), size))
+        for i in range(jobs)
     ]
-    began, done = time.monotonic(), 0
-    rules: Counter[str] = Counter()
-    counts: Counter[str] = Counter()
-    simulated_s = 0.0
-    for worker in workers:
+    readers = [threading.Thread(target=totals.read, args=(worker,)) for worker in workers]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+    seconds = time.monotonic() - began
+    hours = totals.simulated_s / 3600
+    say(
+        f"{totals.done} of {len(seeds)} seeds, {hours:.1f} simulated hours in {seconds:.0f} s "
+        f"({hours / seconds:.3f} simulated hours a second), findings: {dict(totals.rules) or 'none'}"
+    )
+    say("  " + ", ".join(f"{name} {count}" for name, count in sorted(totals.counts.items())))
+    return int(bool(totals.rules) or totals.done != len(seeds))
+
+
+class _Totals:
+    """What the processes of a range have told so far."""
+
+    def __init__(self) -> None:
+        self.done, self.simulated_s = 0, 0.0
+        self.rules: Counter[str] = Counter()
+        self.counts: Counter[str] = Counter()
+        self._one = threading.Lock()
+
+    def read(self, worker: subprocess.Popen[str]) -> None:
+        """Take a process's lines until it ends."""
         assert worker.stdout is not None
         for line in worker.stdout:
-            value = json.loads(line)
-            done += 1
-            simulated_s += value["simulated_s"]
-            counts.update(value["counts"])
-            for rule in {f[0] for f in value["findings"]}:
-                rules[rule] += 1
-            if value["findings"]:
-                say(f"  OFF: seed {value['seed']}: {value['findings'][0][0]}: {value['findings'][0][1]}")
+            with self._one:
+                self._take(json.loads(line))
         worker.wait()
-    seconds = time.monotonic() - began
-    say(
-        f"{done} of {len(seeds)} seeds, {simulated_s / 3600:.1f} simulated hours in {seconds:.0f} s "
-        f"({simulated_s / 3600 / seconds:.3f} simulated hours a second), findings: {dict(rules) or 'none'}"
-    )
-    say("  " + ", ".join(f"{name} {count}" for name, count in sorted(counts.items())))
-    return int(bool(rules) or done != len(seeds))
+
+    def _take(self, value: dict[str, Any]) -> None:
+        self.done += 1
+        self.simulated_s += value["simulated_s"]
+        self.counts.update(value["counts"])
+        self.rules.update({f[0] for f in value["findings"]})
+        if value["findings"]:
+            rule, what = value["findings"][0]
+            say(f"  OFF: seed {value['seed']}: {rule}: {what}")
+
+
+def _seeds(text: str) -> range:
+    """Return the seeds of "3" or "1-2000"."""
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
 
 
 def say(line: str) -> None:

@@ -30,6 +30,8 @@ READ_S_MAX = 0.001
 WAIT_S_MAX = 0.002
 FLUSH_S_MAX = 0.008
 ANSWER_S_MAX = 0.002
+STATEMENT_FAILS, FULL_UNDOES = 0.3, 0.5
+"""On a client's full disk: how often a statement fails before the COMMIT does, and how often all is undone at once."""
 
 
 class Disk:
@@ -128,6 +130,41 @@ class _Database(Database):
         """Nothing runs beside the nursery."""
 
 
+class SmallDisk:
+    """Stands between a client and its database: while its disk is full, some statement of each write fails."""
+
+    def __init__(self, connection: Any, dice: Random) -> None:
+        self._connection = connection
+        self._dice = dice
+        self.full = False
+
+    def _take(self, sql: str) -> None:
+        writes = sql.startswith(("INSERT", "UPDATE", "DELETE", "COMMIT"))
+        if self.full and writes and (sql == "COMMIT" or self._dice.random() < STATEMENT_FAILS):
+            if self._dice.random() < FULL_UNDOES and self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")  # the driver does so with some of these errors
+            raise sqlcipher3.OperationalError("database or disk is full")
+
+    def execute(self, sql: str, *values: Any) -> Any:
+        """Run a statement, if there is room."""
+        self._take(sql)
+        return self._connection.execute(sql, *values)
+
+    def executemany(self, sql: str, *values: Any) -> Any:
+        """Run a statement for each row, if there is room."""
+        self._take(sql)
+        return self._connection.executemany(sql, *values)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return bool(self._connection.in_transaction)
+
+    def close(self) -> None:
+        """Close the real one."""
+        self._connection.close()
+
+
 class Grave:
     """What a dead process's database is replaced with: clean-up code that still runs finds that it is dead."""
 
@@ -139,6 +176,10 @@ class Grave:
         raise Dead
 
     executemany = execute
+
+    def undo(self) -> None:
+        """Do nothing any more."""
+        raise Dead
 
     def close(self) -> None:
         """Close the real one."""

@@ -132,6 +132,21 @@ def full_disk(play: Play, dice: Random) -> None:
 
 
 @_kind
+def full_device(play: Play, dice: Random) -> None:
+    """Let a client's own disk be full for a while."""
+    disks = [d.disk for d in play.devices if d.disk is not None]
+    if not disks:
+        return
+    disk = dice.choice(disks)
+    disk.full = True
+
+    def room() -> None:
+        disk.full = False
+
+    _later(play, dice.choice(AWAY_S), room)
+
+
+@_kind
 def deaf(play: Play, dice: Random) -> None:
     notices = play.server.notices
     notices.deaf = True
@@ -216,6 +231,8 @@ async def heal(play: Play) -> None:
     play.net.weather = FAIR
     for device in play.devices:
         device.host.cut_off, device.skew_ms = False, 0
+        if device.disk is not None:
+            device.disk.full = False
     if not play.server.running:
         await play.server.start(play.nursery)
     play.server.disk.slowness, play.server.disk.full, play.server.notices.deaf = 1.0, False, False

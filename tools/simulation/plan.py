@@ -15,7 +15,7 @@ PEOPLE = {
 }  # fmt: skip
 """What people do, and how often."""
 FAULTS = {
-    "crash_device": 8, "crash_server": 5, "cut_off": 5, "weather": 4, "slow_disk": 2, "full_disk": 2, "deaf": 2,
+    "crash_device": 8, "crash_server": 5, "cut_off": 5, "weather": 4, "slow_disk": 2, "full_disk": 2, "full_device": 2, "deaf": 2,
     "skew": 1, "jump": 1, "small_mailbox": 1, "copy_back": 1,
 }  # fmt: skip
 """What befalls them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random  # noqa: TID251 - seeded
 import shutil
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -162,12 +163,13 @@ class Play:
                 self.count(f"log in again: {exc.name}")
 
     def _unfinished(self) -> Iterator[tuple[str, str]]:
+        present = frozenset(d.recorder.device for d in self.ready() if d.recorder is not None)
         for device in self.ready():
             assert device.client is not None
             assert device.recorder is not None
             if not device.client.connected:
                 yield device.recorder.device, "no connection"
-            for what in device.recorder.unfinished():
+            for what in device.recorder.unfinished(present):
                 yield device.recorder.device, what
 
     async def end(self) -> None:
@@ -215,7 +217,7 @@ def shape_of(value: Any) -> str:
 
 
 def run(
-    plan: Plan, base: Path, folder: Path, fault: Callable[[], AbstractContextManager[Any]] | None = None
+    plan: Plan, base: Path, folder: Path, fault: Callable[[Play], AbstractContextManager[Any]] | None = None
 ) -> Outcome:
     """Play a plan in an empty folder over a copy of the base; `fault` is switched on when all have begun."""
     shutil.copytree(base, folder, dirs_exist_ok=True)
@@ -236,10 +238,8 @@ def run(
     return found
 
 
-async def _acts(play: Play, fault: Callable[[], AbstractContextManager[Any]] | None) -> None:
-    from contextlib import nullcontext
-
-    with fault() if fault else nullcontext():
+async def _acts(play: Play, fault: Callable[[Play], AbstractContextManager[Any]] | None) -> None:
+    with fault(play) if fault else nullcontext():
         for step in play.plan.steps:
             await play.step(step)
         await play.settle()

@@ -16,7 +16,7 @@ from qpqcore.config.settings import Settings
 from qpqserver.embedded import Surroundings, open_embedded
 from tests.oracle import history as h
 from tests.oracle.recorder import Recorder
-from tools.simulation.disk import Dead, Disk, Grave
+from tools.simulation.disk import Dead, Disk, Grave, SmallDisk
 from tools.simulation.machine import BEGIN_S
 
 if TYPE_CHECKING:
@@ -159,6 +159,7 @@ class Device(Process):
         self.sealed, self.push = dice.random() < 0.2, dice.random() < 0.8
         self.client: qpqclient.Client | None = None
         self.recorder: Recorder | None = None
+        self.disk: SmallDisk | None = None
         self.over = False
         """Revoked, or its account deleted: it does nothing any more."""
         self._nursery: trio.Nursery | None = None
@@ -173,11 +174,13 @@ class Device(Process):
         )  # fmt: skip
         try:
             async with opened as client, trio.open_nursery() as self._nursery:
+                rows = client._core.store.db
+                rows.connection = self.disk = SmallDisk(rows.connection, self._dice)
                 self.client, self.recorder = client, Recorder(client, self.note)
                 task_status.started()
                 await trio.sleep_forever()
         finally:
-            self.client = self.recorder = self._nursery = None
+            self.client = self.recorder = self.disk = self._nursery = None
 
     @property
     def ready(self) -> bool:
@@ -192,4 +195,4 @@ class Device(Process):
     def bury(self) -> None:
         if self.client is not None:
             store = self.client._core.store
-            store.db = Grave(store.db)
+            store.db = Grave(store.db)  # type: ignore[assignment]  # it only has to end what still runs

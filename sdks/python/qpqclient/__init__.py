@@ -9,14 +9,17 @@ from __future__ import annotations
 from qpqclient.client import Client, open_client
 from qpqclient.conversation import Conversation
 from qpqclient.errors import (
+    DiskFull,
     FolderBusy,
     GroupBusy,
     GroupUnusable,
+    IdentityChanged,
     KeyChanged,
     NotFound,
     NotLoggedIn,
     QpqError,
     Refused,
+    ServerBroke,
     Unreachable,
     WrongPassword,
 )
@@ -32,12 +35,13 @@ from qpqclient.model import (
     Message,
     MessageChanged,
     MessageReceived,
+    Missed,
     Typing,
 )
 from qpqclient.transport import PingAnswer, ping
 
 __all__ = [
-    "Client", "Connected", "Conversation", "Device", "Disconnected", "Event", "Events", "FileInfo", "FolderBusy", "GroupChanged",
-    "GroupBusy", "GroupUnusable", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
-    "PingAnswer", "QpqError", "Refused", "Typing", "Unreachable", "WrongPassword", "open_client", "ping",
+    "Client", "Connected", "Conversation", "Device", "DiskFull", "Disconnected", "Event", "Events", "FileInfo", "FolderBusy", "GroupChanged",
+    "GroupBusy", "GroupUnusable", "IdentityChanged", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
+    "Missed", "PingAnswer", "QpqError", "Refused", "ServerBroke", "Typing", "Unreachable", "WrongPassword", "open_client", "ping",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from qpqclient.core import Core
 from qpqclient.errors import NotFound, QpqError, Refused
 from qpqclient.log import log
 from qpqclient.model import Device, Message
-from qpqclient.store import Store, open_key, seal_key
+from qpqclient.store import Store, next_password, open_key
 from qpqclient.transport import MACHINE, Network, read_ca
 from qpqcore.api import auth
 from qpqcore.crypto.identity import Credential, safety_number
@@ -183,9 +183,9 @@ class Client:
 
     async def change_password(self, password: str) -> int:
         """Give the account, and this folder, another password; return how many other sessions ended."""
-        ended = await self._core.account.change_password(await self._core.link(), password)
-        seal_key(self._core.store.folder, self._core.store.key, password)
-        return ended
+        store = self._core.store
+        with next_password(store.folder, store.key, password):
+            return await self._core.account.change_password(await self._core.link(), password)
 
     async def delete_account(self) -> None:
         """Delete the account for ever, on the server and here."""
@@ -196,6 +196,10 @@ class Client:
     async def resolve(self, name: str) -> bytes:
         """Return a person's account id; NotFound."""
         return await self._core.people.resolve(name)
+
+    async def trust(self, name: str) -> bytes:
+        """Take the key that a person has now, after `IdentityChanged` and once it is certain who it is; NotFound."""
+        return await self._core.people.trust(name)
 
     async def safety_number(self, name: str) -> str:
         """Return the 60 digits to be compared with a person."""

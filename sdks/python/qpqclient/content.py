@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 VERSION = 1
 ID_BYTES = 16
 UNSUPPORTED = "[unsupported message]"
+SENT_MS_MAX = 253_402_300_799_999
+"""The end of the year 9999: no calendar shows a later moment. A sender may write any 64 bits, which no SQLite column holds."""
 
 
 def new_content(
@@ -68,7 +70,7 @@ def add_message(
         "INSERT OR IGNORE INTO messages (channel, id, sender, kind, text, sent_ms, accepted_ms, log_number, state, own, "
         "edited, reply_to, file, shown, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
         (
-            channel, content.id, sender, content.which, text, content.sent_ms, accepted_ms, log_number, state, int(own),
+            channel, content.id, sender, content.which, text, min(content.sent_ms, SENT_MS_MAX), accepted_ms, log_number, state, int(own),
             content.reply.to if content.reply else None, content.file.to_bytes() if content.file else None, int(own),
             expires_ms,
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
@@ -11,10 +12,10 @@ from qpqclient.account import Account
 from qpqclient.births import Births
 from qpqclient.commits import Commits
 from qpqclient.connection import BACKOFF_SECONDS_MIN, Connection, pause
-from qpqclient.errors import NotLoggedIn, QpqError, Refused, Unreachable
+from qpqclient.errors import DiskFull, NotLoggedIn, QpqError, Refused, ServerBroke, Unreachable
 from qpqclient.events import Listeners
 from qpqclient.groups import Groups
-from qpqclient.inbox import NO_SESSION, Inbox
+from qpqclient.inbox import NO_SESSION, POSITION, Inbox
 from qpqclient.log import log
 from qpqclient.model import Connected, Disconnected, Event, MessageReceived, MessageStored, Typing
 from qpqclient.outbox import Outbox
@@ -104,12 +105,13 @@ class Core:
     async def in_session(self, link: Link) -> None:
         """Begin to use a session; recognise a database that was copied back, then let everything run."""
         box = await link.call(delivery.PeekParams(max_entries=1), delivery.PeekResult)
-        if box.acked > self.inbox.position:
+        if box.acked > self.inbox.position or box.sent > self.outbox.sent_at_most:
             # An older copy of this folder: what it would send next may have been sent, under the same keys.
             log.warning("database_copied_back")
             with self.store.transaction():
                 self.upkeep.want_rejoin_all()
-                self.store.put_number("position", box.acked)
+                self.store.put_number(POSITION, max(box.acked, self.inbox.position))
+                self.outbox.start_from(box.sent)
         self.wire.trouble = None
         self._session.set()
         self._send.set()
@@ -178,6 +180,8 @@ class Core:
                 log.info("following_waits", code=exc.name)
             except NotLoggedIn:  # the account was deleted while its mail was read
                 self._wait_for_session()
+            except (DiskFull, ServerBroke) as exc:
+                log.warning("following_waits", code=exc.name)
             except Unreachable:
                 return
             await pause(BACKOFF_SECONDS_MIN)
@@ -237,9 +241,10 @@ class Core:
     async def _forget_expired(self) -> None:
         """Delete what has vanished: it is not shown from its moment on, and gone from the disk soon after."""
         while True:
-            self.store.db.execute(
-                "DELETE FROM messages WHERE expires_ms > 0 AND expires_ms <= ?", (self.server_now_ms(),)
-            )
+            with suppress(DiskFull):  # it is deleted when there is room again, and is not shown meanwhile
+                self.store.db.execute(
+                    "DELETE FROM messages WHERE expires_ms > 0 AND expires_ms <= ?", (self.server_now_ms(),)
+                )
             await trio.sleep(LOOK_SECONDS)
 
     async def _keep_sending(self) -> None:
@@ -252,10 +257,14 @@ class Core:
             except Unreachable:
                 await pause(BACKOFF_SECONDS_MIN)
                 continue
-            except QpqError as exc:
+            except (
+                QpqError,
+                Refusal,
+                qpqnative.MlsError,
+            ) as exc:  # the last two: what the server showed makes no sense
                 if isinstance(exc, Refused):
                     self._ended(exc)
-                log.info("send_waits", code=exc.name)
+                log.info("send_waits", reason=str(exc))
                 await pause(1.0)
                 continue
             with trio.move_on_after(LOOK_SECONDS):

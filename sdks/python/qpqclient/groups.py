@@ -111,7 +111,8 @@ class Groups:
         db.execute("DELETE FROM leaves WHERE channel = ?", (channel,))
         for member in group.members():
             leaf = read_leaf(member.credential, member.signature_key)
-            db.execute("INSERT INTO leaves VALUES (?, ?, ?, ?)", (channel, member.index, leaf.account, leaf.device))
+            row = (channel, member.index, leaf.account, leaf.device, leaf.identity_key)
+            db.execute("INSERT INTO leaves VALUES (?, ?, ?, ?, ?)", row)
 
     def adopt(self, channel: bytes, generation: int, group: qpqnative.Group, name: str) -> None:
         """Write a group that was made or joined; inside a transaction."""

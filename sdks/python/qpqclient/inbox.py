@@ -14,7 +14,7 @@ from qpqclient.content import apply_content
 from qpqclient.errors import GroupUnusable, Refused
 from qpqclient.groups import sha256
 from qpqclient.log import log
-from qpqclient.model import GroupChanged
+from qpqclient.model import GroupChanged, Missed
 from qpqcore.api import delivery
 from qpqcore.api.content import Content
 from qpqcore.api.delivery import EntryKind, WelcomeItem
@@ -52,6 +52,8 @@ class Inbox:
         """Process one entry; repeats are passed over."""
         if entry.number <= self.position:
             return
+        if entry.number != self.position + 1 and entry.kind is not EntryKind.GAP:
+            self._missed()
         handler = {
             EntryKind.MESSAGE: self._message, EntryKind.COMMIT: self._commit, EntryKind.PROPOSAL: self._proposal,
             EntryKind.GAP: self._gap, EntryKind.RESET: self._reset,
@@ -71,6 +73,13 @@ class Inbox:
         except BaseException:
             self._groups.drop()
             raise
+
+    def _missed(self) -> None:
+        """Tell that something is missing before the next entry: mailboxes have no holes, so it was lost or withheld."""
+        log.warning("entries_missing", after=self.position)
+        with self._store.transaction():
+            self._core.upkeep.want_rejoin_all()
+        self._core.tell(Missed(b""))
 
     def _pass_over(self, entry: delivery.Entry, *, rejoin: bool = False) -> None:
         with self._store.transaction():
@@ -265,6 +274,7 @@ class Inbox:
         with self._store.transaction():
             self._store.put_number(POSITION, entry.number)
             self._core.upkeep.want_rejoin_all()
+        self._core.tell(Missed(b""))
 
     def _reset(self, entry: delivery.Entry) -> None:
         with self._store.transaction():

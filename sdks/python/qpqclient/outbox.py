@@ -21,6 +21,8 @@ from qpqcore.model.errors import RETRYABLE, ErrorCode
 if TYPE_CHECKING:
     from qpqclient.core import Core
 
+SENT = "sent"
+"""Where it stands how many messages the server has taken in this device's name, as far as it has answered."""
 RETRY_SECONDS_MIN = 0.5
 """Between two tries to send a message that the server could not take."""
 GENERATION_MAX = 900
@@ -38,6 +40,20 @@ class Outbox:
     def pending(self) -> int:
         """How many messages the server does not have yet."""
         return int(self._store.rows("SELECT count(*) FROM outbox")[0][0])
+
+    @property
+    def sent_at_most(self) -> int:
+        """How many messages the server may have from this device, in its own name: those it has, and one under way."""
+        return self._store.number(SENT) + self._under_way
+
+    @property
+    def _under_way(self) -> int:
+        rows = self._store.rows("SELECT count(*) FROM outbox WHERE payload IS NOT NULL AND signature = x''")
+        return int(rows[0][0])
+
+    def start_from(self, sent: int) -> None:
+        """Take the server's count, in which what is under way may be; inside a transaction."""
+        self._store.put_number(SENT, max(sent - self._under_way, 0))
 
     async def send_next(self) -> bool:
         """Bring the oldest message to the server; False when there is none. Unreachable leaves it where it is."""
@@ -80,7 +96,7 @@ class Outbox:
             await self._core.commits.update(channel)
 
     async def _deliver(self, row: Any) -> None:
-        number, channel, ident, content, ttl, generation, epoch, payload, signature = row
+        _, channel, _, _, ttl, generation, epoch, payload, signature = row
         params = delivery.EnqueueParams(
             channel=channel, generation=generation, epoch=epoch, payload=payload, ttl_seconds=ttl,
             write_signature=signature,
@@ -91,14 +107,17 @@ class Outbox:
         except Refused as exc:
             no = exc
         else:
-            self._done(channel, ident, number, content, done)
+            self._done(row, done)
             return
         await self._refused(row, no)
 
-    def _done(self, channel: bytes, ident: bytes, number: int, content: bytes, done: delivery.EnqueueResult) -> None:
+    def _done(self, row: Any, done: delivery.EnqueueResult) -> None:
+        number, channel, ident, content, *_, signature = row
         sent = Content.from_bytes(content)
         with self._store.transaction() as db:
             db.execute("DELETE FROM outbox WHERE number = ?", (number,))
+            if not signature:
+                self._store.put_number(SENT, self._store.number(SENT) + 1)
             db.execute(
                 "UPDATE messages SET state = CASE WHEN state = 'pending' THEN 'sent' ELSE state END, log_number = ?, accepted_ms = ?, "
                 "expires_ms = ? WHERE channel = ? AND id = ?",
@@ -115,11 +134,21 @@ class Outbox:
         if no.code is ErrorCode.STALE_EPOCH:
             self._store.db.execute("UPDATE outbox SET payload = NULL WHERE number = ?", (row[0],))
             await self._core.catch_up()
+        elif no.code is ErrorCode.WRITE_KEY_INVALID:
+            await self._bring_write_key(row)
         elif no.code in RETRYABLE:
             await pause(max(no.retry_after_ms / 1000, RETRY_SECONDS_MIN))
         else:
             log.info("message_refused", code=no.name)
             self._fail(row)
+
+    async def _bring_write_key(self, row: Any) -> None:
+        """Begin another epoch: the commit that began the message's brought a write key that is not the group's."""
+        number, channel, *_, generation, epoch, _payload, _signature = row
+        self._store.db.execute("UPDATE outbox SET payload = NULL WHERE number = ?", (number,))
+        await self._core.catch_up()
+        if (self._core.groups.generation(channel), self._core.groups.load(channel).epoch) == (generation, epoch):
+            await self._core.commits.update(channel)
 
     def _fail(self, row: Any) -> None:
         with self._store.transaction() as db:

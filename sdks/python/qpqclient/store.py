@@ -10,19 +10,19 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import qpqnative
-from qpqclient.errors import FolderBusy, WrongPassword
-from qpqcore.store.connection import connect
+from qpqclient.errors import DiskFull, FolderBusy, Refused, WrongPassword
+from qpqcore.store.connection import connect, is_disk_full
 from qpqcore.store.migrations import migrate, migrations_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from qpqcore.store.connection import Connection
@@ -32,6 +32,8 @@ NONCE_BYTES = 12
 KEY_BYTES = 32
 ARGON_KIB, ARGON_PASSES, ARGON_LANES = 64 * 1024, 3, 1
 AAD = b"qpq client key v1"
+SEALED, SEALED_NEXT = "key", "key.next"
+"""Files: the database's key under the password, and under one that is being given."""
 GROUP_ENTRIES = (b"s/", b"e/", b"t/")
 """Beginnings of keys: the state, past epochs, the tree (qpqnative's `Group.take_changes`)."""
 ASIDE = b"aside/"
@@ -43,31 +45,80 @@ def _wrapping_key(password: str, salt: bytes) -> bytes:
     return qpqnative.argon2id(password.encode(), salt, ARGON_KIB, ARGON_PASSES, ARGON_LANES, KEY_BYTES)
 
 
-def seal_key(folder: Path, key: bytes, password: str) -> None:
+def seal_key(folder: Path, key: bytes, password: str, name: str = SEALED) -> None:
     """Write the database's key, sealed under the password; whole or not at all."""
     salt, nonce = secrets.token_bytes(SALT_BYTES), secrets.token_bytes(NONCE_BYTES)
     sealed = salt + nonce + AESGCM(_wrapping_key(password, salt)).encrypt(nonce, key, AAD)
-    part = folder / "key.part"
+    part = folder / (name + ".part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(sealed)
         file.flush()
         os.fsync(file.fileno())
-    part.replace(folder / "key")
+    part.replace(folder / name)
 
 
 def open_key(folder: Path, password: str) -> bytes:
     """Return the database's key, made at first use; WrongPassword."""
-    path = folder / "key"
-    if not path.exists():
+    if not (folder / SEALED).exists():
         key = secrets.token_bytes(KEY_BYTES)
         seal_key(folder, key, password)
         return key
-    sealed = path.read_bytes()
+    for path in (folder / SEALED, folder / SEALED_NEXT):
+        with suppress(InvalidTag, FileNotFoundError):
+            return _opened_key(path.read_bytes(), password)
+    raise WrongPassword("this folder does not open with this password")
+
+
+def _opened_key(sealed: bytes, password: str) -> bytes:
     salt, nonce, box = sealed[:SALT_BYTES], sealed[SALT_BYTES:][:NONCE_BYTES], sealed[SALT_BYTES + NONCE_BYTES :]
+    return AESGCM(_wrapping_key(password, salt)).decrypt(nonce, box, AAD)
+
+
+@contextmanager
+def next_password(folder: Path, key: bytes, password: str) -> Iterator[None]:
+    """Give the folder another password if the block succeeds; the old one stays alone if the server refuses.
+
+    Whoever dies in between does not know which of the two the account has: until the next change the folder opens with both.
+    """
+    seal_key(folder, key, password, SEALED_NEXT)
     try:
-        return AESGCM(_wrapping_key(password, salt)).decrypt(nonce, box, AAD)
-    except InvalidTag as exc:
-        raise WrongPassword("this folder does not open with this password") from exc
+        yield
+    except Refused:
+        (folder / SEALED_NEXT).unlink()
+        raise
+    (folder / SEALED_NEXT).replace(folder / SEALED)
+
+
+class _Rows:
+    """A connection whose full disk is a typed error; what was open then is undone."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def execute(self, sql: str, values: Sequence[Any] = ()) -> Any:
+        """Run a statement; DiskFull."""
+        return self._run(self.connection.execute, sql, values)
+
+    def executemany(self, sql: str, values: Sequence[Sequence[Any]]) -> Any:
+        """Run a statement for each row; DiskFull."""
+        return self._run(self.connection.executemany, sql, values)
+
+    def _run(self, run: Callable[..., Any], *arguments: Any) -> Any:
+        try:
+            return run(*arguments)
+        except Exception as exc:
+            if not is_disk_full(exc):
+                raise
+            raise DiskFull("this machine's disk is full: make room, then it goes on") from exc
+
+    def undo(self) -> None:
+        """Undo the open transaction, unless the driver has."""
+        if self.connection.in_transaction:
+            self.connection.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
 
 
 class Store:
@@ -84,8 +135,9 @@ class Store:
             self._lock.close()
             raise FolderBusy(f"{folder} is in use by another process") from exc
         path = folder / "client.db"
-        self.db: Connection = connect(path, key)
-        migrate(self.db, migrations_of("qpqclient"), path)
+        connection = connect(path, key)
+        migrate(connection, migrations_of("qpqclient"), path)
+        self.db = _Rows(connection)
 
     def close(self) -> None:
         """Close the database and leave the folder."""
@@ -93,15 +145,15 @@ class Store:
         self._lock.close()
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """One transaction: all of the block, or nothing."""
+    def transaction(self) -> Iterator[_Rows]:
+        """One transaction: all of the block, or nothing; DiskFull."""
         self.db.execute("BEGIN IMMEDIATE")
         try:
             yield self.db
+            self.db.execute("COMMIT")
         except BaseException:
-            self.db.execute("ROLLBACK")
+            self.db.undo()
             raise
-        self.db.execute("COMMIT")
 
     def clear(self) -> None:
         """Delete every row of every table; inside a transaction."""

@@ -260,6 +260,7 @@ class Delivery:
             acked=box.acked,
             pending_bytes=box.bytes,
             oldest_ms=box.oldest_ms,
+            sent=box.sent,
         )
 
     async def ack(self, call: CallContext, params: api.AckParams) -> api.AckResult:

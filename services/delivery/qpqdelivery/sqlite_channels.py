@@ -218,6 +218,7 @@ def accept_message(c: Connection, bounds: Bounds, m: Message) -> tuple[Accepted,
     if _leaf_is_gone(c, m):
         raise Refusal(ErrorCode.STALE_EPOCH, "this leaf is not in the group any more: encrypt anew")
     number = append(c, EntryKind.MESSAGE, m, m.expires_ms)
+    c.execute("UPDATE mailboxes SET sent = sent + 1 WHERE device = ?", (m.device,))
     ref = Reference(
         kind=EntryKind.MESSAGE, channel=m.channel, generation=m.generation, epoch=m.epoch, log_number=number,
         now_ms=m.now_ms, expires_ms=m.expires_ms, size_bytes=len(m.payload),

@@ -171,6 +171,8 @@ class Mailbox:
     oldest_ms: int
     seen_ms: int
     """When the device last came, to within a day."""
+    sent: int
+    """Messages that were taken from the device, in its own name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,6 +64,17 @@ async def test_one_refusal_undoes_itself_alone(tmp_path):
     assert refused == [ErrorCode.CHANNEL_LIMIT] * 10
 
 
+async def test_a_number_that_no_column_holds_is_the_callers_mistake(tmp_path):
+    """The wire's numbers have 64 bits without a sign, SQLite's integers 64 with one."""
+    async with open_database(tmp_path / "x.db", KEY, ONE) as db, open_database(None, KEY, ONE) as inline:
+        for each in (db, inline):
+            for call, body in ((each.write, add(1 << 63)), (each.read, lambda c: c.execute("SELECT ?", (1 << 63,)))):
+                with pytest.raises(Refusal) as no:
+                    await call(body)
+                assert no.value.code is ErrorCode.MALFORMED
+            await each.write(add((1 << 63) - 1))
+
+
 async def test_the_wrong_key_a_second_process_and_a_newer_schema_are_told(tmp_path):
     path = tmp_path / "x.db"
     async with open_database(path, KEY, ONE) as db:
@@ -82,6 +93,19 @@ async def test_the_wrong_key_a_second_process_and_a_newer_schema_are_told(tmp_pa
         async with open_database(path, KEY, ONE):
             raise AssertionError("opened a newer schema")
     assert b"CREATE TABLE" not in path.read_bytes()
+
+
+async def test_a_database_whose_tables_are_not_of_its_version_is_told_and_left_as_it_is(tmp_path):
+    path = tmp_path / "x.db"
+    two = [*ONE, Migration(2, "CREATE TABLE u (a INTEGER);")]
+    async with open_database(path, KEY, two) as db:
+        await db.write(add(1))
+        await db.write(lambda c: c.execute("PRAGMA user_version = 1"))
+    with pytest.raises(DatabaseUnreadable, match="schema 2"):
+        async with open_database(path, KEY, two):
+            raise AssertionError("opened")
+    async with open_database(path, KEY, ONE) as db:
+        assert await db.read(count) == 1
 
 
 async def test_a_full_disk_is_refused_and_the_store_goes_on(tmp_path):

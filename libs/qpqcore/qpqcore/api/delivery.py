@@ -615,9 +615,11 @@ class PeekResult:
     last: int = 0
     acked: int = 0
     pending_bytes: int = 0
-    """entries without payload"""
+    """entries without payload; sent: messages taken from the calling device in its own name (docs/spec/delivery.md#mailboxes)"""
     oldest_ms: int = 0
-    """entries without payload"""
+    """entries without payload; sent: messages taken from the calling device in its own name (docs/spec/delivery.md#mailboxes)"""
+    sent: int = 0
+    """entries without payload; sent: messages taken from the calling device in its own name (docs/spec/delivery.md#mailboxes)"""
 
     def write(self, m: Any) -> None:
         """Write into a message."""
@@ -629,6 +631,7 @@ class PeekResult:
         m.acked = self.acked
         m.pendingBytes = self.pending_bytes
         m.oldestMs = self.oldest_ms
+        m.sent = self.sent
 
     @classmethod
     def read(cls, m: Any) -> PeekResult:
@@ -639,6 +642,7 @@ class PeekResult:
             acked=m.acked,
             pending_bytes=m.pendingBytes,
             oldest_ms=m.oldestMs,
+            sent=m.sent,
         )
 
     def to_bytes(self) -> bytes:

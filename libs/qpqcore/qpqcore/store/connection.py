@@ -16,6 +16,8 @@ KEY_BYTES = 32
 CACHE_KIBIBYTES = 64 * 1024
 BUSY_MS = 5_000
 STATEMENTS_MAX = 256
+DISK_FULL = ("disk is full", "disk I/O error", "unable to open")
+"""What SQLite says when the disk, its quota or its number of files is used up."""
 
 Connection: TypeAlias = Any
 """A sqlcipher3.Connection: the driver has no type stubs, so its rows are untyped too."""
@@ -51,15 +53,24 @@ def connect(path: Path | None, key: bytes, *, read_only: bool = False, shared_na
     return connection
 
 
+def is_disk_full(exc: Exception) -> bool:
+    """Tell whether an error says that the disk takes nothing more."""
+    return isinstance(exc, sqlcipher3.OperationalError) and any(text in str(exc) for text in DISK_FULL)
+
+
 def emptied_log(connection: Connection) -> bool:
     """Bring the write-ahead log into the database and empty it; False if a reader of an older snapshot was in the way."""
     return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
 
 
 def translated(exc: Exception) -> Exception:
-    """Turn the driver's disk-full errors into Refusal(storageFull); return others as they are."""
-    if isinstance(exc, sqlcipher3.OperationalError):
-        text = str(exc)
-        if "disk is full" in text or "disk I/O error" in text or "unable to open" in text:
-            return Refusal(ErrorCode.STORAGE_FULL, "the server's disk is full", retry_after_ms=60_000)
+    """Turn the driver's disk-full errors into Refusal(storageFull), numbers past its columns into Refusal(malformed).
+
+    Others are returned as they are. The wire's numbers go up to 2^64, SQLite's integers to 2^63: what lies between is no
+    epoch, position or offset that was ever given out.
+    """
+    if isinstance(exc, OverflowError) and "SQLite INTEGER" in str(exc):
+        return Refusal(ErrorCode.MALFORMED, "a number past 2^63")
+    if is_disk_full(exc):
+        return Refusal(ErrorCode.STORAGE_FULL, "the server's disk is full", retry_after_ms=60_000)
     return exc

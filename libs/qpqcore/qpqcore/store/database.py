@@ -210,7 +210,7 @@ class Database:
                 continue
             try:
                 connection.execute("BEGIN")
-                job.result = outcome.capture(job.run, connection)
+                job.result = outcome.Value(job.run(connection))
             except Exception as exc:  # noqa: BLE001 - raised again in the task that asked
                 job.result = outcome.Error(translated(exc))
             finally:

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
-from qpqcore.store.errors import DatabaseTooNew
+import sqlcipher3
+
+from qpqcore.store.connection import is_disk_full
+from qpqcore.store.errors import DatabaseTooNew, DatabaseUnreadable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
-
-    import sqlcipher3
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql\Z")
 
@@ -45,7 +46,10 @@ def migrations_of(package: str) -> tuple[Migration, ...]:
 
 
 def migrate(connection: sqlcipher3.Connection, migrations: Sequence[Migration], path: Path | None) -> None:
-    """Bring the schema to the last migration; DatabaseTooNew if it is past it."""
+    """Bring the schema to the last migration.
+
+    Raises DatabaseTooNew if it is past it, DatabaseUnreadable if its tables are not those that its version says.
+    """
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(migrations):
         raise DatabaseTooNew(
@@ -59,7 +63,11 @@ def migrate(connection: sqlcipher3.Connection, migrations: Sequence[Migration], 
             connection.executescript(
                 f"BEGIN IMMEDIATE;\n{migration.sql}\n;PRAGMA user_version = {migration.number};\nCOMMIT;"
             )
-        except BaseException:
+        except BaseException as exc:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
+            if isinstance(exc, sqlcipher3.DatabaseError) and not is_disk_full(exc):
+                raise DatabaseUnreadable(
+                    f"{path or 'the database'} cannot be brought to schema {migration.number}: {exc}"
+                ) from exc
             raise

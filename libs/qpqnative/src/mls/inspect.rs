@@ -24,7 +24,7 @@ pub type ObserverConfig =
 /// A builder of observing clients.
 pub(super) fn observer() -> ExternalClientBuilder<ObserverConfig> {
     ExternalClient::builder()
-        .crypto_provider(Provider)
+        .crypto_provider(Provider::default())
         .identity_provider(Identity)
         .mls_rules(Rules::new(true))
         .extension_types(super::rules::LEAF_EXTENSIONS)

@@ -6,6 +6,7 @@ use super::device::{Device, generate_signature_key};
 use super::error::Kind;
 use super::facts::Received;
 use super::group::{CommitRequest, Group};
+use super::lie::Lie;
 use super::pending::PendingCommit;
 use super::store::{Changes, Value};
 use super::suite::{SUITE_1, SUITE_XWING};
@@ -134,6 +135,29 @@ fn five_past_epochs_are_kept() {
         ada = adas.reload(ada);
     }
     assert_eq!(adas.records.keys().filter(|key| key.starts_with(b"e/")).count(), 5);
+}
+
+/// The server cannot see these lies, the member that they are told to can.
+#[test]
+fn a_lie_passes_the_server_and_no_member() {
+    let none = Some(std::collections::BTreeSet::new());
+    for (lie, suite) in [
+        (Lie::new(None, false, false), SUITE_1),
+        (Lie::new(None, true, false), SUITE_1),
+        (Lie::new(none.clone(), false, true), SUITE_1),
+        (Lie::new(None, false, false), SUITE_XWING),
+    ] {
+        let (mut adas, ada, _, mut bob) = pair(suite.into());
+        let view = GroupView::observe(&ada.group_info().unwrap(), &ada.tree().unwrap(), None).unwrap();
+        adas.device.lie(lie);
+        let pending = adas.load().commit(request(vec![])).unwrap();
+        let (next, _) = view.check(&pending.commit, NOW_S).unwrap();
+        next.check_group_info(&pending.group_info).unwrap();
+        assert_eq!(bob.process(&pending.commit, None).unwrap_err().kind, Kind::Invalid);
+    }
+    let (mut adas, _, _, mut bob) = pair(SUITE_1.into());
+    adas.device.lie(Lie::new(none, false, false));
+    bob.process(&adas.load().commit(request(vec![])).unwrap().commit, None).unwrap();
 }
 
 type Builder<'a> = CommitBuilder<'a, super::device::Config>;
