@@ -100,9 +100,19 @@ def keep(folder: Path, count: int, *, safe: bool) -> None:
     store.close()
 
 
+def make(folder: Path, count: int) -> None:
+    """Make `count` secrets as a server does at its first start."""
+    acks = os.open(folder / "acks", os.O_WRONLY | os.O_CREAT, 0o600)
+    for number in range(count):
+        secrets.kept(folder, f"secret-{number}", lambda: payload(number))
+        os.write(acks, b"%06d" % number)
+
+
 if __name__ == "__main__":
     what, where, how_many, how = sys.argv[1:]
     if what == "server":
         trio.run(lambda: serve(Path(where), int(how_many), safe=how == "safe"))
+    elif what == "secrets":
+        make(Path(where), int(how_many))
     else:
         keep(Path(where), int(how_many), safe=how == "safe")
