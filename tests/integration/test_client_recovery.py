@@ -16,7 +16,7 @@ from qpqclient.transport import Link
 from qpqclient.upkeep import Upkeep
 from qpqcore.api import auth, blob, delivery
 from qpqcore.api.rpc import Call, Reply
-from qpqcore.groups.policy import group_id
+from qpqcore.crypto.parts import vec
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqdelivery.service import Delivery
 from qpqgateway.service import SUBSCRIBE, Gateway
@@ -390,24 +390,23 @@ async def test_a_device_is_named_for_its_owner_alone(open_world):
 
 async def test_who_begins_a_group_anew_reads_what_was_sent_before(open_world):
     """What was taken in the old generation, and lies unread when the new one is founded, is read with the old keys."""
-    async with open_world() as w, trio.open_nursery() as nursery:
+    async with open_world() as w:
         alice, bob = await w.client("alice"), await w.client("bob")
         await settle(alice, bob)
-        lock = alice._core.lock
-        async with lock:
+        lock, club = alice._core.lock, bob.conversation(w.club)
+        async with trio.open_nursery() as nursery, lock:
             for number in range(3):
-                await bob.conversation(w.club).send(f"number {number}")
-            await bob.conversation(w.club).update_key()
-            await bob.conversation(w.club).send("after an update")
+                await club.send(f"number {number}")
+            await club.update_key()
+            await club.send("after an update")
             await bob.flush()
             nursery.start_soon(alice._core.births.reset, w.club, 1)
             while lock.statistics().tasks_waiting < 2:  # one entry that was pushed, then the founding, then the others
                 await trio.sleep(0.01)
         await settle(alice, bob)
         assert texts(alice.conversation(w.club))[-4:] == ["number 0", "number 1", "number 2", "after an update"]
-        await bob.conversation(w.club).send("after the reset")
+        await club.send("after the reset")
+        await club.update_key()
         await settle(bob, alice)
         assert texts(alice.conversation(w.club))[-1] == "after the reset"
-        await bob.conversation(w.club).update_key()
-        await settle(bob, alice)
-        assert alice._core.store.asides(group_id(w.club, 1)) == []  # and then the old keys are gone
+        assert alice._core.store.groups_aside(vec(w.club)) == set()  # and then the old keys are gone

@@ -203,6 +203,12 @@ class Store:
         places = {key[:ASIDE_BYTES] for key, _ in self.mls(ASIDE) if key[ASIDE_BYTES:].startswith(kind + gid)}
         return sorted(places)
 
+    def groups_aside(self, begin: bytes) -> set[bytes]:
+        """Return the ids, of those that begin so, of which an earlier state was set aside."""
+        kind = GROUP_ENTRIES[0]
+        rests = (key[ASIDE_BYTES:] for (key,) in self.rows("SELECT key FROM mls WHERE key >= ? AND key < ?", ASIDE, ASIDE + b"\xff"))
+        return {rest[len(kind) :] for rest in rests if rest.startswith(kind + begin)}
+
     def set_group_aside(self, gid: bytes) -> None:
         """Keep a group's entries apart; inside a transaction."""
         last = max((int(place[len(ASIDE) : -1]) for place in self.asides(gid)), default=0)
