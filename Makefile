@@ -55,7 +55,8 @@ simulate: setup ## play one seed of the simulation: SEED= STEPS= PEOPLE= WITHOUT
 
 soak: setup ## simulate SEEDS=1-2000, kill real processes KILLS=200 times, race at full size
 	$(BIN)/python -m tools.simulation --seeds $(or $(SEEDS),1-2000)
-	$(BIN)/python -m tools.kills --seed $(or $(SEED),1) --kills $(or $(KILLS),200)
+	$(BIN)/python -m tools.soak --seed $(or $(SEED),1) --kills $(or $(KILLS),200)
+	$(BIN)/python -m tools.timing --seed $(or $(SEED),1)
 	$(BIN)/python -m tools.races
 
 .venv/fuzz: .venv/ready requirements/fuzz.txt

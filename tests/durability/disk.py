@@ -139,7 +139,10 @@ def torn() -> Cut:
 
 def some_writes(dice: Random) -> Cut:
     """Leave each write, and each renaming, or not."""
-    return Cut(lambda writes: [w for w in writes if dice.random() < 0.5], lambda names: [n for n in names if dice.random() < 0.5])
+    return Cut(
+        lambda writes: [w for w in writes if dice.random() < 0.5],
+        lambda names: [n for n in names if dice.random() < 0.5],
+    )
 
 
 def some_sectors(dice: Random) -> Cut:

@@ -15,25 +15,20 @@ import pytest
 import structlog
 import trio
 
-import qpqclient
 from qpqauth.jobs import DELETION, Jobs
 from qpqauth.rules import sha256
 from qpqcore.api import auth, delivery, keystore
 from qpqcore.model.errors import ErrorCode
 from qpqcore.obs import logs
 from tests.oracle import traces
+from tests.oracle.traces import OF_THE_GROUPS
 from tests.support import recipes
-from tests.support.people import settle
-from tests.support.world import SERVICES, STORE_KEY
-from tools.demo.processes import ServerProcess, free_port
-from tools.soak import at_server, fuse
+from tests.support.world import SERVICES
 
 PATIENCE_SECONDS = 30
 FILE = b"what is in alice's file, which only her friends can read" * 20
 TEXT = "what alice said before she left"
 LABEL = "alice's laptop"
-# A group's tree and log name its members until the members have removed the leaf; delivery keeps that and no more.
-OF_THE_GROUPS = {f"delivery.{table}" for table in ("leaves", "proposals", "channels", "log", "trees", "entries")}
 TOO_SHORT_BYTES = 5
 """Shorter values are found by chance, or are everybody's."""
 
@@ -134,4 +129,3 @@ async def test_a_deletion_goes_on_after_a_crash_at_any_step(open_world, monkeypa
         logged = log_lines()
         assert b"account_deleted" in logged or done < len(DELETION)
         assert {c for c in canaries if c in logged or c.hex().encode() in logged} == set()
-

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import time
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ import trio
 import qpqclient
 from qpqclient.transport import Link
 from tests.oracle import history as h
-from tests.oracle.recorder import Recorder, name_of
+from tests.oracle.recorder import Recorder
 from tools.demo.person import HISTORY_MAX, Person, say
 from tools.soak import at_client
 from tools.soak.fuse import Fuse, around
@@ -206,13 +205,13 @@ class Actor(Person):
 
     async def do_rest(self, order: dict[str, Any]) -> Any:
         """Bring everything to an end; return what is left to do, which should be nothing."""
-        del order
+        present = frozenset(order["present"])
         for _ in range(SETTLE_ROUNDS_MAX):
             await self._client.sync()
-            if not self._recorder.unfinished():
+            if not self._recorder.unfinished(present):
                 return {"waits": []}
             await trio.sleep(SETTLE_PAUSE_SECONDS)
-        return {"waits": self._recorder.unfinished()}
+        return {"waits": self._recorder.unfinished(present)}
 
     async def do_snapshot(self, order: dict[str, Any]) -> Any:
         """Note what this device shows at the end."""

@@ -93,9 +93,7 @@ class Inbox:
             return None
         return self._groups.load(entry.channel)
 
-    def _opened(
-        self, entry: delivery.Entry, group: qpqnative.Group | None
-    ) -> tuple[object, Callable[[], None]] | None:
+    def _opened(self, entry: delivery.Entry, group: qpqnative.Group | None) -> tuple[object, Callable[[], None]] | None:
         """Open a message with the group, or as it was before this device rejoined or founded it anew.
 
         Also return how its state is saved; None for a message of another generation of which there is nothing.

@@ -206,7 +206,10 @@ class Store:
     def groups_aside(self, begin: bytes) -> set[bytes]:
         """Return the ids, of those that begin so, of which an earlier state was set aside."""
         kind = GROUP_ENTRIES[0]
-        rests = (key[ASIDE_BYTES:] for (key,) in self.rows("SELECT key FROM mls WHERE key >= ? AND key < ?", ASIDE, ASIDE + b"\xff"))
+        rests = (
+            key[ASIDE_BYTES:]
+            for (key,) in self.rows("SELECT key FROM mls WHERE key >= ? AND key < ?", ASIDE, ASIDE + b"\xff")
+        )
         return {rest[len(kind) :] for rest in rests if rest.startswith(kind + begin)}
 
     def set_group_aside(self, gid: bytes) -> None:
