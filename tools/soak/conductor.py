@@ -209,6 +209,8 @@ class Soak:
                 case "found":
                     others = sorted(set(PEOPLE) - {actor})
                     await self.try_once(actor, "group", name=f"side {number}", members=others)
+                case _:
+                    pass
             with trio.move_on_after(AGAIN_SECONDS if scene == "talk" else 0):
                 await self.dead.wait()
             if scene == "talk" and not self.dead.is_set():
