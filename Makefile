@@ -53,9 +53,11 @@ check: setup ## types, lints, walls, formats, generated code; changes nothing
 simulate: setup ## play one seed of the simulation: SEED= STEPS= PEOPLE= WITHOUT=
 	@$(BIN)/python -m tools.simulation --seed $(or $(SEED),1) --steps $(or $(STEPS),40) --people $(or $(PEOPLE),0) --without "$(WITHOUT)"
 
-soak: setup ## simulate SEEDS=1-2000, kill real processes KILLS=200 times, race at full size
+soak: setup ## simulate SEEDS=1-2000, kill real processes KILLS=200 times, cut the power, time log-ins, race
 	$(BIN)/python -m tools.simulation --seeds $(or $(SEEDS),1-2000)
-	$(BIN)/python -m tools.kills --seed $(or $(SEED),1) --kills $(or $(KILLS),200)
+	$(BIN)/python -m tools.soak --seed $(or $(SEED),1) --kills $(or $(KILLS),200)
+	$(BIN)/python -m tools.timing --seed $(or $(SEED),1)
+	$(BIN)/python -m tests.durability
 	$(BIN)/python -m tools.races
 
 .venv/fuzz: .venv/ready requirements/fuzz.txt
