@@ -66,7 +66,9 @@ async def test_a_log_in_finds_its_account_or_any_other(open_store):
         for place in (b"", b"b", b"z"):
             assert await store.account_for_login("alice", place) == (ALICE, True)
         assert await store.account_for_login("nobody", b"") == (ALICE, False)
-        assert await store.account_for_login("nobody", b"b") == await store.account_for_login("no", b"z") == (bob, False)
+        assert (
+            await store.account_for_login("nobody", b"b") == await store.account_for_login("no", b"z") == (bob, False)
+        )
         await store.begin_deletion(ACCOUNT, NOW_MS, DELETION)
         assert (await store.account_for_login("alice", b""))[1] is False
 
@@ -98,7 +100,9 @@ async def test_a_repeated_key_repeats_the_answer(open_store):
         for _ in range(2):
             assert await store.create_account(ALICE, [], NOT_HELD, keyed, b"reply") == b"reply"
         another = replace(keyed, request=b"another")
-        assert await code(store.create_account(ALICE, [], NOT_HELD, another, b"reply")) is ErrorCode.IDEMPOTENCY_MISMATCH
+        assert (
+            await code(store.create_account(ALICE, [], NOT_HELD, another, b"reply")) is ErrorCode.IDEMPOTENCY_MISMATCH
+        )
 
 
 async def test_one_of_two_changes_of_password_wins_and_ends_the_other_sessions(open_store):

@@ -15,7 +15,6 @@ import pytest
 import structlog
 import trio
 
-import qpqclient
 from qpqauth.jobs import DELETION, Jobs
 from qpqauth.rules import sha256
 from qpqcore.api import auth, delivery, keystore
@@ -23,10 +22,7 @@ from qpqcore.model.errors import ErrorCode
 from qpqcore.obs import logs
 from tests.oracle import traces
 from tests.support import recipes
-from tests.support.people import settle
-from tests.support.world import SERVICES, STORE_KEY
-from tools.demo.processes import ServerProcess, free_port
-from tools.soak import at_server, fuse
+from tests.support.world import SERVICES
 
 PATIENCE_SECONDS = 30
 FILE = b"what is in alice's file, which only her friends can read" * 20
@@ -134,4 +130,3 @@ async def test_a_deletion_goes_on_after_a_crash_at_any_step(open_world, monkeypa
         logged = log_lines()
         assert b"account_deleted" in logged or done < len(DELETION)
         assert {c for c in canaries if c in logged or c.hex().encode() in logged} == set()
-

@@ -36,7 +36,9 @@ def recorded(path):
             return
         where = frame.f_globals.get("__name__", "")
         if where.startswith(OURS):
-            path.append(f"{where}.{frame.f_code.co_qualname}" + (f" > {what.__qualname__}" if event == "c_call" else ""))
+            path.append(
+                f"{where}.{frame.f_code.co_qualname}" + (f" > {what.__qualname__}" if event == "c_call" else "")
+            )
 
     sys.setprofile(note)
     try:
@@ -139,5 +141,3 @@ async def test_an_unknown_user_is_answered_like_a_known_one(open_world):
                 await link.call(finish, auth.LoginFinishResult)
             codes.append((no.value.code, str(no.value)))
         assert codes[0] == codes[1] == (ErrorCode.LOGIN_FAILED, "wrong name or password")
-
-

@@ -8,8 +8,6 @@ import pytest
 import trio
 
 import qpqclient
-import qpqnative
-from qpqauth.jobs import DELETION, Jobs
 from qpqclient.client import system_now_ms
 from qpqcore.api import auth, delivery, keystore
 from qpqcore.crypto.identity import DeviceEntry
@@ -17,7 +15,7 @@ from qpqcore.crypto.signatures import generate_key
 from qpqcore.model.errors import ErrorCode
 from tests.support import recipes
 from tests.support.people import settle, texts
-from tests.support.world import SERVICES, STORE_KEY
+from tests.support.world import STORE_KEY
 
 DAY_MS = 24 * 3600 * 1000
 PATIENCE_SECONDS = 20

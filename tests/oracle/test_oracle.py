@@ -39,7 +39,7 @@ def test_a_story_without_a_fault_breaks_no_rule(world, tmp_path, quiet):
     assert findings == []
     seen = Counter(type(n).__name__ for n in noted)
     # Everything that the rules judge happens in it.
-    assert set(KINDS) - set(seen) <= {"Given", "Waits", "Restored", "Sighted", "Broke"}
+    assert set(KINDS) - set(seen) <= {"Given", "Waits", "Restored", "Sighted", "Broke", "Started"}
     assert {t.kind for t in noted if isinstance(t, h.Took)} >= {"MESSAGE", "COMMIT", "PROPOSAL", "WELCOME", "GAP"}
 
 

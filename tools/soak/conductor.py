@@ -234,7 +234,9 @@ class Soak:
         return [await self.insist(name, "snapshot") for name in PEOPLE]
 
 
-async def run(root: Path, seed: int, kills: int, told: Callable[[str], None] = lambda _: None) -> tuple[Soak, list[dict[str, Any]]]:
+async def run(
+    root: Path, seed: int, kills: int, told: Callable[[str], None] = lambda _: None
+) -> tuple[Soak, list[dict[str, Any]]]:
     """Play one seeded run in an empty folder; return its state, and what each device noted last."""
     dice = random.Random(seed)  # noqa: S311 - not for secrets
     command = (sys.executable, "-m", "tools.soak.server", str(root / "server.fuse"))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import os
 import time
 from dataclasses import dataclass, field
@@ -22,7 +21,7 @@ import trio
 import qpqclient
 from qpqclient.transport import Link
 from tests.oracle import history as h
-from tests.oracle.recorder import Recorder, name_of
+from tests.oracle.recorder import Recorder
 from tools.demo.person import HISTORY_MAX, Person, say
 from tools.soak import at_client
 from tools.soak.fuse import Fuse, around

@@ -49,7 +49,9 @@ class Verdict:
     def lines(self) -> list[str]:
         """Return one line for each window, and the line of totals."""
         width = max(map(len, self.kills), default=0)
-        windows = [f"{w:<{width}}  kills {n:>3}, in flight {self.in_flight[w]:>3}" for w, n in sorted(self.kills.items())]
+        windows = [
+            f"{w:<{width}}  kills {n:>3}, in flight {self.in_flight[w]:>3}" for w, n in sorted(self.kills.items())
+        ]
         return [
             *windows,
             f"sent {self.sent}, acknowledged {self.acknowledged}, received {self.received}, lost {self.lost}, doubled "
