@@ -60,12 +60,11 @@ def totals(counts: Mapping[str, Counts]) -> dict[str, Counts]:
 
 
 def under(counts: Mapping[str, Counts]) -> dict[str, tuple[float, float]]:
-    """Return the modules with less than the bar of their lines or branches, generated ones left out."""
+    """Return the modules below the bar, lines and branches counted together; generated ones are left out."""
     found = {}
     for name, (lines, run, branches, taken) in sorted(counts.items()):
-        shares = share(run, lines), share(taken, branches)
-        if package_of(name) != GENERATED and min(shares) < BAR_PERCENT:
-            found[name] = shares
+        if package_of(name) != GENERATED and share(run + taken, lines + branches) < BAR_PERCENT:
+            found[name] = share(run, lines), share(taken, branches)
     return found
 
 
@@ -87,7 +86,7 @@ def report(counts: Mapping[str, Counts]) -> int:
     """Print everything; return how many modules lack a reason, or have one without need."""
     known, low = reasons(), under(counts)
     print_lines(table(counts))
-    print_lines([f"\nModules of which less than {BAR_PERCENT} % of the lines or of the branches were run:"])
+    print_lines([f"\nModules of which less than {BAR_PERCENT} % was run, lines and branches together:"])
     for name, (lines, branches) in low.items():
         print_lines([f"| `{name}` | {lines:.0f} | {branches:.0f} | {known.get(name, 'NO REASON GIVEN')} |"])
     idle = sorted(name for name in known if name in counts and name not in low)
