@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ROOT = Path(__file__).parents[2]
+WORK = ROOT / "build" / "coverage"
 REASONS = ROOT / "docs" / "operate" / "coverage.md"
 BAR_PERCENT = 90
 GENERATED = "qpqcore.api (generated)"
@@ -25,8 +26,8 @@ Counts = tuple[int, int, int, int]
 
 def python_counts() -> dict[str, Counts]:
     """Combine what all processes wrote down, and return it by module."""
-    measured = coverage.Coverage(config_file=str(ROOT / "pyproject.toml"))
-    measured.combine(keep=True)
+    measured = coverage.Coverage(data_file=str(WORK / "data"), config_file=str(ROOT / "pyproject.toml"))
+    measured.combine([str(WORK / "python")], strict=True, keep=True)
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
         measured.json_report(outfile=file.name)
         files = json.loads(Path(file.name).read_text())["files"]
