@@ -108,8 +108,8 @@ def _mapped(path: Path, length: int) -> mmap.mmap:
 
 
 def main() -> None:
-    """Fuzz: NAME NATIVE STATISTICS CURRENT, then libFuzzer's own arguments. NATIVE: a folder, or empty."""
-    name, native, statistics, current, *rest = sys.argv[1:]
+    """Fuzz: MODULE NAME NATIVE STATISTICS CURRENT, then libFuzzer's own arguments. NATIVE: a folder, or empty."""
+    module, name, native, statistics, current, *rest = sys.argv[1:]
     import atheris
 
     library = Path(atheris.path()) / "ubsan_with_fuzzer.so"
@@ -117,7 +117,8 @@ def main() -> None:
     if native:
         sys.meta_path.insert(0, _Replaced(Path(native)))
     with atheris.instrument_imports(include=INSTRUMENTED):
-        target: Target = importlib.import_module("tools.fuzz.table").named(name)
+        targets: tuple[Target, ...] = importlib.import_module(module).TARGETS
+    target = next(each for each in targets if each.name == name)
     run = Run(target, Path(statistics), Path(current))
     atheris.Setup([sys.argv[0], *rest], run.one)
     atheris.Fuzz()
