@@ -16,6 +16,7 @@ import os
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +63,8 @@ class Run:
         self._largest_bytes = self._peak_bytes = 0
         self._warm_inputs = WARM_INPUTS_SLOW if target.slow else WARM_INPUTS
         for _, seed in target.seeds():
-            target.run(seed)  # so that what is made once is made before anything is measured
+            with suppress(*target.errors):
+                target.run(seed)  # so that what is made once is made before anything is measured
         self._resident_first = self._meter.begin()
         self._begun = time.monotonic()
 
