@@ -39,6 +39,8 @@ class ChannelModel(Generic[P]):
         self.boxes: dict[P, list[tuple[int, EntryKind, int]]] = {p: [] for p in people}
         """(number, kind, number in the log) of each entry."""
         self.last = dict.fromkeys(people, 0)
+        self.sent = dict.fromkeys(people, 0)
+        """Messages taken from each."""
         self.payloads: dict[object, int] = {}
         """The log number of each payload that was taken."""
         self.proposed: list[P] = []
@@ -132,6 +134,7 @@ class ChannelModel(Generic[P]):
         if stale or sender not in audience or self._leaf_gone(sender, epoch):
             return ErrorCode.STALE_EPOCH
         self._append(payload)
+        self.sent[sender] += 1
         for person in audience:
             if person != sender:
                 self.put(person, EntryKind.MESSAGE)

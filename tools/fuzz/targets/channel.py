@@ -329,7 +329,8 @@ class Play:
         for name in NAMES:
             self._compare(name, await self.service.fetch(self.call(name), api.FetchParams()))
             peeked = await self.service.peek(self.call(name), api.PeekParams())
-            demand(peeked.last == self.model.last[name], "a mailbox's last number")
+            counted = (peeked.last, peeked.sent)
+            demand(counted == (self.model.last[name], self.model.sent[name]), "what a mailbox's head counts")
         if not self.gone:
             info = await self.service.fetch_group_info(
                 self.call(self.model.members[0]), api.FetchGroupInfoParams(channel=CHANNEL)
