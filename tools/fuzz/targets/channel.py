@@ -376,7 +376,12 @@ def _seeds() -> Iterator[tuple[str, bytes]]:
     """Rows of steps that show each kind of call once, then some that race."""
     say, commit, read, ack, keep, late, again, rejoin, leave, reset = range(len(STEPS))
     yield "messages", bytes((say, 0, 1, say, 1, 9, say, 0, 1, say, 3, 17, read, 2, 0, ack, 2, 2, say, 2, 2, say, 1, 0))
-    yield "changes", bytes((commit, 0, 4 | 3, say, 3, 1, commit, 3, 8 | 1, say, 1, 1, say, 3, 10, commit, 2, 0))
+    yield (
+        "changes",
+        bytes(
+            (commit, 0, 4 | 3, say, 3, 1, say, 0, 26, say, 3, 18, commit, 3, 8 | 1, say, 1, 1, say, 3, 10, commit, 2, 0)
+        ),
+    )
     yield "lies", bytes(b for lie in range(12) for b in (commit, 1, lie << 4 | 4 | 3))
     yield "race", bytes((keep, 0, 0, commit, 1, 0, late, 0, 0, again, 1, 0, again, 3, 1, keep, 2, 0, late, 0, 0))
     yield "leaving", bytes((leave, 2, 0, leave, 2, 1, commit, 2, 0, keep, 0, 0, leave, 1, 0, late, 0, 0, commit, 0, 0))
