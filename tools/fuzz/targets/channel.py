@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -30,8 +30,8 @@ from tools.fuzz.channel_world import (
     SENDER_SECRET,
     Keystore,
     Made,
-    People,
     bent,
+    born,
     lying,
     private_message,
 )
@@ -52,20 +52,11 @@ REFUSED_BY_MLS = frozenset({ErrorCode.COMMIT_INVALID, ErrorCode.MALFORMED, Error
 Code = ErrorCode | frozenset[ErrorCode]
 
 
-@cache
-def _born() -> tuple[People, api.CreateChannelParams, Made]:
-    """Make the channel once: alice with bob and carol."""
-    people = People()
-    params, made = people.birth("alice", ("bob", "carol"), 1)
-    people.follow(made, ["alice"])
-    return people, params, made
-
-
 class Play:
     """One input's channel: service, people, model."""
 
     def __init__(self, service: Delivery) -> None:
-        people, self.birth, self.first = _born()
+        people, self.birth, self.first = born()
         self.service, self.people = service, people.copy()
         self.model: ChannelModel[str] = ChannelModel(NAMES, CONFIG.past_epochs)
         self.kept: Made | None = None
@@ -349,7 +340,7 @@ STEPS: tuple[Callable[[Play, str, int], Awaitable[None]], ...] = (
 
 @asynccontextmanager
 async def _opened() -> AsyncIterator[Play]:
-    people = _born()[0]
+    people = born()[0]
     async with open_delivery(
         CONFIG, None, STORE_KEY, keystore=Keystore(list(people.by_name.values())), notices=LocalNotices(),
         external_sender=(SENDER_CREDENTIAL, SENDER_SECRET, SENDER_KEY), limiter=LocalLimiter(), clock_ms=lambda: NOW_MS,
