@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tools.fuzz.judge import Finding
     from tools.fuzz.target import Target
 
-INSTRUMENTED = ["qpqcore", "qpqclient", "qpqdelivery", "qpqnative", "trio_quic", "tomllib", "precis_i18n"]
+INSTRUMENTED = ["qpqcore", "qpqclient", "qpqdelivery", "qpqnative", "trio_quic", "tomllib", "precis_i18n", "aioquic"]
 STATISTICS_EVERY = 1_000
 WARM_INPUTS, WARM_INPUTS_SLOW = 50_000, 500
 """After so many inputs a process has warmed up: what it grows by from then on is what inputs leave behind."""
