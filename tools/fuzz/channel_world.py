@@ -74,6 +74,10 @@ class Keystore:
     def __init__(self, people: Sequence[Person]) -> None:
         self._lists = {person.account_id: person.device_list for person in people}
 
+    def revoke(self, account: AccountId) -> None:
+        """Forget an account's devices."""
+        self._lists.pop(account, None)
+
     async def device_lists(self, call: CallContext, params: DeviceListsParams) -> DeviceListsResult:
         """Return the lists asked for, empty where there is none."""
         del call
