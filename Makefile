@@ -64,8 +64,8 @@ soak: setup ## simulate SEEDS=1-2000, kill real processes KILLS=200 times, cut t
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
 	@touch $@
 
-fuzz: .venv/fuzz ## fuzz what reads strangers' bytes: TARGET= SECONDS= RUNS=
-	@$(BIN)/python -m tools.fuzz $(TARGET:%=--target %) $(if $(RUNS),--runs $(RUNS),--seconds $(or $(SECONDS),60))
+fuzz: .venv/fuzz ## fuzz what reads strangers' bytes: TARGET= (or KIND=quick) SECONDS= RUNS=
+	@$(BIN)/python -m tools.fuzz $(TARGET:%=--target %) $(KIND:%=--kind %) $(if $(RUNS),--runs $(RUNS),--seconds $(or $(SECONDS),60))
 
 audit: setup ## licences; advisories as far as they can be had offline
 	$(BIN)/python -m tools.audit
