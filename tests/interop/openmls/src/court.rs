@@ -1,6 +1,7 @@
 //! A group in which one member, Eve, makes what she should not, and what the others make of it: a member of qpqnative
 //! under QPQ's rules, the same without them, a member of OpenMLS, and delivery's view.
 
+use crate::dice::Dice;
 use crate::member::{Member, Said, Want};
 use crate::ours::{Ours, now_s, said};
 use crate::play::{DELIVERY, GROUP_ID, Law, Play, Player};
@@ -9,8 +10,6 @@ use crate::wire::{COMMIT, Commit, Content, Leaf, PROPOSAL, Package, Public, Send
 use mls_rs_core::crypto::CipherSuiteProvider;
 use qpqnative::mls::device::Device;
 use qpqnative::mls::suite::{SUITE_1, provider};
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 
 /// What somebody makes of a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -110,7 +109,7 @@ pub const LAST: u32 = 5;
 
 impl Court {
     pub fn new(seed: u64) -> Self {
-        let mut play = Play::founded(StdRng::seed_from_u64(seed), Law::Qpq, true);
+        let mut play = Play::founded(Dice::new(seed), Law::Qpq, true);
         let joining: Vec<_> = [true, false, true, true, false].map(|ours| play.new_player(ours)).to_vec();
         let add = joining.iter().map(|seat| play.member(*seat).key_package()).collect();
         play.commit(EVE, &Want { add, path: true, ..Want::default() }, &joining, &[]);

@@ -94,6 +94,11 @@ pub const DIFFERENCES: &[Difference] = &[
         kinds: &["the policy dropped", "the external senders dropped"],
     },
     Difference {
+        row: "external senders' credentials",
+        classes: [Refused, Refused, Secrets, Refused],
+        kinds: &["external sender with an x509 credential"],
+    },
+    Difference {
         row: "extensions that nobody requires",
         classes: [Refused, Secrets, Refused, Refused],
         kinds: &["context extension that all support and none requires"],
@@ -117,8 +122,10 @@ pub const DIFFERENCES: &[Difference] = &[
 ];
 
 /// What OpenMLS and ours say, without QPQ's rules, of a randomly changed commit that falls under a row.
-const WORDS: &[(&str, &str, &str)] =
-    &[("extensions that nobody requires", "ExtensionNotInRequiredCapabilities", "CryptoProviderError")];
+const WORDS: &[(&str, &str, &str)] = &[
+    ("extensions that nobody requires", "ExtensionNotInRequiredCapabilities", "CryptoProviderError"),
+    ("external senders' credentials", "UnableToDecrypt", "IdentityProviderError"),
+];
 
 /// Whether the difference on a randomly changed commit is one of the table's.
 pub fn decided(verdicts: &Verdicts) -> bool {

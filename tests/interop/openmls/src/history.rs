@@ -2,7 +2,6 @@
 
 use crate::member::Want;
 use crate::play::{DELIVERY, Law, Play, Player, Tally};
-use rand::Rng;
 
 /// Members at most.
 const MEMBERS_MAX: usize = 12;
@@ -14,7 +13,7 @@ impl Play {
         let mut joining = vec![];
         let mut want = Want { path, ..Want::default() };
         for _ in 0..count {
-            let ours = self.rng.gen_bool(0.5);
+            let ours = self.dice.percent(50);
             let seat = self.new_player(ours);
             want.add.push(self.member(seat).key_package());
             joining.push(seat);
@@ -27,7 +26,7 @@ impl Play {
         let others: Vec<_> = self.inside().into_iter().filter(|seat| *seat != author).collect();
         let seat = self.pick(&others);
         let remove = vec![self.member(seat).own_index()];
-        let want = Want { remove, path: self.rng.r#gen(), ..Want::default() };
+        let want = Want { remove, path: self.dice.percent(50), ..Want::default() };
         self.tally.removes += 1;
         self.commit(author, &want, &[], &[seat]);
     }
@@ -54,16 +53,16 @@ impl Play {
     }
 
     fn policy(&mut self, author: usize) {
-        let policy = format!("policy {}", self.rng.r#gen::<u32>()).into_bytes();
-        let want = Want { policy: Some(policy), path: self.rng.r#gen(), ..Want::default() };
+        let policy = format!("policy {}", self.dice.below(1_000_000)).into_bytes();
+        let want = Want { policy: Some(policy), path: self.dice.percent(50), ..Want::default() };
         self.tally.policies += 1;
         self.commit(author, &want, &[], &[]);
     }
 
     fn psk(&mut self, author: usize) {
-        let psks = if self.rng.r#gen() { vec![b"psk a".to_vec()] } else { vec![b"psk b".to_vec(), b"psk a".to_vec()] };
+        let psks = if self.dice.percent(50) { vec![b"psk a".to_vec()] } else { vec![b"psk b".to_vec(), b"psk a".to_vec()] };
         self.tally.psks += psks.len() as u64;
-        let want = Want { psks, path: self.rng.r#gen(), ..Want::default() };
+        let want = Want { psks, path: self.dice.percent(50), ..Want::default() };
         self.commit(author, &want, &[], &[]);
     }
 
@@ -101,9 +100,9 @@ impl Play {
         let author = self.pick(&inside);
         let room = MEMBERS_MAX.saturating_sub(inside.len());
         self.tally.operations += 1;
-        match self.rng.gen_range(0..100) {
+        match self.dice.below(100) {
             0..=17 if room > 0 => {
-                let (count, path) = (self.rng.gen_range(1..=room.min(3)), self.rng.r#gen());
+                let (count, path) = (1 + self.dice.below(room.min(3)), self.dice.percent(50));
                 self.add(author, count, path);
             }
             18..=24 if inside.len() > MEMBERS_MIN => self.remove(author),
@@ -120,8 +119,8 @@ impl Play {
                 self.tally.updates += 1;
                 self.commit(author, &Want { path: true, ..Want::default() }, &[], &[]);
             }
-            75..=87 => (0..self.rng.gen_range(1..6)).for_each(|_| self.send(author)),
-            _ => self.deliver(0.4),
+            75..=87 => (0..=self.dice.below(5)).for_each(|_| self.send(author)),
+            _ => self.deliver(40),
         }
     }
 }
@@ -134,6 +133,6 @@ pub fn play(seed: u64, steps: usize) -> Tally {
     for _ in 0..steps {
         play.step();
     }
-    play.deliver(1.0);
+    play.deliver(100);
     play.tally
 }

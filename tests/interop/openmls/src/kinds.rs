@@ -501,6 +501,12 @@ fn lists() -> Vec<Kind> {
                 context_extensions(c).into_iter().filter(|(kind, _)| *kind != EXTERNAL_SENDERS).collect();
             with_path(c, &[by_value(&extensions(&list))])
         }),
+        unsealed("external sender with an x509 credential", "§5.3.1", |c| {
+            let mut list = context_extensions(c);
+            let sender = [vec(&c.random(32)), vec![0, 2], vec(&vec(b"no certificate"))].concat();
+            list.iter_mut().filter(|(kind, _)| *kind == EXTERNAL_SENDERS).for_each(|(_, old)| *old = vec(&sender));
+            with_path(c, &[by_value(&extensions(&list))])
+        }),
         valid("pre-shared key", "§12.1.4", |c| plain(c, &[by_value(&external_psk(b"psk a", &c.random(32)))])),
         valid("one pre-shared key under two nonces", "§12.2", |c| {
             let (one, other) = (external_psk(b"psk a", &c.random(32)), external_psk(b"psk a", &c.random(32)));

@@ -11,6 +11,7 @@
 )]
 
 mod court;
+mod dice;
 mod differences;
 mod history;
 mod kinds;

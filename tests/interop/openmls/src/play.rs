@@ -1,5 +1,6 @@
 //! A group of members of both kinds and delivery's view of it, with one log that all of them read.
 
+use crate::dice::Dice;
 use crate::member::{Built, Member, Seen, State, Want};
 use crate::ours::{Ours, now_s};
 use crate::theirs::Theirs;
@@ -7,9 +8,6 @@ use crate::wire::Package;
 use qpqnative::mls::device::generate_signature_key;
 use qpqnative::mls::store::Value;
 use qpqnative::mls::view::GroupView;
-use rand::rngs::StdRng;
-use rand::seq::SliceRandom;
-use rand::{Rng, SeedableRng};
 
 /// No other bytes in a message look like it (number.rs searches for it).
 pub const GROUP_ID: &[u8] = b"second opinion: channel/0";
@@ -129,7 +127,7 @@ pub struct Seat {
 }
 
 pub struct Play {
-    pub rng: StdRng,
+    pub dice: Dice,
     pub law: Law,
     pub seats: Vec<Seat>,
     pub view: Option<GroupView>,
@@ -148,18 +146,18 @@ pub fn our_capabilities() -> Vec<u8> {
 impl Play {
     /// A group of one, of either kind.
     pub fn new(seed: u64, law: Law) -> Self {
-        let mut rng = StdRng::seed_from_u64(seed);
-        let founder_ours = rng.gen_bool(0.5);
-        Self::founded(rng, law, founder_ours)
+        let mut dice = Dice::new(seed);
+        let founder_ours = dice.percent(50);
+        Self::founded(dice, law, founder_ours)
     }
 
     /// A group of one.
-    pub fn founded(rng: StdRng, law: Law, founder_ours: bool) -> Self {
+    pub fn founded(dice: Dice, law: Law, founder_ours: bool) -> Self {
         let delivery = generate_signature_key().unwrap();
         let tally = Tally { groups: 1, ..Tally::default() };
         let capabilities = our_capabilities();
         let (seats, mail) = (vec![], vec![]);
-        let mut play = Self { rng, law, seats, view: None, delivery, capabilities, tally, mail };
+        let mut play = Self { dice, law, seats, view: None, delivery, capabilities, tally, mail };
         let founder = play.new_player(founder_ours);
         let key = play.delivery.1.clone();
         play.seats[founder].player.get_mut().create(b"policy 0", (DELIVERY, &key));
@@ -171,7 +169,7 @@ impl Play {
     /// A new player outside the group.
     pub fn new_player(&mut self, ours: bool) -> usize {
         let name = format!("{}{}", if ours { "our" } else { "their" }, self.seats.len());
-        let restless = self.rng.gen_bool(0.3);
+        let restless = self.dice.percent(30);
         let mut player = if ours {
             Player::Ours(Box::new(Ours::new(&name, GROUP_ID, self.law == Law::Qpq, restless)))
         } else {
@@ -197,7 +195,7 @@ impl Play {
     }
 
     pub fn pick(&mut self, among: &[usize]) -> usize {
-        *among.choose(&mut self.rng).unwrap()
+        self.dice.pick(among)
     }
 
     pub fn member(&mut self, seat: usize) -> &mut dyn Member {
@@ -297,7 +295,7 @@ impl Play {
 
     /// A member sends; nobody has read it yet.
     pub fn send(&mut self, author: usize) {
-        let text: Vec<u8> = (0..self.rng.gen_range(0..200)).map(|_| self.rng.r#gen()).collect();
+        let text: Vec<u8> = (0..self.dice.below(200)).map(|_| self.dice.byte()).collect();
         let (epoch, sender) = (self.member(author).state().epoch, self.member(author).name().to_owned());
         let sealed = self.member(author).encrypt(&text).expect("a message is sealed");
         let readers = self.inside().into_iter().filter(|seat| *seat != author);
@@ -308,9 +306,9 @@ impl Play {
     }
 
     /// Delivers some of what is under way, in any order, to those who are still what they were.
-    pub fn deliver(&mut self, share: f64) {
-        self.mail.shuffle(&mut self.rng);
-        let keep = self.mail.len() - (self.mail.len() as f64 * share).ceil() as usize;
+    pub fn deliver(&mut self, percent: usize) {
+        self.dice.shuffle(&mut self.mail);
+        let keep = self.mail.len() - (self.mail.len() * percent).div_ceil(100);
         for mail in self.mail.split_off(keep) {
             for seat in self.inside() {
                 let reader = (self.seats[seat].player.get().name().to_owned(), self.seats[seat].time);
