@@ -60,7 +60,8 @@ impl Play {
     }
 
     fn psk(&mut self, author: usize) {
-        let psks = if self.dice.percent(50) { vec![b"psk a".to_vec()] } else { vec![b"psk b".to_vec(), b"psk a".to_vec()] };
+        let psks =
+            if self.dice.percent(50) { vec![b"psk a".to_vec()] } else { vec![b"psk b".to_vec(), b"psk a".to_vec()] };
         self.tally.psks += psks.len() as u64;
         let want = Want { psks, path: self.dice.percent(50), ..Want::default() };
         self.commit(author, &want, &[], &[]);
@@ -74,7 +75,7 @@ impl Play {
         if theirs.len() < 2 {
             return;
         }
-        let added = self.new_player(self.seats.len() % 2 == 0);
+        let added = self.new_player(self.seats.len().is_multiple_of(2));
         let package = self.member(added).key_package();
         let (first, second) = (theirs[0], theirs[1]);
         let gone = inside.iter().copied().find(|seat| ![author, first, second].contains(seat));
@@ -127,7 +128,7 @@ impl Play {
 
 /// Plays a history and returns what happened in it.
 pub fn play(seed: u64, steps: usize) -> Tally {
-    let law = if seed % 2 == 0 { Law::Qpq } else { Law::Mls };
+    let law = if seed.is_multiple_of(2) { Law::Qpq } else { Law::Mls };
     let mut play = Play::new(seed, law);
     play.add(0, MEMBERS_MIN, true);
     for _ in 0..steps {
