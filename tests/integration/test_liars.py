@@ -24,8 +24,8 @@ from tests.support.people import texts
 from tests.support.world import STORE_KEY
 
 PATIENCE_SECONDS = 40
-SOON_SECONDS = 15
-"""Healing is not left to the end of all attempts to do something else."""
+SOON_SECONDS = 25
+"""Healing is not left to the end of all attempts to do something else, which take 40 s by their pauses alone."""
 LOOK_SECONDS = 0.2
 """How often a wait looks again when no event wakes it."""
 NOWHERE = "127.0.0.1:9"

@@ -215,15 +215,15 @@ class Recorder:
         members = {name_of(r[0]) for r in self._store.rows("SELECT device FROM leaves WHERE channel = ?", channel)}
         return bool(leaving) and not (members - {self.device}) & present
 
-    def unfinished(self, present: frozenset[str]) -> list[str]:
-        """Return what this device still has to do; empty when it has come to rest. `present`: devices that are there.
+    def unfinished(self, present: frozenset[str] | None = None) -> list[str]:
+        """Return what this device still has to do; empty when it has come to rest. `present`: devices that are there; None: all.
 
         Leaving is done by another member's commit, so it waits where none of the others is there.
         """
         waits = []
         for table in ("outbox", "births", "rejoins", "proposed", "leaving"):
             rows = self._store.rows(f"SELECT channel FROM {table}")  # noqa: S608 - fixed texts
-            if table in {"proposed", "leaving"}:
+            if table in {"proposed", "leaving"} and present is not None:
                 rows = [row for row in rows if not self._leaves_alone(row[0], present)]
             if rows:
                 waits.append(f"{len(rows)} in {table}")

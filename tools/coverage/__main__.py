@@ -9,8 +9,8 @@ import subprocess
 import sys
 
 from tools.coverage import report, rust
+from tools.coverage.report import WORK
 
-WORK = rust.ROOT / "build" / "coverage"
 RUST_COUNTS = WORK / "rust.json"
 
 

@@ -18,7 +18,7 @@ from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.store import keyed
 from qpqcore.store.database import open_database
 from qpqcore.store.errors import DatabaseBusy, DatabaseTooNew, DatabaseUnreadable
-from qpqcore.store.migrations import Migration
+from qpqcore.store.migrations import Migration, migrations_of
 from tests.oracle.traces import pages
 
 KEY = b"k" * 32
@@ -171,6 +171,37 @@ async def test_what_is_erased_stands_in_no_page_of_any_file(tmp_path):
     assert found(died) == {"x.db-wal"}
     async with open_database(died / "x.db", KEY, ONE):  # what died before it could erase is erased at the next start
         assert found(died) == set()
+
+
+async def test_a_migration_that_fails_leaves_the_schema_before_it_and_a_copy(tmp_path: Path):
+    path = tmp_path / "x.db"
+    async with open_database(path, KEY, ONE) as db:
+        await db.write(add(1))
+    broken = Migration(2, "CREATE TABLE u (a); INSERT INTO nowhere VALUES (1);")
+    with pytest.raises(DatabaseUnreadable, match="schema 2"):
+        async with open_database(path, KEY, [*ONE, broken]):
+            raise AssertionError("it opened")
+    copied = path.with_name("x.db.before-2")
+    for file in (path, copied):
+        async with open_database(file, KEY, ONE) as db:
+            assert await db.read(count) == 1
+            assert await db.read(lambda c: c.execute("PRAGMA user_version").fetchone()[0]) == 1
+            assert await db.read(lambda c: c.execute("SELECT 1 FROM sqlite_master WHERE name = 'u'").fetchone()) is None
+    async with open_database(path, KEY, [*ONE, Migration(2, "CREATE TABLE u (a);")]) as db:
+        assert await db.read(count) == 1
+
+
+def test_migrations_are_numbered_without_a_gap(tmp_path: Path, monkeypatch):
+    folder = tmp_path / "gapped" / "migrations"
+    folder.mkdir(parents=True)
+    (tmp_path / "gapped" / "__init__.py").touch()
+    for name in ("0001_first.sql", "0003_third.sql", "notes.txt"):
+        (folder / name).write_text("SELECT 1;")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match="not numbered 1 to 2"):
+        migrations_of("gapped")
+    (folder / "0003_third.sql").rename(folder / "0002_second.sql")
+    assert [m.number for m in migrations_of("gapped")] == [1, 2]
 
 
 WRITER = """
