@@ -105,7 +105,8 @@ def test_regenerating_changes_nothing():
 
 
 def test_every_code_is_answered_by_something():
-    sources = "".join(p.read_text() for p in MODULES if not generated(p) and p.name != "codes.py")
+    product = [p for p in MODULES if p.relative_to(ROOT).parts[0] != "tools"]
+    sources = "".join(p.read_text() for p in product if not generated(p) and p.name != "codes.py")
     unused = {code for code in ErrorCode if f"ErrorCode.{code.name}" not in sources}
     assert unused == set(UNUSED_CODES)
 

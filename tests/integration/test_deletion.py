@@ -21,6 +21,7 @@ from qpqcore.api import auth, delivery, keystore
 from qpqcore.model.errors import ErrorCode
 from qpqcore.obs import logs
 from tests.oracle import traces
+from tests.oracle.traces import OF_THE_GROUPS
 from tests.support import recipes
 from tests.support.world import SERVICES
 
@@ -28,8 +29,6 @@ PATIENCE_SECONDS = 30
 FILE = b"what is in alice's file, which only her friends can read" * 20
 TEXT = "what alice said before she left"
 LABEL = "alice's laptop"
-# A group's tree and log name its members until the members have removed the leaf; delivery keeps that and no more.
-OF_THE_GROUPS = {f"delivery.{table}" for table in ("leaves", "proposals", "channels", "log", "trees", "entries")}
 TOO_SHORT_BYTES = 5
 """Shorter values are found by chance, or are everybody's."""
 

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from qpqcore.config.settings import Settings
 
 SERVICES = ("auth", "keystore", "delivery", "blob")
+OF_THE_GROUPS = frozenset(
+    f"delivery.{table}" for table in ("leaves", "proposals", "channels", "log", "trees", "entries")
+)
+"""A group's tree and log name its members by their ids until the members have removed the leaf; no more of them."""
 PAGE_BYTES = 4096
 RESERVED_BYTES = 80
 """At the end of a SQLCipher 4 page: 16 bytes of IV, 64 of HMAC-SHA512."""

@@ -39,6 +39,10 @@ class ChannelModel(Generic[P]):
         self.boxes: dict[P, list[tuple[int, EntryKind, int]]] = {p: [] for p in people}
         """(number, kind, number in the log) of each entry."""
         self.last = dict.fromkeys(people, 0)
+        self.closed: set[P] = set()
+        """Whose mailbox is gone."""
+        self.sent = dict.fromkeys(people, 0)
+        """Messages taken from each."""
         self.payloads: dict[object, int] = {}
         """The log number of each payload that was taken."""
         self.proposed: list[P] = []
@@ -62,12 +66,19 @@ class ChannelModel(Generic[P]):
 
     def put(self, person: P, kind: EntryKind) -> None:
         """Append an entry to a mailbox, for what the log's last number says."""
+        if person in self.closed:
+            return
         self.last[person] += 1
         self.boxes[person].append((self.last[person], kind, self.log))
 
     def ack(self, person: P, up_to: int) -> None:
         """Drop what has been acknowledged."""
         self.boxes[person] = [entry for entry in self.boxes[person] if entry[0] > up_to]
+
+    def close(self, person: P) -> None:
+        """Drop a mailbox."""
+        self.closed.add(person)
+        self.boxes[person] = []
 
     # --- handshakes
 
@@ -132,6 +143,7 @@ class ChannelModel(Generic[P]):
         if stale or sender not in audience or self._leaf_gone(sender, epoch):
             return ErrorCode.STALE_EPOCH
         self._append(payload)
+        self.sent[sender] += 1
         for person in audience:
             if person != sender:
                 self.put(person, EntryKind.MESSAGE)

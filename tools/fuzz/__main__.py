@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tools.fuzz import corpus, running
 from tools.fuzz.instrumented import build
 from tools.fuzz.judge import Finding, Meter, judge
 from tools.fuzz.table import TARGETS
+
+if TYPE_CHECKING:
+    from tools.fuzz.target import Target
 
 
 def main() -> int:
@@ -17,6 +21,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
     parser.add_argument("--list", action="store_true", help="print the targets")
     parser.add_argument("--target", action="append", default=[], help="which; may be repeated; all by default")
+    parser.add_argument("--kind", choices=("quick", "slow"), help="only targets of this kind")
     parser.add_argument("--seconds", type=int, default=0, help="how long for each")
     parser.add_argument("--runs", type=int, default=0, help="how many inputs for each")
     parser.add_argument("--input", type=Path, help="run this one input")
@@ -33,7 +38,7 @@ def main() -> int:
     unknown = [name for name in arguments.target if name not in TARGETS]
     if unknown:
         parser.error(f"no target {', '.join(unknown)}: --list shows them")
-    targets = [TARGETS[name] for name in arguments.target] or list(TARGETS.values())
+    targets = [TARGETS[name] for name in arguments.target] or _of_kind(arguments.kind)
     if arguments.input:
         return _one(targets[0].name, arguments.input)
     if arguments.write_seeds:
@@ -52,6 +57,10 @@ def main() -> int:
         if arguments.keep:
             corpus.add(target, running.folder_of(target) / "corpus")
     return 1 if found else 0
+
+
+def _of_kind(kind: str | None) -> list[Target]:
+    return [target for target in TARGETS.values() if kind is None or target.slow == (kind == "slow")]
 
 
 def _one(name: str, path: Path) -> int:

@@ -7,6 +7,7 @@ once in a process and copied for every input.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import TYPE_CHECKING
 
 from qpqclient.groups import write_key
@@ -72,6 +73,10 @@ class Keystore:
 
     def __init__(self, people: Sequence[Person]) -> None:
         self._lists = {person.account_id: person.device_list for person in people}
+
+    def revoke(self, account: AccountId) -> None:
+        """Forget an account's devices."""
+        self._lists.pop(account, None)
 
     async def device_lists(self, call: CallContext, params: DeviceListsParams) -> DeviceListsResult:
         """Return the lists asked for, empty where there is none."""
@@ -236,3 +241,12 @@ def bent(commit: bytes) -> bytes:
     """Change a commit inside what is signed."""
     at = len(commit) // 2
     return commit[:at] + bytes([commit[at] ^ 1]) + commit[at + 1 :]
+
+
+@cache
+def born() -> tuple[People, api.CreateChannelParams, Made]:
+    """Make the channel once: alice with bob and carol."""
+    people = People()
+    params, made = people.birth("alice", ("bob", "carol"), 1)
+    people.follow(made, ["alice"])
+    return people, params, made

@@ -16,6 +16,7 @@ import os
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from tools.fuzz.judge import Finding
     from tools.fuzz.target import Target
 
-INSTRUMENTED = ["qpqcore", "qpqclient", "qpqdelivery", "qpqnative", "trio_quic", "tomllib", "precis_i18n"]
+INSTRUMENTED = ["qpqcore", "qpqclient", "qpqdelivery", "qpqnative", "trio_quic", "tomllib", "precis_i18n", "aioquic"]
 STATISTICS_EVERY = 1_000
 WARM_INPUTS, WARM_INPUTS_SLOW = 50_000, 500
 """After so many inputs a process has warmed up: what it grows by from then on is what inputs leave behind."""
@@ -62,7 +63,8 @@ class Run:
         self._largest_bytes = self._peak_bytes = 0
         self._warm_inputs = WARM_INPUTS_SLOW if target.slow else WARM_INPUTS
         for _, seed in target.seeds():
-            target.run(seed)  # so that what is made once is made before anything is measured
+            with suppress(*target.errors):
+                target.run(seed)  # so that what is made once is made before anything is measured
         self._resident_first = self._meter.begin()
         self._begun = time.monotonic()
 
@@ -108,8 +110,8 @@ def _mapped(path: Path, length: int) -> mmap.mmap:
 
 
 def main() -> None:
-    """Fuzz: NAME NATIVE STATISTICS CURRENT, then libFuzzer's own arguments. NATIVE: a folder, or empty."""
-    name, native, statistics, current, *rest = sys.argv[1:]
+    """Fuzz: MODULE NAME NATIVE STATISTICS CURRENT, then libFuzzer's own arguments. NATIVE: a folder, or empty."""
+    module, name, native, statistics, current, *rest = sys.argv[1:]
     import atheris
 
     library = Path(atheris.path()) / "ubsan_with_fuzzer.so"
@@ -117,7 +119,8 @@ def main() -> None:
     if native:
         sys.meta_path.insert(0, _Replaced(Path(native)))
     with atheris.instrument_imports(include=INSTRUMENTED):
-        target: Target = importlib.import_module("tools.fuzz.table").named(name)
+        targets: tuple[Target, ...] = importlib.import_module(module).TARGETS
+    target = next(each for each in targets if each.name == name)
     run = Run(target, Path(statistics), Path(current))
     atheris.Setup([sys.argv[0], *rest], run.one)
     atheris.Fuzz()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ from tools.fuzz.target import demand
 from trio_quic import events
 from trio_quic._native import NativeEngine
 from trio_quic.addresses import pack
+from trio_quic.aio.engine import AioquicEngine
 from trio_quic.configuration import ClientTls, Limits, QuicConfiguration, ServerTls
 
 if TYPE_CHECKING:
@@ -22,6 +25,7 @@ UNIX_TIME_S = 1_800_000_000
 FRAME_BYTES_MAX = 65_536
 LIMITS = Limits(frame_bytes_max=FRAME_BYTES_MAX, retry_from_half_open=1_000)
 STEP_US = 1_000
+logging.getLogger("quic").addHandler(logging.NullHandler())  # aioquic tells of every bad packet
 SEED_SERVER, SEED_CLIENT = b"s" * 32, b"c" * 32
 
 
@@ -43,6 +47,16 @@ def _server_configuration() -> QuicConfiguration:
 def server() -> Engine:
     """Return a fresh server engine; every one draws the same randomness."""
     return NativeEngine(_server_configuration())
+
+
+@cache
+def _unseeded() -> QuicConfiguration:
+    return replace(_server_configuration(), seed=None, unix_time_s=None)
+
+
+def aioquic_server() -> Engine:
+    """Return a fresh server of the other engine, which cannot be seeded."""
+    return AioquicEngine(_unseeded(), True)
 
 
 class Pair:

@@ -96,7 +96,7 @@ def _command(target: Target, native: Path, seconds: int, runs: int) -> list[str]
     folder = folder_of(target)
     inputs = [str(path) for path in (folder / "corpus", *corpus.folders(target.name)) if path.is_dir()]
     return [
-        sys.executable, "-m", "tools.fuzz.child", target.name, str(native) if target.native else "", str(folder / "statistics.json"),
+        sys.executable, "-m", "tools.fuzz.child", target.run.__module__, target.name, str(native) if target.native else "", str(folder / "statistics.json"),
         str(folder / "current"), *([f"-runs={runs}"] if runs else []), f"-max_total_time={seconds}",
         f"-max_len={target.input_bytes_max}", f"-timeout={HANG_SECONDS}", f"-rss_limit_mb={RESIDENT_MIB_MAX}",
         f"-artifact_prefix={folder}/", "-print_final_stats=1", *inputs,

@@ -24,8 +24,3 @@ TARGETS: dict[str, Target] = {
     )
 }
 """Every target by its name."""
-
-
-def named(name: str) -> Target:
-    """Return a target; KeyError for a name that is none."""
-    return TARGETS[name]

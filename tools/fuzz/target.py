@@ -47,7 +47,7 @@ class Target:
     seeds: Callable[[], Iterable[tuple[str, bytes]]]
     """(name, input) of real calls and messages: what the corpus in the repository is made from."""
     slow: bool = False
-    """Plays groups, databases or connections: 10^6 inputs take more than some minutes."""
+    """A genuine input takes 0.1 ms or more: it multiplies on curves, plays groups, opens databases, connects."""
     native: bool = False
     """What reads the bytes is Rust: its modules are loaded with coverage counters, which cost every input some time."""
     cpu_ms_max: int = CPU_MS_MAX

@@ -6,15 +6,15 @@ import functools
 import random  # noqa: TID251 - the seeded choice of victims and moments
 import sys
 import time
-from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import trio
 
+from tests.oracle.recorder import name_of
 from tools.demo.processes import PersonProcess, ServerProcess, free_port, stage
 from tools.soak import fuse
-from tools.soak.windows import GUEST, PERSON, SERVER, deck
+from tools.soak.windows import OF_GUESTS, SERVER, deck, scenes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,7 +28,7 @@ GONE = (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError)
 HIT_SECONDS_MAX = 40
 """A window that is not reached in this time was missed."""
 MOMENT_SECONDS_MAX = 0.25
-TRAFFIC_COUNT = 13
+TRAFFIC_COUNT = 12
 TRAFFIC_WIDTH = 3
 TIMER_SECONDS = 3
 FILE_BYTES = 900_000
@@ -166,10 +166,11 @@ class Soak:
         path.write_bytes(self.dice.randbytes(size_bytes))
         return str(path)
 
-    async def scene(self, window: Window, number: int) -> None:
-        """Play the scene of one window."""
-        if window.scene in {"register", "delete"}:
-            await self.guest(window, f"guest{number}")
+    async def scene(self, windows: tuple[Window, ...], number: int) -> None:
+        """Play the scene of one window, or of a guest's two."""
+        window = windows[0]
+        if window.scene in OF_GUESTS:
+            await self.guest({w.scene: w for w in windows}, f"guest{number}")
             return
         actor = self.dice.choice(PEOPLE)
         victim = SERVER if window.victim == SERVER else actor
@@ -202,14 +203,14 @@ class Soak:
 
     # --- who comes and goes
 
-    async def guest(self, window: Window, name: str) -> None:
-        """Somebody registers, is invited, talks, sends a file, deletes the account; one death falls into that."""
+    async def guest(self, windows: dict[str, Window], name: str) -> None:
+        """Somebody registers, is invited, talks, sends a file, deletes the account; a death falls into the first, or the last."""
         await self.enter(name)
-        enter = functools.partial(self.insist, name, "enter", password=f"secret of {name}", label=f"{name}'s device")
-        if window.scene == "register":
+        enter = functools.partial(self.insist, name, "enter", password=f"secret of {name}", label=f"device of {name}")
+        window = windows.get("register")
+        if window is not None:
             await self.kill_in(window, SERVER if window.victim == SERVER else name, enter)
-        known = await enter()
-        self.guests[name] = known
+        self.guests[name] = await enter()
         await self.insist("alice", "invite", conversation=self.group, whom=name)
         await self.insist(name, "await_in", conversation=self.group)
         await self.insist(name, "say", conversation=self.group, text=f"hello from {name}", phase=PHASE)
@@ -217,7 +218,8 @@ class Soak:
         await self.insist(name, "file", conversation=self.group, path=path, phase=PHASE)
         await self.insist(name, "sent")
         delete = functools.partial(self.insist, name, "delete_account")
-        if window.scene == "delete":
+        window = windows.get("delete")
+        if window is not None:
             await self.kill_in(window, SERVER, delete)
         else:
             await delete()
@@ -225,9 +227,10 @@ class Soak:
 
     async def end(self) -> list[dict[str, Any]]:
         """Let everybody come to rest; return what each device notes last."""
+        present = [name_of(bytes.fromhex((await self.insist(name, "enter"))["device"])) for name in PEOPLE]
         for _ in range(2):
             for name in PEOPLE:
-                for what in (await self.insist(name, "rest"))["waits"]:
+                for what in (await self.insist(name, "rest", present=present))["waits"]:
                     self.off(f"{name} does not finish: {what}")
         for name in PEOPLE:
             await self.insist(name, "download_all", to=str(self.root / f"{name}-downloads"))
@@ -246,10 +249,11 @@ async def run(
         soak = Soak(root, seed, nursery, server, dice)
         await server.start()
         await soak.begin()
-        for number, window in enumerate(deck(kills, dice)):
+        for number, windows in enumerate(scenes(deck(kills, dice))):
             await soak.stir(number)
-            await soak.scene(window, number)
-            told(f"{number + 1}: {window.name}, {time.monotonic() - began:.0f} s")
+            await soak.scene(windows, number)
+            names = " and ".join(window.name for window in windows)
+            told(f"{len(soak.kills)}: {names}, {time.monotonic() - began:.0f} s")
         ended = await soak.end()
         for name in PEOPLE:
             await soak.people[name].stop()
@@ -257,11 +261,3 @@ async def run(
         if code:
             soak.off(f"the server ended with {code}")
     return soak, ended
-
-
-def windows_hit(soak: Soak) -> Counter[str]:
-    """Count the kills of each window."""
-    return Counter(window for _, window in soak.kills)
-
-
-__all__ = ["GUEST", "PERSON", "Soak", "run", "windows_hit"]

@@ -13,13 +13,13 @@ from qpqcore.config.settings import Settings
 from qpqserver.embedded import beside
 from tests.oracle import history as h
 from tests.oracle.rules import check
+from tests.oracle.traces import OF_THE_GROUPS, in_files, in_pages, in_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tools.soak.conductor import Soak
 
-SERVICES = ("auth", "keystore", "delivery", "blob")
 LOST = frozenset({"lost", "unsent", "mailbox", "stuck"})
 DOUBLED = frozenset({"doubled", "taken_twice", "sent_twice", "handed_twice"})
 NOT_CALLS = frozenset({"FetchWaitParams", "HelloParams"})
@@ -189,3 +189,24 @@ def _server(verdict: Verdict, soak: Soak, now_ms: int) -> None:
         brief = bytes.fromhex(soak.brief)
         purged = "SELECT count(*) FROM log WHERE kind = 0 AND channel = ? AND payload IS NULL"
         verdict.purged = connection.execute(purged, (brief,)).fetchone()[0]
+    _gone(verdict, soak, settings)
+
+
+def _gone(verdict: Verdict, soak: Soak, settings: Settings) -> None:
+    """Nothing of a deleted account is in a table, a page, a file or the log, but what the groups it was in have of it."""
+    data, log = soak.root / "server" / "data", soak.root / "server" / "server.log"
+    logged = log.read_bytes()
+    for name, known in soak.guests.items():
+        ids = {bytes.fromhex(known["account"]), bytes.fromhex(known["device"])}
+        file = next(path for path in soak.root.glob(f"file-*-of-{name}"))
+        # Not f"{name}" alone: guest1 is the beginning of guest10.
+        canaries = ids | {f"device of {name}".encode(), f"hello from {name}".encode(), file.read_bytes()[:64]}
+        found = {t for t in in_tables(settings, canaries) if t[0] not in OF_THE_GROUPS or t[1] not in ids}
+        found |= {p for p in in_pages(settings, canaries) if "delivery" not in p[0] or p[1] not in ids}
+        found |= in_files(data, canaries)
+        found |= {("the log", c) for c in canaries if c in logged or c.hex().encode() in logged}
+        with beside(settings, "auth") as auth, beside(settings, "keystore") as keystore:
+            rows = [c.execute("SELECT 1 FROM names WHERE name = ?", (name,)).fetchone() for c in (auth, keystore)]
+        found |= {("names", name.encode()) for row in rows if row}
+        verdict.gone += not found
+        verdict.findings += [f"of {name}, who is gone, {what!r} stands in {where}" for where, what in found]

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 SERVER = "server"
 PERSON = "person"
 GUEST = "guest"
+OF_GUESTS = ("register", "delete")
+"""Scenes of somebody who comes and goes: one life can die twice."""
 ANY_MOMENT = ("server: at any moment", "client: at any moment")
 
 
@@ -75,3 +77,15 @@ def deck(kills: int, dice: Random) -> list[Window]:
     drawn = drawn[: max(kills, len(families))]
     dice.shuffle(drawn)
     return drawn
+
+
+def scenes(drawn: list[Window]) -> list[tuple[Window, ...]]:
+    """Return the windows of a deck by scene: those of a guest's beginning and end in pairs."""
+    of_guests = {scene: [w for w in drawn if w.scene == scene] for scene in OF_GUESTS}
+    found: list[tuple[Window, ...]] = []
+    for window in drawn:
+        if window.scene not in OF_GUESTS:
+            found.append((window,))
+        elif of_guests[window.scene]:
+            found.append(tuple(of_guests[scene].pop() for scene in OF_GUESTS if of_guests[scene]))
+    return found

@@ -107,7 +107,9 @@ class Handshakes:
         change = self._change(view, after, facts, {p.target for p in stored if p.by_server})
         if change.committer.device != call.caller.device:
             raise Refusal(ErrorCode.FORBIDDEN, "a device commits for itself only")
-        left_out = {p.reference for p in stored} - set(facts.proposal_refs)
+        # A Remove and a SelfRemove of one leaf are one departure: no commit can take up both.
+        gone = {leaf.device for leaf in (*change.removed, *change.self_removed)}
+        left_out = {p.reference for p in stored if p.target not in gone} - set(facts.proposal_refs)
         # RFC 9420 §12.4.3.2: an external commit has no proposals by reference; ours are made anew after it.
         if not facts.external and (facts.unused_proposals or left_out):
             raise Refusal(ErrorCode.PROPOSAL_MISSING, "the commit leaves a stored proposal out")

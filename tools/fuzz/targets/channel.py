@@ -8,19 +8,18 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import trio
 
 from qpqcore.api import delivery as api
 from qpqcore.bus.limits import LocalLimiter
 from qpqcore.bus.notices import LocalNotices
-from qpqcore.model.errors import ErrorCode, Refusal
-from qpqdelivery.config import Config
+from qpqcore.model.errors import ErrorCode
 from qpqdelivery.main import open_delivery
 from qpqnative import GroupView
-from tests.support.channel_model import ChannelModel
+from tools.fuzz.channel_stage import CONFIG, Code, Stage
 from tools.fuzz.channel_world import (
     CHANNEL,
     NAMES,
@@ -30,8 +29,8 @@ from tools.fuzz.channel_world import (
     SENDER_SECRET,
     Keystore,
     Made,
-    People,
     bent,
+    born,
     lying,
     private_message,
 )
@@ -40,68 +39,16 @@ from tools.fuzz.target import SLOW_CPU_MS_MAX, Target, demand
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
-    from qpqdelivery.service import Delivery
 
 STEP_BYTES = 3
 STEPS_MAX = 24
 HUGE = (1 << 64) - 1
-CONFIG = Config()
 STORE_KEY = b"k" * 32
 REFUSED_BY_MLS = frozenset({ErrorCode.COMMIT_INVALID, ErrorCode.MALFORMED, ErrorCode.EPOCH_CONFLICT})
 
-Code = ErrorCode | frozenset[ErrorCode]
 
-
-@cache
-def _born() -> tuple[People, api.CreateChannelParams, Made]:
-    """Make the channel once: alice with bob and carol."""
-    people = People()
-    params, made = people.birth("alice", ("bob", "carol"), 1)
-    people.follow(made, ["alice"])
-    return people, params, made
-
-
-class Play:
-    """One input's channel: service, people, model."""
-
-    def __init__(self, service: Delivery) -> None:
-        people, self.birth, self.first = _born()
-        self.service, self.people = service, people.copy()
-        self.model: ChannelModel[str] = ChannelModel(NAMES, CONFIG.past_epochs)
-        self.kept: Made | None = None
-        self.taken: Made | None = None
-        self.proposals: dict[str, bytes] = {}
-        """The proposal of each that waits."""
-        self.now_ms = NOW_MS
-        self.gone = False
-        """Everybody has proposed to leave: the channel was dropped."""
-
-    async def begin(self) -> None:
-        """Open the mailboxes, create the channel."""
-        for person in self.people.by_name.values():
-            await self.service.open_mailbox(
-                person.call(NOW_MS), api.OpenMailboxParams(account=person.account_id, device=person.device_id)
-            )
-        await self.service.create_channel(self.call("alice"), self.birth)
-        self.model.begin("alice", ("bob", "carol"))
-
-    def call(self, name: str) -> Any:
-        """Return the surroundings of a person's next call."""
-        self.now_ms += 1
-        return self.people.by_name[name].call(self.now_ms)
-
-    async def code(self, answer: Awaitable[Any]) -> tuple[ErrorCode, Any]:
-        """Return a call's code, and its result."""
-        try:
-            return ErrorCode.OK, await answer
-        except Refusal as no:
-            return no.code, None
-
-    @staticmethod
-    def expect(wanted: Code, got: ErrorCode, what: str) -> None:
-        """Compare a call's code with the model's."""
-        fits = got in wanted if isinstance(wanted, frozenset) else got is wanted
-        demand(fits, f"{what}: answered with {got.name}, the model says {wanted}")
+class Play(Stage):
+    """One input's channel: the steps."""
 
     # --- messages
 
@@ -131,21 +78,20 @@ class Play:
         after = HUGE if argument == 0xFF else argument & 31
         got, result = await self.code(self.service.fetch(self.call(name), api.FetchParams(after=after)))
         if after == HUGE:
-            self.expect(frozenset({ErrorCode.OK, ErrorCode.MALFORMED}), got, "a fetch from past the end")
+            self.expect(frozenset({self.box_code(name), ErrorCode.MALFORMED}), got, "a fetch from past the end")
             return
-        self.expect(ErrorCode.OK, got, "a fetch")
-        self._compare(name, result, after)
-
-    def _compare(self, name: str, result: Any, after: int = 0) -> None:
-        found = [(e.number, e.kind, e.log_number) for e in result.entries]
-        wanted = [entry for entry in self.model.boxes[name] if entry[0] > after]
-        demand(found == wanted, f"{name}'s mailbox holds {found}, the model's {wanted}")
+        self.expect(self.box_code(name), got, "a fetch")
+        if result is None:
+            return
+        self.compare(name, result, after)
 
     async def ack(self, name: str, argument: int) -> None:
         """Acknowledge: never backwards, never past the end."""
         up_to = HUGE if argument == 0xFF else argument & 31
         got, result = await self.code(self.service.ack(self.call(name), api.AckParams(up_to=up_to)))
-        self.expect(ErrorCode.OK, got, "an acknowledgement")
+        self.expect(self.box_code(name), got, "an acknowledgement")
+        if result is None:
+            return
         self.model.ack(name, up_to)
         demand(result.acked <= self.model.last[name], "acknowledged past the end")
 
@@ -202,11 +148,14 @@ class Play:
         if before is None:
             members = self.model.members
             if made.pending:
-                self.model.change(add=made.add, remove=[*made.remove, *made.proposed], payload=payload)
+                self.model.change(add=made.add, remove={*made.remove, *made.proposed}, payload=payload)
             else:
                 self.model.rejoin(made.author, payload)
             self.taken = made
             self.people.follow(made, members)
+            self.by_server = self.by_server and not made.pending and made.author != self.revoked
+            if self.by_server:  # an external commit made it void: it is proposed anew
+                await self.hear_removal()
         demand(result.log_number == self.model.payloads[payload], "a commit at another place of the log")
 
     def _verdict(self, made: Made, params: api.SubmitCommitParams, caller: str, lie: Code) -> Code:
@@ -224,8 +173,10 @@ class Play:
             return ErrorCode.EPOCH_CONFLICT
         if lie is REFUSED_BY_MLS or lie is ErrorCode.FORBIDDEN:
             return lie
-        left_out = set(self.model.proposed) - made.proposed or made.author in self.model.proposed
-        return ErrorCode.PROPOSAL_MISSING if made.pending and left_out else lie
+        left_out = set(self.model.proposed) - {*made.proposed, *made.remove} or made.author in self.model.proposed
+        if made.pending and left_out:
+            return ErrorCode.PROPOSAL_MISSING
+        return ErrorCode.CREDENTIAL_INVALID if self.revoked in made.add else lie
 
     async def keep(self, name: str, argument: int) -> None:
         """Build a commit and keep it for later."""
@@ -272,9 +223,10 @@ class Play:
         generation, members = self.model.generation, self.model.members
         if name not in members or self.gone:
             return
-        if name not in self.model.proposed:
-            self.proposals[name] = self.people.propose(name, generation)
-        proposal = self.proposals[name]
+        place = (name, generation, self.model.epoch)
+        if place not in self.proposals:
+            self.proposals[place] = self.people.propose(name, generation)
+        proposal = self.proposals[place]
         caller = name if argument % 2 == 0 else next((n for n in members if n != name), name)
         params = api.SubmitProposalParams(
             channel=CHANNEL, generation=generation, epoch=self.model.epoch, proposal=proposal
@@ -320,6 +272,8 @@ class Play:
             return ErrorCode.GENERATION_CONFLICT
         if name not in self.model.members:
             return ErrorCode.NOT_MEMBER
+        if self.revoked in {name, *others}:
+            return ErrorCode.CREDENTIAL_INVALID
         return ErrorCode.OK if set(others) <= set(self.model.members) else ErrorCode.COMMIT_INVALID
 
     # --- the end
@@ -327,9 +281,14 @@ class Play:
     async def finish(self) -> None:
         """Compare what is left: mailboxes, members, epoch."""
         for name in NAMES:
-            self._compare(name, await self.service.fetch(self.call(name), api.FetchParams()))
+            if name in self.model.closed:
+                got, _ = await self.code(self.service.fetch(self.call(name), api.FetchParams()))
+                self.expect(ErrorCode.NOT_FOUND, got, "a fetch without a mailbox")
+                continue
+            self.compare(name, await self.service.fetch(self.call(name), api.FetchParams()))
             peeked = await self.service.peek(self.call(name), api.PeekParams())
-            demand(peeked.last == self.model.last[name], "a mailbox's last number")
+            counted = (peeked.last, peeked.sent)
+            demand(counted == (self.model.last[name], self.model.sent[name]), "what a mailbox's head counts")
         if not self.gone:
             info = await self.service.fetch_group_info(
                 self.call(self.model.members[0]), api.FetchGroupInfoParams(channel=CHANNEL)
@@ -343,17 +302,18 @@ class Play:
 
 STEPS: tuple[Callable[[Play, str, int], Awaitable[None]], ...] = (
     Play.say, Play.commit, Play.read, Play.ack, Play.keep, Play.late, Play.again, Play.rejoin, Play.leave, Play.reset,
+    Play.revoke,
 )  # fmt: skip
 
 
 @asynccontextmanager
 async def _opened() -> AsyncIterator[Play]:
-    people = _born()[0]
+    keystore = Keystore(list(born()[0].by_name.values()))
     async with open_delivery(
-        CONFIG, None, STORE_KEY, keystore=Keystore(list(people.by_name.values())), notices=LocalNotices(),
+        CONFIG, None, STORE_KEY, keystore=keystore, notices=LocalNotices(),
         external_sender=(SENDER_CREDENTIAL, SENDER_SECRET, SENDER_KEY), limiter=LocalLimiter(), clock_ms=lambda: NOW_MS,
     ) as service:  # fmt: skip
-        play = Play(service)
+        play = Play(service, keystore)
         await play.begin()
         yield play
 
@@ -373,12 +333,25 @@ def channel(data: bytes) -> None:
 
 def _seeds() -> Iterator[tuple[str, bytes]]:
     """Rows of steps that show each kind of call once, then some that race."""
-    say, commit, read, ack, keep, late, again, rejoin, leave, reset = range(len(STEPS))
+    say, commit, read, ack, keep, late, again, rejoin, leave, reset, revoke = range(len(STEPS))
     yield "messages", bytes((say, 0, 1, say, 1, 9, say, 0, 1, say, 3, 17, read, 2, 0, ack, 2, 2, say, 2, 2, say, 1, 0))
-    yield "changes", bytes((commit, 0, 4 | 3, say, 3, 1, commit, 3, 8 | 1, say, 1, 1, say, 3, 10, commit, 2, 0))
+    yield (
+        "changes",
+        bytes(
+            (commit, 0, 4 | 3, say, 3, 1, say, 0, 26, say, 3, 18, commit, 3, 8 | 1, say, 1, 1, say, 3, 10, commit, 2, 0)
+        ),
+    )
     yield "lies", bytes(b for lie in range(12) for b in (commit, 1, lie << 4 | 4 | 3))
     yield "race", bytes((keep, 0, 0, commit, 1, 0, late, 0, 0, again, 1, 0, again, 3, 1, keep, 2, 0, late, 0, 0))
     yield "leaving", bytes((leave, 2, 0, leave, 2, 1, commit, 2, 0, keep, 0, 0, leave, 1, 0, late, 0, 0, commit, 0, 0))
+    yield (
+        "revoked",
+        bytes((revoke, 2, 0, say, 2, 1, leave, 2, 0, commit, 0, 0, commit, 0, 4 | 2, rejoin, 2, 0, say, 1, 1)),
+    )
+    yield (
+        "revoked-again",
+        bytes((revoke, 1, 0, commit, 1, 0, rejoin, 0, 0, commit, 2, 0, reset, 0, 3, reset, 1, 1, read, 1, 0)),
+    )
     yield "all-leave", bytes((leave, 0, 0, leave, 1, 0, leave, 2, 0, say, 0, 1, commit, 0, 0, read, 1, 0, rejoin, 0, 0))
     yield (
         "rejoining",

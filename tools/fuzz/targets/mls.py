@@ -232,14 +232,14 @@ TARGETS = (
         name="mls_key_package", what="KeyPackages", run=key_package, errors=MLS, native=True, seeds=_values("package", "last_resort"),
     ),
     Target(
-        name="mls_key_package_signed", what="KeyPackages with any inside, signed", run=key_package_signed, errors=MLS, native=True,
+        name="mls_key_package_signed", slow=True, what="KeyPackages with any inside, signed", run=key_package_signed, errors=MLS, native=True,
         seeds=_package_seeds,
     ),
     Target(
-        name="mls_member", what="messages and commits at a member", run=member, errors=MLS, native=True,
+        name="mls_member", slow=True, what="messages and commits at a member", run=member, errors=MLS, native=True,
         seeds=_values("application", *HANDSHAKES),
     ),
-    Target(name="mls_view", what="messages and commits at delivery's view", run=view, errors=MLS, native=True, seeds=_values(*HANDSHAKES)),
+    Target(name="mls_view", slow=True, what="messages and commits at delivery's view", run=view, errors=MLS, native=True, seeds=_values(*HANDSHAKES)),
     Target(
         name="mls_signed", slow=True, what="commits and proposals of any content, signed, at both", run=both_signed, errors=MLS, native=True,
         seeds=_signed_seeds,

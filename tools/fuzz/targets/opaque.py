@@ -118,19 +118,24 @@ def server_setup(data: bytes) -> None:
     demand(qpqnative.OpaqueServerSetup.from_bytes(setup.to_bytes()).public_key == setup.public_key, "another key")
 
 
-def _target(run: Callable[[bytes], None], what: str, seed: Callable[[Talk], bytes]) -> Target:
+def _target(run: Callable[[bytes], None], what: str, seed: Callable[[Talk], bytes], *, slow: bool = False) -> Target:
     return Target(
-        name=f"opaque_{run.__name__}", what=what, run=run, errors=(OpaqueError,), native=True,
+        name=f"opaque_{run.__name__}", what=what, run=run, slow=slow, errors=(OpaqueError,), native=True,
         seeds=lambda: [("genuine", seed(_talk()))],
     )  # fmt: skip
 
 
 TARGETS = (
     _target(registration_request, "OPAQUE registration requests", lambda t: t.registration_request),
-    _target(registration_response, "OPAQUE registration responses, at the client", lambda t: t.registration_response),
-    _target(registration_upload, "OPAQUE uploads", lambda t: t.upload),
-    _target(login_request, "OPAQUE log-in requests", lambda t: t.login_request),
-    _target(login_response, "OPAQUE log-in responses, at the client", lambda t: t.login_response),
+    _target(
+        registration_response,
+        "OPAQUE registration responses, at the client",
+        lambda t: t.registration_response,
+        slow=True,
+    ),
+    _target(registration_upload, "OPAQUE uploads", lambda t: t.upload, slow=True),
+    _target(login_request, "OPAQUE log-in requests", lambda t: t.login_request, slow=True),
+    _target(login_response, "OPAQUE log-in responses, at the client", lambda t: t.login_response, slow=True),
     _target(login_finalization, "OPAQUE finalizations", lambda t: t.finalization),
     _target(login_state, "the server's stored log-in state", lambda t: t.state),
     _target(server_setup, "the server's OPAQUE setup", lambda _: SETUP),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tools.fuzz.quic_pair import CLIENT_AT, FRAME_BYTES_MAX, Pair, pair, server
+from tools.fuzz.quic_pair import CLIENT_AT, FRAME_BYTES_MAX, Pair, aioquic_server, pair, server
 from tools.fuzz.target import Target, demand
 from trio_quic.aio.stream import Budget, Progress, Stream
 
@@ -57,20 +57,31 @@ def _take(engine: Engine, datagrams: list[bytes]) -> None:
     demand(engine.counters()["connections"] == 0, "a connection that stays")
 
 
-def datagrams(data: bytes) -> None:
-    """Datagrams, each behind two bytes of length."""
+def _split(data: bytes) -> list[bytes]:
+    """Take datagrams apart, each behind two bytes of length."""
     sent: list[bytes] = []
     at = 0
     while at < len(data) and len(sent) < DATAGRAMS_MAX:
         length = int.from_bytes(data[at : at + 2], "big")
         sent.append(data[at + 2 : at + 2 + length])
         at += 2 + length
-    _take(server(), sent)
+    return sent
+
+
+def datagrams(data: bytes) -> None:
+    """Datagrams at the native engine."""
+    _take(server(), _split(data))
 
 
 def initial(data: bytes) -> None:
-    """Any frames, in an Initial packet of a client."""
+    """Any frames, in an Initial packet of a client, at the native engine."""
     _take(server(), [protected(data)])
+
+
+def aioquic(data: bytes) -> None:
+    """With an even first byte datagrams, with an odd one frames, at the aioquic engine."""
+    odd = data[:1] and data[0] % 2
+    _take(aioquic_server(), [protected(data[1:])] if odd else _split(data[1:]))
 
 
 def _expand(secret: bytes, label: bytes, length: int) -> bytes:
@@ -91,7 +102,7 @@ def protected(frames: bytes) -> bytes:
     frames = frames.ljust(INITIAL_BYTES_MIN - 48, b"\0")
     length = NUMBER_BYTES + len(frames) + TAG_BYTES
     key, iv, header_key = _keys(CONNECTION_ID)
-    head = b"\xc3\x00\x00\x00\x01" + bytes([len(CONNECTION_ID)]) + CONNECTION_ID + b"\x08fromhere\x00"
+    head = b"\xc3\x00\x00\x00\x01" + bytes([len(CONNECTION_ID)]) + CONNECTION_ID + _source() + b"\x00"
     head += (length | 1 << 31).to_bytes(4, "big") + bytes(NUMBER_BYTES)
     packet = bytearray(head + AESGCM(key).encrypt(iv, frames, head))
     at = len(head)
@@ -104,6 +115,14 @@ def protected(frames: bytes) -> bytes:
 
 def _mask(key: bytes, sample: bytes) -> bytes:
     return Cipher(algorithms.AES(key), modes.ECB()).encryptor().update(sample)  # noqa: S305 - header protection is one block
+
+
+@cache
+def _source() -> bytes:
+    """Return the connection id, behind its length, that the genuine client gives itself: its ClientHello says it too."""
+    packet = Pair().flights[0]
+    at = 6 + packet[5]
+    return packet[at : at + 1 + packet[at]]
 
 
 def opened(packet: bytes) -> bytes:
@@ -200,11 +219,22 @@ def _initial_seeds() -> Iterator[tuple[str, bytes]]:
     yield "ack", b"\x02\x00\x00\x00\x00"
 
 
+def _aioquic_seeds() -> Iterator[tuple[str, bytes]]:
+    for name, data in _datagram_seeds():
+        yield name, b"\0" + data
+    for name, data in _initial_seeds():
+        yield name, b"\1" + data
+
+
 TARGETS = (
     Target(name="frames", what="frames on a stream, at both engines", run=frames, errors=(), native=True, seeds=_frame_seeds, slow=True),
     Target(
         name="quic_datagrams", what="datagrams at the native engine", run=datagrams, errors=(), native=True, seeds=_datagram_seeds,
         slow=True, input_bytes_max=8_192,
+    ),
+    Target(
+        name="quic_aioquic", what="datagrams and first packets at the aioquic engine", run=aioquic, errors=(), seeds=_aioquic_seeds, slow=True,
+        input_bytes_max=8_192,
     ),
     Target(
         name="quic_initial", what="any frames in a client's first packet", run=initial, errors=(), native=True, seeds=_initial_seeds,

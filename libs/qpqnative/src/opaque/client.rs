@@ -1,7 +1,8 @@
 //! The client's side: one value a step, used up by finishing. Finishing stretches the password: some 45 ms.
 
+use super::lengths::{LOGIN_RESPONSE_BYTES, REGISTRATION_RESPONSE_BYTES};
 use super::server::Naming;
-use super::{Lent, Result, Source, Stretch, Suite};
+use super::{Lent, Result, Source, Stretch, Suite, exact};
 use opaque_ke::{
     ClientLogin, ClientLoginFinishParameters, ClientRegistration, ClientRegistrationFinishParameters,
     CredentialResponse, RegistrationResponse,
@@ -44,7 +45,7 @@ impl Registration {
         naming: Naming<'_>,
         stretch: Stretch,
     ) -> Result<Registered> {
-        let response = RegistrationResponse::<Suite>::deserialize(response)?;
+        let response = RegistrationResponse::<Suite>::deserialize(exact(response, REGISTRATION_RESPONSE_BYTES)?)?;
         let parameters = ClientRegistrationFinishParameters::new(naming.identifiers(), Some(&stretch));
         let done = self.0.finish(&mut Lent(randomness), password, response, parameters)?;
         Ok(Registered {
@@ -93,7 +94,7 @@ impl Login {
         naming: Naming<'_>,
         stretch: Stretch,
     ) -> Result<LoggedIn> {
-        let response = CredentialResponse::<Suite>::deserialize(response)?;
+        let response = CredentialResponse::<Suite>::deserialize(exact(response, LOGIN_RESPONSE_BYTES)?)?;
         let parameters = ClientLoginFinishParameters::new(Some(naming.context), naming.identifiers(), Some(&stretch));
         let done = self.0.finish(&mut Lent(randomness), password, response, parameters)?;
         Ok(LoggedIn {

@@ -77,6 +77,29 @@ impl From<ProtocolError> for Error {
 /// Results of this subject.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// Lengths of the messages in this suite (RFC 9807 §5, §6), of the record and of the server's state between two calls.
+pub mod lengths {
+    /// A registration request: a blinded element.
+    pub const REGISTRATION_REQUEST_BYTES: usize = 32;
+    /// Its answer: an evaluated element and the server's public key.
+    pub const REGISTRATION_RESPONSE_BYTES: usize = 64;
+    /// An upload, and the record made of it.
+    pub const RECORD_BYTES: usize = 192;
+    /// KE1.
+    pub const LOGIN_REQUEST_BYTES: usize = 96;
+    /// KE2.
+    pub const LOGIN_RESPONSE_BYTES: usize = 320;
+    /// KE3.
+    pub const FINALIZATION_BYTES: usize = 64;
+    /// What the server keeps between KE2 and KE3.
+    pub const STATE_BYTES: usize = 128;
+}
+
+/// A message that is exactly as long as it has to be: opaque-ke reads its beginning and never asks what is behind.
+pub(crate) fn exact(bytes: &[u8], length: usize) -> Result<&[u8]> {
+    if bytes.len() == length { Ok(bytes) } else { Err(Error::Malformed) }
+}
+
 /// The suite. Stretching is Argon2id unless [`Stretch::Identity`] is passed.
 #[derive(Debug, Clone, Copy)]
 pub struct Suite;

@@ -1,6 +1,7 @@
 //! The server's side: setup, registration, log-in. It never sees a password or an export key.
 
-use super::{Error, Lent, Result, Source, Suite};
+use super::lengths::{FINALIZATION_BYTES, LOGIN_REQUEST_BYTES, RECORD_BYTES, REGISTRATION_REQUEST_BYTES, STATE_BYTES};
+use super::{Lent, Result, Source, Suite, exact};
 use opaque_ke::{
     CredentialFinalization, CredentialRequest, Identifiers, RegistrationRequest, RegistrationUpload, ServerLogin,
     ServerLoginParameters, ServerRegistration,
@@ -43,12 +44,9 @@ impl ServerSetup {
     /// Reads [`ServerSetup::to_bytes`].
     ///
     /// # Errors
-    /// [`Error::Malformed`].
+    /// [`super::Error::Malformed`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        if bytes.len() != SETUP_BYTES {
-            return Err(Error::Malformed);
-        }
-        Ok(Self(opaque_ke::ServerSetup::deserialize(bytes)?))
+        Ok(Self(opaque_ke::ServerSetup::deserialize(exact(bytes, SETUP_BYTES)?)?))
     }
 
     /// The setup's bytes: to be kept outside the database.
@@ -66,9 +64,9 @@ impl ServerSetup {
     /// Answers a registration request.
     ///
     /// # Errors
-    /// [`Error::Malformed`].
+    /// [`super::Error::Malformed`].
     pub fn registration_response(&self, request: &[u8], credential_id: &[u8]) -> Result<Vec<u8>> {
-        let request = RegistrationRequest::<Suite>::deserialize(request)?;
+        let request = RegistrationRequest::<Suite>::deserialize(exact(request, REGISTRATION_REQUEST_BYTES)?)?;
         let started = ServerRegistration::<Suite>::start(&self.0, request, credential_id)?;
         Ok(started.message.serialize().to_vec())
     }
@@ -77,7 +75,7 @@ impl ServerSetup {
     /// The state goes with it and finishes the log-in on any replica.
     ///
     /// # Errors
-    /// [`Error::Malformed`].
+    /// [`super::Error::Malformed`].
     pub fn login_response(
         &self,
         randomness: &mut dyn Source,
@@ -86,8 +84,9 @@ impl ServerSetup {
         credential_id: &[u8],
         naming: Naming<'_>,
     ) -> Result<(Vec<u8>, Vec<u8>)> {
+        let record = record.map(|record| exact(record, RECORD_BYTES)).transpose()?;
         let record = record.map(ServerRegistration::<Suite>::deserialize).transpose()?;
-        let request = CredentialRequest::<Suite>::deserialize(request)?;
+        let request = CredentialRequest::<Suite>::deserialize(exact(request, LOGIN_REQUEST_BYTES)?)?;
         let mut lent = Lent(randomness);
         let started =
             ServerLogin::<Suite>::start(&mut lent, &self.0, record, request, credential_id, naming.parameters())?;
@@ -98,18 +97,18 @@ impl ServerSetup {
 /// Checks an upload and returns the record to store.
 ///
 /// # Errors
-/// [`Error::Malformed`].
+/// [`super::Error::Malformed`].
 pub fn registration_record(upload: &[u8]) -> Result<Vec<u8>> {
-    let upload = RegistrationUpload::<Suite>::deserialize(upload)?;
+    let upload = RegistrationUpload::<Suite>::deserialize(exact(upload, RECORD_BYTES)?)?;
     Ok(ServerRegistration::<Suite>::finish(upload).serialize().to_vec())
 }
 
 /// Finishes a log-in: the session key, equal to the client's.
 ///
 /// # Errors
-/// [`Error::InvalidLogin`], [`Error::Malformed`].
+/// [`super::Error::InvalidLogin`], [`super::Error::Malformed`].
 pub fn login_finish(state: &[u8], finalization: &[u8], naming: Naming<'_>) -> Result<Vec<u8>> {
-    let state = ServerLogin::<Suite>::deserialize(state)?;
-    let finalization = CredentialFinalization::<Suite>::deserialize(finalization)?;
+    let state = ServerLogin::<Suite>::deserialize(exact(state, STATE_BYTES)?)?;
+    let finalization = CredentialFinalization::<Suite>::deserialize(exact(finalization, FINALIZATION_BYTES)?)?;
     Ok(state.finish(finalization, naming.parameters())?.session_key.to_vec())
 }

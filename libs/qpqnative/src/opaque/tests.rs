@@ -32,6 +32,34 @@ fn only_the_password_opens() {
 }
 
 #[test]
+fn bytes_behind_a_message_are_refused_at_every_step() {
+    let setup = ServerSetup::new(&mut OsRng);
+    let longer = |bytes: &[u8]| [bytes, &[0]].concat();
+    let refused = Some(Error::Malformed);
+    let (registration, request) = Registration::start(&mut OsRng, b"right").unwrap();
+    assert_eq!(setup.registration_response(&longer(&request), b"id").err(), refused);
+    let response = longer(&setup.registration_response(&request, b"id").unwrap());
+    let done = registration.finish(&mut OsRng, b"right", &response, Naming::default(), Stretch::Identity);
+    assert_eq!(done.err(), refused);
+    let record = registered(&setup, b"right");
+    assert_eq!(registration_record(&longer(&record)).err(), refused);
+    let (login, request) = Login::start(&mut OsRng, b"right").unwrap();
+    for (record, request) in [(longer(&record), request.clone()), (record.clone(), longer(&request))] {
+        let answer = setup.login_response(&mut OsRng, Some(&record), &request, b"id", Naming::default());
+        assert_eq!(answer.err(), refused);
+    }
+    let (response, state) =
+        setup.login_response(&mut OsRng, Some(&record), &request, b"id", Naming::default()).unwrap();
+    let (again, _) = Login::start(&mut OsRng, b"right").unwrap();
+    let done = again.finish(&mut OsRng, b"right", &longer(&response), Naming::default(), Stretch::Identity);
+    assert_eq!(done.err(), refused);
+    let done = login.finish(&mut OsRng, b"right", &response, Naming::default(), Stretch::Identity).unwrap();
+    assert_eq!(login_finish(&longer(&state), &done.finalization, Naming::default()).err(), refused);
+    assert_eq!(login_finish(&state, &longer(&done.finalization), Naming::default()).err(), refused);
+    assert!(login_finish(&state, &done.finalization, Naming::default()).is_ok());
+}
+
+#[test]
 fn a_script_must_be_used_up() {
     let draw = |source: &mut dyn super::Source| {
         source.next_u64();
