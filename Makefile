@@ -7,10 +7,10 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check simulate soak fuzz audit coverage docs format bench regenerate lock clean
+.PHONY: help setup run demo test check simulate soak second-opinion fuzz audit coverage docs format bench regenerate lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: .venv/ready ## make the environment: Python packages, the two Rust modules
 
@@ -38,7 +38,7 @@ demo: setup ## play a conversation of three people through kills, and show it
 
 test: setup ## run the whole test suite
 	$(BIN)/python -m pytest -q -ra
-	cargo test --quiet --locked --release -p trio_quic -p qpqnative --lib
+	cargo test --quiet --locked --release -p trio_quic -p qpqnative -p qpq-second-opinion --lib
 
 check: setup ## types, lints, walls, formats, generated code; changes nothing
 	$(BIN)/python -m ruff check .
@@ -53,9 +53,12 @@ check: setup ## types, lints, walls, formats, generated code; changes nothing
 simulate: setup ## play one seed of the simulation: SEED= STEPS= PEOPLE= WITHOUT=
 	@$(BIN)/python -m tools.simulation --seed $(or $(SEED),1) --steps $(or $(STEPS),40) --people $(or $(PEOPLE),0) --without "$(WITHOUT)"
 
-soak: setup ## simulate SEEDS=1-2000, then kill real processes KILLS=200 times
+soak: setup second-opinion ## simulate SEEDS=1-2000, kill real processes KILLS=200 times, cut the power, time log-ins, race
 	$(BIN)/python -m tools.simulation --seeds $(or $(SEEDS),1-2000)
-	$(BIN)/python -m tools.kills --seed $(or $(SEED),1) --kills $(or $(KILLS),200)
+	$(BIN)/python -m tools.soak --seed $(or $(SEED),1) --kills $(or $(KILLS),200)
+	$(BIN)/python -m tools.timing --seed $(or $(SEED),1)
+	$(BIN)/python -m tests.durability
+	$(BIN)/python -m tools.races
 
 .venv/fuzz: .venv/ready requirements/fuzz.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
@@ -64,12 +67,15 @@ soak: setup ## simulate SEEDS=1-2000, then kill real processes KILLS=200 times
 fuzz: .venv/fuzz ## fuzz what reads strangers' bytes: TARGET= (or KIND=quick) SECONDS= RUNS=
 	@$(BIN)/python -m tools.fuzz $(TARGET:%=--target %) $(KIND:%=--kind %) $(if $(RUNS),--runs $(RUNS),--seconds $(or $(SECONDS),60))
 
+second-opinion: ## play groups and bad commits with OpenMLS: SEEDS=1-400
+	cargo clippy --quiet --locked --release -p qpq-second-opinion --tests -- -D warnings
+	SECOND_OPINION_SEEDS=$(or $(SEEDS),1-400) cargo test --locked --release -p qpq-second-opinion --lib -- --nocapture
+
 audit: setup ## licences; advisories as far as they can be had offline
 	$(BIN)/python -m tools.audit
 
-coverage: setup ## the test suite under coverage
-	$(BIN)/python -m coverage run -m pytest -q
-	$(BIN)/python -m coverage report
+coverage: setup ## lines and branches by package, in all processes, and in Rust (docs/operate/coverage.md)
+	$(BIN)/python -m tools.coverage
 
 docs: setup ## serve the book on http://127.0.0.1:8000
 	$(BIN)/python -m mkdocs serve

@@ -68,11 +68,11 @@ async def play(root):
                     waiting.start_soon(settle, person)
         for person in people.values():
             states.append(await state(person, group))
-        members = (await people["member0"].order("who", conversation=group))["members"]
+        seen = [await person.order("who", conversation=group) for person in people.values()]
         for person in people.values():
             await person.stop()
         await server.stop()
-    return before, states, members
+    return before, states, seen
 
 
 async def settle(person):
@@ -90,8 +90,10 @@ def conflicts(root):
 
 
 def test_twenty_changes_at_once_are_all_in_effect(tmp_path):
-    before, states, members = trio.run(play, tmp_path)
+    before, states, seen = trio.run(play, tmp_path)
     assert len(set(states)) == 1
     assert states[0][0] == before[0] + len(WAYS)
-    assert members == sorted({*MEMBERS, *COMING})
+    for group in seen:
+        assert group["members"] == {name: 2 if name == "member19" else 1 for name in sorted({*MEMBERS, *COMING})}
+        assert group["admins"] == sorted(MEMBERS)
     assert conflicts(tmp_path) >= len(WAYS) - 1

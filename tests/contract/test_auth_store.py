@@ -8,7 +8,7 @@ import pytest
 import trio
 
 from qpqauth.jobs import DELETION
-from qpqauth.store import Account, AccountState, Session
+from qpqauth.store import Account, AccountState, Held, Session
 from qpqcore.crypto.identity import DeviceEntry, DeviceList
 from qpqcore.crypto.signatures import generate_key
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -21,11 +21,17 @@ SECRET, PUBLIC = generate_key(b"i" * 32)
 ACCOUNT = AccountId(make_id(b"a" * 16, "localhost"))
 DEVICE, OTHER = (DeviceId(make_id(n * 16, "localhost")) for n in (b"d", b"o"))
 ALICE = Account(ACCOUNT, "alice", 1, b"cred", b"record", PUBLIC, b"wraps", 1, b"", AccountState.ACTIVE, NOW_MS)
+NOT_HELD = Held((), NOW_MS - 90 * DAY_MS)
 NO_KEY = Keyed(b"caller", 1, b"", b"", NOW_MS)
 
 
+def disguise(name):
+    return "@" + name[::-1]
+
+
 async def begin(store, account=ALICE):
-    return await store.create_account(account, [("put_account", b"")], NOW_MS - 90 * DAY_MS, NO_KEY, b"reply")
+    held = replace(NOT_HELD, disguises=("@another key's", disguise(account.name)))
+    return await store.create_account(account, [("put_account", b"")], held, NO_KEY, b"reply")
 
 
 def listed(*devices, previous=None):
@@ -49,6 +55,22 @@ async def code(awaitable):
     with pytest.raises(Refusal) as no:
         await awaitable
     return no.value.code
+
+
+async def test_a_log_in_finds_its_account_or_any_other(open_store):
+    async with open_store("qpqauth") as store:
+        assert await store.account_for_login("alice", b"") == (None, False)
+        await begin(store)
+        bob = replace(ALICE, account=AccountId(make_id(b"b" * 16, "localhost")), name="bob")
+        await begin(store, bob)
+        for place in (b"", b"b", b"z"):
+            assert await store.account_for_login("alice", place) == (ALICE, True)
+        assert await store.account_for_login("nobody", b"") == (ALICE, False)
+        assert (
+            await store.account_for_login("nobody", b"b") == await store.account_for_login("no", b"z") == (bob, False)
+        )
+        await store.begin_deletion(ACCOUNT, NOW_MS, DELETION)
+        assert (await store.account_for_login("alice", b""))[1] is False
 
 
 async def test_a_name_is_given_once_however_many_ask(open_store):
@@ -76,9 +98,11 @@ async def test_a_repeated_key_repeats_the_answer(open_store):
     async with open_store("qpqauth") as store:
         keyed = Keyed(b"caller", 1, b"k" * 16, b"request", NOW_MS)
         for _ in range(2):
-            assert await store.create_account(ALICE, [], NOW_MS, keyed, b"reply") == b"reply"
+            assert await store.create_account(ALICE, [], NOT_HELD, keyed, b"reply") == b"reply"
         another = replace(keyed, request=b"another")
-        assert await code(store.create_account(ALICE, [], NOW_MS, another, b"reply")) is ErrorCode.IDEMPOTENCY_MISMATCH
+        assert (
+            await code(store.create_account(ALICE, [], NOT_HELD, another, b"reply")) is ErrorCode.IDEMPOTENCY_MISMATCH
+        )
 
 
 async def test_one_of_two_changes_of_password_wins_and_ends_the_other_sessions(open_store):
@@ -169,7 +193,8 @@ async def test_a_deleted_account_is_closed_at_once_and_its_name_held(open_store)
         assert [j.kind for j in jobs][1:] == [kind for kind, _ in DELETION]
         for job in jobs:
             await store.finish_job(job)
-        await store.finish_deletion(ACCOUNT)
+        for _ in range(2):  # also when it is done again after a crash
+            await store.finish_deletion(ACCOUNT, disguise)
         assert await store.account(ACCOUNT) is None
         fresh = replace(ALICE, account=make_id(b"n" * 16, "localhost"))
         assert await code(begin(store, fresh)) is ErrorCode.NAME_TAKEN

@@ -2,7 +2,7 @@
  *
  * LD_PRELOAD this. QPQ_TRACE_FOLDER: what to watch; QPQ_TRACE_FILE: where the trace goes. A record is
  * u8 operation, u32 path length, path, u64 offset, u64 length, data (for writes). Operations: 'w' write at offset,
- * 't' truncate to offset, 's' sync, 'u' unlink, 'r' rename (data is the new path).
+ * 't' truncate to offset, 's' sync (of a file, or of the folder), 'u' unlink, 'r' rename (data is the new path).
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -115,6 +115,16 @@ int unlink(const char *path) {
     pthread_mutex_lock(&lock);
     int done = real(path), kept = errno;
     if (done == 0 && watched(path)) record('u', path, 0, "", 0);
+    pthread_mutex_unlock(&lock);
+    errno = kept;
+    return done;
+}
+
+int rename(const char *from, const char *to) {
+    int (*real)(const char *, const char *) = dlsym(RTLD_NEXT, "rename");
+    pthread_mutex_lock(&lock);
+    int done = real(from, to), kept = errno;
+    if (done == 0 && watched(to)) record('r', from, 0, to, strlen(to));
     pthread_mutex_unlock(&lock);
     errno = kept;
     return done;

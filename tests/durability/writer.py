@@ -1,4 +1,7 @@
-"""Writes through a store as it is shipped and says, in the same folder, what has been acknowledged. Run under recorder.c."""
+"""Writes through a store as it is shipped and says, in the same folder, what has been acknowledged. Run under recorder.c.
+
+The key is made as at a first start: what is written is as durable as what it is read with.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from pathlib import Path
 
 import trio
 
-from qpqclient.store import Store
+from qpqclient.store import Store, open_key
+from qpqcore.runtime import secrets
 from qpqcore.store.database import open_database
 from qpqcore.store.migrations import migrations_of
 from qpqdelivery.store import Birth, Bounds, Commit, Member, Message, NextState
 from qpqdelivery.store_sqlite import SqliteStore
 
-KEY = b"k" * 32
 CHANNEL = b"c" * 16 + b"localhost"
 NOW_MS = 10**12
 WRITERS = 8
@@ -38,7 +41,9 @@ def state(epoch: int) -> NextState:
 async def serve(folder: Path, count: int, *, safe: bool) -> None:
     """Enqueue `count` messages, eight at a time; each acknowledgement is written down when it is there."""
     acks = os.open(folder / "acks", os.O_WRONLY | os.O_CREAT, 0o600)
-    async with open_database(folder / "delivery.db", KEY, migrations_of("qpqdelivery")) as database:
+    key = secrets.database_key(folder, "")
+    (folder / "opened.key").write_bytes(key)
+    async with open_database(folder / "delivery.db", key, migrations_of("qpqdelivery")) as database:
         if not safe:
             await database.write(lambda c: None)
             database._writer.execute("PRAGMA synchronous = OFF")
@@ -82,7 +87,9 @@ async def serve(folder: Path, count: int, *, safe: bool) -> None:
 def keep(folder: Path, count: int, *, safe: bool) -> None:
     """Store `count` values as the client stores a message with its position."""
     acks = os.open(folder / "acks", os.O_WRONLY | os.O_CREAT, 0o600)
-    store = Store(folder, KEY)
+    key = open_key(folder, "password")
+    (folder / "opened.key").write_bytes(key)
+    store = Store(folder, key)
     if not safe:
         store.db.execute("PRAGMA synchronous = OFF")
     for number in range(count):
@@ -93,9 +100,19 @@ def keep(folder: Path, count: int, *, safe: bool) -> None:
     store.close()
 
 
+def make(folder: Path, count: int) -> None:
+    """Make `count` secrets as a server does at its first start."""
+    acks = os.open(folder / "acks", os.O_WRONLY | os.O_CREAT, 0o600)
+    for number in range(count):
+        secrets.kept(folder, f"secret-{number}", lambda: payload(number))
+        os.write(acks, b"%06d" % number)
+
+
 if __name__ == "__main__":
     what, where, how_many, how = sys.argv[1:]
     if what == "server":
         trio.run(lambda: serve(Path(where), int(how_many), safe=how == "safe"))
+    elif what == "secrets":
+        make(Path(where), int(how_many))
     else:
         keep(Path(where), int(how_many), safe=how == "safe")

@@ -16,6 +16,7 @@ from qpqclient.transport import Link
 from qpqclient.upkeep import Upkeep
 from qpqcore.api import auth, blob, delivery
 from qpqcore.api.rpc import Call, Reply
+from qpqcore.crypto.parts import vec
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqdelivery.service import Delivery
 from qpqgateway.service import SUBSCRIBE, Gateway
@@ -385,3 +386,27 @@ async def test_a_device_is_named_for_its_owner_alone(open_world):
         assert [(d.label, d.current) for d in await alice.devices()] == [("alice's laptop", True)]
         stored = w.rows("auth", "SELECT label FROM devices WHERE device = ?", alice.device)[0][0]
         assert b"laptop" not in stored
+
+
+async def test_who_begins_a_group_anew_reads_what_was_sent_before(open_world):
+    """What was taken in the old generation, and lies unread when the new one is founded, is read with the old keys."""
+    async with open_world() as w:
+        alice, bob = await w.client("alice"), await w.client("bob")
+        await settle(alice, bob)
+        lock, club = alice._core.lock, bob.conversation(w.club)
+        async with trio.open_nursery() as nursery, lock:
+            for number in range(3):
+                await club.send(f"number {number}")
+            await club.update_key()
+            await club.send("after an update")
+            await bob.flush()
+            nursery.start_soon(alice._core.births.reset, w.club, 1)
+            while lock.statistics().tasks_waiting < 2:  # one entry that was pushed, then the founding, then the others
+                await trio.sleep(0.01)
+        await settle(alice, bob)
+        assert texts(alice.conversation(w.club))[-4:] == ["number 0", "number 1", "number 2", "after an update"]
+        await club.send("after the reset")
+        await club.update_key()
+        await settle(bob, alice)
+        assert texts(alice.conversation(w.club))[-1] == "after the reset"
+        assert alice._core.store.groups_aside(vec(w.club)) == set()  # and then the old keys are gone

@@ -8,8 +8,6 @@ import pytest
 import trio
 
 import qpqclient
-import qpqnative
-from qpqauth.jobs import DELETION, Jobs
 from qpqclient.client import system_now_ms
 from qpqcore.api import auth, delivery, keystore
 from qpqcore.crypto.identity import DeviceEntry
@@ -17,102 +15,10 @@ from qpqcore.crypto.signatures import generate_key
 from qpqcore.model.errors import ErrorCode
 from tests.support import recipes
 from tests.support.people import settle, texts
-from tests.support.world import SERVICES, STORE_KEY
+from tests.support.world import STORE_KEY
 
 DAY_MS = 24 * 3600 * 1000
 PATIENCE_SECONDS = 20
-
-
-def traces_of(w, account, device):
-    """Return every table that still has a row with an account's or device's id in it."""
-    found = set()
-    for service in SERVICES:
-        tables = [r[0] for r in w.rows(service, "SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for table in tables:
-            rows = w.rows(service, f"SELECT * FROM {table}")
-            if any(
-                account in (c if isinstance(c, bytes) else b"") or device in (c if isinstance(c, bytes) else b"")
-                for row in rows
-                for c in row
-            ):
-                found.add(f"{service}.{table}")
-    return found
-
-
-# A group's tree and log name its members until the members have removed the leaf; delivery keeps that and no more.
-OF_THE_GROUPS = {
-    "delivery.leaves",
-    "delivery.proposals",
-    "delivery.channels",
-    "delivery.log",
-    "delivery.trees",
-    "delivery.entries",
-}
-
-
-@pytest.mark.parametrize("done", range(len(DELETION) + 1))
-async def test_a_deletion_goes_on_after_a_crash_at_any_step(open_world, monkeypatch, done):
-    """The process dies after `done` of the steps; the next one finishes by itself."""
-    real, steps, reached = Jobs._do, [], trio.Event()
-
-    async def dies(self, job):
-        if len(steps) == done:
-            reached.set()
-            await trio.sleep_forever()
-        await real(self, job)
-        steps.append(job.kind)
-
-    async def delete(device):
-        await device.call(recipes.deletion(device, device.link), auth.DeleteAccountResult)
-        reached.set()
-
-    async with open_world() as w:
-        alice = await w.device("alice")
-        account, device = alice.account.account, alice.id
-        await alice.call(recipes.upload(), recipes.blob.UploadBlobResult)
-        await alice.call(recipes.endpoint(alice), keystore.PublishEndpointResult)
-        with monkeypatch.context() as patched:
-            patched.setattr(Jobs, "_do", dies)
-            with trio.fail_after(PATIENCE_SECONDS):
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(delete, alice)
-                    await reached.wait()
-                    nursery.cancel_scope.cancel()
-            await w.stop()
-        assert steps == [kind for kind, _ in DELETION[:done]]
-        await w.start()
-        with trio.fail_after(PATIENCE_SECONDS):
-            while traces_of(w, account, device) - OF_THE_GROUPS:
-                await trio.sleep(0.02)
-        bob = await w.device("bob")
-        for channel in (w.direct, w.club):
-            info = await bob.call(delivery.FetchGroupInfoParams(channel=channel), delivery.FetchGroupInfoResult)
-            assert len(info.proposals) == 1
-        assert await bob.code(keystore.ResolveUserParams(name="alice")) is ErrorCode.NOT_FOUND
-
-
-async def test_an_unknown_user_is_answered_like_a_known_one(open_world):
-    """RFC 9807 §6.3.2.2: sizes, the deterministic part, and the code at the end say nothing."""
-    async with open_world() as w:
-        link = await w.anonymous()
-        request = qpqnative.OpaqueLogin().start(b"a guess")
-        answers = {}
-        for name in ("alice", "nobody"):
-            params = auth.LoginStartParams(name=name, request=request)
-            answers[name] = [await link.call(params, auth.LoginStartResult) for _ in range(2)]
-        shapes = {name: [(len(a.response), len(a.state)) for a in found] for name, found in answers.items()}
-        assert shapes["alice"] == shapes["nobody"]
-        for found in answers.values():
-            # The evaluated element depends on name and request alone; all else is fresh each time.
-            assert found[0].response[:32] == found[1].response[:32]
-            assert found[0].response[32:] != found[1].response[32:]
-        codes = []
-        for name in ("alice", "nobody"):
-            finish = auth.LoginFinishParams(state=answers[name][0].state, finalization=bytes(64))
-            with pytest.raises(qpqclient.Refused) as no:
-                await link.call(finish, auth.LoginFinishResult)
-            codes.append((no.value.code, str(no.value)))
-        assert codes[0] == codes[1] == (ErrorCode.LOGIN_FAILED, "wrong name or password")
 
 
 async def test_a_revoked_device_is_cut_off_at_once_everywhere(open_world):

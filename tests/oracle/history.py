@@ -24,6 +24,18 @@ class Queued:
 
 
 @dataclass(frozen=True, slots=True)
+class Started:
+    """A device's process began, at this place of its mailbox: of what came before, one note may be missing.
+
+    A kill between the storing of an entry and the note of it takes the note with it, and there is one such entry at
+    most. Only processes that can die between two instructions note this.
+    """
+
+    device: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
 class Answered:
     """The server took a message: its answer is here."""
 
@@ -240,7 +252,7 @@ class Finished:
 KINDS = {
     kind.__name__: kind
     for kind in (
-        Queued, Answered, Given, Took, Entered, Committed, Told, Shown, Ended, Waits, Drawn, Listed, Served, CutOff,
+        Queued, Started, Answered, Given, Took, Entered, Committed, Told, Shown, Ended, Waits, Drawn, Listed, Served, CutOff,
         Uploaded, Downloaded, Deleted, Restored, Sighted, Broke, Finished,
     )
 }  # fmt: skip

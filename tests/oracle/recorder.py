@@ -40,13 +40,16 @@ def name_of(device: bytes) -> str:
 
 
 class Recorder:
-    """Notes what `client` sees."""
+    """Notes what `client` sees; `now_s` is a clock that all devices of a history share."""
 
-    def __init__(self, client: qpqclient.Client, note: Callable[[Any], None]) -> None:
+    def __init__(
+        self, client: qpqclient.Client, note: Callable[[Any], None], now_s: Callable[[], float] = trio.current_time
+    ) -> None:
         self._client = client
         self._core = client._core
         self._store = client._core.store
         self._keep = note
+        self._now_s = now_s
         for line in (self._core.wire, self._core.veiled):
             line.call = self._calls(line.call)  # type: ignore[method-assign]
         self._core.inbox.take = self._takes(self._core.inbox.take)  # type: ignore[method-assign]
@@ -67,7 +70,7 @@ class Recorder:
 
     def _calls(self, call: Callable[..., Any]) -> Callable[..., Any]:
         async def noted(params: Any, result: Any, *, key: bytes = b"") -> Any:
-            begun_s, ident = trio.current_time(), self._ident(params)
+            begun_s, ident = self._now_s(), self._ident(params)
             try:
                 answer = await call(params, result, key=key)
             except Refused:
@@ -207,13 +210,23 @@ class Recorder:
             members = tuple(sorted(name_of(r[0]) for r in leaves))
             self._note(h.Ended(me, channel, generation, epoch, authenticator, members))
 
-    def unfinished(self) -> list[str]:
-        """Return what this device still has to do; empty when it has come to rest."""
+    def _leaves_alone(self, channel: bytes, present: frozenset[str]) -> bool:
+        leaving = self._store.rows("SELECT 1 FROM leaving WHERE channel = ?", channel)
+        members = {name_of(r[0]) for r in self._store.rows("SELECT device FROM leaves WHERE channel = ?", channel)}
+        return bool(leaving) and not (members - {self.device}) & present
+
+    def unfinished(self, present: frozenset[str] | None = None) -> list[str]:
+        """Return what this device still has to do; empty when it has come to rest. `present`: devices that are there; None: all.
+
+        Leaving is done by another member's commit, so it waits where none of the others is there.
+        """
         waits = []
         for table in ("outbox", "births", "rejoins", "proposed", "leaving"):
-            count = self._store.rows(f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608 - fixed texts
-            if count:
-                waits.append(f"{count} in {table}")
+            rows = self._store.rows(f"SELECT channel FROM {table}")  # noqa: S608 - fixed texts
+            if table in {"proposed", "leaving"} and present is not None:
+                rows = [row for row in rows if not self._leaves_alone(row[0], present)]
+            if rows:
+                waits.append(f"{len(rows)} in {table}")
         if self._store.number("survey") or self._store.get("enrol"):
             waits.append("groups to be asked for")
         return waits

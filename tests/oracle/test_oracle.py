@@ -38,8 +38,8 @@ def test_a_story_without_a_fault_breaks_no_rule(world, tmp_path, quiet):
     findings, noted = play_story(world, tmp_path / "run")
     assert findings == []
     seen = Counter(type(n).__name__ for n in noted)
-    # Everything that the rules judge happens in it.
-    assert set(KINDS) - set(seen) <= {"Given", "Waits", "Restored", "Sighted", "Broke"}
+    # Everything that the rules judge happens in it; `Started` is for processes that die between two instructions.
+    assert set(KINDS) - set(seen) <= {"Given", "Waits", "Restored", "Sighted", "Broke", "Started"}
     assert {t.kind for t in noted if isinstance(t, h.Took)} >= {"MESSAGE", "COMMIT", "PROPOSAL", "WELCOME", "GAP"}
 
 
@@ -62,6 +62,15 @@ def test_there_are_enough_plants_and_each_has_its_own_name():
 def test_a_planted_fault_is_found_and_named(plant, world, tmp_path, quiet):
     findings, _ = play_story(world, tmp_path / "run", plant.switch)
     assert plant.expected in {f.rule for f in findings}
+
+
+@pytest.mark.parametrize(
+    ("started", "found"), [((), True), ((2,), True), ((2, 3), False), ((2, 3, 9), False), ((1, 4), True)]
+)
+def test_a_hole_in_a_mailbox_is_explained_by_starts_behind_each_missing_entry_alone(started, found):
+    took = [h.Took("d", n, "MESSAGE", b"c", 1, 1, n, bytes([n])) for n in (1, 4)]
+    findings = check([took[0], *(h.Started("d", position) for position in started), took[1]])
+    assert [f.rule for f in findings] == (["mailbox"] if found else [])
 
 
 def test_a_history_can_be_written_down_and_read_back(world, tmp_path, quiet):

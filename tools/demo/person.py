@@ -148,8 +148,10 @@ class Person:
         return {}
 
     async def do_who(self, order: dict[str, Any]) -> Any:
-        """Give the names of a conversation's members."""
-        return {"members": sorted(m.name for m in self.conversation(order).members())}
+        """Give a conversation's members, each with the number of devices, and its admins."""
+        talk = self.conversation(order)
+        members = {m.name: len(m.devices) for m in sorted(talk.members(), key=lambda m: m.name)}
+        return {"members": members, "admins": talk.admins()}
 
     async def do_change(self, order: dict[str, Any]) -> Any:
         """Commit a key update beside the next orders."""

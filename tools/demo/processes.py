@@ -32,12 +32,13 @@ def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
 
 
 class ServerProcess:
-    """`qpq-server` in its embedded form on a fixed port and folder."""
+    """`qpq-server` in its embedded form on a fixed port and folder; `command`: another program in its place."""
 
-    def __init__(self, folder: Path, port: int, engine: str) -> None:
+    def __init__(self, folder: Path, port: int, engine: str, command: tuple[str, ...] = ()) -> None:
         self.folder = folder
         self.address = f"127.0.0.1:{port}"
         self._engine = engine
+        self._command = command or (str(Path(sys.executable).with_name("qpq-server")),)
         self._process: trio.Process | None = None
 
     async def start(self) -> None:
@@ -48,9 +49,8 @@ class ServerProcess:
         with (self.folder / "server.log").open("ab") as log:
             self._process = await trio.lowlevel.open_process(
                 [
-                    str(Path(sys.executable).with_name("qpq-server")), "--listen", self.address,
-                    "--data-dir", str(self.folder / "data"), "--quic-engine", self._engine,
-                    "--metrics-listen", "127.0.0.1:0",
+                    *self._command, "--listen", self.address, "--data-dir", str(self.folder / "data"),
+                    "--quic-engine", self._engine, "--metrics-listen", "127.0.0.1:0",
                 ],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
@@ -74,6 +74,11 @@ class ServerProcess:
         await self._process.wait()
         return moment
 
+    async def wait(self) -> int:
+        """Wait until it has ended, for whatever reason; return the exit code, negative for a signal."""
+        assert self._process is not None
+        return await self._process.wait()
+
     async def stop(self) -> int:
         """SIGTERM and wait; return the exit code."""
         assert self._process is not None
@@ -85,9 +90,11 @@ class PersonProcess:
     """One person's process; orders are answered in turn, and what it sees is passed on."""
 
     def __init__(
-        self, name: str, root: Path, server: str, engine: str, on_seen: Callable[[str, str, str], None]
-    ) -> None:
+        self, name: str, root: Path, server: str, engine: str, on_seen: Callable[[str, str, str], None],
+        module: str = "tools.demo.person",
+    ) -> None:  # fmt: skip
         self.name = name
+        self._module = module
         plain = name.replace("/", "-")
         self.folder = root / plain
         self.log = root / f"{plain}.log"
@@ -105,7 +112,7 @@ class PersonProcess:
         answers, self._answered = trio.open_memory_channel[Any](16)
         self._process = process = await trio.lowlevel.open_process(
             [
-                sys.executable, "-m", "tools.demo.person", "--name", self.name, "--folder", str(self.folder),
+                sys.executable, "-m", self._module, "--name", self.name, "--folder", str(self.folder),
                 "--log", str(self.log), "--server", self._server, "--secret", f"secret of {self.name.split('/')[0]}",
                 "--engine", self._engine,
             ],
@@ -128,7 +135,7 @@ class PersonProcess:
         errors.close()
         answers.close()
 
-    async def order(self, do: str, **more: Any) -> Any:
+    async def order(self, do: str, /, **more: Any) -> Any:
         """Give an order and wait for the answer; RuntimeError if the person reports an error."""
         assert self._process is not None
         assert self._process.stdin is not None
@@ -148,6 +155,11 @@ class PersonProcess:
         self._process.kill()
         await self._process.wait()
         return moment
+
+    async def wait(self) -> int:
+        """Wait until it has ended, for whatever reason; return the exit code, negative for a signal."""
+        assert self._process is not None
+        return await self._process.wait()
 
     async def stop(self) -> None:
         """End it by closing its input."""

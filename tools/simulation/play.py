@@ -163,12 +163,13 @@ class Play:
                 self.count(f"log in again: {exc.name}")
 
     def _unfinished(self) -> Iterator[tuple[str, str]]:
+        present = frozenset(d.recorder.device for d in self.ready() if d.recorder is not None)
         for device in self.ready():
             assert device.client is not None
             assert device.recorder is not None
             if not device.client.connected:
                 yield device.recorder.device, "no connection"
-            for what in device.recorder.unfinished():
+            for what in device.recorder.unfinished(present):
                 yield device.recorder.device, what
 
     async def end(self) -> None:

@@ -430,6 +430,13 @@ def argon2id(password: bytes, salt: bytes, memory_kib: int, passes: int, lanes: 
 def _lift_rules(device: Device) -> None:
     """Lifts QPQ's own rules from a device."""
 
+def _lie(device: Device, *, path: Sequence[int] | None = None, short: bool = False, tag: bool = False) -> None:
+    """Lets the next commit of a group that the device loads from now on lie where the server cannot look.
+
+    ``path``: the places of the ciphertexts without their path secret (None: all); ``short``: they hold half a secret
+    instead of another one; ``tag``: the confirmation tag is not the group's.
+    """
+
 def _key_package_record(message: bytes, init_private: bytes, leaf_private: bytes) -> tuple[bytes, bytes]:
     """The ``k/`` record of a KeyPackage made elsewhere."""
 

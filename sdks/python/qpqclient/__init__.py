@@ -13,11 +13,13 @@ from qpqclient.errors import (
     FolderBusy,
     GroupBusy,
     GroupUnusable,
+    IdentityChanged,
     KeyChanged,
     NotFound,
     NotLoggedIn,
     QpqError,
     Refused,
+    ServerBroke,
     Unreachable,
     WrongPassword,
 )
@@ -33,12 +35,13 @@ from qpqclient.model import (
     Message,
     MessageChanged,
     MessageReceived,
+    Missed,
     Typing,
 )
 from qpqclient.transport import PingAnswer, ping
 
 __all__ = [
     "Client", "Connected", "Conversation", "Device", "DiskFull", "Disconnected", "Event", "Events", "FileInfo", "FolderBusy", "GroupChanged",
-    "GroupBusy", "GroupUnusable", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
-    "PingAnswer", "QpqError", "Refused", "Typing", "Unreachable", "WrongPassword", "open_client", "ping",
+    "GroupBusy", "GroupUnusable", "IdentityChanged", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
+    "Missed", "PingAnswer", "QpqError", "Refused", "ServerBroke", "Typing", "Unreachable", "WrongPassword", "open_client", "ping",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 import qpqnative
-from qpqclient.errors import NotLoggedIn, Refused
+from qpqclient.errors import IdentityChanged, NotLoggedIn, Refused, ServerBroke
 from qpqclient.groups import sha256
 from qpqclient.transport import Link, new_key
 from qpqclient.upkeep import SURVEY
@@ -17,7 +17,7 @@ from qpqcore.api import auth, keystore
 from qpqcore.crypto.hybrid import generate_hybrid_key
 from qpqcore.crypto.identity import Credential, DeviceEntry, DeviceList, SignedHybridKey
 from qpqcore.crypto.names import normalise_name
-from qpqcore.crypto.signatures import generate_key, sign
+from qpqcore.crypto.signatures import generate_key, public_of, sign
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.model.ids import AccountId, DeviceId, make_id
 
@@ -110,7 +110,10 @@ class Account:
         started = await link.call(
             auth.RegisterStartParams(name=name, request=request, token=token), auth.RegisterStartResult
         )
-        upload, export_key, _ = await trio.to_thread.run_sync(opaque.finish, password.encode(), started.response)
+        try:
+            upload, export_key, _ = await trio.to_thread.run_sync(opaque.finish, password.encode(), started.response)
+        except qpqnative.OpaqueError as exc:
+            raise ServerBroke("the server's answer to a registration makes no sense") from exc
         wraps = vault.wraps(export_key, version)
         signature = sign(
             vault.identity_secret,
@@ -181,7 +184,7 @@ class Account:
         credential = Credential.make(vault.identity_secret, AccountId(vault.account), device, public)
         stored = done.device_list
         for attempt in range(LIST_TRIES_MAX):
-            previous = DeviceList.from_bytes(stored) if stored else None
+            previous = own_list(stored, vault) if stored else None
             entries = (*(previous.devices if previous else ()), DeviceEntry(device, public))
             fresh = DeviceList.make(vault.identity_secret, AccountId(vault.account), entries, previous)
             try:
@@ -276,9 +279,8 @@ class Account:
     async def revoke(self, link: Link, device: bytes) -> None:
         """Cut a device off: the next device list lacks it."""
         for attempt in range(LIST_TRIES_MAX):
-            current = DeviceList.from_bytes(
-                (await link.call(auth.ListDevicesParams(), auth.ListDevicesResult)).device_list
-            )
+            listed = await link.call(auth.ListDevicesParams(), auth.ListDevicesResult)
+            current = own_list(listed.device_list, self.vault())
             entries = tuple(d for d in current.devices if d.device != device)
             if len(entries) == len(current.devices):
                 return
@@ -295,6 +297,20 @@ class Account:
         """Delete the account for ever."""
         signature = sign(self.vault().identity_secret, "qpq delete account v1", self.account, link.hello.challenge)
         await link.call(auth.DeleteAccountParams(account=self.account, signature=signature), auth.DeleteAccountResult)
+
+
+def own_list(data: bytes, vault: Vault) -> DeviceList:
+    """Return the account's device list as the server shows it; IdentityChanged unless the account has signed it.
+
+    What follows it is signed by the account: a device that somebody slipped in would be made genuine.
+    """
+    try:
+        shown = DeviceList.from_bytes(data)
+    except Refusal as exc:
+        raise ServerBroke("the server's device list cannot be read") from exc
+    if (shown.account, shown.identity_key) != (vault.account, public_of(vault.identity_secret)) or not shown.verify():
+        raise IdentityChanged("the server shows a device list that this account has not signed")
+    return shown
 
 
 def _normal(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import mimetypes
 import secrets
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from qpqclient.errors import QpqError
+from qpqclient.errors import DiskFull, QpqError
 from qpqcore.api.blob import DownloadBlobParams, DownloadBlobResult, UploadBlobParams, UploadBlobResult
 from qpqcore.api.content import ContentFile
 from qpqcore.crypto.parts import u32, u64
@@ -28,6 +29,7 @@ SEGMENT_BYTES = 64 * 1024
 TAG_BYTES = 16
 CHUNK_BYTES = 256 * 1024
 AAD = b"qpq file v1"
+NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 NAME_CHARS_MAX = 255
 
 
@@ -124,17 +126,38 @@ async def download(core: Core, file: ContentFile, to: Path) -> Path:
     """Download and decrypt a file into a folder or to a path; checked against its hash before it has its name."""
     target = to / safe_name(file.name) if to.is_dir() else to
     part = target.with_name(target.name + ".part")
-    aead, plain = AESGCM(file.key), hashlib.sha256()
-    sealed, number, offset, total = b"", 0, 0, 1
     try:
+        await _fetch(core, file, part)
+    except OSError as exc:
+        part.unlink(missing_ok=True)
+        if exc.errno not in NO_ROOM:
+            raise
+        raise DiskFull("this machine's disk is full: make room, then download it again") from exc
+    except FileDamaged:
+        part.unlink(missing_ok=True)
+        raise
+    part.replace(target)
+    return target
+
+
+def sealed_bytes(plain_bytes: int) -> int:
+    """Return the length of a file's ciphertext: a tag for each segment, and at least one segment."""
+    return plain_bytes + TAG_BYTES * max(1, -(-plain_bytes // SEGMENT_BYTES))
+
+
+async def _fetch(core: Core, file: ContentFile, part: Path) -> None:
+    """Write a file's plaintext; FileDamaged when it is not what its sender named, its length included."""
+    total, plain = sealed_bytes(file.total_bytes), hashlib.sha256()
+    sealed, number, offset = b"", 0, 0
+    try:
+        aead = AESGCM(file.key)
         with part.open("wb") as out:
             while offset < total:
-                got = await core.call(
-                    DownloadBlobParams(blob=file.blob, secret=file.secret, offset=offset), DownloadBlobResult
-                )
-                offset, total, sealed = offset + len(got.chunk), got.total_bytes, sealed + got.chunk
-                if not got.chunk:
-                    raise FileDamaged("the file ends too early")
+                params = DownloadBlobParams(blob=file.blob, secret=file.secret, offset=offset)
+                got = await core.call(params, DownloadBlobResult)
+                offset, sealed = offset + len(got.chunk), sealed + got.chunk
+                if not got.chunk or offset > total:
+                    raise FileDamaged("the file is not as long as its sender said")
                 while len(sealed) > SEGMENT_BYTES + TAG_BYTES or (offset >= total and sealed):
                     segment, sealed = sealed[: SEGMENT_BYTES + TAG_BYTES], sealed[SEGMENT_BYTES + TAG_BYTES :]
                     last = offset >= total and not sealed
@@ -142,11 +165,7 @@ async def download(core: Core, file: ContentFile, to: Path) -> Path:
                     plain.update(block)
                     out.write(block)
                     number += 1
-    except InvalidTag as exc:
-        part.unlink(missing_ok=True)
+    except (InvalidTag, ValueError) as exc:
         raise FileDamaged("the file does not decrypt: it is not what was sent") from exc
     if plain.digest() != file.sha256:
-        part.unlink(missing_ok=True)
         raise FileDamaged("the file's hash is not the one that was sent")
-    part.replace(target)
-    return target

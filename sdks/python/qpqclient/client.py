@@ -197,6 +197,10 @@ class Client:
         """Return a person's account id; NotFound."""
         return await self._core.people.resolve(name)
 
+    async def trust(self, name: str) -> bytes:
+        """Take the key that a person has now, after `IdentityChanged` and once it is certain who it is; NotFound."""
+        return await self._core.people.trust(name)
+
     async def safety_number(self, name: str) -> str:
         """Return the 60 digits to be compared with a person."""
         other = await self._core.people.resolve(name)

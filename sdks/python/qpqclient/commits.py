@@ -12,12 +12,12 @@ from qpqclient.log import log
 from qpqclient.transport import new_key
 from qpqcore.api import delivery
 from qpqcore.api.delivery import Handshake, WelcomeItem
-from qpqcore.api.keystore import AccountKeys, FetchKeyPackageParams, FetchKeyPackageResult
+from qpqcore.api.keystore import AccountKeys, DeviceKeys, FetchKeyPackageParams, FetchKeyPackageResult
 from qpqcore.crypto.hybrid import seal_welcome
 from qpqcore.crypto.identity import DeviceList, SignedHybridKey
 from qpqcore.groups.policy import GroupPolicy, read_policy
 from qpqcore.groups.validity import read_leaf
-from qpqcore.model.errors import RETRYABLE, ErrorCode
+from qpqcore.model.errors import RETRYABLE, ErrorCode, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -63,24 +63,34 @@ class Commits:
         ]
 
     def _usable(self, keys: AccountKeys) -> list[Added]:
-        if not keys.device_list:
+        """Return what the account has signed for; what it has not is left out, with a warning."""
+        if not keys.device_list or not self._core.people.pin(keys.account, keys.device_list):
             return []
         listed = DeviceList.from_bytes(keys.device_list)
-        self._core.people.pin(keys.account, keys.device_list)
         usable = []
         for d in keys.packages:
             if not d.key_package:
                 continue
-            info = qpqnative.inspect_key_package(d.key_package, self._core.now_ms() // 1000)
-            leaf = read_leaf(info.credential, info.signature_key)
-            if (leaf.account, leaf.device) != (keys.account, d.device) or listed.key_of(d.device) != leaf.key:
-                continue
-            hybrid = b""
-            if d.hybrid_key:
-                signed = SignedHybridKey.from_bytes(d.hybrid_key)
-                hybrid = signed.public_key if signed.device == d.device and signed.verify(leaf.key) else b""
-            usable.append(Added(leaf.account, d.device, d.key_package, hybrid))
+            try:
+                usable.append(self._genuine(keys.account, listed, d))
+            except (Refusal, qpqnative.MlsError) as exc:
+                log.warning("device_doubtful", reason=str(exc))
         return usable
+
+    def _genuine(self, account: bytes, listed: DeviceList, d: DeviceKeys) -> Added:
+        info = qpqnative.inspect_key_package(d.key_package, self._core.now_ms() // 1000)
+        leaf = read_leaf(info.credential, info.signature_key)
+        if (leaf.account, leaf.device, leaf.identity_key) != (account, d.device, listed.identity_key):
+            raise Refusal(ErrorCode.CREDENTIAL_INVALID, "a KeyPackage of somebody else")
+        if listed.key_of(d.device) != leaf.key:
+            raise Refusal(ErrorCode.CREDENTIAL_INVALID, "a KeyPackage of a device that its account does not list")
+        hybrid = b""
+        if d.hybrid_key:
+            signed = SignedHybridKey.from_bytes(d.hybrid_key)
+            if signed.device != d.device or not signed.verify(leaf.key):
+                raise Refusal(ErrorCode.HYBRID_KEY_INVALID, "a hybrid key that its device has not signed")
+            hybrid = signed.public_key
+        return Added(leaf.account, d.device, d.key_package, hybrid)
 
     def _welcomes(
         self, channel: bytes, generation: int, pending: qpqnative.PendingCommit, added: Sequence[Added]
@@ -152,10 +162,12 @@ class Commits:
         await self.change(channel, lambda g: g.commit(now_s=self._core.now_ms() // 1000))
 
     async def settle_proposals(self, channel: bytes) -> None:
-        """Commit what is proposed, if nobody has by now."""
+        """Commit what is proposed, if nobody has by now; a group that cannot be followed any more is rejoined first."""
 
         def build(group: qpqnative.Group) -> qpqnative.PendingCommit | None:
-            return group.commit(now_s=self._core.now_ms() // 1000) if group.pending_proposals() else None
+            if self._core.upkeep.comes_first(channel) or not group.pending_proposals():
+                return None
+            return group.commit(now_s=self._core.now_ms() // 1000)
 
         await self.change(channel, build)
 
@@ -202,8 +214,13 @@ class Commits:
         await self.change(channel, build)
 
     async def leave(self, channel: bytes) -> bool:
-        """Propose to leave; False when this device is out, or nobody else was left. Proposing it again does nothing."""
+        """Propose to leave; False when this device is out, or nobody else was left. Proposing it again does nothing.
+
+        A group that cannot be followed any more is rejoined first: the caller comes again.
+        """
         for attempt in range(TRIES_MAX):
+            if self._core.upkeep.comes_first(channel):
+                return True
             async with self._core.lock:
                 group = self._groups.load(channel)
                 generation, epoch = self._groups.generation(channel), group.epoch

@@ -249,6 +249,10 @@ class Conversation:
 
     # --- people
 
+    def doubtful(self) -> list[str]:
+        """Return the members whose identity key here is not the one known of them: compare safety numbers, or remove them."""
+        return sorted(self._core.people.name(a) for a in self._core.people.doubtful(self.id))
+
     async def invite(self, name: str) -> None:
         """Add a person, with all devices."""
         account = await self._core.people.resolve(name)

@@ -12,7 +12,7 @@ from qpqclient.account import Account
 from qpqclient.births import Births
 from qpqclient.commits import Commits
 from qpqclient.connection import BACKOFF_SECONDS_MIN, Connection, pause
-from qpqclient.errors import DiskFull, NotLoggedIn, QpqError, Refused, Unreachable
+from qpqclient.errors import DiskFull, NotLoggedIn, QpqError, Refused, ServerBroke, Unreachable
 from qpqclient.events import Listeners
 from qpqclient.groups import Groups
 from qpqclient.inbox import NO_SESSION, POSITION, Inbox
@@ -180,7 +180,7 @@ class Core:
                 log.info("following_waits", code=exc.name)
             except NotLoggedIn:  # the account was deleted while its mail was read
                 self._wait_for_session()
-            except DiskFull as exc:
+            except (DiskFull, ServerBroke) as exc:
                 log.warning("following_waits", code=exc.name)
             except Unreachable:
                 return
@@ -257,10 +257,14 @@ class Core:
             except Unreachable:
                 await pause(BACKOFF_SECONDS_MIN)
                 continue
-            except QpqError as exc:
+            except (
+                QpqError,
+                Refusal,
+                qpqnative.MlsError,
+            ) as exc:  # the last two: what the server showed makes no sense
                 if isinstance(exc, Refused):
                     self._ended(exc)
-                log.info("send_waits", code=exc.name)
+                log.info("send_waits", reason=str(exc))
                 await pause(1.0)
                 continue
             with trio.move_on_after(LOOK_SECONDS):

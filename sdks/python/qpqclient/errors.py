@@ -38,6 +38,23 @@ class KeyChanged(QpqError):
     exit_code = 14
 
 
+class IdentityChanged(QpqError):
+    """Somebody's identity key, or the account behind a name, is not the one known here: somebody may be in between.
+
+    Nothing was sent to the new one. Compare safety numbers another way, then `Client.trust` takes it.
+    """
+
+    name = "identityChanged"
+    exit_code = 16
+
+
+class ServerBroke(QpqError):
+    """The server answered what no server of this protocol answers."""
+
+    name = "serverBroke"
+    exit_code = EXIT_CODES[ErrorCode.INTERNAL]
+
+
 class WrongPassword(QpqError):
     """The local database does not open with this password."""
 

@@ -111,7 +111,8 @@ class Groups:
         db.execute("DELETE FROM leaves WHERE channel = ?", (channel,))
         for member in group.members():
             leaf = read_leaf(member.credential, member.signature_key)
-            db.execute("INSERT INTO leaves VALUES (?, ?, ?, ?)", (channel, member.index, leaf.account, leaf.device))
+            row = (channel, member.index, leaf.account, leaf.device, leaf.identity_key)
+            db.execute("INSERT INTO leaves VALUES (?, ?, ?, ?, ?)", row)
 
     def adopt(self, channel: bytes, generation: int, group: qpqnative.Group, name: str) -> None:
         """Write a group that was made or joined; inside a transaction."""
@@ -119,10 +120,11 @@ class Groups:
         self._enter(channel, generation, group, name)
 
     def _make_room(self, channel: bytes, generation: int) -> None:
+        """Set aside what stands here, of this generation or the one before: messages of then may still lie unread."""
         self._store.set_group_aside(group_id(channel, generation))
         for (old,) in self._store.rows("SELECT generation FROM channels WHERE channel = ?", channel):
             if old != generation:
-                self._forget(group_id(channel, old))
+                self._store.set_group_aside(group_id(channel, old))
 
     def _enter(self, channel: bytes, generation: int, group: qpqnative.Group, name: str) -> None:
         kind = read_policy(group.policy).kind
@@ -170,12 +172,12 @@ class Groups:
             self._store.forget_group(group_id(channel, stored[0]), JOINING)
             self._store.db.execute("DELETE FROM joins WHERE channel = ?", (channel,))
 
-    def before_rejoins(self, channel: bytes) -> list[tuple[bytes, qpqnative.Group]]:
-        """Return the group as it was each time before this device joined it anew, newest first, each with its place.
+    def before_rejoins(self, channel: bytes, generation: int) -> list[tuple[bytes, qpqnative.Group]]:
+        """Return a group as it was each time before this device joined it anew, newest first, each with its place.
 
         They still open what was under way then, and follow the commits of that time.
         """
-        gid = group_id(channel, self.generation(channel))
+        gid = group_id(channel, generation)
         found = []
         for place in reversed(self._store.asides(gid)):
             entries, tree = self._store.group_entries(gid, place)
@@ -187,14 +189,17 @@ class Groups:
         self._store.write_mls((place + key, value) for key, value in group.take_changes())
 
     def forget_before_rejoin(self, channel: bytes, epoch: int) -> None:
-        """Drop such groups once the server takes no message of their time any more; inside a transaction."""
-        for place, group in self.before_rejoins(channel):
+        """Drop such groups once the server takes no message of their time any more; inside a transaction.
+
+        Of other generations all: the log has come to this one, and nothing of theirs comes after.
+        """
+        generation = self.generation(channel)
+        for place, group in self.before_rejoins(channel, generation):
             if group.epoch + PAST_EPOCHS < epoch:
                 self._store.forget_group(group.group_id, place)
-
-    def _forget(self, gid: bytes) -> None:
-        for place in (b"", *self._store.asides(gid)):
-            self._store.forget_group(gid, place)
+        for gid in self._store.groups_aside(vec(channel)) - {group_id(channel, generation)}:
+            for place in self._store.asides(gid):
+                self._store.forget_group(gid, place)
 
     def leave(self, channel: bytes) -> None:
         """Be out of a group, keep its messages; inside a transaction.

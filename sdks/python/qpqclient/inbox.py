@@ -14,7 +14,7 @@ from qpqclient.content import apply_content
 from qpqclient.errors import GroupUnusable, Refused
 from qpqclient.groups import sha256
 from qpqclient.log import log
-from qpqclient.model import GroupChanged
+from qpqclient.model import GroupChanged, Missed
 from qpqcore.api import delivery
 from qpqcore.api.content import Content
 from qpqcore.api.delivery import EntryKind, WelcomeItem
@@ -52,6 +52,8 @@ class Inbox:
         """Process one entry; repeats are passed over."""
         if entry.number <= self.position:
             return
+        if entry.number != self.position + 1 and entry.kind is not EntryKind.GAP:
+            self._missed()
         handler = {
             EntryKind.MESSAGE: self._message, EntryKind.COMMIT: self._commit, EntryKind.PROPOSAL: self._proposal,
             EntryKind.GAP: self._gap, EntryKind.RESET: self._reset,
@@ -72,6 +74,13 @@ class Inbox:
             self._groups.drop()
             raise
 
+    def _missed(self) -> None:
+        """Tell that something is missing before the next entry: mailboxes have no holes, so it was lost or withheld."""
+        log.warning("entries_missing", after=self.position)
+        with self._store.transaction():
+            self._core.upkeep.want_rejoin_all()
+        self._core.tell(Missed(b""))
+
     def _pass_over(self, entry: delivery.Entry, *, rejoin: bool = False) -> None:
         with self._store.transaction():
             self._store.put_number(POSITION, entry.number)
@@ -84,19 +93,27 @@ class Inbox:
             return None
         return self._groups.load(entry.channel)
 
-    def _opened(self, entry: delivery.Entry, group: qpqnative.Group) -> tuple[object, Callable[[], None]]:
-        """Open a message with the group, or as it was before this device rejoined; also return how its state is saved."""
-        for place, older in self._groups.before_rejoins(entry.channel) if entry.epoch < group.epoch else ():
+    def _opened(self, entry: delivery.Entry, group: qpqnative.Group | None) -> tuple[object, Callable[[], None]] | None:
+        """Open a message with the group, or as it was before this device rejoined or founded it anew.
+
+        Also return how its state is saved; None for a message of another generation of which there is nothing.
+        """
+        for place, older in self._before(entry) if group is None or entry.epoch < group.epoch else ():
             try:
                 return older.process(entry.payload), partial(self._groups.save_before_rejoin, place, older)
             except qpqnative.MlsError as exc:
                 log.debug("not_of_the_time_before", reason=exc.kind)
+        if group is None:
+            return None
         return group.process(entry.payload), lambda: self._groups.save(entry.channel, group)
 
+    def _before(self, entry: delivery.Entry) -> list[tuple[bytes, qpqnative.Group]]:
+        return self._groups.before_rejoins(entry.channel, entry.generation)
+
     def _follow_before_rejoin(self, entry: delivery.Entry) -> None:
-        """Take a handshake of an epoch before this device rejoined: messages of the epochs after it may still come."""
+        """Take a handshake of the time before this device rejoined or founded anew: messages of then may still come."""
         saves = []
-        for place, older in self._groups.before_rejoins(entry.channel):
+        for place, older in self._before(entry):
             if older.epoch != entry.epoch:
                 continue
             try:
@@ -126,18 +143,18 @@ class Inbox:
 
     def _message(self, entry: delivery.Entry) -> None:
         channel = entry.channel
-        group = self._group(entry)
-        if group is None:
-            self._pass_over(entry)
-            return
         try:
-            received, save = self._opened(entry, group)
+            opened = self._opened(entry, self._group(entry))
         except qpqnative.MlsError as exc:
             self._groups.drop()
             if exc.kind not in IGNORED:
                 log.warning("message_unreadable", reason=exc.kind)
             self._pass_over(entry)
             return
+        if opened is None:
+            self._pass_over(entry)
+            return
+        received, save = opened
         if not isinstance(received, qpqnative.Application):
             raise Refusal(ErrorCode.MALFORMED, "not an application message")
         sender = read_leaf(received.sender.credential, received.sender.signature_key)
@@ -160,10 +177,7 @@ class Inbox:
             self._enter_joined(entry)
             return
         group = self._group(entry)
-        if group is None:
-            self._pass_over(entry)
-            return
-        if entry.epoch < group.epoch:
+        if group is None or entry.epoch < group.epoch:
             self._follow_before_rejoin(entry)
             return
         before, policy = group.members(), group.policy
@@ -204,10 +218,7 @@ class Inbox:
     def _proposal(self, entry: delivery.Entry) -> None:
         channel = entry.channel
         group = self._group(entry)
-        if group is None:
-            self._pass_over(entry)
-            return
-        if entry.epoch < group.epoch:
+        if group is None or entry.epoch < group.epoch:
             self._follow_before_rejoin(entry)
             return
         done = group.process(entry.payload)
@@ -265,6 +276,7 @@ class Inbox:
         with self._store.transaction():
             self._store.put_number(POSITION, entry.number)
             self._core.upkeep.want_rejoin_all()
+        self._core.tell(Missed(b""))
 
     def _reset(self, entry: delivery.Entry) -> None:
         with self._store.transaction():

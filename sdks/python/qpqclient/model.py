@@ -89,6 +89,14 @@ class GroupChanged(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Missed(Event):
+    """Messages are missing: the mailbox was full and cut off, or the server lost or withheld something.
+
+    The groups are rejoined by themselves; what was missed does not come any more.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Typing(Event):
     """Somebody in the conversation began or ceased to type; told at that moment or never."""
 

@@ -134,11 +134,21 @@ class Outbox:
         if no.code is ErrorCode.STALE_EPOCH:
             self._store.db.execute("UPDATE outbox SET payload = NULL WHERE number = ?", (row[0],))
             await self._core.catch_up()
+        elif no.code is ErrorCode.WRITE_KEY_INVALID:
+            await self._bring_write_key(row)
         elif no.code in RETRYABLE:
             await pause(max(no.retry_after_ms / 1000, RETRY_SECONDS_MIN))
         else:
             log.info("message_refused", code=no.name)
             self._fail(row)
+
+    async def _bring_write_key(self, row: Any) -> None:
+        """Begin another epoch: the commit that began the message's brought a write key that is not the group's."""
+        number, channel, *_, generation, epoch, _payload, _signature = row
+        self._store.db.execute("UPDATE outbox SET payload = NULL WHERE number = ?", (number,))
+        await self._core.catch_up()
+        if (self._core.groups.generation(channel), self._core.groups.load(channel).epoch) == (generation, epoch):
+            await self._core.commits.update(channel)
 
     def _fail(self, row: Any) -> None:
         with self._store.transaction() as db:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qpqclient.errors import NotFound, Refused
+from qpqclient.errors import IdentityChanged, NotFound, Refused
 from qpqclient.log import log
 from qpqcore.api.keystore import ResolveIdentityParams, ResolveIdentityResult, ResolveUserParams, ResolveUserResult
-from qpqcore.crypto.identity import DeviceList
-from qpqcore.model.errors import ErrorCode
+from qpqcore.crypto.identity import Credential, DeviceList
+from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
     from qpqclient.core import Core
@@ -42,23 +42,44 @@ class People:
         self._remember(found.account, found.name, found.identity_key, found.device_list)
         return found.account
 
+    async def trust(self, name: str) -> bytes:
+        """Take the account and the key that the server names now, whatever was known; return the account. NotFound."""
+        found = await self._core.call(ResolveUserParams(name=name), ResolveUserResult)
+        with self._store.transaction() as db:
+            db.execute("DELETE FROM people WHERE name = ? OR account = ?", (found.name, found.account))
+        return await self.resolve(name)
+
+    def doubtful(self, channel: bytes) -> list[bytes]:
+        """Return the accounts in a group whose leaves carry another identity key than the one known here."""
+        rows = self._store.rows(
+            "SELECT DISTINCT l.account FROM leaves l JOIN people p ON p.account = l.account "
+            "WHERE l.channel = ? AND l.identity_key <> p.identity_key AND l.identity_key <> x''",
+            channel,
+        )
+        return [r[0] for r in rows]
+
     async def learn(self) -> None:
         """Resolve the names of members that are not known yet."""
         unknown = self._store.rows(
-            "SELECT DISTINCT account FROM leaves WHERE account NOT IN (SELECT account FROM people)"
+            "SELECT DISTINCT account, identity_key FROM leaves WHERE account NOT IN (SELECT account FROM people)"
         )
-        for (account,) in unknown:
+        for account, key in unknown:
             try:
                 found = await self._core.call(ResolveIdentityParams(account=account), ResolveIdentityResult)
+                if (found.account, found.identity_key) != (account, key or found.identity_key):
+                    raise IdentityChanged("the server names another key than the group has")
+                self._remember(found.account, found.name, found.identity_key, found.device_list)
+            except IdentityChanged as exc:
+                log.warning("member_doubtful", reason=str(exc))
             except Refused:
                 continue
-            self._remember(found.account, found.name, found.identity_key, found.device_list)
 
     def _remember(self, account: bytes, name: str, identity_key: bytes, device_list: bytes) -> None:
         known = self.identity(account)
-        if known is not None and known != identity_key:
+        namesake = self._store.rows("SELECT account FROM people WHERE name = ? AND account <> ?", name, account)
+        if namesake or (known is not None and known != identity_key):
             log.warning("identity_key_changed")
-            return
+            raise IdentityChanged(f"{name} is not who {name} was: compare safety numbers before you go on")
         with self._store.transaction() as db:
             db.execute(
                 "INSERT INTO people VALUES (?, ?, ?, x'', 0) ON CONFLICT (account) DO UPDATE SET name = excluded.name",
@@ -69,11 +90,15 @@ class People:
 
     def pin(self, account: bytes, device_list: bytes) -> bool:
         """Keep the newest genuine list of an account; False, and a warning, for one that goes back or forks."""
-        fresh = DeviceList.from_bytes(device_list)
-        rows = self._store.rows("SELECT identity_key, device_list, version FROM people WHERE account = ?", account)
-        if fresh.account != account or not fresh.verify():
+        try:
+            fresh = DeviceList.from_bytes(device_list)
+        except Refusal:
             return False
-        if rows and (fresh.identity_key != rows[0][0] or fresh.version < rows[0][2]):
+        rows = self._store.rows("SELECT identity_key, device_list, version FROM people WHERE account = ?", account)
+        if (fresh.account, fresh.identity_key) != (account, self._expected(account) or fresh.identity_key):
+            log.warning("device_list_of_another_key")
+            return False
+        if not fresh.verify() or (rows and fresh.version < rows[0][2]):
             log.warning("device_list_doubtful")
             return False
         if rows and fresh.version == rows[0][2] and device_list != rows[0][1]:
@@ -86,3 +111,13 @@ class People:
                     (device_list, fresh.version, account),
                 )
         return True
+
+    def _expected(self, account: bytes) -> bytes | None:
+        """Return the identity key that an account must have: one's own, the one known, or the one in a common group."""
+        if account == self._core.account.account:
+            return Credential.from_bytes(self._core.account.credential()).identity_key
+        known = self.identity(account)
+        if known is not None:
+            return known
+        rows = self._store.rows("SELECT identity_key FROM leaves WHERE account = ? AND identity_key <> x''", account)
+        return rows[0][0] if rows else None

@@ -8,7 +8,6 @@ beside it, sealed under Argon2id of the password, so that a new password re-seal
 from __future__ import annotations
 
 import fcntl
-import os
 import secrets
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import qpqnative
 from qpqclient.errors import DiskFull, FolderBusy, Refused, WrongPassword
+from qpqcore.net.certificates import write_secret
 from qpqcore.store.connection import connect, is_disk_full
 from qpqcore.store.migrations import migrate, migrations_of
 
@@ -49,12 +49,7 @@ def seal_key(folder: Path, key: bytes, password: str, name: str = SEALED) -> Non
     """Write the database's key, sealed under the password; whole or not at all."""
     salt, nonce = secrets.token_bytes(SALT_BYTES), secrets.token_bytes(NONCE_BYTES)
     sealed = salt + nonce + AESGCM(_wrapping_key(password, salt)).encrypt(nonce, key, AAD)
-    part = folder / (name + ".part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(sealed)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(folder / name)
+    write_secret(folder / name, sealed)
 
 
 def open_key(folder: Path, password: str) -> bytes:
@@ -207,6 +202,15 @@ class Store:
         kind = GROUP_ENTRIES[0]
         places = {key[:ASIDE_BYTES] for key, _ in self.mls(ASIDE) if key[ASIDE_BYTES:].startswith(kind + gid)}
         return sorted(places)
+
+    def groups_aside(self, begin: bytes) -> set[bytes]:
+        """Return the ids, of those that begin so, of which an earlier state was set aside."""
+        kind = GROUP_ENTRIES[0]
+        rests = (
+            key[ASIDE_BYTES:]
+            for (key,) in self.rows("SELECT key FROM mls WHERE key >= ? AND key < ?", ASIDE, ASIDE + b"\xff")
+        )
+        return {rest[len(kind) :] for rest in rests if rest.startswith(kind + begin)}
 
     def set_group_aside(self, gid: bytes) -> None:
         """Keep a group's entries apart; inside a transaction."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import secrets
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from qpqclient.errors import KeyChanged, Refused, Unreachable
+from qpqclient.errors import KeyChanged, Refused, ServerBroke, Unreachable
 from qpqcore.api import gateway
 from qpqcore.api.methods import METHODS
 from qpqcore.api.rpc import Call, Reply
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.model.ids import is_domain
 from trio_quic import (
     CertificateRefused,
     ClientTls,
@@ -43,6 +44,7 @@ CONNECT_MS_MAX = 5_000
 CALL_MS = 30_000
 FRAME_BYTES_MAX = 9 * 1024 * 1024
 """A reply: an X-Wing tree of 1,000 leaves has 1.4 MB, the law allows 8 MiB."""
+NUMBER_MAX = (1 << 63) - 1
 KEEPALIVE_MS = 2_000
 IDLE_MS = 6_000
 """A server that has died is noticed within this time; QUIC itself does not tell."""
@@ -107,14 +109,13 @@ class Link:
         frame = frame_of(params, key, deadline_ms)
         try:
             with trio.fail_after(deadline_ms / 1000 + 5):
-                reply = Reply.from_bytes(await self._connection.call(frame))
+                reply = decoded(Reply, await self._connection.call(frame))
         except StreamReset as exc:
             raise Refused(Refusal(ErrorCode.INTERNAL, "the server could not answer")) from exc
         except (QuicError, trio.TooSlowError) as exc:
             self._connection.close()
             raise Unreachable("the connection to the server is gone") from exc
-        decoded: T = result.from_bytes(_checked(reply))  # type: ignore[attr-defined]  # every generated struct has it
-        return decoded
+        return decoded(result, _checked(reply))
 
     @asynccontextmanager
     async def subscribe(self, after: int) -> AsyncIterator[AsyncIterator[gateway.SubscribeEvent]]:
@@ -131,7 +132,7 @@ class Link:
 async def _events(replies: ReplyStream) -> AsyncGenerator[gateway.SubscribeEvent, None]:
     try:
         async for frame in replies:
-            yield gateway.SubscribeEvent.from_bytes(_checked(Reply.from_bytes(frame)))
+            yield decoded(gateway.SubscribeEvent, _checked(decoded(Reply, frame)))
     except QuicError as exc:
         raise Unreachable("the connection to the server is gone") from exc
 
@@ -140,6 +141,27 @@ def frame_of(params: Any, key: bytes = b"", deadline_ms: int = CALL_MS) -> bytes
     """Return the frame of a call of the method that takes `params`."""
     method = BY_PARAMS[type(params)]
     return Call(method=method.number, deadline_ms=deadline_ms, idempotency_key=key, params=params.to_bytes()).to_bytes()
+
+
+def decoded(kind: type[T], data: bytes) -> T:
+    """Decode what the server sent; ServerBroke when it is nothing that this client can keep."""
+    try:
+        value: T = kind.from_bytes(data)  # type: ignore[attr-defined]  # every generated struct has it
+    except Refusal as exc:
+        raise ServerBroke("the server's answer cannot be read") from exc
+    if not _fits(value):
+        raise ServerBroke("the server names a number that cannot be")
+    return value
+
+
+def _fits(value: object) -> bool:
+    """Tell whether each number in an answer can be stored: SQLite's have 63 bits, the wire's 64."""
+    if isinstance(value, int):
+        return value <= NUMBER_MAX
+    if isinstance(value, tuple):
+        return all(map(_fits, value))
+    names = getattr(value, "__slots__", ())
+    return all(_fits(getattr(value, name)) for name in names) if is_dataclass(value) else True
 
 
 def _checked(reply: Reply) -> bytes:
@@ -183,6 +205,8 @@ async def open_link(
             link.hello = await link.call(
                 gateway.HelloParams(client_version=CLIENT_VERSION, protocol=PROTOCOL), gateway.HelloResult
             )
+            if not is_domain(link.hello.domain):
+                raise ServerBroke("the server names no domain")
             yield link
     except CertificateRefused as exc:
         raise KeyChanged(f"the server {server} shows another key than the one known: nothing was sent") from exc

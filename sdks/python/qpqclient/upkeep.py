@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 import trio
 
+import qpqnative
 from qpqclient.errors import GroupUnusable, QpqError, Refused
 from qpqclient.log import log
 from qpqclient.model import GroupChanged
 from qpqcore.api.delivery import ListChannelsParams, ListChannelsResult
-from qpqcore.model.errors import RETRYABLE
+from qpqcore.model.errors import RETRYABLE, Refusal
 
 if TYPE_CHECKING:
     from qpqclient.core import Core
@@ -87,7 +88,11 @@ class Upkeep:
                 await trio.sleep(PROPOSAL_WAIT_SECONDS_MAX * random.random())  # noqa: S311 - spreads members out
             try:
                 await self.settle()
-            except QpqError as exc:
+            except (
+                QpqError,
+                Refusal,
+                qpqnative.MlsError,
+            ) as exc:  # the last two: what the server showed makes no sense
                 log.info("group_work_waits", reason=str(exc))
                 await trio.sleep(wait_s)
                 wait_s = min(wait_s * 2, RETRY_SECONDS_MAX)

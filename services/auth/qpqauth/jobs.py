@@ -38,9 +38,10 @@ class Jobs:
 
     def __init__(
         self, store: Store, *, keystore: KeystoreInternalApi, delivery: DeliveryInternalApi,
-        blob: BlobInternalApi, clock_ms: Callable[[], int],
+        blob: BlobInternalApi, clock_ms: Callable[[], int], disguise: Callable[[str], str],
     ) -> None:  # fmt: skip
         self._store = store
+        self._disguise = disguise
         self._keystore = keystore
         self._delivery = delivery
         self._blob = blob
@@ -89,6 +90,6 @@ class Jobs:
             case "purge_keystore":
                 await self._keystore.purge_account(call, PurgeAccountParams(account=account))
             case "purge_self":
-                await self._store.finish_deletion(account)
+                await self._store.finish_deletion(account, self._disguise)
             case unknown:
                 raise ValueError(f"a job of unknown kind {unknown}")

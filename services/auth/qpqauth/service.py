@@ -11,8 +11,8 @@ import structlog
 import qpqnative
 from qpqauth import rules
 from qpqauth.jobs import DELETION, Jobs
-from qpqauth.login_state import LoginState, seal, unseal
-from qpqauth.store import Account, AccountState, Session
+from qpqauth.login_state import LoginRecord, LoginState, fake_record, login_record, seal, unseal
+from qpqauth.store import Account, AccountState, Held, Session
 from qpqcore.api import auth as api
 from qpqcore.bus.background import repeat
 from qpqcore.bus.limits import enforce
@@ -63,7 +63,11 @@ class Auth:
         self._notices = notices
         self._limiter = limiter
         self._clock_ms = clock_ms
-        self._jobs = Jobs(store, keystore=keystore, delivery=delivery, blob=blob, clock_ms=clock_ms)
+        self._jobs = Jobs(
+            store, keystore=keystore, delivery=delivery, blob=blob, clock_ms=clock_ms,
+            disguise=lambda name: self._disguise(self._newest, name),
+        )  # fmt: skip
+        self._nobody = fake_record(setups[self._newest])
 
     async def run(self) -> None:
         """Finish jobs that a crash left, then collect what is over, for ever."""
@@ -108,8 +112,10 @@ class Auth:
         if params.wrap_version != 1:
             raise Refusal(ErrorCode.VERSION_CONFLICT, "a new account begins with wrap version 1")
         reply = api.RegisterFinishResult(account=params.account, wrap_version=1)
-        held_after_ms = call.now_ms - self._config.name_held_ms
-        done = await self._store.create_account(fresh, [("put_account", b"")], held_after_ms, keyed, reply.to_bytes())
+        held = Held(
+            tuple(self._disguise(number, name) for number in self._setups), call.now_ms - self._config.name_held_ms
+        )
+        done = await self._store.create_account(fresh, [("put_account", b"")], held, keyed, reply.to_bytes())
         await self._jobs.run(params.account)
         log.info("account_registered")
         return api.RegisterFinishResult.from_bytes(done)
@@ -133,17 +139,18 @@ class Auth:
         name = normalise_name(params.name)
         self._limit(call, b"a", self._config.login_per_address)
         enforce(self._limiter, b"n" + name.encode(), self._config.login_per_name, call.now_ms)
-        stored = await self._store.account_by_name(name)
-        number = stored.setup if stored else self._newest
-        credential_id = stored.credential_id if stored else self._credential_id(number, name)
+        # One way for known and unknown: both answers' ingredients are made, and one is taken (RFC 9807 §6.3.2.2).
+        stranger = self._stranger(name)
+        stored, known = await self._store.account_for_login(name, stranger.credential_id)
+        owner = stranger if stored is None else login_record(stored)
+        record = (stranger, owner)[known]
         try:
             response, opaque = qpqnative.opaque_login_response(
-                self._setups[number], stored.record if stored else None, params.request, credential_id
+                self._setups[record.setup], record.record, params.request, record.credential_id
             )
         except qpqnative.OpaqueError as exc:
             raise Refusal(ErrorCode.MALFORMED, "not an OPAQUE log-in request") from exc
-        account = stored.account if stored else make_id(secrets.token_bytes(16), self._config.domain)
-        state = LoginState(account, stored is not None, opaque, call.now_ms + self._config.login_state_ms)
+        state = LoginState(record.account, known, opaque, call.now_ms + self._config.login_state_ms)
         return api.LoginStartResult(response=response, state=seal(self._state_key, state))
 
     async def login_finish(self, call: CallContext, params: api.LoginFinishParams) -> api.LoginFinishResult:
@@ -280,6 +287,16 @@ class Auth:
 
     def _credential_id(self, number: int, name: str) -> bytes:
         return hmac.digest(rules.sha256(b"qpq credential id" + self._setup_bytes[number]), name.encode(), "sha256")
+
+    def _stranger(self, name: str) -> LoginRecord:
+        """Return what a log-in of an unknown name is answered from."""
+        account = make_id(secrets.token_bytes(16), self._config.domain)
+        return LoginRecord(account, self._newest, self._credential_id(self._newest, name), self._nobody)
+
+    def _disguise(self, number: int, name: str) -> str:
+        """Return what stands for a held name whose account is gone: no name looks so, and none can be read from it."""
+        key = rules.sha256(b"qpq held name" + self._setup_bytes[number])
+        return "@" + hmac.digest(key, name.encode(), "sha256").hex()
 
     def _limit(self, call: CallContext, prefix: bytes, rate: Rate) -> None:
         if call.address:

@@ -78,21 +78,38 @@ class ListChange:
     sessions_ended: tuple[bytes, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How to find out whether a name is held back: it stands in disguise once its account is gone."""
+
+    disguises: tuple[str, ...]
+    """Of the name, under every key that was ever the one."""
+    after_ms: int
+    """Names given up after this are held."""
+
+
 class Store(Protocol):
     """Accounts, devices, sessions, used log-in states, jobs."""
 
     async def account_by_name(self, name: str) -> Account | None:
         """Return the account that holds a normalised name, or None."""
 
+    async def account_for_login(self, name: str, elsewhere: bytes) -> tuple[Account | None, bool]:
+        """Return the account that holds a normalised name, and True; else another, if there is one, and False.
+
+        Both read one row of the same kind, so that the time does not say which it was. `elsewhere`, of the name, says
+        which row an unknown name reads: each its own and always the same, as warm or as cold as an account's would be.
+        """
+
     async def account(self, account: bytes) -> Account | None:
         """Return an account, or None."""
 
     async def create_account(
-        self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held_after_ms: int, keyed: Keyed, reply: bytes
+        self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held: Held, keyed: Keyed, reply: bytes
     ) -> bytes:
         """Add an account with its name and jobs; return the reply (an earlier one for a repeated key).
 
-        Refusal(nameTaken) for a name in use or freed after `held_after_ms`; Refusal(versionConflict) for an id in use.
+        Refusal(nameTaken) for a name in use, or held back; Refusal(versionConflict) for an id in use.
         """
 
     async def change_password(
@@ -133,8 +150,8 @@ class Store(Protocol):
     async def begin_deletion(self, account: bytes, now_ms: int, jobs: Sequence[tuple[str, bytes]]) -> bool:
         """Close an account: state, name, sessions, jobs; False if it was closed already."""
 
-    async def finish_deletion(self, account: bytes) -> None:
-        """Drop every row of the account but its held-back name and its jobs."""
+    async def finish_deletion(self, account: bytes, disguise: Callable[[str], str]) -> None:
+        """Drop every row of the account, the last job's too; its name is held back in disguise. No file has more of it."""
 
     async def set_state(self, account: bytes, state: AccountState) -> bool:
         """Suspend or reopen an account; False if there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qpqauth import rules
-from qpqauth.store import Account, AccountState, DeviceRow, Job, ListChange, Session
+from qpqauth.store import Account, AccountState, DeviceRow, Held, Job, ListChange, Session
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.store.keyed import Keyed, prune
 
@@ -58,6 +58,21 @@ class SqliteStore:
             )
         )
 
+    async def account_for_login(self, name: str, elsewhere: bytes) -> tuple[Account | None, bool]:
+        def body(c: Connection) -> tuple[Account | None, bool]:
+            found, last = c.execute(
+                "SELECT (SELECT account FROM names WHERE name = ? AND freed_ms IS NULL), (SELECT max(account) FROM accounts)",
+                (name,),
+            ).fetchone()
+            place = (min(elsewhere, last or b""), found)[found is not None]
+            row = c.execute(
+                f"SELECT {COLUMNS} FROM accounts WHERE account >= ? ORDER BY account LIMIT 1",  # noqa: S608 - fixed text
+                (place,),
+            ).fetchone()
+            return _account(row), found is not None
+
+        return await self._db.read(body)
+
     async def account(self, account: bytes) -> Account | None:
         return await self._db.read(lambda c: self._get(c, account))
 
@@ -66,15 +81,16 @@ class SqliteStore:
         return _account(c.execute(f"SELECT {COLUMNS} FROM accounts WHERE account = ?", (account,)).fetchone())  # noqa: S608 - fixed text
 
     async def create_account(
-        self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held_after_ms: int, keyed: Keyed, reply: bytes
+        self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held: Held, keyed: Keyed, reply: bytes
     ) -> bytes:
         def body(c: Connection) -> bytes:
             earlier = keyed.replay(c)
             if earlier is not None:
                 return earlier
-            held = c.execute("SELECT freed_ms FROM names WHERE name = ?", (fresh.name,)).fetchone()
-            if held is not None and (held[0] is None or held[0] > held_after_ms):
-                raise Refusal(ErrorCode.NAME_TAKEN, "this name is taken")
+            for name in (fresh.name, *held.disguises):
+                row = c.execute("SELECT freed_ms FROM names WHERE name = ?", (name,)).fetchone()
+                if row is not None and (row[0] is None or row[0] > held.after_ms):
+                    raise Refusal(ErrorCode.NAME_TAKEN, "this name is taken")
             if self._get(c, fresh.account) is not None:
                 raise Refusal(ErrorCode.VERSION_CONFLICT, "this account id is taken")
             c.execute("INSERT OR REPLACE INTO names VALUES (?, ?, NULL)", (fresh.name, fresh.account))
@@ -230,15 +246,19 @@ class SqliteStore:
 
         return await self._db.write(body)
 
-    async def finish_deletion(self, account: bytes) -> None:
+    async def finish_deletion(self, account: bytes, disguise: Callable[[str], str]) -> None:
         def body(c: Connection) -> None:
-            for table in ("accounts", "devices", "sessions"):
+            for table in ("accounts", "devices", "sessions", "jobs"):
                 c.execute(f"DELETE FROM {table} WHERE account = ?", (account,))  # noqa: S608 - fixed texts
             for caller in (account, rules.sha256(account)):  # the latter: its registration's
                 c.execute("DELETE FROM keyed WHERE caller = ?", (caller,))
-            c.execute("UPDATE names SET account = x'00' WHERE account = ?", (account,))
+            for (name,) in c.execute("SELECT name FROM names WHERE account = ?", (account,)).fetchall():
+                c.execute(
+                    "UPDATE OR REPLACE names SET name = ?, account = x'00' WHERE name = ?", (disguise(name), name)
+                )
 
         await self._db.write(body)
+        await self._db.erase()
 
     async def set_state(self, account: bytes, state: AccountState) -> bool:
         def body(c: Connection) -> bool:

@@ -112,7 +112,9 @@ class SqliteStore:
                 _drop(c, blob)
             return len(blobs)
 
-        return await self._db.write(body)
+        count = await self._db.write(body)
+        await self._db.erase()
+        return count
 
     async def sweep(self, now_ms: int) -> int:
         def body(c: Connection) -> int:

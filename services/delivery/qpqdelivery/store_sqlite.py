@@ -253,6 +253,7 @@ class SqliteStore:
             c.execute("DELETE FROM mailboxes WHERE device = ?", (device,))
 
         await self._db.write(body)
+        await self._db.erase()
 
     async def mailboxes_of(self, account: bytes) -> list[bytes]:
         return await self._db.read(

@@ -17,7 +17,8 @@ from qpqcore.model.errors import ErrorCode, Refusal
 if TYPE_CHECKING:
     from qpqdelivery.store import Channel, Store
 
-Key = tuple[bytes, int, int, int]
+Key = tuple[bytes, bytes, int, int, int]
+"""The birth besides the channel: one that was dropped can be made again under its id."""
 
 REFUSALS = {
     "malformed": ErrorCode.MALFORMED,
@@ -40,7 +41,7 @@ class Views:
 
     @staticmethod
     def _key(state: Channel) -> Key:
-        return state.channel, state.generation, state.epoch, state.proposals_version
+        return state.channel, state.birth_hash, state.generation, state.epoch, state.proposals_version
 
     async def of(self, state: Channel) -> qpqnative.GroupView:
         """Return the view that belongs to a channel's state."""

@@ -204,6 +204,7 @@ class SqliteStore:
             c.execute("DELETE FROM keyed WHERE caller = ?", (account,))
 
         await self._db.write(body)
+        await self._db.erase()
 
     async def sweep(self, now_ms: int) -> None:
         def body(c: Connection) -> None:

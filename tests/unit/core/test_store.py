@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.store import keyed
 from qpqcore.store.database import open_database
 from qpqcore.store.errors import DatabaseBusy, DatabaseTooNew, DatabaseUnreadable
-from qpqcore.store.migrations import Migration
+from qpqcore.store.migrations import Migration, migrations_of
+from tests.oracle.traces import pages
 
 KEY = b"k" * 32
 ONE = [Migration(1, "CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB);" + keyed.KEYED_DDL)]
@@ -140,6 +142,66 @@ async def test_an_idempotency_key_repeats_the_reply_and_refuses_another_request(
             await db.write(lambda c: call(c, b"other", b"x"))
         assert refused.value.code is ErrorCode.IDEMPOTENCY_MISMATCH
         assert await db.write(lambda c: keyed.prune(c, keyed.KEPT_MS + 1)) == 1
+
+
+async def test_a_remembered_reply_is_read_by_who_has_its_key(tmp_path):
+    async with open_database(tmp_path / "x.db", KEY, ONE) as db:
+        await db.write(lambda c: keyed.remember(c, b"me", 1, b"k" * 16, b"ask", b"who has gone since", 0))
+        rows = repr(await db.read(lambda c: c.execute("SELECT * FROM keyed").fetchall())).encode()
+        assert b"who has gone" not in rows
+        assert b"k" * 16 not in rows
+        assert await db.read(lambda c: keyed.replay(c, b"me", 1, b"k" * 16, b"ask")) == b"who has gone since"
+
+
+async def test_what_is_erased_stands_in_no_page_of_any_file(tmp_path):
+    """Deleted, it is in no row; its page is in the write-ahead log as it was, until it is erased."""
+    secret, lives = b"a secret of forty bytes, to be erased ...", tmp_path / "lives"
+
+    def found(folder):
+        return {f.name for f in folder.glob("x.db*") if any(secret in page for page in pages(f, KEY))}
+
+    async with open_database(lives / "x.db", KEY, ONE) as db:
+        await db.write(lambda c: c.execute("INSERT INTO t VALUES (1, ?)", (secret,)).rowcount)
+        await db.write(lambda c: c.execute("DELETE FROM t").rowcount)
+        assert found(lives) == {"x.db-wal"}
+        died = shutil.copytree(lives, tmp_path / "died")
+        await db.erase()
+        assert found(lives) == set()
+        assert await db.read(count) == 0
+    assert found(died) == {"x.db-wal"}
+    async with open_database(died / "x.db", KEY, ONE):  # what died before it could erase is erased at the next start
+        assert found(died) == set()
+
+
+async def test_a_migration_that_fails_leaves_the_schema_before_it_and_a_copy(tmp_path: Path):
+    path = tmp_path / "x.db"
+    async with open_database(path, KEY, ONE) as db:
+        await db.write(add(1))
+    broken = Migration(2, "CREATE TABLE u (a); INSERT INTO nowhere VALUES (1);")
+    with pytest.raises(DatabaseUnreadable, match="schema 2"):
+        async with open_database(path, KEY, [*ONE, broken]):
+            raise AssertionError("it opened")
+    copied = path.with_name("x.db.before-2")
+    for file in (path, copied):
+        async with open_database(file, KEY, ONE) as db:
+            assert await db.read(count) == 1
+            assert await db.read(lambda c: c.execute("PRAGMA user_version").fetchone()[0]) == 1
+            assert await db.read(lambda c: c.execute("SELECT 1 FROM sqlite_master WHERE name = 'u'").fetchone()) is None
+    async with open_database(path, KEY, [*ONE, Migration(2, "CREATE TABLE u (a);")]) as db:
+        assert await db.read(count) == 1
+
+
+def test_migrations_are_numbered_without_a_gap(tmp_path: Path, monkeypatch):
+    folder = tmp_path / "gapped" / "migrations"
+    folder.mkdir(parents=True)
+    (tmp_path / "gapped" / "__init__.py").touch()
+    for name in ("0001_first.sql", "0003_third.sql", "notes.txt"):
+        (folder / name).write_text("SELECT 1;")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match="not numbered 1 to 2"):
+        migrations_of("gapped")
+    (folder / "0003_third.sql").rename(folder / "0002_second.sql")
+    assert [m.number for m in migrations_of("gapped")] == [1, 2]
 
 
 WRITER = """

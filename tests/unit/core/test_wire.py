@@ -95,3 +95,39 @@ async def test_notices_wake_and_are_bounded():
         assert len(found) == PENDING_MAX
         assert found[-1] == (b"a", bytes([(PENDING_MAX + 9) % 256]))
     assert not notices.has_listener(b"a")
+
+
+@given(
+    st.builds(
+        BusReply, code=st.integers(0, 65535), detail=st.text(max_size=40), retry_after_ms=st.integers(0, 2**32 - 1),
+        assertion=st.none() | st.binary(max_size=60), result=st.binary(max_size=200),
+    )
+)  # fmt: skip
+def test_replies_read_as_they_were_written_and_not_when_cut_or_longer(reply):
+    data = reply.to_bytes()
+    assert BusReply.from_bytes(data) == reply
+    for bad in (data[:-1], data + b"\0", bytes([data[0] ^ 0xFF]) + data[1:], b""):
+        with pytest.raises(Refusal) as refused:
+            BusReply.from_bytes(bad)
+        assert refused.value.code is ErrorCode.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        pytest.param(Envelope(method=1, deadline_ms=1, challenge=b"short"), id="a challenge of another length"),
+        pytest.param(Envelope(method=1, deadline_ms=1, traceparent="x" * 55), id="no traceparent"),
+    ],
+)
+def test_an_envelope_with_a_part_that_is_none(envelope):
+    with pytest.raises(Refusal) as refused:
+        Envelope.from_bytes(envelope.to_bytes())
+    assert refused.value.code is ErrorCode.MALFORMED
+
+
+def test_an_envelope_of_another_version_or_longer_than_it_says():
+    data = Envelope(method=1, deadline_ms=1, address="::1").to_bytes()
+    for bad in (bytes([data[0] ^ 0xFF]) + data[1:], data + b"\0", data.replace(b"::1", b"\xff\xff\xff")):
+        with pytest.raises(Refusal) as refused:
+            Envelope.from_bytes(bad)
+        assert refused.value.code is ErrorCode.MALFORMED

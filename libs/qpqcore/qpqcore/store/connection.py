@@ -58,6 +58,11 @@ def is_disk_full(exc: Exception) -> bool:
     return isinstance(exc, sqlcipher3.OperationalError) and any(text in str(exc) for text in DISK_FULL)
 
 
+def emptied_log(connection: Connection) -> bool:
+    """Bring the write-ahead log into the database and empty it; False if a reader of an older snapshot was in the way."""
+    return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+
+
 def translated(exc: Exception) -> Exception:
     """Turn the driver's disk-full errors into Refusal(storageFull), numbers past its columns into Refusal(malformed).
 

@@ -4,6 +4,8 @@
    a commit forms the next batch. Each runs in a savepoint: its exception undoes it and nothing else.
 2. `write` returns after the commit is durable (`synchronous=FULL`): acknowledged means committed.
 3. A write cancelled while it waits is not run; one cancelled while it runs may be committed.
+4. `erase` returns when nothing of what was deleted before is left in the files: pages are overwritten as they are
+   freed (`secure_delete`), and the write-ahead log, where older copies of them stand, is emptied.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import outcome
 import trio
 
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.store.connection import Connection, connect, translated
+from qpqcore.store.connection import Connection, connect, emptied_log, translated
 from qpqcore.store.errors import DatabaseBusy
 from qpqcore.store.migrations import Migration, migrate
 
@@ -73,6 +75,7 @@ class Database:
         self._inline = inline
         self._token = trio.lowlevel.current_trio_token()
         self._writes, self._reads = _Lane(), _Lane()
+        self._to_erase = False
         self.statistics = Statistics()
         if not inline:
             self._start(self._writes, self._write_loop, writer)
@@ -100,6 +103,11 @@ class Database:
         if self._inline:
             return await self._run_inline(body)
         return await self._run(self._reads, body)
+
+    async def erase(self) -> None:
+        """Leave nothing of what was deleted in the write-ahead log; as durable as a write. For what has to be gone."""
+        self._to_erase = True
+        await self.write(lambda _: None)
 
     async def _run_inline(self, body: Callable[[Connection], T]) -> T:
         await trio.lowlevel.checkpoint()
@@ -162,6 +170,9 @@ class Database:
             self._undo(batch, exc)
             return
         self._count(batch)
+        if self._to_erase:
+            # A reader that still looks at an older snapshot holds it up for longer than BUSY_MS: then the next batch does it.
+            self._to_erase = not emptied_log(self._writer)
 
     def _apply(self, batch: list[Job]) -> None:
         self._writer.execute("BEGIN IMMEDIATE")
@@ -252,6 +263,7 @@ async def open_database(
     try:
         with closing(connect(path, key, shared_name=shared)) as writer:
             migrate(writer, migrations, path)
+            emptied_log(writer)  # what a process that died wanted erased is erased now
             others = [] if inline else [connect(path, key, read_only=True) for _ in range(readers)]
             database = Database(writer, others, inline=inline)
             try:

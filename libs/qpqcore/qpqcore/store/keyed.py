@@ -1,13 +1,17 @@
 """Idempotency keys: the first reply to (caller, method, key) is repeated for 7 days.
 
-Used inside the very transaction that has the effect, so that effect and memory live or die together.
+Used inside the very transaction that has the effect, so that effect and memory live or die together. A reply is sealed
+under the key that it answers, of which only a hash is kept: it may name people who are gone before the 7 days are.
 """
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from qpqcore.model.errors import ErrorCode, Refusal
 
@@ -16,6 +20,7 @@ if TYPE_CHECKING:
 
 KEPT_MS = 7 * 24 * 3600 * 1000
 KEY_BYTES = 16
+NONCE_BYTES = 12
 PRUNE_ROWS_MAX = 1_000
 
 KEYED_DDL = """
@@ -40,13 +45,15 @@ def replay(connection: Connection, caller: bytes, method: int, key: bytes, reque
     if len(key) != KEY_BYTES:
         raise Refusal(ErrorCode.MALFORMED, "an idempotency key has 16 bytes")
     row = connection.execute(
-        "SELECT request_hash, reply FROM keyed WHERE caller = ? AND method = ? AND key = ?", (caller, method, key)
+        "SELECT request_hash, reply FROM keyed WHERE caller = ? AND method = ? AND key = ?",
+        (caller, method, _hashed(b"name", key)),
     ).fetchone()
     if row is None:
         return None
     if bytes(row[0]) != hashlib.sha256(request).digest():
         raise Refusal(ErrorCode.IDEMPOTENCY_MISMATCH)
-    return bytes(row[1])
+    sealed = bytes(row[1])
+    return _sealer(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], row[0])
 
 
 def remember(
@@ -54,10 +61,20 @@ def remember(
 ) -> None:
     """Keep the reply for a repetition of the call; does nothing without a key."""
     if key:
+        request_hash, nonce = hashlib.sha256(request).digest(), secrets.token_bytes(NONCE_BYTES)
+        sealed = nonce + _sealer(key).encrypt(nonce, reply, request_hash)
         connection.execute(
             "INSERT INTO keyed VALUES (?, ?, ?, ?, ?, ?)",
-            (caller, method, key, hashlib.sha256(request).digest(), reply, now_ms),
+            (caller, method, _hashed(b"name", key), request_hash, sealed, now_ms),
         )
+
+
+def _hashed(what: bytes, key: bytes) -> bytes:
+    return hashlib.sha256(b"qpq keyed " + what + b" v1" + key).digest()
+
+
+def _sealer(key: bytes) -> AESGCM:
+    return AESGCM(_hashed(b"reply", key))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 The functions whose names begin with ``xwing_`` and ``suite_`` are the very primitives that groups use, by themselves.
 ``lift_rules`` takes QPQ's own rules from a device and the groups it enters from now on: foreign groups have no policy.
+``lie`` lets a device commit what no other member can follow, and no server can refuse.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from qpqnative import _native
 from qpqnative._native import _key_package_record as key_package_record
+from qpqnative._native import _lie as lie
 from qpqnative._native import _lift_rules as lift_rules
 from qpqnative._native import _suite_hkdf as suite_hkdf
 from qpqnative._native import _suite_open as suite_open
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "StoredDevice",
     "key_package_record",
+    "lie",
     "lift_rules",
     "opaque_login_finish",
     "opaque_login_response",

@@ -4,6 +4,7 @@ use super::EXT_POLICY;
 use super::error::{Error, Kind, Result, malformed, rule};
 use super::group::Group;
 use super::inspect::decode;
+use super::lie::Lie;
 use super::rules::{Identity, LEAF_EXTENSIONS, Rules};
 use super::store::{Changes, DeviceStore, GroupStore, Value};
 use super::suite::{Provider, provider, suite};
@@ -83,6 +84,7 @@ pub struct Device {
     store: DeviceStore,
     past_epochs: usize,
     strict: bool,
+    lie: Option<Lie>,
 }
 
 impl Device {
@@ -92,12 +94,17 @@ impl Device {
     /// [`Kind::Malformed`] for a secret that is not 32 bytes.
     pub fn new(credential: &[u8], seed: &[u8], entries: Vec<(Vec<u8>, Value)>, past_epochs: usize) -> Result<Self> {
         let (secret, identity) = signer(credential, seed)?;
-        Ok(Self { secret, identity, store: DeviceStore::new(entries), past_epochs, strict: true })
+        Ok(Self { secret, identity, store: DeviceStore::new(entries), past_epochs, strict: true, lie: None })
     }
 
     /// Lifts QPQ's own rules, which the working group's vectors know nothing of.
     pub fn lift_rules(&mut self) {
         self.strict = false;
+    }
+
+    /// Lets the next commit of a group loaded from now on lie.
+    pub fn lie(&mut self, lie: Lie) {
+        self.lie = Some(lie);
     }
 
     pub(super) const fn is_strict(&self) -> bool {
@@ -112,7 +119,7 @@ impl Device {
 
     fn builder(&self, groups: GroupStore, rules: Rules) -> ClientBuilder<Config> {
         Client::builder()
-            .crypto_provider(Provider)
+            .crypto_provider(Provider { lie: self.lie.clone() })
             .group_state_storage(groups)
             .key_package_repo(self.store.clone())
             .psk_store(self.store.clone())

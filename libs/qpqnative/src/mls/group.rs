@@ -6,7 +6,7 @@ use super::error::{Error, Kind, Result, malformed, rule};
 use super::facts::{Application, CommitFacts, Leaf, Proposal, Received};
 use super::inspect::decode;
 use super::pending::{Parts, PendingCommit, WelcomeFor, sha256};
-use super::rules::{Rules, check_by_reference, policy};
+use super::rules::{Rules, check_by_reference, check_path, policy};
 use super::skipped::Ledger;
 use super::store::{Changes, GroupStore, Value};
 use mls_rs::group::{
@@ -231,9 +231,12 @@ impl Group {
     ///
     /// # Errors
     /// By kind; the group must be loaded again after any.
-    pub fn process(&mut self, message: &[u8], now_s: Option<u64>) -> Result<Received> {
-        let message = decode(message)?;
+    pub fn process(&mut self, bytes: &[u8], now_s: Option<u64>) -> Result<Received> {
+        let message = decode(bytes)?;
         self.check_wire(&message)?;
+        if self.device.is_strict() && is_open_commit(&message) {
+            check_path(bytes, self.group.cipher_suite())?;
+        }
         let epoch = message.epoch().unwrap_or_default();
         let policy_before = self.policy();
         let received = match now_s {
@@ -320,6 +323,11 @@ impl Group {
         changes.append(&mut self.device.take_changes());
         Ok(changes)
     }
+}
+
+fn is_open_commit(message: &MlsMessage) -> bool {
+    let description = message.description();
+    matches!(description, MlsMessageDescription::PublicProtocolMessage { content_type: ContentType::Commit, .. })
 }
 
 fn welcome_for(message: &MlsMessage) -> Result<WelcomeFor> {

@@ -3,7 +3,7 @@
 use super::EXT_POLICY;
 use super::error::{Error, Kind, Result, malformed};
 use super::facts::credential;
-use super::rules::{Identity, Rules};
+use super::rules::{Identity, Rules, check_package};
 use super::suite::{Provider, provider};
 use mls_rs::external_client::ExternalClient;
 use mls_rs::external_client::builder::{
@@ -24,7 +24,7 @@ pub type ObserverConfig =
 /// A builder of observing clients.
 pub(super) fn observer() -> ExternalClientBuilder<ObserverConfig> {
     ExternalClient::builder()
-        .crypto_provider(Provider)
+        .crypto_provider(Provider::default())
         .identity_provider(Identity)
         .mls_rules(Rules::new(true))
         .extension_types(super::rules::LEAF_EXTENSIONS)
@@ -107,8 +107,47 @@ pub struct KeyPackageInfo {
     pub suites: Vec<u16>,
 }
 
+/// What a commit's path brings into the tree.
+pub(super) struct Path {
+    /// The committer's new leaf.
+    pub(super) leaf: LeafNode,
+    /// The public keys of the nodes above it.
+    pub(super) nodes: Vec<HpkePublicKey>,
+}
+
+fn bytes(from: &mut &[u8]) -> Result<Vec<u8>> {
+    Ok(mls_rs_codec::byte_vec::mls_decode(from)?)
+}
+
+/// The path of a commit in a PublicMessage (RFC 9420 §6, §12.4, §7.6), which mls-rs does not show.
+///
+/// # Errors
+/// [`Kind::Malformed`] for anything but such a commit.
+pub(super) fn path_of(message: &[u8]) -> Result<Option<Path>> {
+    let mut rest = message;
+    u16::mls_decode(&mut rest)?; // version
+    u16::mls_decode(&mut rest)?; // wire format
+    bytes(&mut rest)?; // group id
+    u64::mls_decode(&mut rest)?; // epoch
+    Sender::mls_decode(&mut rest)?;
+    bytes(&mut rest)?; // authenticated data
+    u8::mls_decode(&mut rest)?; // content type
+    bytes(&mut rest)?; // proposals
+    if u8::mls_decode(&mut rest)? == 0 {
+        return Ok(None);
+    }
+    let leaf = LeafNode::mls_decode(&mut rest)?;
+    let (encoded, mut nodes) = (bytes(&mut rest)?, Vec::new());
+    let mut rest = encoded.as_slice();
+    while !rest.is_empty() {
+        nodes.push(HpkePublicKey::mls_decode(&mut rest)?);
+        bytes(&mut rest)?; // path secrets
+    }
+    Ok(Some(Path { leaf, nodes }))
+}
+
 /// The leaf of a KeyPackage, which mls-rs does not show.
-fn leaf_of(package: &KeyPackage) -> Result<LeafNode> {
+pub(super) fn leaf_of(package: &KeyPackage) -> Result<LeafNode> {
     let bytes = package.mls_encode_to_vec()?;
     let mut rest = bytes.as_slice();
     u16::mls_decode(&mut rest)?; // version
@@ -135,6 +174,7 @@ pub fn inspect_key_package(bytes: &[u8], now_s: Option<u64>) -> Result<KeyPackag
     if !capabilities.extensions.contains(&EXT_POLICY) || !capabilities.proposals.contains(&ProposalType::SELF_REMOVE) {
         return Err(Error::new(Kind::Unsupported, "the leaf lacks a required capability"));
     }
+    check_package(&package, package.cipher_suite)?;
     Ok(KeyPackageInfo {
         reference: package.to_reference(&provider(package.cipher_suite)?)?.to_vec(),
         suite: package.cipher_suite.into(),

@@ -9,6 +9,7 @@ pub mod error;
 pub mod facts;
 pub mod group;
 pub mod inspect;
+pub mod lie;
 pub mod pending;
 #[cfg(feature = "python")]
 pub mod python;

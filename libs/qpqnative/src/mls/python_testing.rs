@@ -3,6 +3,7 @@
 
 use super::error::{Error, Kind, Result, malformed};
 use super::inspect::decode;
+use super::lie::Lie;
 use super::python::Device;
 use super::suite::{CryptoFailure, KEM_XWING, SUITE_1, XWingKem, provider};
 use crate::boundary::caught;
@@ -34,6 +35,16 @@ fn run<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyRe
 fn lift_rules(py: Python<'_>, device: &Device) -> PyResult<()> {
     device.run(py, |d| {
         d.lift_rules();
+        Ok(())
+    })
+}
+
+/// Lets a device lie in its next commit.
+#[pyfunction]
+#[pyo3(name = "_lie", signature = (device, *, path = None, short = false, tag = false))]
+fn lie(py: Python<'_>, device: &Device, path: Option<Vec<usize>>, short: bool, tag: bool) -> PyResult<()> {
+    device.run(py, |d| {
+        d.lie(Lie::new(path.map(|places| places.into_iter().collect()), short, tag));
         Ok(())
     })
 }
@@ -289,6 +300,7 @@ fn suite_hkdf(py: Python<'_>, salt: &[u8], ikm: &[u8], info: &[u8], length: usiz
 /// Adds the functions for tests to the module.
 pub(super) fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(lift_rules, module)?)?;
+    module.add_function(wrap_pyfunction!(lie, module)?)?;
     module.add_function(wrap_pyfunction!(key_package_record, module)?)?;
     module.add_function(wrap_pyfunction!(xwing_derive, module)?)?;
     module.add_function(wrap_pyfunction!(xwing_encap, module)?)?;

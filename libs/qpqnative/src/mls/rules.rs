@@ -2,18 +2,22 @@
 //! identity provider. What needs a credential's content or the policy's is decided in Python from the facts.
 
 use super::EXT_POLICY;
-use super::error::{Result, rule};
+use super::error::{Error, Result, rule};
+use super::inspect::{leaf_of, path_of};
 use super::store::DamagedRecord;
+use super::suite::provider;
 use mls_rs::client_builder::PaddingMode;
-use mls_rs::group::proposal::Proposal;
-use mls_rs::group::{GroupContext, Roster, Sender};
+use mls_rs::group::proposal::{Proposal, ProposalType};
+use mls_rs::group::{GroupContext, LeafNode, Roster, Sender};
 use mls_rs::mls_rules::{
     CommitDirection, CommitOptions, CommitSource, EncryptionOptions, ProposalBundle, ProposalSource,
 };
-use mls_rs::{ExtensionList, MlsRules};
+use mls_rs::{ExtensionList, KeyPackage, MlsRules};
+use mls_rs_core::crypto::{CipherSuite, CipherSuiteProvider, HpkePublicKey};
 use mls_rs_core::error::IntoAnyError;
 use mls_rs_core::extension::ExtensionType;
 use mls_rs_core::identity::{CredentialType, IdentityProvider, MemberValidationContext, SigningIdentity};
+use mls_rs_core::protocol_version::ProtocolVersion;
 use mls_rs_core::time::MlsTime;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +33,12 @@ impl std::fmt::Display for Refused {
 }
 
 impl std::error::Error for Refused {}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        rule(refused.0)
+    }
+}
 
 impl IntoAnyError for Refused {
     fn into_dyn_error(self) -> std::result::Result<Box<dyn std::error::Error + Send + Sync>, Self> {
@@ -69,6 +79,53 @@ pub fn check_by_reference(proposal: &Proposal, from_member: bool) -> Result<()> 
     }
 }
 
+/// Whether a KeyPackage can be added: its leaf can be lived with, its init key sealed to, and its leaf lists the
+/// extensions that it has (RFC 9420 §10), which mls-rs does not look at.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_package(package: &KeyPackage, suite: CipherSuite) -> std::result::Result<(), Refused> {
+    let leaf = leaf_of(package).map_err(|_| Refused("a KeyPackage without a leaf"))?;
+    let listed = |extension: &mls_rs::Extension| leaf.capabilities.extensions.contains(&extension.extension_type);
+    if !package.extensions.iter().all(listed) {
+        return Err(Refused("a KeyPackage has an extension that its leaf does not list"));
+    }
+    check_sealable(std::slice::from_ref(&package.hpke_init_key), suite)?;
+    check_leaf(&leaf, suite)
+}
+
+/// Whether a leaf that comes into the tree can be lived with: it lists the group's version and suite (RFC 9420 §11.1)
+/// and SelfRemove, without which nobody could leave any more (§12.2), and its key can be sealed to (§10), without which
+/// nobody could commit a path any more.
+fn check_leaf(leaf: &LeafNode, suite: CipherSuite) -> std::result::Result<(), Refused> {
+    let listed = &leaf.capabilities;
+    if !listed.protocol_versions.contains(&ProtocolVersion::MLS_10) || !listed.cipher_suites.contains(&suite) {
+        return Err(Refused("a leaf does not list the group's version and suite"));
+    }
+    if !listed.proposals.contains(&ProposalType::SELF_REMOVE) {
+        return Err(Refused("a leaf does not list SelfRemove"));
+    }
+    check_sealable(std::slice::from_ref(&leaf.public_key), suite)
+}
+
+/// Some strings are no key, and some keys make every shared secret zero (RFC 9180 §7.1.4): an encapsulation shows both.
+fn check_sealable(keys: &[HpkePublicKey], suite: CipherSuite) -> std::result::Result<(), Refused> {
+    let provider = provider(suite).map_err(|_| Refused("cipher suite"))?;
+    let sealable = |key| provider.hpke_setup_s(key, &[]).is_ok();
+    if keys.iter().all(sealable) { Ok(()) } else { Err(Refused("nothing can be sealed to a key")) }
+}
+
+/// Whether what a commit's path brings into the tree can be lived with: the leaf, and the keys above it. mls-rs shows
+/// its rules the proposals alone.
+///
+/// # Errors
+/// [`super::error::Kind::Rule`]; [`super::error::Kind::Malformed`] for anything but a commit in a PublicMessage.
+pub fn check_path(commit: &[u8], suite: CipherSuite) -> Result<()> {
+    let Some(path) = path_of(commit)? else { return Ok(()) };
+    check_leaf(&path.leaf, suite)?;
+    Ok(check_sealable(&path.nodes, suite)?)
+}
+
 /// Everything but the policy must be as it was, and the policy must be there.
 fn check_context(current: &ExtensionList, new: &ExtensionList) -> std::result::Result<(), Refused> {
     let others = |list: &ExtensionList| {
@@ -102,6 +159,9 @@ fn check_bundle(context: &GroupContext, bundle: &ProposalBundle) -> std::result:
         if !allowed {
             return Err(Refused("by reference only SelfRemove, and Remove by the external sender"));
         }
+    }
+    for info in bundle.add_proposals() {
+        check_package(info.proposal.key_package(), context.cipher_suite)?;
     }
     for info in bundle.group_context_ext_proposals() {
         check_context(&context.extensions, &info.proposal)?;

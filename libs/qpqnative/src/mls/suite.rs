@@ -4,6 +4,7 @@
 //! that draft-ietf-mls-pq-ciphersuites calls TBD1. Only confidentiality is post-quantum; signatures stay Ed25519.
 
 use super::error::{Error, Kind};
+use super::lie::Lie;
 use mls_rs_core::crypto::{
     CipherSuite, CipherSuiteProvider, CryptoProvider, HpkeCiphertext, HpkePsk, HpkePublicKey, HpkeSecretKey,
     SignaturePublicKey, SignatureSecretKey,
@@ -45,7 +46,7 @@ pub fn suite(number: u16) -> Result<CipherSuite, Error> {
 /// # Errors
 /// [`Kind::Unsupported`].
 pub fn provider(suite: CipherSuite) -> Result<Suite, Error> {
-    Provider.cipher_suite_provider(suite).ok_or_else(|| Error::new(Kind::Unsupported, "cipher suite"))
+    Provider::default().cipher_suite_provider(suite).ok_or_else(|| Error::new(Kind::Unsupported, "cipher suite"))
 }
 
 /// A failure inside a primitive, by the primitive's own words; they hold no key material.
@@ -156,8 +157,11 @@ impl KemType for XWingKem {
 }
 
 /// mls-rs's door to the two suites.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Provider;
+#[derive(Debug, Clone, Default)]
+pub struct Provider {
+    /// What a lying device's commits hold; nobody has one but tests.
+    pub lie: Option<Lie>,
+}
 
 impl CryptoProvider for Provider {
     type CipherSuiteProvider = Suite;
@@ -173,7 +177,7 @@ impl CryptoProvider for Provider {
             SUITE_XWING => Some(Hpke::new(XWingKem, AwsLcHkdf::new(SUITE_1)?, AwsLcAead::new(SUITE_1))),
             _ => return None,
         };
-        Some(Suite { id: cipher_suite, base, hpke })
+        Some(Suite { id: cipher_suite, base, hpke, lie: self.lie.clone() })
     }
 }
 
@@ -183,6 +187,7 @@ pub struct Suite {
     id: CipherSuite,
     base: AwsLcCipherSuite,
     hpke: Option<Hpke<XWingKem, AwsLcHkdf, AwsLcAead>>,
+    lie: Option<Lie>,
 }
 
 type Outcome<T> = Result<T, CryptoFailure>;
@@ -201,7 +206,11 @@ impl CipherSuiteProvider for Suite {
     }
 
     fn mac(&self, key: &[u8], data: &[u8]) -> Outcome<Vec<u8>> {
-        self.base.mac(key, data).map_err(failure)
+        let mac = self.base.mac(key, data).map_err(failure)?;
+        Ok(match &self.lie {
+            Some(lie) => lie.mac(data, mac),
+            None => mac,
+        })
     }
 
     fn aead_seal(&self, key: &[u8], data: &[u8], aad: Option<&[u8]>, nonce: &[u8]) -> Outcome<Vec<u8>> {
@@ -233,6 +242,8 @@ impl CipherSuiteProvider for Suite {
     }
 
     fn hpke_seal(&self, key: &HpkePublicKey, info: &[u8], aad: Option<&[u8]>, pt: &[u8]) -> Outcome<HpkeCiphertext> {
+        let lied = self.lie.as_ref().map(|lie| lie.sealed(info, pt));
+        let pt = lied.as_deref().unwrap_or(pt);
         match &self.hpke {
             Some(hpke) => hpke.seal(key, info, None, aad, pt).map_err(failure),
             None => self.base.hpke_seal(key, info, aad, pt).map_err(failure),

@@ -2,17 +2,20 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::EXT_POLICY;
-use super::device::{Device, generate_signature_key};
+use super::device::{Device, generate_signature_key, signer};
 use super::error::Kind;
 use super::facts::Received;
 use super::group::{CommitRequest, Group};
+use super::lie::Lie;
 use super::pending::PendingCommit;
+use super::rules::{Identity, LEAF_EXTENSIONS};
 use super::store::{Changes, Value};
-use super::suite::{SUITE_1, SUITE_XWING};
+use super::suite::{Provider, SUITE_1, SUITE_XWING};
 use super::view::{Checked, GroupView};
 use mls_rs::error::MlsError;
 use mls_rs::group::CommitBuilder;
-use mls_rs::{Extension, ExtensionList, MlsMessage};
+use mls_rs::group::proposal::ProposalType;
+use mls_rs::{Client, Extension, ExtensionList, MlsMessage};
 use std::collections::BTreeMap;
 
 const NOW_S: u64 = 1_800_000_000;
@@ -136,6 +139,29 @@ fn five_past_epochs_are_kept() {
     assert_eq!(adas.records.keys().filter(|key| key.starts_with(b"e/")).count(), 5);
 }
 
+/// The server cannot see these lies, the member that they are told to can.
+#[test]
+fn a_lie_passes_the_server_and_no_member() {
+    let none = Some(std::collections::BTreeSet::new());
+    for (lie, suite) in [
+        (Lie::new(None, false, false), SUITE_1),
+        (Lie::new(None, true, false), SUITE_1),
+        (Lie::new(none.clone(), false, true), SUITE_1),
+        (Lie::new(None, false, false), SUITE_XWING),
+    ] {
+        let (mut adas, ada, _, mut bob) = pair(suite.into());
+        let view = GroupView::observe(&ada.group_info().unwrap(), &ada.tree().unwrap(), None).unwrap();
+        adas.device.lie(lie);
+        let pending = adas.load().commit(request(vec![])).unwrap();
+        let (next, _) = view.check(&pending.commit, NOW_S).unwrap();
+        next.check_group_info(&pending.group_info).unwrap();
+        assert_eq!(bob.process(&pending.commit, None).unwrap_err().kind, Kind::Invalid);
+    }
+    let (mut adas, _, _, mut bob) = pair(SUITE_1.into());
+    adas.device.lie(Lie::new(none, false, false));
+    bob.process(&adas.load().commit(request(vec![])).unwrap().commit, None).unwrap();
+}
+
 type Builder<'a> = CommitBuilder<'a, super::device::Config>;
 
 /// The commit that a lawless member builds, judged by a lawful member and by the server.
@@ -179,6 +205,30 @@ fn the_context_keeps_its_policy_and_everything_else() {
 fn groups_are_reset_and_never_reinitialised() {
     let version = mls_rs_core::protocol_version::ProtocolVersion::MLS_10;
     assert_eq!(judged(|b| b.reinit(None, version, SUITE_1, context(true, false))), REFUSED);
+}
+
+/// A KeyPackage of a client that leaves something out of its leaf, or puts something beside it.
+fn stranger(lists_self_remove: bool, extensions: ExtensionList) -> MlsMessage {
+    let (seed, _) = generate_signature_key().unwrap();
+    let (secret, identity) = signer(b"cal", &seed).unwrap();
+    let builder =
+        Client::builder().crypto_provider(Provider).identity_provider(Identity).extension_types(LEAF_EXTENSIONS);
+    let proposals = lists_self_remove.then_some(ProposalType::SELF_REMOVE);
+    let client = builder.custom_proposal_types(proposals).signing_identity(identity, secret, SUITE_1).build();
+    client.generate_key_package_message(extensions, ExtensionList::new(), None).unwrap()
+}
+
+#[test]
+fn a_leaf_that_nobody_could_live_with_is_not_taken_in() {
+    let beside = |number: u16| {
+        let mut list = ExtensionList::new();
+        list.set(Extension::new(number.into(), vec![]));
+        list
+    };
+    assert_eq!(judged(|b| b.add_member(stranger(true, ExtensionList::new()))), (None, None));
+    assert_eq!(judged(|b| b.add_member(stranger(true, beside(0x000A)))), (None, None));
+    assert_eq!(judged(|b| b.add_member(stranger(false, ExtensionList::new()))), REFUSED);
+    assert_eq!(judged(|b| b.add_member(stranger(true, beside(0xF777)))), REFUSED);
 }
 
 /// A proposal message of a lawless member, judged by a lawful member and by the server.

@@ -5,7 +5,7 @@ use super::device::signer;
 use super::error::{Error, Kind, Result, malformed, rule};
 use super::facts::{CommitFacts, Leaf, Proposal, credential};
 use super::inspect::{ObserverConfig, decode, observer};
-use super::rules::{check_by_reference, policy};
+use super::rules::{check_by_reference, check_path, policy};
 use mls_rs::MlsMessageDescription;
 use mls_rs::extension::built_in::ExternalSendersExt;
 use mls_rs::external_client::{ExternalGroup, ExternalReceivedMessage, ExternalSnapshot};
@@ -130,8 +130,8 @@ impl GroupView {
     ///
     /// # Errors
     /// By kind. This view stays as it is in any case.
-    pub fn check(&self, message: &[u8], now_s: u64) -> Result<(Self, Checked)> {
-        let message = decode(message)?;
+    pub fn check(&self, bytes: &[u8], now_s: u64) -> Result<(Self, Checked)> {
+        let message = decode(bytes)?;
         if !matches!(
             message.description(),
             MlsMessageDescription::PublicProtocolMessage {
@@ -150,6 +150,7 @@ impl GroupView {
                 Checked::Proposal(facts)
             }
             ExternalReceivedMessage::Commit(commit) => {
+                check_path(bytes, self.0.group_context().cipher_suite())?;
                 let policy_changed = next.policy() != self.policy();
                 Checked::Commit(CommitFacts::new(&commit, &next.0.roster(), policy_changed)?)
             }

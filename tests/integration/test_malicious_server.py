@@ -1,0 +1,346 @@
+"""A server that lies: what clients have pinned holds, nothing of it is signed, nothing of it ends a client.
+
+The lies are told at the server's gateway: the answer of one method is replaced, everything else stays true.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from functools import partial
+
+import pytest
+import trio
+from trio.testing import wait_all_tasks_blocked
+
+import qpqclient
+import qpqnative
+from qpqclient.client import system_now_ms
+from qpqcore.api.gateway import SubscribeEvent
+from qpqcore.api.keystore import AccountKeys, DeviceKeys
+from qpqcore.api.rpc import Reply
+from qpqcore.crypto.identity import Credential, DeviceEntry, DeviceList
+from qpqcore.crypto.signatures import generate_key
+from qpqcore.model.ids import AccountId, DeviceId, make_id
+from qpqgateway.service import Gateway
+from tests.support.people import people, settle, texts
+from tests.support.world import STORE_KEY, method_named
+
+PATIENCE_SECONDS = 60
+DOMAIN = "localhost"
+
+
+class Lies:
+    """What the server says in place of the truth, by method."""
+
+    def __init__(self):
+        self._by_method = {}
+        self.told = 0
+
+    def tell(self, name, change):
+        """Change a method's results."""
+        kind = method_named(name).result
+        self._by_method[name] = lambda result: change(kind.from_bytes(result)).to_bytes()
+
+    def say(self, name, result):
+        """Answer with these bytes."""
+        self._by_method[name] = lambda _: result
+
+    def stop(self):
+        self._by_method.clear()
+
+    def instead_of(self, name, result):
+        change = self._by_method.get(name)
+        if change is None:
+            return result
+        self.told += 1
+        return change(result)
+
+
+@pytest.fixture
+def lies(monkeypatch):
+    found = Lies()
+    finish = Gateway._finish
+
+    def finishes(self, incoming, name, reply, started_s):
+        if not reply.code:
+            reply = replace(reply, result=found.instead_of(name, reply.result))
+        finish(self, incoming, name, reply, started_s)
+
+    async def sends(incoming, event):
+        changed = found.instead_of("subscribe", event.to_bytes())
+        await incoming.send(Reply(result=changed).to_bytes())
+
+    monkeypatch.setattr(Gateway, "_finish", finishes)
+    monkeypatch.setattr(Gateway, "_send", staticmethod(sends))
+    return found
+
+
+class Mallory:
+    """Keys of the server's own, for an account that is somebody else's."""
+
+    def __init__(self, account):
+        self.identity_secret, self.identity_key = generate_key()
+        self.secret, self.key = generate_key()
+        self.device = DeviceId(make_id(b"m" * 16, DOMAIN))
+        self.account = AccountId(account)
+        self.entry = DeviceEntry(self.device, self.key)
+
+    def listed(self, version=1):
+        made = DeviceList.make(self.identity_secret, self.account, (self.entry,))
+        for _ in range(version - 1):
+            made = DeviceList.make(self.identity_secret, self.account, (self.entry,), made)
+        return made.to_bytes()
+
+    def package(self, suite=qpqnative.SUITE_1):
+        credential = Credential.make(self.identity_secret, self.account, self.device, self.key)
+        native = qpqnative.Device(credential=credential.to_bytes(), signature_secret=self.secret)
+        return native.key_package(suite, not_before_s=system_now_ms() // 1000 - 60, lifetime_s=3600)
+
+    def keys(self, version=1):
+        package = DeviceKeys(device=self.device, suite=qpqnative.SUITE_1, key_package=self.package())
+        return AccountKeys(account=self.account, device_list=self.listed(version), packages=(package,))
+
+
+async def test_another_key_under_a_known_name_is_not_talked_to(serving, tmp_path, lies):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        await alice.resolve("bob")
+        number = await alice.safety_number("bob")
+        evil = Mallory(bob.account)
+        lies.tell("resolveUser", lambda r: replace(r, identity_key=evil.identity_key, device_list=evil.listed()))
+        with pytest.raises(qpqclient.IdentityChanged):
+            await alice.dm("bob")
+        with pytest.raises(qpqclient.IdentityChanged):
+            await alice.safety_number("bob")
+        assert alice.conversations() == []
+        lies.stop()
+        assert await alice.safety_number("bob") == number
+        await alice.dm("bob")
+
+
+async def test_another_account_under_a_known_name_is_not_talked_to_until_it_is_trusted(serving, tmp_path, lies):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob, carol = await people(stack, server, tmp_path, "alice", "bob", "carol")
+        await alice.resolve("bob")
+        seen = []
+        lies.tell("resolveUser", lambda r: seen.append(r) or r)
+        await alice.resolve("carol")
+        lies.tell("resolveUser", lambda _: replace(seen[0], name="bob"))
+        with pytest.raises(qpqclient.IdentityChanged):
+            await alice.dm("bob")
+        assert await alice.trust("bob") == carol.account
+        assert await alice.resolve("bob") == carol.account
+        assert bob.account != carol.account
+
+
+@pytest.mark.parametrize("whose", ["somebody else's", "one's own"])
+async def test_keys_of_another_identity_are_not_added(serving, tmp_path, lies, whose):
+    """Neither as the person that one means, nor as a second device of one's own."""
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        evil = Mallory(bob.account if whose == "somebody else's" else alice.account)
+
+        def change(result):
+            kept = tuple(a for a in result.accounts if a.account != evil.account)
+            return replace(result, accounts=(*kept, evil.keys()))
+
+        lies.tell("fetchKeyPackage", change)
+        if whose == "one's own":
+            talk = await alice.dm("bob")
+            assert {d for m in talk.members() for d in m.devices} == {alice.device, bob.device}
+        else:
+            with pytest.raises(qpqclient.GroupUnusable):
+                await alice.dm("bob")
+        assert lies.told
+
+
+async def test_a_device_that_its_account_does_not_list_is_not_added(serving, tmp_path, lies):
+    """The KeyPackage is of the right account and of another key: the credential does not hold."""
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        evil = Mallory(bob.account)
+        extra = DeviceKeys(device=evil.device, suite=qpqnative.SUITE_1, key_package=evil.package())
+
+        def change(result):
+            return replace(
+                result,
+                accounts=tuple(
+                    replace(a, packages=(*a.packages, extra, DeviceKeys(device=evil.device, key_package=b"x")))
+                    for a in result.accounts
+                ),
+            )
+
+        lies.tell("fetchKeyPackage", change)
+        talk = await alice.dm("bob")
+        assert {d for m in talk.members() for d in m.devices} == {alice.device, bob.device}
+
+
+async def test_an_older_device_list_is_not_taken_again(serving, tmp_path, lies):
+    """The server shows the list of before a device was revoked, with that device's keys."""
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        lost = await stack.enter_async_context(
+            qpqclient.open_client(tmp_path / "lost", server=server.where, store_key=STORE_KEY)
+        )
+        await lost.login("bob", "secret bob")
+        old = []
+        lies.tell("fetchKeyPackage", lambda r: old.append(r) or r)
+        await alice.create_group("with the lost one", ["bob"])
+        lies.stop()
+        await bob.revoke_device(lost.device)
+        await alice.resolve("bob")
+        lies.tell("fetchKeyPackage", lambda r: replace(r, accounts=old[0].accounts))
+        with pytest.raises(qpqclient.GroupUnusable):
+            await alice.create_group("without the lost one", ["bob"])
+
+
+async def test_a_device_slipped_into_ones_own_list_is_not_signed_at_log_in(serving, tmp_path, lies):
+    async with serving() as server, AsyncExitStack() as stack:
+        (alice,) = await people(stack, server, tmp_path, "alice")
+        evil = Mallory(alice.account)
+        fresh = await stack.enter_async_context(
+            qpqclient.open_client(tmp_path / "fresh", server=server.where, store_key=STORE_KEY)
+        )
+
+        def slip_in(result):
+            genuine = DeviceList.from_bytes(result.device_list)
+            forged = replace(genuine, devices=tuple(sorted((*genuine.devices, evil.entry), key=lambda d: d.device)))
+            return replace(result, device_list=forged.to_bytes())
+
+        for method in ("loginFinish", "listDevices"):
+            lies.tell(method, slip_in)
+        with pytest.raises(qpqclient.IdentityChanged):
+            await fresh.login("alice", "secret alice")
+        with pytest.raises(qpqclient.IdentityChanged):
+            await alice.revoke_device(evil.device)
+        lies.stop()
+        assert [d.id for d in await alice.devices()] == [alice.device]
+        await fresh.login("alice", "secret alice")
+        assert {d.id for d in await alice.devices()} == {alice.device, fresh.device}
+
+
+async def test_a_member_whose_key_is_another_one_than_known_is_told(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        talk = await alice.dm("bob")
+        assert talk.doubtful() == []
+        alice._core.store.db.execute(
+            "UPDATE people SET identity_key = ? WHERE account = ?", (Mallory(bob.account).identity_key, bob.account)
+        )
+        assert talk.doubtful() == ["bob"]
+
+
+async def test_what_the_server_withholds_from_a_mailbox_is_noticed(serving, tmp_path, lies):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        talk = await alice.dm("bob")
+        await settle(alice, bob)
+        epoch = talk.epoch
+        events = bob.events()
+
+        def withhold(entries):
+            return tuple(e for e in entries if e.number != withheld)
+
+        withheld = bob._core.inbox.position + 1
+        lies.tell("fetch", lambda r: replace(r, entries=withhold(r.entries)))
+        lies.tell("subscribe", lambda e: replace(e, entries=withhold(e.entries)) if e.entries else e)
+        await talk.send("withheld")
+        await talk.send("passed on")
+        with trio.fail_after(PATIENCE_SECONDS):
+            async for event in events:
+                if isinstance(event, qpqclient.Missed):
+                    break
+        lies.stop()
+        await settle(alice, bob, alice)
+        assert texts(bob.conversation(talk.id)) == ["passed on"]
+        assert talk.epoch == bob.conversation(talk.id).epoch == epoch + 1
+
+
+@pytest.mark.parametrize("how", ["endless", "short", "swapped"])
+async def test_another_file_than_was_sent_is_refused(serving, tmp_path, lies, how):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        talk = await alice.dm("bob")
+        path = tmp_path / "file"
+        path.write_bytes(b"content" * 1000)
+        await talk.send_file(path)
+        await settle(alice, bob)
+        there = bob.conversation(talk.id)
+        (message,) = [m for m in there.history(10) if m.file]
+        chunks = {"endless": lambda c: c + b"x" * 100_000, "short": lambda c: c[:-1], "swapped": lambda c: c[::-1]}
+        lies.tell("downloadBlob", lambda r: replace(r, chunk=chunks[how](r.chunk), total_bytes=1 << 40))
+        with pytest.raises(qpqclient.QpqError) as told:
+            await there.download(message, tmp_path / "got")
+        assert told.value.name == "fileDamaged"
+        assert not (tmp_path / "got").exists()
+        assert not (tmp_path / "got.part").exists()
+        lies.stop()
+        got = await there.download(message, tmp_path / "got")
+        assert got.read_bytes() == path.read_bytes()
+
+
+GARBAGE = (lambda _: b"", lambda _: b"\xff" * 64, lambda kind: kind().to_bytes())
+"""Nothing; bytes that are no message; an empty answer."""
+METHODS_USED = (
+    "subscribe", "registerStart", "registerFinish", "loginStart", "loginFinish", "resume", "registerDevice",
+    "listDevices", "uploadKeyPackages", "fetchKeyPackage", "uploadHybridKey", "resolveUser", "resolveIdentity",
+    "createChannel", "enqueue", "fetch", "peek", "ack", "submitCommit", "submitProposal", "fetchGroupInfo", "fetchTree",
+    "listChannels", "uploadBlob", "downloadBlob",
+)  # fmt: skip
+TRY_SECONDS_MAX = 2
+
+
+async def tried(*works):
+    """Do things one after the other; each may fail by a typed error, or wait."""
+    for work in works:
+        with suppress(qpqclient.QpqError), trio.move_on_after(TRY_SECONDS_MAX):
+            await work()
+
+
+@pytest.mark.parametrize("name", METHODS_USED)
+async def test_no_answer_ends_a_client(open_world, tmp_path, lies, name):
+    """Every answer that a client reads, as what makes no sense: typed errors, and all goes on when it is over."""
+    (tmp_path / "file").write_bytes(b"content")
+    kind = SubscribeEvent if name == "subscribe" else method_named(name).result
+    async with open_world() as w, AsyncExitStack() as stack:
+        alice, bob = await w.client("alice"), await w.client("bob")
+        talk = alice.conversation(w.direct)
+        await talk.send_file(tmp_path / "file")
+        await settle(alice, bob)
+        (with_file,) = [m for m in bob.conversation(w.direct).history(10) if m.file]
+        for number, garbage in enumerate(GARBAGE):
+            lies.say(name, garbage(kind))
+            opened = qpqclient.open_client(tmp_path / f"fresh{number}", server=w.where, store_key=STORE_KEY)
+            fresh = await stack.enter_async_context(opened)
+            async with qpqclient.open_client(w.folder / "carol", server=w.where, store_key=STORE_KEY) as carol:
+                await tried(carol.sync, carol.conversation(w.club).leave)
+            bob._core.store.db.execute("DELETE FROM people")
+            await tried(
+                bob._core.people.learn, alice.sync, partial(talk.send, "while it lies"), talk.update_key, talk.rejoin,
+                partial(alice.create_group, "new", ["bob"]), alice.devices, partial(alice.safety_number, "bob"),
+                partial(talk.send_file, tmp_path / "file"), partial(bob.conversation(w.direct).download, with_file, tmp_path / "got"),
+                partial(fresh.register, f"fresh{number}", "secret"), partial(fresh.login, "alice", "secret alice"),
+            )  # fmt: skip
+        assert lies.told
+        lies.stop()
+        with trio.fail_after(PATIENCE_SECONDS):
+            await settle(alice, bob)
+            await bob.conversation(w.direct).send("after it")
+            await settle(bob, alice)
+        assert "after it" in texts(talk)
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+async def test_a_server_that_greets_with_nonsense_is_not_one(open_world, lies, garbage):
+    lies.say("hello", garbage(method_named("hello").result))
+    async with open_world() as w:
+        with pytest.raises(qpqclient.QpqError):
+            await qpqclient.ping(w.where)
+        alice = await w.client("alice")
+        await wait_all_tasks_blocked()
+        lies.stop()
+        with trio.fail_after(PATIENCE_SECONDS):
+            while not alice.connected:
+                with suppress(qpqclient.QpqError):
+                    await alice.sync()
