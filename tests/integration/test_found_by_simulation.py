@@ -247,6 +247,7 @@ async def test_an_account_that_is_deleted_while_its_mail_is_read_does_not_end_th
             alice._core.account.native()
 
         alice._core._subscribe = keys_are_low
+        alice._core._session.set()  # as if the server had not told yet that the session is over
         async with trio.open_nursery() as nursery:
             nursery.start_soon(alice._core._follow, await alice._core.link())
             await read.wait()
