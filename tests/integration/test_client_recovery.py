@@ -181,6 +181,27 @@ async def test_a_folder_opens_after_a_crash_in_a_change_of_the_password(open_wor
                 raise AssertionError("opened with a password that is not the account's")
 
 
+async def test_two_changes_of_the_password_at_once_are_two_changes(open_world):
+    async with open_world() as w:
+        folder = w.folder / "fresh"
+        async with qpqclient.open_client(folder, server=w.where, password="old") as fresh:
+            await fresh.register("zoe", "old")
+            done = []
+
+            async def change(password):
+                await fresh.change_password(password)
+                done.append(password)
+
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(change, "one")
+                nursery.start_soon(change, "another")
+        async with qpqclient.open_client(folder, server=w.where, password=done[-1]) as again:
+            await again.login("zoe", done[-1])
+        with pytest.raises(qpqclient.WrongPassword):
+            async with qpqclient.open_client(folder, server=w.where, password=done[0]):
+                raise AssertionError("opened with the password before")
+
+
 async def test_a_password_that_the_server_refused_does_not_open_the_folder(open_world, monkeypatch):
     real = Link.call
 

@@ -193,7 +193,8 @@ def order(facts: Facts) -> Iterator[str]:
     for m in facts.all(h.Answered):
         number_of[m.id] = min(m.log_number, number_of.get(m.id, m.log_number))
     # A folder that was put back sends again what it does not know to be sent: those who had it drop it.
-    twice = {m.id for m in facts.all(h.Answered) if m.log_number != number_of[m.id] and m.device in facts.restored}
+    # The answer to the first time may have been lost.
+    twice = {m.id for m in facts.all(h.Answered) if m.device in facts.restored}
     for s in facts.all(h.Shown):
         if s.log_number is not None and s.id not in twice and number_of.setdefault(s.id, s.log_number) != s.log_number:
             yield f"{s.device} has {short(s.id)} at {s.log_number}, others at {number_of[s.id]}"

@@ -40,6 +40,7 @@ class Client:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self._changing = trio.Lock()
         core.message = lambda channel, ident: self.conversation(channel).message(ident)
 
     # --- who one is
@@ -184,8 +185,9 @@ class Client:
     async def change_password(self, password: str) -> int:
         """Give the account, and this folder, another password; return how many other sessions ended."""
         store = self._core.store
-        with next_password(store.folder, store.key, password):
-            return await self._core.account.change_password(await self._core.link(), password)
+        async with self._changing:  # a folder has room for one password that is not certain yet
+            with next_password(store.folder, store.key, password):
+                return await self._core.account.change_password(await self._core.link(), password)
 
     async def delete_account(self) -> None:
         """Delete the account for ever, on the server and here."""
