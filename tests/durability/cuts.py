@@ -10,6 +10,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import sqlcipher3
+
 from qpqcore.store.connection import connect
 from qpqcore.store.errors import DatabaseError
 from tests.durability import disk
@@ -91,7 +93,7 @@ def found_in(what: str, files: dict[str, bytes], sealed: bytes, key: bytes, fold
             return _read(what, connection)
         finally:
             connection.close()
-    except DatabaseError:
+    except (DatabaseError, sqlcipher3.DatabaseError):
         return None
 
 

@@ -1,6 +1,7 @@
 """Runs one input and says what it cost; a finding is whatever a stranger's bytes must not do.
 
-1. Only the target's own errors are answers, and their text holds nothing of a library's or of this machine.
+1. Only the target's own errors are answers, and what callers get to read holds nothing of a library's or of this
+   machine. (An operator's errors quote his file.)
 2. CPU time and the rise of resident memory stay under the target's bounds. Time that is over is measured again: a
    garbage collection or a busy machine is not the input's fault, and what is slow is slow thrice.
 """
@@ -98,7 +99,7 @@ def _once(target: Target, data: bytes, meter: Meter) -> Cost:
 
 def _check_answer(exc: Exception) -> None:
     text = str(exc)
-    if any(foreign in text for foreign in FOREIGN_TEXTS):
+    if isinstance(exc, (Refusal, NativeError)) and any(foreign in text for foreign in FOREIGN_TEXTS):
         raise Finding("crash", f"a text that is not ours: {text!r}") from exc
     if isinstance(exc, NativeError) and exc.kind in OUR_FAULT_KINDS:
         raise Finding("crash", f"{type(exc).__name__}: {text}") from exc

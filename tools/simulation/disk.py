@@ -124,7 +124,7 @@ class _Database(Database):
             self._writer.rollback()
             raise
         else:
-            self._count(jobs)
+            self._committed(jobs)
 
     def close(self) -> None:
         """Nothing runs beside the nursery."""

@@ -27,6 +27,8 @@ GONE = (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError)
 """What the conductor gets for an order to a process that dies over it."""
 HIT_SECONDS_MAX = 40
 """A window that is not reached in this time was missed."""
+AGAIN_SECONDS = 10
+"""Who talks has said all by then."""
 MOMENT_SECONDS_MAX = 0.25
 TRAFFIC_COUNT = 12
 TRAFFIC_WIDTH = 3
@@ -59,6 +61,8 @@ class Soak:
     findings: list[str] = field(default_factory=list)
     files: int = 0
     serial: int = 0
+    dead: trio.Event = field(default_factory=trio.Event)
+    """Set once the present victim is dead, or was given up."""
 
     def fuse_of(self, name: str) -> Path:
         """Return where a process's fuse lies."""
@@ -113,19 +117,22 @@ class Soak:
         self.serial += 1
         fuse.arm(self.fuse_of(victim), window.name, self.dice.randint(0, window.skip_max), self.serial)
         process = self.server if victim == SERVER else self.people[victim]
+        code, self.dead = None, trio.Event()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(provoke)
             with trio.move_on_after(HIT_SECONDS_MAX):
                 code = await process.wait()
-                hits = fuse.hits(self.fuse_of(victim))
-                if code != KILLED or len(hits) != before + 1:
-                    self.off(f"{victim} ended by itself with {code} on the way to {window.name!r}")
-                else:
-                    self.kills.append(hits[-1])
+            self.dead.set()
+            hits = fuse.hits(self.fuse_of(victim))
+            if code == KILLED and len(hits) == before + 1:
+                self.kills.append(hits[-1])
+            elif code is None:
+                fuse.disarm(self.fuse_of(victim))
+                self.off(f"{window.name!r} was not reached in {HIT_SECONDS_MAX} s")
+            else:
+                self.off(f"{victim} ended by itself with {code} on the way to {window.name!r}")
+            if code is not None:
                 await self.back(victim)
-                return
-            fuse.disarm(self.fuse_of(victim))
-            self.off(f"{window.name!r} was not reached in {HIT_SECONDS_MAX} s")
 
     async def kill_at_any_moment(self, window: Window, victim: str) -> None:
         """Kill from outside, a seeded moment from now."""
@@ -187,19 +194,27 @@ class Soak:
             await self.kill_in(window, victim, functools.partial(self.provoke, window.scene, actor, number))
 
     async def provoke(self, scene: str, actor: str, number: int) -> None:
-        """Let somebody do what leads into a window; it may come to nothing."""
-        match scene:
-            case "change":
-                await self.try_once(actor, "alter", way="update", conversation=self.group)
-            case "rejoin":
-                await self.try_once(actor, "alter", way="rejoin", conversation=self.group)
-            case "reset":
-                await self.try_once(actor, "reset", conversation=self.group)
-            case "found":
-                others = sorted(set(PEOPLE) - {actor})
-                await self.try_once(actor, "group", name=f"side {number}", members=others)
-            case _:
-                return  # the talk that goes on anyway leads there
+        """Let somebody do what leads into a window, again and again until it is hit: it may come to nothing.
+
+        A commit that its author's mailbox brings back before the answer is there has no moment between the two, say.
+        """
+        while not self.dead.is_set():
+            match scene:
+                case "change":
+                    await self.try_once(actor, "alter", way="update", conversation=self.group)
+                case "rejoin":
+                    await self.try_once(actor, "alter", way="rejoin", conversation=self.group)
+                case "reset":
+                    await self.try_once(actor, "reset", conversation=self.group)
+                case "found":
+                    others = sorted(set(PEOPLE) - {actor})
+                    await self.try_once(actor, "group", name=f"side {number}", members=others)
+                case _:
+                    pass
+            with trio.move_on_after(AGAIN_SECONDS if scene == "talk" else 0):
+                await self.dead.wait()
+            if scene == "talk" and not self.dead.is_set():
+                await self.stir(number)
 
     # --- who comes and goes
 

@@ -194,19 +194,25 @@ def _server(verdict: Verdict, soak: Soak, now_ms: int) -> None:
 
 def _gone(verdict: Verdict, soak: Soak, settings: Settings) -> None:
     """Nothing of a deleted account is in a table, a page, a file or the log, but what the groups it was in have of it."""
-    data, log = soak.root / "server" / "data", soak.root / "server" / "server.log"
-    logged = log.read_bytes()
+    whose: dict[bytes, str] = {}
+    ids: set[bytes] = set()
     for name, known in soak.guests.items():
-        ids = {bytes.fromhex(known["account"]), bytes.fromhex(known["device"])}
-        file = next(path for path in soak.root.glob(f"file-*-of-{name}"))
-        # Not f"{name}" alone: guest1 is the beginning of guest10.
-        canaries = ids | {f"device of {name}".encode(), f"hello from {name}".encode(), file.read_bytes()[:64]}
-        found = {t for t in in_tables(settings, canaries) if t[0] not in OF_THE_GROUPS or t[1] not in ids}
-        found |= {p for p in in_pages(settings, canaries) if "delivery" not in p[0] or p[1] not in ids}
-        found |= in_files(data, canaries)
-        found |= {("the log", c) for c in canaries if c in logged or c.hex().encode() in logged}
-        with beside(settings, "auth") as auth, beside(settings, "keystore") as keystore:
-            rows = [c.execute("SELECT 1 FROM names WHERE name = ?", (name,)).fetchone() for c in (auth, keystore)]
-        found |= {("names", name.encode()) for row in rows if row}
-        verdict.gone += not found
-        verdict.findings += [f"of {name}, who is gone, {what!r} stands in {where}" for where, what in found]
+        file = next(soak.root.glob(f"file-*-of-{name}"))
+        mine = [bytes.fromhex(known["account"]), bytes.fromhex(known["device"])]
+        ids.update(mine)
+        # Not the name alone: guest1 is the beginning of guest10.
+        for canary in (*mine, f"device of {name}".encode(), f"hello from {name}".encode(), file.read_bytes()[:64]):
+            whose[canary] = name
+    logged = (soak.root / "server" / "server.log").read_bytes()
+    found = {t for t in in_tables(settings, whose) if t[0] not in OF_THE_GROUPS or t[1] not in ids}
+    found |= {p for p in in_pages(settings, whose) if "delivery" not in p[0] or p[1] not in ids}
+    found |= in_files(soak.root / "server" / "data", whose)
+    found |= {("the log", c) for c in whose if c in logged or c.hex().encode() in logged}
+    left = {whose[canary] for _, canary in found}
+    verdict.findings += [f"of {whose[canary]}, who is gone, something stands in {where}" for where, canary in found]
+    for service in ("auth", "keystore"):
+        with beside(settings, service) as connection:
+            names = {row[0] for row in connection.execute("SELECT name FROM names")} & set(soak.guests)
+        left |= names
+        verdict.findings += [f"the name of {name}, who is gone, stands in {service}" for name in names]
+    verdict.gone = len(soak.guests) - len(left)

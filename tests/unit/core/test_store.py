@@ -15,7 +15,7 @@ import trio
 import trio.testing
 
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.store import keyed
+from qpqcore.store import connection, keyed
 from qpqcore.store.database import open_database
 from qpqcore.store.errors import DatabaseBusy, DatabaseTooNew, DatabaseUnreadable
 from qpqcore.store.migrations import Migration, migrations_of
@@ -202,6 +202,22 @@ def test_migrations_are_numbered_without_a_gap(tmp_path: Path, monkeypatch):
         migrations_of("gapped")
     (folder / "0003_third.sql").rename(folder / "0002_second.sql")
     assert [m.number for m in migrations_of("gapped")] == [1, 2]
+
+
+async def test_what_a_reader_still_sees_cannot_be_erased_yet(tmp_path):
+    path = tmp_path / "x.db"
+    async with open_database(path, KEY, ONE) as db:
+        await db.write(add(1))
+        beside = connection.connect(path, KEY, read_only=True)
+        beside.execute("BEGIN")
+        assert count(beside) == 1
+        await db.write(lambda c: c.execute("DELETE FROM t").rowcount)
+        with pytest.raises(Refusal) as refused:
+            await db.erase()
+        assert refused.value.code is ErrorCode.STORAGE_FULL
+        beside.close()
+        await db.write(add(2))
+        assert not path.with_name("x.db-wal").stat().st_size
 
 
 WRITER = """

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 KEY_BYTES = 32
 CACHE_KIBIBYTES = 64 * 1024
 BUSY_MS = 5_000
+EMPTYING_MS = 100
+"""How long emptying the log waits for readers: ours take a few milliseconds, and meanwhile nobody writes."""
 STATEMENTS_MAX = 256
 DISK_FULL = ("disk is full", "disk I/O error", "unable to open")
 """What SQLite says when the disk, its quota or its number of files is used up."""
@@ -59,8 +61,17 @@ def is_disk_full(exc: Exception) -> bool:
 
 
 def emptied_log(connection: Connection) -> bool:
-    """Bring the write-ahead log into the database and empty it; False if a reader of an older snapshot was in the way."""
-    return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    """Bring the write-ahead log into the database and empty it.
+
+    False if a full disk, or for EMPTYING_MS a reader of an older snapshot, was in the way: nothing is lost by that.
+    """
+    connection.execute(f"PRAGMA busy_timeout = {EMPTYING_MS}")
+    try:
+        return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    except sqlcipher3.OperationalError:
+        return False
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
 
 
 def translated(exc: Exception) -> Exception:

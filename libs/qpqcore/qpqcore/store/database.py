@@ -75,7 +75,8 @@ class Database:
         self._inline = inline
         self._token = trio.lowlevel.current_trio_token()
         self._writes, self._reads = _Lane(), _Lane()
-        self._to_erase = False
+        self._asked_to_erase = self._erased = 0
+        """How often it was asked for, and up to which asking it is done."""
         self.statistics = Statistics()
         if not inline:
             self._start(self._writes, self._write_loop, writer)
@@ -105,9 +106,16 @@ class Database:
         return await self._run(self._reads, body)
 
     async def erase(self) -> None:
-        """Leave nothing of what was deleted in the write-ahead log; as durable as a write. For what has to be gone."""
-        self._to_erase = True
+        """Leave nothing of what was deleted in the write-ahead log; as durable as a write. For what has to be gone.
+
+        Refusal(storageFull) while the disk, or a reader that still looks at an older snapshot, is in the way; each later
+        write tries again.
+        """
+        self._asked_to_erase += 1
+        asked = self._asked_to_erase
         await self.write(lambda _: None)
+        if self._erased < asked:
+            raise Refusal(ErrorCode.STORAGE_FULL, "what was deleted cannot be erased yet", retry_after_ms=1_000)
 
     async def _run_inline(self, body: Callable[[Connection], T]) -> T:
         await trio.lowlevel.checkpoint()
@@ -169,10 +177,7 @@ class Database:
         except Exception as exc:  # noqa: BLE001 - handed to every member of the batch
             self._undo(batch, exc)
             return
-        self._count(batch)
-        if self._to_erase:
-            # A reader that still looks at an older snapshot holds it up for longer than BUSY_MS: then the next batch does it.
-            self._to_erase = not emptied_log(self._writer)
+        self._committed(batch)
 
     def _apply(self, batch: list[Job]) -> None:
         self._writer.execute("BEGIN IMMEDIATE")
@@ -185,9 +190,12 @@ class Database:
         for job in batch:
             job.result = outcome.Error(translated(exc))
 
-    def _count(self, batch: list[Job]) -> None:
+    def _committed(self, batch: list[Job]) -> None:
         self.statistics.commits += 1
         self.statistics.largest_batch = max(self.statistics.largest_batch, len(batch))
+        asked = self._asked_to_erase
+        if self._erased < asked and emptied_log(self._writer):
+            self._erased = asked
 
     def _savepoint(self, connection: Connection, job: Job) -> None:
         if job.abandoned:

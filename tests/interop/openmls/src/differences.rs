@@ -19,7 +19,7 @@ const OURS_RIGHT: [Class; 4] = [Refused, Refused, Passes, Refused];
 const QPQ_STRICTER: [Class; 4] = [Refused, Passes, Passes, Refused];
 /// The same of a commit whose path secrets the forger did not seal anew.
 const QPQ_STRICTER_UNSEALED: [Class; 4] = [Refused, Secrets, Secrets, Refused];
-/// mls-rs would let pass what the RFC forbids; QPQ's rules refuse it.
+/// mls-rs alone would let pass what the RFC forbids; QPQ's rules refuse it.
 const REPAIRED: [Class; 4] = [Refused, Secrets, Refused, Refused];
 
 pub const DIFFERENCES: &[Difference] = &[
@@ -103,6 +103,11 @@ pub const DIFFERENCES: &[Difference] = &[
         classes: [Refused, Secrets, Refused, Refused],
         kinds: &["context extension that all support and none requires"],
     },
+    Difference {
+        row: "extensions out of place",
+        classes: REPAIRED,
+        kinds: &["context extension that belongs elsewhere", "context extension that cannot be read"],
+    },
     Difference { row: "by reference", classes: QPQ_STRICTER, kinds: &["Remove by reference from a member"] },
     Difference {
         row: "two init keys",
@@ -125,10 +130,13 @@ pub const DIFFERENCES: &[Difference] = &[
 const WORDS: &[(&str, &str, &str)] = &[
     ("extensions that nobody requires", "ExtensionNotInRequiredCapabilities", "CryptoProviderError"),
     ("external senders' credentials", "UnableToDecrypt", "IdentityProviderError"),
+    ("extensions out of place", "ExtensionTypeNotValidInGroupContextError", "CryptoProviderError"),
+    ("extensions out of place", "Malformed", "CryptoProviderError"),
 ];
 
-/// Whether the difference on a randomly changed commit is one of the table's.
+/// Whether the difference on a randomly changed commit is one of the table's: all that these say QPQ's rules refuse.
 pub fn decided(verdicts: &Verdicts) -> bool {
     let (openmls, mls) = (&verdicts.openmls.cause, &verdicts.mls.cause);
-    WORDS.iter().any(|(_, theirs, ours)| openmls.ends_with(theirs) && mls.ends_with(ours))
+    let refused = [verdicts.qpq.class, verdicts.view.class] == [Refused, Refused];
+    refused && WORDS.iter().any(|(_, theirs, ours)| openmls.ends_with(theirs) && mls.ends_with(ours))
 }

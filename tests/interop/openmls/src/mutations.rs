@@ -76,8 +76,15 @@ fn agree(v: &Verdicts, sealed: bool) -> bool {
     same && by_view && together
 }
 
+/// A difference that nobody has decided.
+pub struct Open {
+    pub line: String,
+    /// Members under QPQ's rules and the view refuse the commit, whatever the others say.
+    pub refused: bool,
+}
+
 /// Puts changed commits before a court; returns what they came to, and what nobody has decided.
-pub fn play(seed: u64, count: usize) -> (Count, Vec<String>) {
+pub fn play(seed: u64, count: usize) -> (Count, Vec<Open>) {
     let mut court = Court::new(seed);
     let mut dice = Dice::new(seed);
     let bases = bases(&court);
@@ -99,7 +106,9 @@ pub fn play(seed: u64, count: usize) -> (Count, Vec<String>) {
         let verdicts = court.hear(&mut case);
         *counts.entry(verdicts.classes()).or_default() += 1;
         if !agree(&verdicts, sealed) && !crate::differences::decided(&verdicts) {
-            open.push(format!("seed {seed} number {number} sealed {sealed}: {verdicts}"));
+            let line = format!("seed {seed} number {number} sealed {sealed}: {verdicts}");
+            let refused = [verdicts.qpq.class, verdicts.view.class] == [Class::Refused, Class::Refused];
+            open.push(Open { line, refused });
         }
     }
     (counts, open)

@@ -49,6 +49,8 @@ pub struct Tally {
     pub late: u64,
     pub too_late: u64,
     pub of_leavers: u64,
+    pub tampered: u64,
+    pub replayed: u64,
     pub adds: u64,
     pub removes: u64,
     pub updates: u64,
@@ -74,6 +76,8 @@ impl Tally {
             (&mut self.late, other.late),
             (&mut self.too_late, other.too_late),
             (&mut self.of_leavers, other.of_leavers),
+            (&mut self.tampered, other.tampered),
+            (&mut self.replayed, other.replayed),
             (&mut self.adds, other.adds),
             (&mut self.removes, other.removes),
             (&mut self.updates, other.updates),
@@ -323,6 +327,12 @@ impl Play {
         let state = self.member(seat).state();
         let age = state.epoch - mail.epoch;
         let name = self.member(seat).name().to_owned();
+        if self.dice.percent(20) {
+            let (mut changed, at) = (mail.sealed.clone(), self.dice.below(mail.sealed.len()));
+            changed[at] ^= 1 << self.dice.below(8);
+            assert!(self.member(seat).process(&changed).is_err(), "{name} reads what was changed at {at}");
+            self.tally.tampered += 1;
+        }
         let read = self.member(seat).process(&mail.sealed);
         if age > crate::ours::PAST_EPOCHS as u64 {
             assert!(read.is_err(), "{name} reads what is {age} epochs old");
@@ -340,5 +350,9 @@ impl Play {
         assert_eq!(read, Ok(expected), "{name}, {age} epochs later");
         self.tally.messages += 1;
         self.tally.late += u64::from(age > 0);
+        if self.dice.percent(20) {
+            assert!(self.member(seat).process(&mail.sealed).is_err(), "{name} reads twice");
+            self.tally.replayed += 1;
+        }
     }
 }

@@ -83,7 +83,7 @@ impl OpenMlsCrypto for Crypto {
         if info.windows(10).any(|window| window == b"membership") {
             let keys = &mut self.notebook().membership_keys;
             if keys.len() == MEMBERSHIP_KEYS_MAX {
-                keys.remove(1); // the first is the present epoch's while commits are only looked at
+                keys.remove(0);
             }
             keys.push(out.clone());
         }

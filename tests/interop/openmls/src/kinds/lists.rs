@@ -176,6 +176,16 @@ pub fn lists() -> Vec<Kind> {
                 context_extensions(c).into_iter().filter(|(kind, _)| *kind != EXTERNAL_SENDERS).collect();
             with_path(c, &[by_value(&extensions(&list))])
         }),
+        unsealed("context extension that belongs elsewhere", "§17.3", |c| {
+            let mut list = context_extensions(c);
+            list.push((EXTERNAL_PUB, vec(&c.random(32))));
+            with_path(c, &[by_value(&extensions(&list))])
+        }),
+        broken("context extension that cannot be read", "§13.4", |c| {
+            let mut list = context_extensions(c);
+            list.push((EXTERNAL_PUB, vec![9]));
+            with_path(c, &[by_value(&extensions(&list))])
+        }),
         unsealed("external sender with an x509 credential", "§5.3.1", |c| {
             let mut list = context_extensions(c);
             let sender = [vec(&c.random(32)), vec![0, 2], vec(&vec(b"no certificate"))].concat();

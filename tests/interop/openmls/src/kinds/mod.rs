@@ -89,6 +89,8 @@ fn extensions(list: &[(u16, Vec<u8>)]) -> Vec<u8> {
 const SELF_REMOVE: [u8; 2] = [0xF0, 0x03];
 const POLICY: u16 = 0xF100;
 const REQUIRED_CAPABILITIES: u16 = 3;
+/// It belongs into a GroupInfo.
+const EXTERNAL_PUB: u16 = 4;
 const EXTERNAL_SENDERS: u16 = 5;
 /// It has no place in a GroupContext, but every leaf lists it.
 const LAST_RESORT: u16 = 10;
