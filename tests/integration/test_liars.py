@@ -279,5 +279,28 @@ async def test_a_change_that_meets_a_lie_is_made_all_the_same(open_world, monkey
             await scene.heals()
 
 
+async def test_who_is_left_out_of_a_reset_is_out_and_keeps_what_was_read(open_world, monkeypatch):
+    """A reset may leave an account out, as a removal may; its devices are told, and look whether they may come back."""
+    async with open_world() as w:
+        scene = Scene(w)
+        await scene.begin()
+        theirs = scene.bob.conversation(scene.id)
+        await scene.until(lambda: "before" in texts(theirs), scene.bob)
+        real = scene.alice._core.commits.packages
+
+        async def without_bob(accounts, suite, **more):
+            return [a for a in await real(accounts, suite, **more) if a.account != scene.bob.account]
+
+        monkeypatch.setattr(scene.alice._core.commits, "packages", without_bob)
+        await scene.alice._core.births.reset(scene.id, 1)
+        recorder = scene.recorders[scene.bob]
+        await scene.until(lambda: not theirs.active and not recorder.unfinished(), scene.bob)
+        assert texts(theirs) == ["before", "before too"]
+        assert [n.kind for n in scene.noted if isinstance(n, h.Took) and n.device == recorder.device].count(
+            "RESET"
+        ) == 1
+        assert "bob" not in {m.name for m in scene.alice.conversation(scene.id).members()}
+
+
 async def nothing(_channel):
     """Leave the proposal to the others."""

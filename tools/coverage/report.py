@@ -71,7 +71,7 @@ def under(counts: Mapping[str, Counts]) -> dict[str, tuple[float, float]]:
 
 def reasons() -> dict[str, str]:
     """Return the table of docs/operate/coverage.md: module, reason."""
-    rows = re.findall(r"^\| `([^`]+)` \|.*\| ([^|]+) \|$", REASONS.read_text(encoding="utf-8"), re.MULTILINE)
+    rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \|$", REASONS.read_text(encoding="utf-8"), re.MULTILINE)
     return dict(rows)
 
 
