@@ -94,11 +94,15 @@ class Facts:
                 epoch = max(epoch, begun)
         return then & self.members.get((message.channel, message.generation, epoch), then)
 
+    def read(self, device: str, message: h.Answered) -> bool:
+        """Tell whether a message was handed to a device that was in its epoch: not one cut off before, whose leaf was there."""
+        was_in = (device, message.channel, message.generation, message.epoch) in self.was_in
+        return was_in and (device, message.channel, message.log_number) in self.taken
+
     def behind_gap(self, device: str, message: h.Answered) -> bool:
         """Tell whether a message may have been cut off with a full mailbox: not handed over, and of before the rejoining."""
         at = self.behind_gaps.get(device)
-        was_in = (device, message.channel, message.generation, message.epoch) in self.was_in
-        if at is None or (was_in and (device, message.channel, message.log_number) in self.taken):
+        if at is None or self.read(device, message):
             return False
         for later in self.noted[at:]:
             if isinstance(later, h.Committed) and (later.device, later.channel) == (device, message.channel):
@@ -247,7 +251,7 @@ def lingering(facts: Facts) -> Iterator[str]:
         if s.device not in facts.active - facts.cut_off - facts.restored:
             continue
         who, by = gone.get(s.id, ("", message))
-        if who and by is not None and (s.device == who or (s.device, by.channel, by.log_number) in facts.taken):
+        if who and by is not None and (s.device == who or facts.read(s.device, by)):
             yield f"{s.device} shows {short(s.id)}, which was deleted"
         elif message is not None and facts.expired(message, queued.get(s.id), TIMER_SLACK_MS):
             yield f"{s.device} shows {short(s.id)}, whose time was over"
