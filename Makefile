@@ -16,7 +16,7 @@ setup: .venv/ready ## make the environment: Python packages, the two Rust module
 
 .venv/made: requirements/lock.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "QPQ needs CPython 3.11 or later: set PYTHON=python3.11")'
-	@command -v cargo >/dev/null || { echo "QPQ builds two Rust modules: install Rust 1.88 or later (rustup), then try again" >&2; exit 1; }
+	@command -v cargo >/dev/null || { echo "QPQ builds two Rust modules: install Rust 1.91 or later (rustup), then try again" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
 	@touch $@
