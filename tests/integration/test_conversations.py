@@ -8,6 +8,8 @@ import pytest
 import trio
 
 import qpqclient
+from qpqclient import conversation
+from qpqclient.content import CONTENT_BYTES_MAX
 from tests.support.people import people, settle, texts
 
 
@@ -189,6 +191,25 @@ async def test_somebody_elses_message_cannot_be_edited(serving, tmp_path):
         await settle(alice, bob)
         with pytest.raises(qpqclient.NotFound):
             await bob.conversation(direct.id).edit(message.id, "yours")
+
+
+async def test_a_message_has_at_most_64_kib(serving, tmp_path):
+    """The author is told and nothing is sent; what a member sends all the same is nobody's message, and the next one is read."""
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        talk = await alice.dm("bob")
+        fits = "x" * (CONTENT_BYTES_MAX - 200)
+        await talk.send(fits)
+        with pytest.raises(qpqclient.TooLong) as told:
+            await talk.send("x" * CONTENT_BYTES_MAX)
+        assert (told.value.name, len(texts(talk))) == ("tooLarge", 1)
+        with pytest.MonkeyPatch.context() as lawless:
+            lawless.setattr(conversation, "CONTENT_BYTES_MAX", 1 << 20)
+            await talk.send("y" * CONTENT_BYTES_MAX)
+            await settle(alice)
+        await talk.send("after it")
+        await settle(alice, bob)
+        assert texts(bob.conversation(talk.id)) == [fits, "after it"]
 
 
 async def test_leaving_is_made_so_by_another_member(serving, tmp_path):

@@ -20,6 +20,7 @@ from qpqclient.errors import (
     QpqError,
     Refused,
     ServerBroke,
+    TooLong,
     Unreachable,
     WrongPassword,
 )
@@ -43,5 +44,5 @@ from qpqclient.transport import PingAnswer, ping
 __all__ = [
     "Client", "Connected", "Conversation", "Device", "DiskFull", "Disconnected", "Event", "Events", "FileInfo", "FolderBusy", "GroupChanged",
     "GroupBusy", "GroupUnusable", "IdentityChanged", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
-    "Missed", "PingAnswer", "QpqError", "Refused", "ServerBroke", "Typing", "Unreachable", "WrongPassword", "open_client", "ping",
+    "Missed", "PingAnswer", "QpqError", "Refused", "ServerBroke", "TooLong", "Typing", "Unreachable", "WrongPassword", "open_client", "ping",
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qpqclient.model import Event, GroupChanged, MessageChanged, MessageStored
 from qpqcore.api.content import Content, ContentReceiptKind
+from qpqcore.model.errors import Refusal
 
 if TYPE_CHECKING:
     from qpqclient.store import Store
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 VERSION = 1
 ID_BYTES = 16
+CONTENT_BYTES_MAX = 64 * 1024
+"""Of the plaintext (docs/spec/content.md): whatever is longer is nobody's message."""
 UNSUPPORTED = "[unsupported message]"
 SENT_MS_MAX = 253_402_300_799_999
 """The end of the year 9999: no calendar shows a later moment. A sender may write any 64 bits, which no SQLite column holds."""
@@ -47,6 +50,16 @@ def shown_text(content: Content) -> str | None:
 def expiry(content: Content, accepted_ms: int) -> int:
     """Return when a content vanishes that the server took at a moment; 0: never."""
     return accepted_ms + content.expires_after_seconds * 1000 if content.expires_after_seconds else 0
+
+
+def read_content(data: bytes) -> Content | None:
+    """Return what an application message holds; None when it is no content, or too long for one."""
+    if len(data) > CONTENT_BYTES_MAX:
+        return None
+    try:
+        return Content.from_bytes(data)
+    except Refusal:
+        return None
 
 
 def add_message(

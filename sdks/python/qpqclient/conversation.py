@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qpqclient import blobs
-from qpqclient.content import add_message, apply_action, new_content
-from qpqclient.errors import GroupUnusable, NotFound
+from qpqclient.content import CONTENT_BYTES_MAX, add_message, apply_action, new_content
+from qpqclient.errors import GroupUnusable, NotFound, TooLong
 from qpqclient.model import FileInfo, Member, Message
 from qpqclient.signals import seal_signal
 from qpqcore.api.content import (
@@ -222,12 +222,15 @@ class Conversation:
             raise GroupUnusable("you are leaving this conversation")
         timer = self.timer_seconds
         content = new_content(self._core.now_ms(), which, expires_after_seconds=timer, **parts)
+        encoded = content.to_bytes()
+        if len(encoded) > CONTENT_BYTES_MAX:
+            raise TooLong(f"a message has at most {CONTENT_BYTES_MAX // 1024} KiB: send it as a file")
         account = self._core.account.account
         with self._store.transaction() as db:
             db.execute("INSERT INTO seen VALUES (?, ?)", (self.id, content.id))
             db.execute(
                 "INSERT INTO outbox (channel, id, content, ttl_seconds, generation, epoch, payload) VALUES (?, ?, ?, ?, 0, 0, NULL)",
-                (self.id, content.id, content.to_bytes(), min(timer, TTL_SECONDS_MAX)),
+                (self.id, content.id, encoded, min(timer, TTL_SECONDS_MAX)),
             )
             add_message(
                 self._store, self.id, account, content, own=True, state="pending",

@@ -76,6 +76,13 @@ class DiskFull(QpqError):
     exit_code = EXIT_CODES[ErrorCode.STORAGE_FULL]
 
 
+class TooLong(QpqError):
+    """A message is longer than messages may be: nothing was sent. What is long goes as a file."""
+
+    name = "tooLarge"
+    exit_code = EXIT_CODES[ErrorCode.TOO_LARGE]
+
+
 class NotLoggedIn(QpqError):
     """This folder holds no account, or its session is over."""
 

@@ -10,13 +10,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import qpqnative
-from qpqclient.content import apply_content
+from qpqclient.content import apply_content, read_content
 from qpqclient.errors import GroupUnusable, Refused
 from qpqclient.groups import sha256
 from qpqclient.log import log
 from qpqclient.model import GroupChanged, Missed
 from qpqcore.api import delivery
-from qpqcore.api.content import Content
 from qpqcore.api.delivery import EntryKind, WelcomeItem
 from qpqcore.crypto.hybrid import open_welcome
 from qpqcore.groups.policy import group_id, read_group_id
@@ -158,11 +157,7 @@ class Inbox:
         if not isinstance(received, qpqnative.Application):
             raise Refusal(ErrorCode.MALFORMED, "not an application message")
         sender = read_leaf(received.sender.credential, received.sender.signature_key)
-        content: Content | None
-        try:
-            content = Content.from_bytes(received.data)
-        except Refusal:
-            content = None
+        content = read_content(received.data)
         with self._store.transaction():
             save()
             events = apply_content(self._store, channel, sender.account, content, entry) if content else []
