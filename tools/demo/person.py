@@ -20,6 +20,7 @@ import qpqclient
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from qpqclient import Client, Conversation
 
@@ -223,9 +224,7 @@ def say(value: dict[str, Any]) -> None:
 async def live(arguments: argparse.Namespace) -> None:
     """Open the client and obey; a session in the folder is resumed."""
     async with (
-        qpqclient.open_client(
-            arguments.folder, server=arguments.server, password=arguments.secret, engine=arguments.engine
-        ) as client,
+        opened(arguments) as client,
         trio.open_nursery() as nursery,
     ):
         person = Person(arguments.name, arguments.log, client, nursery)
@@ -242,9 +241,9 @@ async def show(client: Client) -> None:
             say({"seen": {"sender": event.message.sender, "text": event.message.text}})
 
 
-def main() -> None:
-    """Run one person."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def told(description: str | None) -> argparse.Namespace:
+    """Return what a person's process is told at its start; its folder is there."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--name", required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--log", type=Path, required=True)
@@ -253,7 +252,19 @@ def main() -> None:
     parser.add_argument("--engine", default="native")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    trio.run(live, arguments)
+    return arguments
+
+
+def opened(arguments: argparse.Namespace) -> AbstractAsyncContextManager[Client]:
+    """Open the client of a process that was told so."""
+    return qpqclient.open_client(
+        arguments.folder, server=arguments.server, password=arguments.secret, engine=arguments.engine
+    )
+
+
+def main() -> None:
+    """Run one person."""
+    trio.run(live, told(__doc__))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ message and the note of it is told from an invention by that.
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import os
 import time
@@ -22,11 +21,13 @@ import qpqclient
 from qpqclient.transport import Link
 from tests.oracle import history as h
 from tests.oracle.recorder import Recorder
-from tools.demo.person import HISTORY_MAX, Person, say
+from tools.demo.person import HISTORY_MAX, Person, opened, say, told
 from tools.soak import at_client
 from tools.soak.fuse import Fuse, around
 
 if TYPE_CHECKING:
+    import argparse
+
     from qpqclient import Client, Conversation
 
 SETTLE_ROUNDS_MAX = 60
@@ -244,9 +245,7 @@ def log_calls(log: Path) -> None:
 async def live(arguments: argparse.Namespace) -> None:
     """Open the client and obey; a session in the folder is resumed."""
     async with (
-        qpqclient.open_client(
-            arguments.folder, server=arguments.server, password=arguments.secret, engine=arguments.engine
-        ) as client,
+        opened(arguments) as client,
         trio.open_nursery() as nursery,
     ):
         notes = Notes(arguments.log.with_suffix(".notes"))
@@ -258,15 +257,7 @@ async def live(arguments: argparse.Namespace) -> None:
 
 def main() -> None:
     """Run one person."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--name", required=True)
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--log", type=Path, required=True)
-    parser.add_argument("--server", required=True)
-    parser.add_argument("--secret", required=True)
-    parser.add_argument("--engine", default="native")
-    arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
+    arguments = told(__doc__)
     log_calls(arguments.log)
     at_client.install(Fuse(arguments.log.with_suffix(".fuse")))
     trio.run(live, arguments)
