@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 PEOPLE = ("alice", "bob", "carol")
 GONE = (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError)
 """What the conductor gets for an order to a process that dies over it."""
-HIT_SECONDS_MAX = 40
+HIT_SECONDS_MAX = 180
 """A window that is not reached in this time was missed."""
 AGAIN_SECONDS = 10
 """Who talks has said all by then."""
