@@ -14,6 +14,9 @@ from qpqcore.bus.background import repeat
 from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode, Refusal
 from tests.support.people import people, settle, texts
+from tests.support.world import STORE_KEY
+
+PATIENCE_SECONDS = 20
 
 
 async def test_a_full_disk_ends_a_round_of_background_work_and_not_the_process():
@@ -255,3 +258,22 @@ async def test_an_account_that_is_deleted_while_its_mail_is_read_does_not_end_th
             await trio.testing.wait_all_tasks_blocked(0.01)
             nursery.cancel_scope.cancel()
         assert alice.connected
+
+
+async def test_a_new_device_whose_mailbox_is_opened_late_begins_by_itself(open_world, tmp_path, monkeypatch):
+    """The server's disk was full at that moment: the log-in says so, and goes on without another one."""
+
+    async def refuses(_self, _device, _account, _now_ms):
+        raise Refusal(ErrorCode.STORAGE_FULL, "the server's disk is full")
+
+    async with open_world() as w:
+        opened = qpqclient.open_client(tmp_path / "new", server=w.where, store_key=STORE_KEY)
+        async with opened as new:
+            with monkeypatch.context() as full, pytest.raises(qpqclient.Refused):
+                full.setattr(type(w.service("delivery")._store), "open_mailbox", refuses)
+                await new.login("alice", "secret alice")
+            await w.service("auth")._jobs.run(None)  # as the next sweep does
+            with trio.fail_after(PATIENCE_SECONDS):
+                while w.direct not in {c.id for c in new.conversations()}:
+                    with trio.move_on_after(1.0):
+                        await anext(new.events())

@@ -103,7 +103,19 @@ class Core:
         self._send.set()
 
     async def in_session(self, link: Link) -> None:
-        """Begin to use a session; recognise a database that was copied back, then let everything run."""
+        """Begin to use a session, and let everything run. What fails here is begun anew, on the next connection."""
+        try:
+            await self._begin_session(link)
+        except QpqError:
+            link.close()
+            raise
+        self.wire.trouble = None
+        self._session.set()
+        self._send.set()
+        self.upkeep.wake()
+
+    async def _begin_session(self, link: Link) -> None:
+        """Recognise a database that was copied back."""
         box = await link.call(delivery.PeekParams(max_entries=1), delivery.PeekResult)
         if box.acked > self.inbox.position or box.sent > self.outbox.sent_at_most:
             # An older copy of this folder: what it would send next may have been sent, under the same keys.
@@ -112,10 +124,6 @@ class Core:
                 self.upkeep.want_rejoin_all()
                 self.store.put_number(POSITION, max(box.acked, self.inbox.position))
                 self.outbox.start_from(box.sent)
-        self.wire.trouble = None
-        self._session.set()
-        self._send.set()
-        self.upkeep.wake()
 
     async def link(self) -> Link:
         """Return the open connection; Unreachable or KeyChanged after a while without one."""

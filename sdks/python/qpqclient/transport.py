@@ -124,6 +124,10 @@ class Link:
         async with self._connection.open_call(frame) as replies, aclosing(_events(replies)) as events:
             yield events
 
+    def close(self) -> None:
+        """Give the connection up."""
+        self._connection.close()
+
     async def wait_closed(self) -> None:
         """Wait until the connection is over."""
         await self._connection.wait_closed()
