@@ -39,12 +39,21 @@ class Lies:
 
     def tell(self, name, change):
         """Change a method's results."""
-        kind = method_named(name).result
+        kind = SubscribeEvent if name == "subscribe" else method_named(name).result
         self._by_method[name] = lambda result: change(kind.from_bytes(result)).to_bytes()
 
     def say(self, name, result):
         """Answer with these bytes."""
         self._by_method[name] = lambda _: result
+
+    def withhold(self, number):
+        """Leave an entry out of mailboxes."""
+
+        def without(answer):
+            return replace(answer, entries=tuple(e for e in answer.entries if e.number != number))
+
+        self.tell("fetch", without)
+        self.tell("subscribe", lambda event: without(event) if event.entries else event)
 
     def stop(self):
         self._by_method.clear()
@@ -238,13 +247,7 @@ async def test_what_the_server_withholds_from_a_mailbox_is_noticed(serving, tmp_
         await settle(alice, bob)
         epoch = talk.epoch
         events = bob.events()
-
-        def withhold(entries):
-            return tuple(e for e in entries if e.number != withheld)
-
-        withheld = bob._core.inbox.position + 1
-        lies.tell("fetch", lambda r: replace(r, entries=withhold(r.entries)))
-        lies.tell("subscribe", lambda e: replace(e, entries=withhold(e.entries)) if e.entries else e)
+        lies.withhold(bob._core.inbox.position + 1)
         await talk.send("withheld")
         await talk.send("passed on")
         with trio.fail_after(PATIENCE_SECONDS):
@@ -255,6 +258,23 @@ async def test_what_the_server_withholds_from_a_mailbox_is_noticed(serving, tmp_
         await settle(alice, bob, alice)
         assert texts(bob.conversation(talk.id)) == ["passed on"]
         assert talk.epoch == bob.conversation(talk.id).epoch == epoch + 1
+
+
+async def test_one_who_withholds_again_and_again_does_not_keep_clients_at_rejoining(serving, tmp_path, lies):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        talk = await alice.dm("bob")
+        await settle(alice, bob)
+        there, epoch = bob.conversation(talk.id), talk.epoch
+        for round_ in range(3):
+            lies.withhold(bob._core.inbox.position + 1)
+            await talk.send(f"withheld {round_}")
+            await talk.send(f"passed on {round_}")
+            await settle(alice, bob)
+        lies.stop()
+        await settle(alice, bob)
+        assert texts(there) == [f"passed on {n}" for n in range(3)]
+        assert talk.epoch == there.epoch == epoch + 1
 
 
 @pytest.mark.parametrize("how", ["endless", "short", "swapped"])

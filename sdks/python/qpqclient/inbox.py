@@ -7,7 +7,10 @@ cannot be followed any more is marked for rejoining.
 from __future__ import annotations
 
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any
+
+import trio
 
 import qpqnative
 from qpqclient.content import apply_content, read_content
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from qpqclient.core import Core
 
 POSITION = "position"
+MISSED_AGAIN_SECONDS = 60.0
+"""A hole in the mailbox so soon after another does not lead to rejoining."""
 IGNORED = frozenset({"wrong_epoch", "reused_key", "wrong_group", "rule"})
 """Reasons for which a message is passed over: of an epoch this device was not in, or read before."""
 NO_SESSION = frozenset({ErrorCode.UNAUTHENTICATED, ErrorCode.DEVICE_UNKNOWN})
@@ -41,6 +46,7 @@ class Inbox:
         self._core = core
         self._store = core.store
         self._groups = core.groups
+        self._missed_at_s = -inf
 
     @property
     def position(self) -> int:
@@ -74,10 +80,19 @@ class Inbox:
             raise
 
     def _missed(self) -> None:
-        """Tell that something is missing before the next entry: mailboxes have no holes, so it was lost or withheld."""
+        """Tell that something is missing before the next entry: mailboxes have no holes, so it was lost or withheld.
+
+        The groups are rejoined as after a `gap`, but not again and again: a server that withholds every handshake would
+        keep its clients, and the other members, at it for ever.
+        """
         log.warning("entries_missing", after=self.position)
+        now_s = trio.current_time()
         with self._store.transaction():
-            self._core.upkeep.want_rejoin_all()
+            if now_s - self._missed_at_s >= MISSED_AGAIN_SECONDS:
+                self._core.upkeep.want_rejoin_all()
+            else:
+                self._core.upkeep.want_survey()
+        self._missed_at_s = now_s
         self._core.tell(Missed(b""))
 
     def _pass_over(self, entry: delivery.Entry, *, rejoin: bool = False) -> None:

@@ -92,7 +92,7 @@ class GroupChanged(Event):
 class Missed(Event):
     """Messages are missing: the mailbox was full and cut off, or the server lost or withheld something.
 
-    The groups are rejoined by themselves; what was missed does not come any more.
+    Groups that cannot be followed are rejoined by themselves; what was missed does not come any more.
     """
 
 
