@@ -141,6 +141,8 @@ def lost(facts: Facts) -> Iterator[str]:
             or facts.expired(message, queued[message.id], -TIMER_SLACK_MS)
         ):
             continue
+        if message.device in facts.restored and queued[message.id].expires_after_s:
+            continue  # sent again by the copy, it is dropped, and vanishes by when it was taken first
         if message.sealed and message.device in facts.restored:
             continue  # an older copy that had only sent, and as nobody, cannot know of it (docs/operate/guarantees.md)
         for device in sorted((facts.owed(message) & facts.active) - facts.cut_off - facts.restored):
