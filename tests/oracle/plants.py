@@ -438,7 +438,7 @@ def _(deliver):
     return bad
 
 
-@patched("delivery: nobody is told of a commit", "lost", sqlite_channels, "deliver")
+@patched("delivery: nobody is told of a commit", "stuck", sqlite_channels, "deliver")
 def _(deliver):
     def bad(c, bounds, devices, ref):
         return deliver(c, bounds, [] if ref.kind is EntryKind.COMMIT and ref.log_number % 2 == 0 else devices, ref)

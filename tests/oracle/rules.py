@@ -207,8 +207,8 @@ def order(facts: Facts) -> Iterator[str]:
     last: dict[tuple[str, bytes], int] = {}
     for told in facts.all(h.Told):
         number = number_of.get(told.id)
-        if number is not None and told.device not in facts.restored:
-            if number < last.get((told.device, told.channel), 0) and told.id not in twice:
+        if number is not None and told.device not in facts.restored and told.id not in twice:
+            if number < last.get((told.device, told.channel), 0):
                 yield f"{told.device} was told of {short(told.id)} after later ones"
             last[told.device, told.channel] = number
 
