@@ -798,9 +798,7 @@ def _(deliver):
     async def bad(self, row):
         if next(count) % 6 == 5:
             await trio.lowlevel.checkpoint()
-            self._done(
-                row[1], row[2], row[0], row[3], api.EnqueueResult(log_number=9_999, accepted_ms=self._core.now_ms())
-            )
+            self._done(row, api.EnqueueResult(log_number=9_999, accepted_ms=self._core.now_ms()))
             return
         await deliver(self, row)
 
@@ -827,9 +825,10 @@ def _(deliver):
 def _(done):
     seen = set()
 
-    def bad(self, channel, ident, number, content, answer):
+    def bad(self, row, answer):
+        number, _, ident, *_ = row
         if ident in seen or answer.log_number % 4:
-            done(self, channel, ident, number, content, answer)
+            done(self, row, answer)
         else:
             seen.add(ident)
             self._store.db.execute("UPDATE outbox SET payload = NULL WHERE number = ?", (number,))
