@@ -211,8 +211,10 @@ fn groups_are_reset_and_never_reinitialised() {
 fn stranger(lists_self_remove: bool, extensions: ExtensionList) -> MlsMessage {
     let (seed, _) = generate_signature_key().unwrap();
     let (secret, identity) = signer(b"cal", &seed).unwrap();
-    let builder =
-        Client::builder().crypto_provider(Provider::default()).identity_provider(Identity).extension_types(LEAF_EXTENSIONS);
+    let builder = Client::builder()
+        .crypto_provider(Provider::default())
+        .identity_provider(Identity)
+        .extension_types(LEAF_EXTENSIONS);
     let proposals = lists_self_remove.then_some(ProposalType::SELF_REMOVE);
     let client = builder.custom_proposal_types(proposals).signing_identity(identity, secret, SUITE_1).build();
     client.generate_key_package_message(extensions, ExtensionList::new(), None).unwrap()
