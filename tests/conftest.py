@@ -22,6 +22,28 @@ hypothesis_settings.register_profile("search", deadline=None, max_examples=2_000
 hypothesis_settings.load_profile("qpq")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Have each failure said when it happens: a run that is cut off tells what it found."""
+    config.pluginmanager.register(SaysAtOnce(config))
+
+
+class SaysAtOnce:
+    """Writes a line for each failure while the run goes on."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write the line."""
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            terminal.write_line(
+                f"\n{report.nodeid} failed in {report.when}: {crash.message if crash else report.longrepr}"
+            )
+
+
 @pytest.fixture
 def serving(tmp_path: Path):
     """Return a context manager that runs an embedded server in a folder of the test's own."""
