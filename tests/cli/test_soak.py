@@ -25,7 +25,8 @@ def test_a_death_in_each_kind_of_window_loses_doubles_forks_and_leaves_nothing(t
     of = {w.name: w.family for w in windows.WINDOWS}
     assert {of[name] for name in verdict.kills} == families
     assert (verdict.lost, verdict.doubled) == (0, 0)
-    assert verdict.acknowledged > 50 * len(families)
+    # Some 50 a scene; who is killed early says less, so only what a scene cannot do without is asked for.
+    assert verdict.acknowledged > conductor.TRAFFIC_COUNT * len(families)
     assert verdict.in_flight.total() > len(families) // 2
     assert verdict.files >= 2
     assert verdict.gone == len(soak.guests) >= 1
