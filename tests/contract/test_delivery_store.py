@@ -83,7 +83,7 @@ async def kinds(store, person):
 
 
 async def put(store, *messages):
-    return (await store.enqueue(list(messages)))[0]
+    return [a if isinstance(a, Refusal) else a[0] for a in await store.enqueue(list(messages))]
 
 
 async def test_a_channel_is_born_with_its_members(open_store):

@@ -33,15 +33,17 @@ class Effort:
     messages: int
     """Messages of a group in one repetition."""
     sdk_members: int
+    durable: int
+    """Messages from device to device in one repetition."""
 
 
 FULL = Effort(
     repetitions=5, health={1: 2_000, 32: 5_000, 256: 10_000}, enqueue={1: 200, 32: 500, 256: 1_000}, latencies=200,
-    groups=(10, 100, 1_000), messages=50, sdk_members=10,
+    groups=(10, 100, 1_000), messages=50, sdk_members=10, durable=500,
 )  # fmt: skip
 QUICK = Effort(
     repetitions=1, health={1: 20, 32: 64, 256: 512}, enqueue={1: 20, 32: 64, 256: 512}, latencies=10, groups=(10,),
-    messages=5, sdk_members=3,
+    messages=5, sdk_members=3, durable=12,
 )  # fmt: skip
 
 

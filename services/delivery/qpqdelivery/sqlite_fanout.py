@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qpqcore.api.delivery import EntryKind
+from qpqdelivery.store import Arrival
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,8 +35,8 @@ class Reference:
     tree_hash: bytes | None = None
 
 
-def deliver(c: Connection, bounds: Bounds, devices: Iterable[bytes], ref: Reference) -> list[bytes]:
-    """Append a reference to each device's mailbox; return those that have one."""
+def deliver(c: Connection, bounds: Bounds, devices: Iterable[bytes], ref: Reference) -> list[Arrival]:
+    """Append a reference to each device's mailbox; return where it stands in those that there are."""
     reached = []
     for device in devices:
         row = c.execute(
@@ -55,7 +56,8 @@ def deliver(c: Connection, bounds: Bounds, devices: Iterable[bytes], ref: Refere
         )  # fmt: skip
         if entries > bounds.mailbox_entries_max or size > bounds.mailbox_bytes_max:
             cut_off(c, device, ref.now_ms)
-        reached.append(device)
+            number = 0
+        reached.append(Arrival(device, number))
     return reached
 
 

@@ -6,7 +6,7 @@ Methods that put something into mailboxes return the devices to wake.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -144,6 +144,14 @@ class Accepted:
     duplicate: bool
 
 
+class Arrival(NamedTuple):
+    """A new mailbox entry, and whose it is."""
+
+    device: bytes
+    number: int
+    """In the mailbox; 0: another entry stands there by now (the mailbox was emptied behind a gap)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A mailbox entry with its payload (None where it was not asked for)."""
@@ -228,8 +236,8 @@ class Store(Protocol):
     async def accept_proposal(self, offer: Offer) -> tuple[Accepted, list[bytes]] | None:
         """Store a proposal; None if the group has changed since it was checked."""
 
-    async def enqueue(self, messages: Sequence[Message]) -> tuple[list[Accepted | Refusal], list[bytes]]:
-        """Take messages in one transaction, each accepted or refused by itself."""
+    async def enqueue(self, messages: Sequence[Message]) -> list[tuple[Accepted, list[Arrival]] | Refusal]:
+        """Take messages in one transaction, each accepted or refused by itself; return where they stand and arrived."""
 
     async def fetch(
         self, device: bytes, after: int, entries_max: int, *, payloads: bool, now_ms: int

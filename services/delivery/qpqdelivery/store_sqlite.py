@@ -8,7 +8,20 @@ from qpqcore.api.delivery import EntryKind
 from qpqcore.model.errors import Refusal
 from qpqdelivery import sqlite_channels as channels
 from qpqdelivery.sqlite_fanout import cut_off
-from qpqdelivery.store import Accepted, Birth, Bounds, Channel, Commit, Entry, Mailbox, Member, Message, Offer, Stored
+from qpqdelivery.store import (
+    Accepted,
+    Arrival,
+    Birth,
+    Bounds,
+    Channel,
+    Commit,
+    Entry,
+    Mailbox,
+    Member,
+    Message,
+    Offer,
+    Stored,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -148,19 +161,15 @@ class SqliteStore:
 
     # --- messages and mailboxes
 
-    async def enqueue(self, messages: Sequence[Message]) -> tuple[list[Accepted | Refusal], list[bytes]]:
-        def body(c: Connection) -> tuple[list[Accepted | Refusal], list[bytes]]:
-            answers: list[Accepted | Refusal] = []
-            woken: list[bytes] = []
+    async def enqueue(self, messages: Sequence[Message]) -> list[tuple[Accepted, list[Arrival]] | Refusal]:
+        def body(c: Connection) -> list[tuple[Accepted, list[Arrival]] | Refusal]:
+            answers: list[tuple[Accepted, list[Arrival]] | Refusal] = []
             for message in messages:
                 try:
-                    accepted, reached = channels.accept_message(c, self._bounds, message)
+                    answers.append(channels.accept_message(c, self._bounds, message))
                 except Refusal as no:
                     answers.append(no)
-                else:
-                    answers.append(accepted)
-                    woken += reached
-            return answers, woken
+            return answers
 
         return await self._db.write(body)
 
