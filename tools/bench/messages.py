@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+STORE = "qpq-store"
+"""The name of the threads that run a database."""
 WIDTH = 32
 LOAD = 0.5
 """Of what the server took at most, while latency is measured."""
@@ -56,15 +58,19 @@ class Mailboxes:
                 await self._more.wait()
 
 
-async def through(server: Served, boxes: Mailboxes, work: Any, sent: list[tuple[bytes, int]]) -> tuple[float, float]:
-    """Do some sending and wait until all has arrived; return seconds and server CPU seconds."""
+async def through(server: Served, boxes: Mailboxes, work: Any, sent: list[tuple[bytes, int]]) -> dict[str, float]:
+    """Do some sending and wait until all has arrived; return messages a second, and server CPU us for one, by layer."""
     before, begun = await server.usage(), time.perf_counter()
     await work()
     await boxes.wait(sent)
     seconds = time.perf_counter() - begun
-    after = await server.usage()
-    print({k: round((v - before.threads.get(k, 0)) * 1e6 / len(sent)) for k, v in after.threads.items()})
-    return seconds, (await server.usage()).cpu_s - before.cpu_s
+    after, each = await server.usage(), 1e6 / len(sent)
+    store_us = (after.threads[STORE] - before.threads[STORE]) * each
+    cpu_us = (after.cpu_s - before.cpu_s) * each
+    return {
+        "per_second": len(sent) / seconds, "server_cpu_us": cpu_us, "edge_and_dispatch_us": cpu_us - store_us,
+        "store_us": store_us,
+    }  # fmt: skip
 
 
 async def messages(root: Path, effort: Effort) -> list[Row]:
@@ -83,17 +89,17 @@ async def messages(root: Path, effort: Effort) -> list[Row]:
         for link in links:
             await nursery.start(boxes.read, link)
         for _ in range(effort.repetitions):
-            rate, cpu = await busy(server, boxes, links, waiting, effort.durable)
-            p50, p99 = await paced(boxes, links, waiting, effort.durable, rate * LOAD)
-            runs.append({"per_second": rate, "server_cpu_us": cpu, "p50_ms": p50, "p99_ms": p99})
+            found = await busy(server, boxes, links, waiting, effort.durable)
+            p50, p99 = await paced(boxes, links, waiting, effort.durable, found["per_second"] * LOAD)
+            runs.append(found | {"p50_ms": p50, "p99_ms": p99})
     facts = {"what": "durable message, enqueue + push + ack", "in_flight": WIDTH, "messages": effort.durable}
     return [facts | medians(runs)]
 
 
 async def busy(
     server: Served, boxes: Mailboxes, links: list[Link], waiting: list[Iterator[EnqueueParams]], count: int
-) -> tuple[float, float]:
-    """Send with `WIDTH` in flight; return messages a second and server CPU us a message."""
+) -> dict[str, float]:
+    """Send with `WIDTH` in flight; return what `through` found."""
     sent: list[tuple[bytes, int]] = []
 
     async def send(link: Link, of: Iterator[EnqueueParams]) -> None:
@@ -104,8 +110,7 @@ async def busy(
         return lambda: send(link, of)
 
     ways = [to(link, of) for link, of in zip(links, waiting, strict=True)]
-    seconds, cpu = await through(server, boxes, lambda: in_flight(ways, count, WIDTH), sent)
-    return count / seconds, cpu / count * 1e6
+    return await through(server, boxes, lambda: in_flight(ways, count, WIDTH), sent)
 
 
 async def paced(

@@ -137,9 +137,7 @@ async def _echo(settings: Settings, engine: EngineName) -> None:
     async with trio.open_nursery() as nursery:
 
         async def run(*, task_status: trio.TaskStatus[Any] = trio.TASK_STATUS_IGNORED) -> None:
-            await serve_quic(
-                answer, configuration, host="127.0.0.1", port=0, engine=engine, task_status=task_status
-            )
+            await serve_quic(answer, configuration, host="127.0.0.1", port=0, engine=engine, task_status=task_status)
 
         endpoint = await nursery.start(run)
         await _obey(endpoint.address)
