@@ -6,10 +6,10 @@ defers the fan-out keeps that promise with a unique key.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qpqcore.api.delivery import EntryKind
+from qpqcore.model.record import record
 from qpqdelivery.store import Arrival
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from qpqdelivery.store import Bounds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Reference:
     """What a mailbox entry says."""
 

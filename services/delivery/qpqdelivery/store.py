@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from qpqcore.model.record import record
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -120,7 +122,7 @@ class Offer:
     snapshot: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Message:
     """A message to be taken. `device` is empty for a sealed sender."""
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+CODE_NAMES = {int(code): code.name for code in ErrorCode}
 DRAINING = b"draining"
 HEALTH, HELLO, SUBSCRIBE = (m.number for m in api.METHODS)
 
@@ -137,7 +138,7 @@ class Gateway:
 
     def _finish(self, incoming: IncomingCall, name: str, reply: Reply, started_s: float) -> None:
         incoming.reply(reply.to_bytes())
-        self._observer.call_finished(name, ErrorCode(reply.code).name, trio.current_time() - started_s)
+        self._observer.call_finished(name, CODE_NAMES[reply.code], trio.current_time() - started_s)
 
     def _own(self, number: int, peer: Peer, params: bytes) -> bytes:
         if number == HEALTH:

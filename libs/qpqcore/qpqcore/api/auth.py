@@ -5,10 +5,10 @@ Generated from schemas/auth.capnp by `make regenerate`: do not edit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqcore.model.method import CallerClass, Method
+from qpqcore.model.record import record
 from qpqcore.wire.message import Layout, decode
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ CURRENT_DEVICE_LIST_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)]
 CURRENT_DEVICE_LIST_RESULT_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RegisterStartParams:
     """`RegisterStartParams` of schemas/auth.capnp."""
 
@@ -124,7 +124,7 @@ class RegisterStartParams:
         return decode(REGISTER_START_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RegisterStartResult:
     """`RegisterStartResult` of schemas/auth.capnp."""
 
@@ -151,7 +151,7 @@ class RegisterStartResult:
         return decode(REGISTER_START_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RegisterFinishParams:
     """`RegisterFinishParams` of schemas/auth.capnp."""
 
@@ -208,7 +208,7 @@ class RegisterFinishParams:
         return decode(REGISTER_FINISH_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RegisterFinishResult:
     """`RegisterFinishResult` of schemas/auth.capnp."""
 
@@ -243,7 +243,7 @@ class RegisterFinishResult:
         return decode(REGISTER_FINISH_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LoginStartParams:
     """`LoginStartParams` of schemas/auth.capnp."""
 
@@ -275,7 +275,7 @@ class LoginStartParams:
         return decode(LOGIN_START_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LoginStartResult:
     """`LoginStartResult` of schemas/auth.capnp."""
 
@@ -308,7 +308,7 @@ class LoginStartResult:
         return decode(LOGIN_START_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LoginFinishParams:
     """`LoginFinishParams` of schemas/auth.capnp."""
 
@@ -348,7 +348,7 @@ class LoginFinishParams:
         return decode(LOGIN_FINISH_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LoginFinishResult:
     """`LoginFinishResult` of schemas/auth.capnp."""
 
@@ -401,7 +401,7 @@ class LoginFinishResult:
         return decode(LOGIN_FINISH_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResumeParams:
     """`ResumeParams` of schemas/auth.capnp."""
 
@@ -439,7 +439,7 @@ class ResumeParams:
         return decode(RESUME_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResumeResult:
     """`ResumeResult` of schemas/auth.capnp."""
 
@@ -474,7 +474,7 @@ class ResumeResult:
         return decode(RESUME_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LogoutParams:
     """`LogoutParams` of schemas/auth.capnp."""
 
@@ -501,7 +501,7 @@ class LogoutParams:
         return decode(LOGOUT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LogoutResult:
     """`LogoutResult` of schemas/auth.capnp."""
 
@@ -528,7 +528,7 @@ class LogoutResult:
         return decode(LOGOUT_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RegisterDeviceParams:
     """`RegisterDeviceParams` of schemas/auth.capnp."""
 
@@ -566,7 +566,7 @@ class RegisterDeviceParams:
         return decode(REGISTER_DEVICE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RegisterDeviceResult:
     """`RegisterDeviceResult` of schemas/auth.capnp."""
 
@@ -593,7 +593,7 @@ class RegisterDeviceResult:
         return decode(REGISTER_DEVICE_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ListDevicesParams:
     """`ListDevicesParams` of schemas/auth.capnp."""
 
@@ -617,7 +617,7 @@ class ListDevicesParams:
         return decode(LIST_DEVICES_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ListDevicesResult:
     """`ListDevicesResult` of schemas/auth.capnp."""
 
@@ -649,7 +649,7 @@ class ListDevicesResult:
         return decode(LIST_DEVICES_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeviceInfo:
     """`DeviceInfo` of schemas/auth.capnp."""
 
@@ -690,7 +690,7 @@ class DeviceInfo:
         return decode(DEVICE_INFO_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RevokeDeviceParams:
     """`RevokeDeviceParams` of schemas/auth.capnp."""
 
@@ -718,7 +718,7 @@ class RevokeDeviceParams:
         return decode(REVOKE_DEVICE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RevokeDeviceResult:
     """`RevokeDeviceResult` of schemas/auth.capnp."""
 
@@ -750,7 +750,7 @@ class RevokeDeviceResult:
         return decode(REVOKE_DEVICE_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeleteAccountParams:
     """`DeleteAccountParams` of schemas/auth.capnp."""
 
@@ -783,7 +783,7 @@ class DeleteAccountParams:
         return decode(DELETE_ACCOUNT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeleteAccountResult:
     """`DeleteAccountResult` of schemas/auth.capnp."""
 
@@ -807,7 +807,7 @@ class DeleteAccountResult:
         return decode(DELETE_ACCOUNT_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RenewAssertionParams:
     """`RenewAssertionParams` of schemas/auth.capnp."""
 
@@ -834,7 +834,7 @@ class RenewAssertionParams:
         return decode(RENEW_ASSERTION_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RenewAssertionResult:
     """`RenewAssertionResult` of schemas/auth.capnp."""
 
@@ -858,7 +858,7 @@ class RenewAssertionResult:
         return decode(RENEW_ASSERTION_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CurrentDeviceListParams:
     """`CurrentDeviceListParams` of schemas/auth.capnp."""
 
@@ -885,7 +885,7 @@ class CurrentDeviceListParams:
         return decode(CURRENT_DEVICE_LIST_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CurrentDeviceListResult:
     """`CurrentDeviceListResult` of schemas/auth.capnp."""
 

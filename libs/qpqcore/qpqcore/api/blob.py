@@ -5,10 +5,10 @@ Generated from schemas/blob.capnp by `make regenerate`: do not edit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqcore.model.method import CallerClass, Method
+from qpqcore.model.record import record
 from qpqcore.wire.message import Layout, decode
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ PURGE_BLOBS_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
 PURGE_BLOBS_RESULT_LAYOUT = Layout(1, 0, None, [("uint32", 0, None, None)])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UploadBlobParams:
     """`UploadBlobParams` of schemas/blob.capnp."""
 
@@ -96,7 +96,7 @@ class UploadBlobParams:
         return decode(UPLOAD_BLOB_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UploadBlobResult:
     """`UploadBlobResult` of schemas/blob.capnp."""
 
@@ -131,7 +131,7 @@ class UploadBlobResult:
         return decode(UPLOAD_BLOB_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DownloadBlobParams:
     """`DownloadBlobParams` of schemas/blob.capnp."""
 
@@ -170,7 +170,7 @@ class DownloadBlobParams:
         return decode(DOWNLOAD_BLOB_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DownloadBlobResult:
     """`DownloadBlobResult` of schemas/blob.capnp."""
 
@@ -203,7 +203,7 @@ class DownloadBlobResult:
         return decode(DOWNLOAD_BLOB_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class StatBlobParams:
     """`StatBlobParams` of schemas/blob.capnp."""
 
@@ -236,7 +236,7 @@ class StatBlobParams:
         return decode(STAT_BLOB_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class StatBlobResult:
     """`StatBlobResult` of schemas/blob.capnp."""
 
@@ -274,7 +274,7 @@ class StatBlobResult:
         return decode(STAT_BLOB_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeleteBlobParams:
     """`DeleteBlobParams` of schemas/blob.capnp."""
 
@@ -302,7 +302,7 @@ class DeleteBlobParams:
         return decode(DELETE_BLOB_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeleteBlobResult:
     """`DeleteBlobResult` of schemas/blob.capnp."""
 
@@ -326,7 +326,7 @@ class DeleteBlobResult:
         return decode(DELETE_BLOB_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PurgeBlobsParams:
     """`PurgeBlobsParams` of schemas/blob.capnp."""
 
@@ -353,7 +353,7 @@ class PurgeBlobsParams:
         return decode(PURGE_BLOBS_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PurgeBlobsResult:
     """`PurgeBlobsResult` of schemas/blob.capnp."""
 

@@ -6,9 +6,9 @@ Generated from schemas/content.capnp by `make regenerate`: do not edit.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Any
 
+from qpqcore.model.record import record
 from qpqcore.wire.message import Layout, decode
 
 CONTENT_REPLY_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("text", 1, None, None)])
@@ -102,7 +102,7 @@ class ChannelKind(enum.IntEnum):
     SELF = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Content:
     """`Content` of schemas/content.capnp."""
 
@@ -193,7 +193,7 @@ class Content:
         return decode(CONTENT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ContentReply:
     """`Content.Reply` of schemas/content.capnp."""
 
@@ -225,7 +225,7 @@ class ContentReply:
         return decode(CONTENT_REPLY_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ContentReaction:
     """`Content.Reaction` of schemas/content.capnp."""
 
@@ -260,7 +260,7 @@ class ContentReaction:
         return decode(CONTENT_REACTION_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ContentEdit:
     """`Content.Edit` of schemas/content.capnp."""
 
@@ -292,7 +292,7 @@ class ContentEdit:
         return decode(CONTENT_EDIT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ContentReceipt:
     """`Content.Receipt` of schemas/content.capnp."""
 
@@ -324,7 +324,7 @@ class ContentReceipt:
         return decode(CONTENT_RECEIPT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ContentFile:
     """`Content.File` of schemas/content.capnp."""
 
@@ -378,7 +378,7 @@ class ContentFile:
         return decode(CONTENT_FILE_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ContentProfile:
     """`Content.Profile` of schemas/content.capnp."""
 
@@ -405,7 +405,7 @@ class ContentProfile:
         return decode(CONTENT_PROFILE_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Signal:
     """`Signal` of schemas/content.capnp."""
 
@@ -441,7 +441,7 @@ class Signal:
         return decode(SIGNAL_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class GroupPolicy:
     """`GroupPolicy` of schemas/content.capnp."""
 

@@ -6,10 +6,10 @@ Generated from schemas/delivery.capnp by `make regenerate`: do not edit.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqcore.model.method import CallerClass, Method
+from qpqcore.model.record import record
 from qpqcore.wire.message import Layout, decode
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ class EntryKind(enum.IntEnum):
     RESET = 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Entry:
     """`Entry` of schemas/delivery.capnp."""
 
@@ -257,7 +257,7 @@ class Entry:
         return decode(ENTRY_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class WelcomeItem:
     """`WelcomeItem` of schemas/delivery.capnp."""
 
@@ -295,7 +295,7 @@ class WelcomeItem:
         return decode(WELCOME_ITEM_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Handshake:
     """`Handshake` of schemas/delivery.capnp."""
 
@@ -335,7 +335,7 @@ class Handshake:
         return decode(HANDSHAKE_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CreateChannelParams:
     """`CreateChannelParams` of schemas/delivery.capnp."""
 
@@ -379,7 +379,7 @@ class CreateChannelParams:
         return decode(CREATE_CHANNEL_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CreateChannelResult:
     """`CreateChannelResult` of schemas/delivery.capnp."""
 
@@ -414,7 +414,7 @@ class CreateChannelResult:
         return decode(CREATE_CHANNEL_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class EnqueueParams:
     """`EnqueueParams` of schemas/delivery.capnp."""
 
@@ -461,7 +461,7 @@ class EnqueueParams:
         return decode(ENQUEUE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class EnqueueResult:
     """`EnqueueResult` of schemas/delivery.capnp."""
 
@@ -496,7 +496,7 @@ class EnqueueResult:
         return decode(ENQUEUE_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BatchEnqueueParams:
     """`BatchEnqueueParams` of schemas/delivery.capnp."""
 
@@ -524,7 +524,7 @@ class BatchEnqueueParams:
         return decode(BATCH_ENQUEUE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BatchEnqueueResult:
     """`BatchEnqueueResult` of schemas/delivery.capnp."""
 
@@ -552,7 +552,7 @@ class BatchEnqueueResult:
         return decode(BATCH_ENQUEUE_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BatchItem:
     """`BatchItem` of schemas/delivery.capnp."""
 
@@ -587,7 +587,7 @@ class BatchItem:
         return decode(BATCH_ITEM_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchParams:
     """`FetchParams` of schemas/delivery.capnp."""
 
@@ -621,7 +621,7 @@ class FetchParams:
         return decode(FETCH_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchResult:
     """`FetchResult` of schemas/delivery.capnp."""
 
@@ -656,7 +656,7 @@ class FetchResult:
         return decode(FETCH_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchWaitParams:
     """`FetchWaitParams` of schemas/delivery.capnp."""
 
@@ -694,7 +694,7 @@ class FetchWaitParams:
         return decode(FETCH_WAIT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PeekParams:
     """`PeekParams` of schemas/delivery.capnp."""
 
@@ -721,7 +721,7 @@ class PeekParams:
         return decode(PEEK_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PeekResult:
     """`PeekResult` of schemas/delivery.capnp."""
 
@@ -768,7 +768,7 @@ class PeekResult:
         return decode(PEEK_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AckParams:
     """`AckParams` of schemas/delivery.capnp."""
 
@@ -795,7 +795,7 @@ class AckParams:
         return decode(ACK_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AckResult:
     """`AckResult` of schemas/delivery.capnp."""
 
@@ -822,7 +822,7 @@ class AckResult:
         return decode(ACK_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubmitCommitParams:
     """`SubmitCommitParams` of schemas/delivery.capnp."""
 
@@ -860,7 +860,7 @@ class SubmitCommitParams:
         return decode(SUBMIT_COMMIT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubmitCommitResult:
     """`SubmitCommitResult` of schemas/delivery.capnp."""
 
@@ -897,7 +897,7 @@ class SubmitCommitResult:
         return decode(SUBMIT_COMMIT_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubmitProposalParams:
     """`SubmitProposalParams` of schemas/delivery.capnp."""
 
@@ -935,7 +935,7 @@ class SubmitProposalParams:
         return decode(SUBMIT_PROPOSAL_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubmitProposalResult:
     """`SubmitProposalResult` of schemas/delivery.capnp."""
 
@@ -967,7 +967,7 @@ class SubmitProposalResult:
         return decode(SUBMIT_PROPOSAL_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchGroupInfoParams:
     """`FetchGroupInfoParams` of schemas/delivery.capnp."""
 
@@ -994,7 +994,7 @@ class FetchGroupInfoParams:
         return decode(FETCH_GROUP_INFO_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchGroupInfoResult:
     """`FetchGroupInfoResult` of schemas/delivery.capnp."""
 
@@ -1041,7 +1041,7 @@ class FetchGroupInfoResult:
         return decode(FETCH_GROUP_INFO_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchTreeParams:
     """`FetchTreeParams` of schemas/delivery.capnp."""
 
@@ -1073,7 +1073,7 @@ class FetchTreeParams:
         return decode(FETCH_TREE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchTreeResult:
     """`FetchTreeResult` of schemas/delivery.capnp."""
 
@@ -1100,7 +1100,7 @@ class FetchTreeResult:
         return decode(FETCH_TREE_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResetChannelParams:
     """`ResetChannelParams` of schemas/delivery.capnp."""
 
@@ -1148,7 +1148,7 @@ class ResetChannelParams:
         return decode(RESET_CHANNEL_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResetChannelResult:
     """`ResetChannelResult` of schemas/delivery.capnp."""
 
@@ -1183,7 +1183,7 @@ class ResetChannelResult:
         return decode(RESET_CHANNEL_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ListChannelsParams:
     """`ListChannelsParams` of schemas/delivery.capnp."""
 
@@ -1207,7 +1207,7 @@ class ListChannelsParams:
         return decode(LIST_CHANNELS_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ListChannelsResult:
     """`ListChannelsResult` of schemas/delivery.capnp."""
 
@@ -1234,7 +1234,7 @@ class ListChannelsResult:
         return decode(LIST_CHANNELS_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ChannelInfo:
     """`ChannelInfo` of schemas/delivery.capnp."""
 
@@ -1281,7 +1281,7 @@ class ChannelInfo:
         return decode(CHANNEL_INFO_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SignalParams:
     """`SignalParams` of schemas/delivery.capnp."""
 
@@ -1320,7 +1320,7 @@ class SignalParams:
         return decode(SIGNAL_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SignalResult:
     """`SignalResult` of schemas/delivery.capnp."""
 
@@ -1344,7 +1344,7 @@ class SignalResult:
         return decode(SIGNAL_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RemoveDevicesParams:
     """`RemoveDevicesParams` of schemas/delivery.capnp."""
 
@@ -1376,7 +1376,7 @@ class RemoveDevicesParams:
         return decode(REMOVE_DEVICES_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RemoveDevicesResult:
     """`RemoveDevicesResult` of schemas/delivery.capnp."""
 
@@ -1403,7 +1403,7 @@ class RemoveDevicesResult:
         return decode(REMOVE_DEVICES_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PurgeDeliveryParams:
     """`PurgeDeliveryParams` of schemas/delivery.capnp."""
 
@@ -1430,7 +1430,7 @@ class PurgeDeliveryParams:
         return decode(PURGE_DELIVERY_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PurgeDeliveryResult:
     """`PurgeDeliveryResult` of schemas/delivery.capnp."""
 
@@ -1457,7 +1457,7 @@ class PurgeDeliveryResult:
         return decode(PURGE_DELIVERY_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class OpenMailboxParams:
     """`OpenMailboxParams` of schemas/delivery.capnp."""
 
@@ -1489,7 +1489,7 @@ class OpenMailboxParams:
         return decode(OPEN_MAILBOX_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class OpenMailboxResult:
     """`OpenMailboxResult` of schemas/delivery.capnp."""
 
@@ -1513,7 +1513,7 @@ class OpenMailboxResult:
         return decode(OPEN_MAILBOX_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ExternalSenderParams:
     """`ExternalSenderParams` of schemas/delivery.capnp."""
 
@@ -1537,7 +1537,7 @@ class ExternalSenderParams:
         return decode(EXTERNAL_SENDER_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ExternalSenderResult:
     """`ExternalSenderResult` of schemas/delivery.capnp."""
 

@@ -5,7 +5,6 @@ Generated from schemas/federation.capnp by `make regenerate`: do not edit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqcore.api.blob import (
@@ -39,6 +38,7 @@ from qpqcore.api.keystore import (
     ResolveUserResult,
 )
 from qpqcore.model.method import CallerClass, Method
+from qpqcore.model.record import record
 from qpqcore.wire.message import Layout, decode
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ FEDERATION_HEALTH_PARAMS_LAYOUT = Layout(0, 0, None, [])
 FEDERATION_HEALTH_RESULT_LAYOUT = Layout(0, 2, None, [("text", 0, None, None), ("text", 1, None, None)])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RelayEnqueueParams:
     """`RelayEnqueueParams` of schemas/federation.capnp."""
 
@@ -110,7 +110,7 @@ class RelayEnqueueParams:
         return decode(RELAY_ENQUEUE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RelayBatchEnqueueParams:
     """`RelayBatchEnqueueParams` of schemas/federation.capnp."""
 
@@ -137,7 +137,7 @@ class RelayBatchEnqueueParams:
         return decode(RELAY_BATCH_ENQUEUE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RelayCommitParams:
     """`RelayCommitParams` of schemas/federation.capnp."""
 
@@ -172,7 +172,7 @@ class RelayCommitParams:
         return decode(RELAY_COMMIT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RelayProposalParams:
     """`RelayProposalParams` of schemas/federation.capnp."""
 
@@ -207,7 +207,7 @@ class RelayProposalParams:
         return decode(RELAY_PROPOSAL_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ProxyGroupInfoParams:
     """`ProxyGroupInfoParams` of schemas/federation.capnp."""
 
@@ -239,7 +239,7 @@ class ProxyGroupInfoParams:
         return decode(PROXY_GROUP_INFO_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ProxyTreeParams:
     """`ProxyTreeParams` of schemas/federation.capnp."""
 
@@ -271,7 +271,7 @@ class ProxyTreeParams:
         return decode(PROXY_TREE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PurgeNoticeParams:
     """`PurgeNoticeParams` of schemas/federation.capnp."""
 
@@ -303,7 +303,7 @@ class PurgeNoticeParams:
         return decode(PURGE_NOTICE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PurgeNoticeResult:
     """`PurgeNoticeResult` of schemas/federation.capnp."""
 
@@ -327,7 +327,7 @@ class PurgeNoticeResult:
         return decode(PURGE_NOTICE_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FederationHealthParams:
     """`FederationHealthParams` of schemas/federation.capnp."""
 
@@ -351,7 +351,7 @@ class FederationHealthParams:
         return decode(FEDERATION_HEALTH_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FederationHealthResult:
     """`FederationHealthResult` of schemas/federation.capnp."""
 

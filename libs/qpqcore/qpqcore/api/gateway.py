@@ -5,11 +5,11 @@ Generated from schemas/gateway.capnp by `make regenerate`: do not edit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqcore.api.delivery import ENTRY_LAYOUT, Entry
 from qpqcore.model.method import CallerClass, Method
+from qpqcore.model.record import record
 from qpqcore.wire.message import Layout, decode
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ SUBSCRIBE_EVENT_LAYOUT = Layout(
 SUBSCRIBE_EVENT_LAYOUT_MEMBERS = ("entries", "signal", "lowStock", "goingAway", "ready")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HealthParams:
     """`HealthParams` of schemas/gateway.capnp."""
 
@@ -84,7 +84,7 @@ class HealthParams:
         return decode(HEALTH_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HealthResult:
     """`HealthResult` of schemas/gateway.capnp."""
 
@@ -120,7 +120,7 @@ class HealthResult:
         return decode(HEALTH_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HelloParams:
     """`HelloParams` of schemas/gateway.capnp."""
 
@@ -153,7 +153,7 @@ class HelloParams:
         return decode(HELLO_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HelloResult:
     """`HelloResult` of schemas/gateway.capnp."""
 
@@ -222,7 +222,7 @@ class HelloResult:
         return decode(HELLO_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubscribeParams:
     """`SubscribeParams` of schemas/gateway.capnp."""
 
@@ -256,7 +256,7 @@ class SubscribeParams:
         return decode(SUBSCRIBE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubscribeEvent:
     """`SubscribeEvent` of schemas/gateway.capnp."""
 
@@ -303,7 +303,7 @@ class SubscribeEvent:
         return decode(SUBSCRIBE_EVENT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubscribeEventSignal:
     """`SubscribeEvent.Signal` of schemas/gateway.capnp."""
 
@@ -341,7 +341,7 @@ class SubscribeEventSignal:
         return decode(SUBSCRIBE_EVENT_SIGNAL_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubscribeEventLowStock:
     """`SubscribeEvent.LowStock` of schemas/gateway.capnp."""
 

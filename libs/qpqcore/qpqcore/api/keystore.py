@@ -5,10 +5,10 @@ Generated from schemas/keystore.capnp by `make regenerate`: do not edit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqcore.model.method import CallerClass, Method
+from qpqcore.model.record import record
 from qpqcore.wire.message import Layout, decode
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ PURGE_ACCOUNT_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
 PURGE_ACCOUNT_RESULT_LAYOUT = Layout(0, 0, None, [])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UploadKeyPackagesParams:
     """`UploadKeyPackagesParams` of schemas/keystore.capnp."""
 
@@ -102,7 +102,7 @@ class UploadKeyPackagesParams:
         return decode(UPLOAD_KEY_PACKAGES_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UploadKeyPackagesResult:
     """`UploadKeyPackagesResult` of schemas/keystore.capnp."""
 
@@ -129,7 +129,7 @@ class UploadKeyPackagesResult:
         return decode(UPLOAD_KEY_PACKAGES_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Stock:
     """`Stock` of schemas/keystore.capnp."""
 
@@ -164,7 +164,7 @@ class Stock:
         return decode(STOCK_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchKeyPackageParams:
     """`FetchKeyPackageParams` of schemas/keystore.capnp."""
 
@@ -198,7 +198,7 @@ class FetchKeyPackageParams:
         return decode(FETCH_KEY_PACKAGE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchKeyPackageResult:
     """`FetchKeyPackageResult` of schemas/keystore.capnp."""
 
@@ -226,7 +226,7 @@ class FetchKeyPackageResult:
         return decode(FETCH_KEY_PACKAGE_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AccountKeys:
     """`AccountKeys` of schemas/keystore.capnp."""
 
@@ -262,7 +262,7 @@ class AccountKeys:
         return decode(ACCOUNT_KEYS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeviceKeys:
     """`DeviceKeys` of schemas/keystore.capnp."""
 
@@ -305,7 +305,7 @@ class DeviceKeys:
         return decode(DEVICE_KEYS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UploadHybridKeyParams:
     """`UploadHybridKeyParams` of schemas/keystore.capnp."""
 
@@ -333,7 +333,7 @@ class UploadHybridKeyParams:
         return decode(UPLOAD_HYBRID_KEY_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UploadHybridKeyResult:
     """`UploadHybridKeyResult` of schemas/keystore.capnp."""
 
@@ -357,7 +357,7 @@ class UploadHybridKeyResult:
         return decode(UPLOAD_HYBRID_KEY_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchHybridKeyParams:
     """`FetchHybridKeyParams` of schemas/keystore.capnp."""
 
@@ -384,7 +384,7 @@ class FetchHybridKeyParams:
         return decode(FETCH_HYBRID_KEY_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchHybridKeyResult:
     """`FetchHybridKeyResult` of schemas/keystore.capnp."""
 
@@ -412,7 +412,7 @@ class FetchHybridKeyResult:
         return decode(FETCH_HYBRID_KEY_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchHybridKeysParams:
     """`FetchHybridKeysParams` of schemas/keystore.capnp."""
 
@@ -439,7 +439,7 @@ class FetchHybridKeysParams:
         return decode(FETCH_HYBRID_KEYS_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchHybridKeysResult:
     """`FetchHybridKeysResult` of schemas/keystore.capnp."""
 
@@ -467,7 +467,7 @@ class FetchHybridKeysResult:
         return decode(FETCH_HYBRID_KEYS_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResolveUserParams:
     """`ResolveUserParams` of schemas/keystore.capnp."""
 
@@ -495,7 +495,7 @@ class ResolveUserParams:
         return decode(RESOLVE_USER_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResolveUserResult:
     """`ResolveUserResult` of schemas/keystore.capnp."""
 
@@ -533,7 +533,7 @@ class ResolveUserResult:
         return decode(RESOLVE_USER_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResolveIdentityParams:
     """`ResolveIdentityParams` of schemas/keystore.capnp."""
 
@@ -567,7 +567,7 @@ class ResolveIdentityParams:
         return decode(RESOLVE_IDENTITY_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResolveIdentityResult:
     """`ResolveIdentityResult` of schemas/keystore.capnp."""
 
@@ -605,7 +605,7 @@ class ResolveIdentityResult:
         return decode(RESOLVE_IDENTITY_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PublishEndpointParams:
     """`PublishEndpointParams` of schemas/keystore.capnp."""
 
@@ -643,7 +643,7 @@ class PublishEndpointParams:
         return decode(PUBLISH_ENDPOINT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PublishEndpointResult:
     """`PublishEndpointResult` of schemas/keystore.capnp."""
 
@@ -670,7 +670,7 @@ class PublishEndpointResult:
         return decode(PUBLISH_ENDPOINT_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResolveEndpointParams:
     """`ResolveEndpointParams` of schemas/keystore.capnp."""
 
@@ -697,7 +697,7 @@ class ResolveEndpointParams:
         return decode(RESOLVE_ENDPOINT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResolveEndpointResult:
     """`ResolveEndpointResult` of schemas/keystore.capnp."""
 
@@ -737,7 +737,7 @@ class ResolveEndpointResult:
         return decode(RESOLVE_ENDPOINT_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PublishDeviceListParams:
     """`PublishDeviceListParams` of schemas/keystore.capnp."""
 
@@ -764,7 +764,7 @@ class PublishDeviceListParams:
         return decode(PUBLISH_DEVICE_LIST_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PublishDeviceListResult:
     """`PublishDeviceListResult` of schemas/keystore.capnp."""
 
@@ -791,7 +791,7 @@ class PublishDeviceListResult:
         return decode(PUBLISH_DEVICE_LIST_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PutAccountParams:
     """`PutAccountParams` of schemas/keystore.capnp."""
 
@@ -826,7 +826,7 @@ class PutAccountParams:
         return decode(PUT_ACCOUNT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PutAccountResult:
     """`PutAccountResult` of schemas/keystore.capnp."""
 
@@ -850,7 +850,7 @@ class PutAccountResult:
         return decode(PUT_ACCOUNT_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeviceListsParams:
     """`DeviceListsParams` of schemas/keystore.capnp."""
 
@@ -878,7 +878,7 @@ class DeviceListsParams:
         return decode(DEVICE_LISTS_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeviceListsResult:
     """`DeviceListsResult` of schemas/keystore.capnp."""
 
@@ -906,7 +906,7 @@ class DeviceListsResult:
         return decode(DEVICE_LISTS_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PurgeAccountParams:
     """`PurgeAccountParams` of schemas/keystore.capnp."""
 
@@ -933,7 +933,7 @@ class PurgeAccountParams:
         return decode(PURGE_ACCOUNT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PurgeAccountResult:
     """`PurgeAccountResult` of schemas/keystore.capnp."""
 

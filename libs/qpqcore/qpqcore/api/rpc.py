@@ -5,9 +5,9 @@ Generated from schemas/rpc.capnp by `make regenerate`: do not edit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from qpqcore.model.record import record
 from qpqcore.wire.message import Layout, decode
 
 CALL_LAYOUT = Layout(
@@ -27,7 +27,7 @@ REPLY_LAYOUT = Layout(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Call:
     """`Call` of schemas/rpc.capnp."""
 
@@ -73,7 +73,7 @@ class Call:
         return decode(CALL_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Reply:
     """`Reply` of schemas/rpc.capnp."""
 

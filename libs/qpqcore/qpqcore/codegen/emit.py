@@ -142,7 +142,7 @@ def emit_to_values(s: Struct) -> list[str]:
 
 def emit_struct(s: Struct, doc: str) -> list[str]:
     """Return the source of one dataclass."""
-    lines = ["@dataclass(frozen=True, slots=True, kw_only=True)", f"class {s.name}:", f'    """{doc}"""', ""]
+    lines = ["@record", f"class {s.name}:", f'    """{doc}"""', ""]
     for f in s.fields:
         hint, default = python_type(f.type)
         if f.tag is not None:
@@ -234,12 +234,13 @@ def emit_file(f: File, reader: Reader) -> str:
     imports: dict[str, list[str]] = {}
     for name in sorted(used_names(f) - own):
         imports.setdefault(reader.module_of(name), []).extend((layout_name(name), name))
-    lines = ["from __future__ import annotations", "", "import enum", "from dataclasses import dataclass"]
+    lines = ["from __future__ import annotations", "", "import enum"]
     lines += ["from typing import TYPE_CHECKING, Any, Protocol", ""]
     for module, names in imports.items():
         lines.append(f"from qpqcore.api.{module} import {', '.join(names)}")
     lines += [
         "from qpqcore.model.method import CallerClass, Method",
+        "from qpqcore.model.record import record",
         "from qpqcore.wire.message import Layout, decode",
         "",
     ]
