@@ -11,12 +11,20 @@ from hypothesis import strategies as st
 
 from qpqcore.api.delivery import EntryKind
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.store.database import open_database
+from qpqcore.store.migrations import migrations_of
 from qpqdelivery.rules import sha256
-from qpqdelivery.store import Birth, Bounds, Commit, Member, Message, NextState, Offer, Welcome
+from qpqdelivery.store import Birth, Bounds, Channel, Commit, Member, Message, NextState, Offer, Welcome
+from qpqdelivery.store_sqlite import SqliteStore
 from tests.support.channel_model import ChannelModel
 
 BOUNDS = Bounds(
-    mailbox_entries_max=50, mailbox_bytes_max=100_000, fetch_entries_max=20, fetch_bytes_max=10_000, past_epochs=5
+    mailbox_entries_max=50,
+    mailbox_bytes_max=100_000,
+    fetch_entries_max=20,
+    fetch_bytes_max=10_000,
+    past_epochs=5,
+    seen_step_ms=1_000,
 )
 CHANNEL = b"c" * 16 + b"localhost"
 NOW_MS = 10**12
@@ -342,6 +350,23 @@ async def test_a_channel_nobody_is_in_leaves_nothing(open_store):
         assert no.code is ErrorCode.NOT_MEMBER
 
 
+async def test_a_log_goes_on_where_an_older_database_left_it(tmp_path):
+    path, key, all_of_them = tmp_path / "delivery.db", b"k" * 32, migrations_of("qpqdelivery")
+    async with open_database(path, key, all_of_them[:2]) as database:
+        await database.write(
+            lambda c: (
+                c.execute(
+                    "INSERT INTO channels VALUES (?, 1, 4, 7, 2, x'01', x'02', x'03', x'04', x'05')", (CHANNEL,)
+                ).rowcount
+            )
+        )
+    async with open_database(path, key, all_of_them) as database:
+        there = await SqliteStore(database, BOUNDS).channel(CHANNEL)
+        head = await database.read(lambda c: c.execute("SELECT channel, number FROM log_heads").fetchall())
+    assert there == Channel(CHANNEL, 1, 4, 7, 2, b"\x01", b"\x02", b"\x03", b"\x04", b"\x05")
+    assert [tuple(row) for row in head] == [(CHANNEL, 7)]
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("say"), st.sampled_from(PEOPLE), st.integers(0, 6)),
@@ -358,10 +383,6 @@ def test_any_history_is_the_models(steps):
     """Messages, joins, removals and acknowledgements in any order: each mailbox is what a simple model says."""
 
     async def play():
-        from qpqcore.store.database import open_database
-        from qpqcore.store.migrations import migrations_of
-        from qpqdelivery.store_sqlite import SqliteStore
-
         async with open_database(None, b"k" * 32, migrations_of("qpqdelivery")) as database:
             store, model = SqliteStore(database, BOUNDS), ChannelModel(PEOPLE, BOUNDS.past_epochs)
             model.begin(ALICE, (BOB, CAROL))

@@ -23,7 +23,12 @@ CHANNEL = b"c" * 16 + b"localhost"
 NOW_MS = 10**12
 WRITERS = 8
 BOUNDS = Bounds(
-    mailbox_entries_max=10**6, mailbox_bytes_max=10**9, fetch_entries_max=256, fetch_bytes_max=10**6, past_epochs=5
+    mailbox_entries_max=10**6,
+    mailbox_bytes_max=10**9,
+    fetch_entries_max=256,
+    fetch_bytes_max=10**6,
+    past_epochs=5,
+    seen_step_ms=1_000,
 )
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from qpqdelivery.store import Arrival
 
 COLUMNS = (
-    "channel, generation, epoch, log_number, proposals_version, policy, snapshot, tree_hash, group_info, birth_hash"
+    "channel, generation, epoch, (SELECT number FROM log_heads h WHERE h.channel = channels.channel), "
+    "proposals_version, policy, snapshot, tree_hash, group_info, birth_hash"
 )
 
 
@@ -47,7 +48,7 @@ def append(c: Connection, kind: EntryKind, entry: Commit | Offer | Message, expi
     """Append to the channel's log; return the number."""
     number = int(
         c.execute(
-            "UPDATE channels SET log_number = log_number + 1 WHERE channel = ? RETURNING log_number", (entry.channel,)
+            "UPDATE log_heads SET number = number + 1 WHERE channel = ? RETURNING number", (entry.channel,)
         ).fetchone()[0]
     )
     c.execute(
@@ -103,9 +104,11 @@ def create(c: Connection, bounds: Bounds, birth: Birth) -> tuple[Accepted, list[
             return Accepted(there.log_number, birth.now_ms, there.epoch, duplicate=True), []
         raise Refusal(ErrorCode.CHANNEL_EXISTS, "this channel id is taken")
     c.execute(
-        f"INSERT INTO channels ({COLUMNS}) VALUES (?, ?, 0, 0, 0, x'', x'', x'', x'', x'')",  # noqa: S608 - fixed text
+        "INSERT INTO channels (channel, generation, epoch, proposals_version, policy, snapshot, tree_hash, group_info, "
+        "birth_hash) VALUES (?, ?, 0, 0, x'', x'', x'', x'', x'')",
         (birth.channel, birth.generation),
     )
+    c.execute("INSERT INTO log_heads VALUES (?, 0)", (birth.channel,))
     return _born(c, bounds, birth)
 
 

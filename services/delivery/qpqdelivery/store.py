@@ -187,13 +187,15 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How full a mailbox may be, and how much one answer holds."""
+    """How full a mailbox may be, how much one answer holds, how exact a note is."""
 
     mailbox_entries_max: int
     mailbox_bytes_max: int
     fetch_entries_max: int
     fetch_bytes_max: int
     past_epochs: int
+    seen_step_ms: int
+    """How exactly an acknowledgement notes when its device came."""
 
 
 class Store(Protocol):

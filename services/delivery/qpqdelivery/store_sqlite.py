@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from qpqcore.store.database import Database
 
 SWEEP_ROWS_MAX = 500
-PRUNED_TABLES = ("channels", "epochs", "leaves", "proposals")
+PRUNED_TABLES = ("channels", "log_heads", "epochs", "leaves", "proposals")
 
 
 class SqliteStore:
@@ -225,19 +225,21 @@ class SqliteStore:
 
     async def ack(self, device: bytes, up_to: int, now_ms: int) -> int | None:
         def body(c: Connection) -> int | None:
-            box = c.execute("SELECT last, acked FROM mailboxes WHERE device = ?", (device,)).fetchone()
+            box = c.execute("SELECT last, acked, seen_ms FROM mailboxes WHERE device = ?", (device,)).fetchone()
             if box is None:
                 return None
             position = max(box[1], min(up_to, box[0]))
-            count, size = c.execute(
-                "SELECT count(*), coalesce(sum(bytes), 0) FROM entries WHERE device = ? AND number <= ?",
-                (device, position),
-            ).fetchone()
-            c.execute("DELETE FROM entries WHERE device = ? AND number <= ?", (device, position))
+            gone = c.execute(
+                "DELETE FROM entries WHERE device = ? AND number <= ? RETURNING bytes", (device, position)
+            ).fetchall()
             c.execute(
-                "UPDATE mailboxes SET acked = ?, entries = entries - ?, bytes = bytes - ?, seen_ms = ? WHERE device = ?",
-                (position, count, size, now_ms, device),
+                "UPDATE mailboxes SET acked = ?, entries = entries - ?, bytes = bytes - ? WHERE device = ?",
+                (position, len(gone), sum(row[0] for row in gone), device),
             )
+            if (
+                now_ms - box[2] > self._bounds.seen_step_ms
+            ):  # it stands in an index: once in a while, not with each call
+                c.execute("UPDATE mailboxes SET seen_ms = ? WHERE device = ?", (now_ms, device))
             return int(position)
 
         return await self._db.write(body)
