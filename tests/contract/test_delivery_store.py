@@ -282,11 +282,38 @@ async def test_a_payload_goes_when_nobody_waits_for_it_and_its_hash_later(open_s
         (first,) = await put(store, message(b"read by all"))
         for person in (ALICE, BOB, CAROL):
             await store.ack(person.device, 99, NOW_MS)
-        await store.expire(NOW_MS + 2_000, 0, 0)
+        await store.purge(NOW_MS + 1_000, 100)
         (again,) = await put(store, message(b"read by all"))
         assert (again.duplicate, again.log_number) == (True, first.log_number)
         await store.expire(NOW_MS + 40 * DAY_MS, 0, NOW_MS + 1)
         assert await store.found(CHANNEL, sha256(b"read by all")) is None
+
+
+async def test_a_log_is_purged_a_bounded_step_at_a_time_round_after_round(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        texts = [b"%d" % number for number in range(10)]
+        await put(store, *map(message, texts))
+
+        async def kept():
+            entries, _ = await box(store, BOB)
+            return [e.payload for e in entries if e.kind is EntryKind.MESSAGE]
+
+        # The founding's commit is row 1. Nothing that somebody still waits for goes, nor what is younger.
+        assert [await store.purge(NOW_MS + 1_000, 4) for _ in range(4)] == [True, True, False, True]
+        assert await kept() == texts
+        assert [await store.purge(NOW_MS, 4) for _ in range(2)] == [True, False]
+        for person in (ALICE, CAROL):
+            await store.ack(person.device, 99, NOW_MS)
+        await store.ack(BOB.device, 1 + 5, NOW_MS)
+        while await store.purge(NOW_MS + 1_000, 4):
+            pass
+        assert await kept() == texts[5:]
+        payloads = await store._db.read(
+            lambda c: c.execute("SELECT count(*) FROM log WHERE payload IS NOT NULL").fetchone()
+        )
+        assert payloads[0] == 5
+        assert [(await store.found(CHANNEL, sha256(text))).duplicate for text in texts] == [True] * 10
 
 
 async def test_handshakes_too_old_cut_the_mailbox_off(open_store):

@@ -276,10 +276,13 @@ class Store(Protocol):
         """Drop a channel nobody is left in."""
 
     async def expire(self, now_ms: int, handshakes_before_ms: int, hashes_before_ms: int) -> list[bytes]:
-        """Drop payloads whose time is over or that no mailbox refers to, hashes past theirs, mailboxes behind `gap`.
+        """Drop payloads and hashes whose time is over, and cut mailboxes off behind `gap` that hold what is too old.
 
         A bounded number of rows of each; return the devices that were cut off.
         """
+
+    async def purge(self, before_ms: int, rows_max: int) -> bool:
+        """Look at the next rows of the log; drop payloads from before that no mailbox refers to. False: the round is over."""
 
     async def absent(self, seen_before_ms: int, limit: int) -> list[Member]:
         """Return devices that have not come since."""

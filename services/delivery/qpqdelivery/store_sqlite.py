@@ -39,6 +39,8 @@ class SqliteStore:
     def __init__(self, database: Database, bounds: Bounds) -> None:
         self._db = database
         self._bounds = bounds
+        self._purged_to = 0
+        """Row of the log up to which the present round of `purge` has looked."""
 
     # --- channels
 
@@ -281,12 +283,6 @@ class SqliteStore:
                 (now_ms, SWEEP_ROWS_MAX),
             )
             c.execute(
-                "UPDATE log SET payload = NULL WHERE (channel, number) IN (SELECT channel, number FROM log "
-                "WHERE payload IS NOT NULL AND accepted_ms < ? AND NOT EXISTS (SELECT 1 FROM entries e "
-                "WHERE e.channel = log.channel AND e.log_number = log.number) LIMIT ?)",
-                (now_ms - 1_000, SWEEP_ROWS_MAX),
-            )
-            c.execute(
                 "DELETE FROM log WHERE (channel, number) IN (SELECT channel, number FROM log WHERE payload IS NULL "
                 "AND accepted_ms < ? AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.channel = log.channel "
                 "AND e.log_number = log.number) LIMIT ?)",
@@ -300,7 +296,9 @@ class SqliteStore:
             late = [
                 row[0]
                 for row in c.execute(
-                    "SELECT DISTINCT device FROM entries WHERE kind IN (1, 2, 3) AND accepted_ms < ? LIMIT ?",
+                    # Said by name: to find different devices, SQLite would go through all entries in their order.
+                    "SELECT DISTINCT device FROM (SELECT device FROM entries INDEXED BY entries_of_handshakes "
+                    "WHERE kind IN (1, 2, 3) AND accepted_ms < ? LIMIT ?)",
                     (handshakes_before_ms, SWEEP_ROWS_MAX),
                 )
             ]
@@ -309,6 +307,23 @@ class SqliteStore:
             return late
 
         return await self._db.write(body)
+
+    async def purge(self, before_ms: int, rows_max: int) -> bool:
+        def body(c: Connection) -> tuple[int, int]:
+            last, count = c.execute(
+                "SELECT coalesce(max(rowid), 0), count(*) FROM (SELECT rowid FROM log WHERE rowid > ? ORDER BY rowid LIMIT ?)",
+                (self._purged_to, rows_max),
+            ).fetchone()
+            c.execute(
+                "UPDATE log SET payload = NULL WHERE rowid > ? AND rowid <= ? AND payload IS NOT NULL AND accepted_ms < ? "
+                "AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.channel = log.channel AND e.log_number = log.number)",
+                (self._purged_to, last, before_ms),
+            )
+            return last, count
+
+        last, count = await self._db.write(body)
+        self._purged_to = last if count == rows_max else 0
+        return count == rows_max
 
     async def absent(self, seen_before_ms: int, limit: int) -> list[Member]:
         return await self._db.read(
