@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from qpqdelivery.store import Bounds
 
 
+STEPS = (1, 4, 16, 64)
+"""Mailboxes in one statement; the last device is named again to fill one up, so that there are four statements in all."""
+ADVANCE = {
+    step: "UPDATE mailboxes SET last = last + 1, entries = entries + 1, bytes = bytes + ? "
+    f"WHERE device IN ({', '.join('?' * step)}) RETURNING device, last, entries, bytes"
+    for step in STEPS
+}
+
+
 @record
 class Reference:
     """What a mailbox entry says."""
@@ -37,27 +46,25 @@ class Reference:
 
 def deliver(c: Connection, bounds: Bounds, devices: Iterable[bytes], ref: Reference) -> list[Arrival]:
     """Append a reference to each device's mailbox; return where it stands in those that there are."""
-    reached = []
-    for device in devices:
-        row = c.execute(
-            "UPDATE mailboxes SET last = last + 1, entries = entries + 1, bytes = bytes + ? WHERE device = ? "
-            "RETURNING last, entries, bytes",
-            (ref.size_bytes, device),
-        ).fetchone()
-        if row is None:
-            continue
-        number, entries, size = row
-        c.execute(
-            "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                device, number, int(ref.kind), ref.channel, ref.generation, ref.epoch, ref.log_number,
-                ref.now_ms, ref.expires_ms, ref.size_bytes, ref.payload, ref.tree_hash,
-            ),
+    reached, waiting = [], list(devices)
+    while waiting:
+        some, waiting = waiting[: STEPS[-1]], waiting[STEPS[-1] :]
+        step = next(step for step in STEPS if step >= len(some))
+        rows = c.execute(ADVANCE[step], (ref.size_bytes, *some, *some[-1:] * (step - len(some)))).fetchall()
+        common = (
+            int(ref.kind), ref.channel, ref.generation, ref.epoch, ref.log_number, ref.now_ms, ref.expires_ms,
+            ref.size_bytes, ref.payload, ref.tree_hash,
         )  # fmt: skip
-        if entries > bounds.mailbox_entries_max or size > bounds.mailbox_bytes_max:
-            cut_off(c, device, ref.now_ms)
-            number = 0
-        reached.append(Arrival(device, number))
+        c.executemany(
+            "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(device, number, *common) for device, number, _, _ in rows],
+        )
+        for device, last, entries, size in rows:
+            number = last
+            if entries > bounds.mailbox_entries_max or size > bounds.mailbox_bytes_max:
+                cut_off(c, device, ref.now_ms)
+                number = 0
+            reached.append(Arrival(device, number))
     return reached
 
 
