@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 STEPS = (1, 4, 16, 64)
 """Mailboxes in one statement; the last device is named again to fill one up, so that there are four statements in all."""
 ADVANCE = {
-    step: "UPDATE mailboxes SET last = last + 1, entries = entries + 1, bytes = bytes + ? "
+    step: "UPDATE mailboxes SET last = last + 1, entries = entries + 1, bytes = bytes + ? "  # noqa: S608 - question marks
     f"WHERE device IN ({', '.join('?' * step)}) RETURNING device, last, entries, bytes"
     for step in STEPS
 }
