@@ -55,6 +55,10 @@ GOALS = (
     Goal("log-in: ms of the server", "entering", one("server_cpu_ms", what="log-in"), 1.5),
     Goal("file up: MB/s", "blobs", one("up_mb_s"), 60, at_least=True),
     Goal("file down: MB/s", "blobs", one("down_mb_s"), 60, at_least=True),
+    Goal("group of 1,000 through the server: create, s", "large", one("create_s", members=1_000), 2),
+    Goal("group of 1,000 through the server: join, s", "large", one("join_s", members=1_000), 0.5),
+    Goal("group of 1,000 through the server: add one, ms", "large", one("add_ms", members=1_000), 50),
+    Goal("group of 1,000 through the server: send, ms", "large", one("send_ms", members=1_000), 5),
     Goal("restart with a million entries, to the first delivery: s", "restart", one("seconds"), 2),
 )
 
