@@ -24,7 +24,7 @@ IPV6_PREFIX_BITS = 64
 VIOLATIONS = {
     "oversized": Refusal(ErrorCode.TOO_LARGE, "the frame is larger than this connection may send"),
     "truncated": Refusal(ErrorCode.MALFORMED, "the frame is cut short"),
-    "late": Refusal(ErrorCode.MALFORMED, "the frame did not come in time"),
+    "late": Refusal(ErrorCode.DEADLINE_EXCEEDED, "the frame did not come in time"),
 }
 
 

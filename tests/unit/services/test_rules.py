@@ -11,11 +11,11 @@ from qpqblob import rules as blob_rules
 from qpqblob.config import Config as BlobConfig
 from qpqcore.api.blob import UploadBlobParams
 from qpqcore.api.delivery import Entry
-from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.model.errors import RETRYABLE, ErrorCode, Refusal
 from qpqcore.model.ids import make_id
 from qpqdelivery.store import Channel
 from qpqdelivery.views import Views
-from qpqgateway.rules import following, limit_address
+from qpqgateway.rules import VIOLATIONS, following, limit_address
 from qpqnative.testing import StoredDevice
 from qpqnative.testing.world import NOW_S
 
@@ -33,6 +33,13 @@ from qpqnative.testing.world import NOW_S
 )
 def test_limits_count_an_ipv4_address_or_an_ipv6_network_of_64_bits(host, counted):
     assert limit_address(host) == counted
+
+
+def test_a_frame_that_was_late_may_be_sent_again_and_one_that_is_wrong_may_not():
+    """The network is slow, not the caller wrong: a client that was told otherwise gave its message up."""
+    assert {name: no.code in RETRYABLE for name, no in VIOLATIONS.items()} == {
+        "oversized": False, "truncated": False, "late": True,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
