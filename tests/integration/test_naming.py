@@ -49,6 +49,6 @@ async def test_a_file_is_found_by_number_from_the_newest_and_by_its_ids_beginnin
         await settle(alice)
         assert [file_message(talk, i).id for i in ("2", "1")] == sent
         assert file_message(talk, sent[0].hex()[:10]).id == sent[0]
-        for wrong in ("3", "0", "", "not a file"):
+        for wrong in ("3", "0", "", "not a file", sent[0].hex()[:5]):
             with pytest.raises(click.UsageError, match="1 is the newest of 2"):
                 file_message(talk, wrong)

@@ -6,19 +6,21 @@ import errno
 import hashlib
 import mimetypes
 import secrets
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
+import trio
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from qpqclient.errors import DiskFull, FileDamaged
+from qpqclient.errors import DiskFull, FileDamaged, QpqError
 from qpqcore.api.blob import DownloadBlobParams, DownloadBlobResult, UploadBlobParams, UploadBlobResult
 from qpqcore.api.content import ContentFile
 from qpqcore.crypto.parts import u32, u64
 from qpqcore.model.ids import make_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncGenerator, Iterator, Sequence
     from hashlib import _Hash as Hash
     from pathlib import Path
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 SEGMENT_BYTES = 64 * 1024
 TAG_BYTES = 16
 CHUNK_BYTES = 256 * 1024
+AHEAD = 4
+"""Chunks of a download asked for at a time: over a long way each takes some round trips."""
 AAD = b"qpq file v1"
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 NAME_CHARS_MAX = 255
@@ -139,6 +143,42 @@ def sealed_bytes(plain_bytes: int) -> int:
     return plain_bytes + TAG_BYTES * max(1, -(-plain_bytes // SEGMENT_BYTES))
 
 
+async def _chunks(core: Core, file: ContentFile, offsets: Sequence[int]) -> list[bytes | QpqError]:
+    """Ask for the ciphertext from each of these offsets on, at once; an error stands where its answer would."""
+    found: list[bytes | QpqError] = [b""] * len(offsets)
+
+    async def one(number: int, offset: int) -> None:
+        params = DownloadBlobParams(blob=file.blob, secret=file.secret, offset=offset)
+        try:
+            found[number] = (await core.call(params, DownloadBlobResult)).chunk
+        except QpqError as exc:
+            found[number] = exc
+
+    async with trio.open_nursery() as nursery:
+        for number, offset in enumerate(offsets):
+            nursery.start_soon(one, number, offset)
+    return found
+
+
+async def _ciphertext(core: Core, file: ContentFile, total: int) -> AsyncGenerator[bytes, None]:
+    """Yield the ciphertext in order, `AHEAD` chunks asked for at a time; FileDamaged for one of another length.
+
+    As long as the last chunk the next ones are thought to be; behind one of another length it is asked anew.
+    """
+    offset, stride = 0, total
+    while offset < total:
+        for chunk in await _chunks(core, file, range(offset, total, stride)[:AHEAD]):
+            if isinstance(chunk, QpqError):
+                raise chunk
+            offset += len(chunk)
+            if not chunk or offset > total:
+                raise FileDamaged("the file is not as long as its sender said")
+            yield chunk
+            if len(chunk) != stride:
+                stride = len(chunk)
+                break
+
+
 async def _fetch(core: Core, file: ContentFile, part: Path) -> None:
     """Write a file's plaintext; FileDamaged when it is not what its sender named, its length included."""
     total, plain = sealed_bytes(file.total_bytes), hashlib.sha256()
@@ -146,19 +186,16 @@ async def _fetch(core: Core, file: ContentFile, part: Path) -> None:
     try:
         aead = AESGCM(file.key)
         with part.open("wb") as out:
-            while offset < total:
-                params = DownloadBlobParams(blob=file.blob, secret=file.secret, offset=offset)
-                got = await core.call(params, DownloadBlobResult)
-                offset, sealed = offset + len(got.chunk), sealed + got.chunk
-                if not got.chunk or offset > total:
-                    raise FileDamaged("the file is not as long as its sender said")
-                while len(sealed) > SEGMENT_BYTES + TAG_BYTES or (offset >= total and sealed):
-                    segment, sealed = sealed[: SEGMENT_BYTES + TAG_BYTES], sealed[SEGMENT_BYTES + TAG_BYTES :]
-                    last = offset >= total and not sealed
-                    block = aead.decrypt(u64(number) + u32(1 if last else 0), segment, AAD)
-                    plain.update(block)
-                    out.write(block)
-                    number += 1
+            async with aclosing(_ciphertext(core, file, total)) as pieces:
+                async for piece in pieces:
+                    offset, sealed = offset + len(piece), sealed + piece
+                    while len(sealed) > SEGMENT_BYTES + TAG_BYTES or (offset >= total and sealed):
+                        segment, sealed = sealed[: SEGMENT_BYTES + TAG_BYTES], sealed[SEGMENT_BYTES + TAG_BYTES :]
+                        last = offset >= total and not sealed
+                        block = aead.decrypt(u64(number) + u32(1 if last else 0), segment, AAD)
+                        plain.update(block)
+                        out.write(block)
+                        number += 1
     except (InvalidTag, ValueError) as exc:
         raise FileDamaged("the file does not decrypt: it is not what was sent") from exc
     if plain.digest() != file.sha256:

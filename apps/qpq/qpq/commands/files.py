@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from qpqclient import Conversation, Message
 
 LOOKBACK_MESSAGES = 10_000
+ID_CHARS_MIN = 6
+"""Of an id's beginning: fewer may be a number, and then of another file than was meant."""
 
 
 def file_message(chosen: Conversation, index: str) -> Message:
@@ -23,7 +25,7 @@ def file_message(chosen: Conversation, index: str) -> Message:
     found = [m for m in chosen.history(LOOKBACK_MESSAGES) if m.file is not None]
     if index.isdigit() and 1 <= int(index) <= len(found):
         return found[-int(index)]
-    named = [m for m in found if m.id.hex().startswith(index.lower())]
+    named = [m for m in found if len(index) >= ID_CHARS_MIN and m.id.hex().startswith(index.lower())]
     if len(named) != 1:
         raise click.UsageError(f"no file {index} in {label(chosen)}: 1 is the newest of {len(found)}")
     return named[0]
