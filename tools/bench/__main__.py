@@ -25,6 +25,7 @@ from tools.bench.calls import calls
 from tools.bench.entering import entering
 from tools.bench.fan_out import fan_out
 from tools.bench.groups import groups
+from tools.bench.idle import idle
 from tools.bench.large import large
 from tools.bench.latency import group_by_sdk, latency
 from tools.bench.measure import FULL, QUICK, Effort, Row
@@ -55,6 +56,7 @@ def run(root: Path, effort: Effort, say: Callable[[str], object], only: Sequence
         "entering": lambda folder: trio.run(entering, folder, effort),
         "blobs": lambda folder: trio.run(blobs, folder, effort),
         "restart": lambda folder: trio.run(restart, folder, effort),
+        "idle": lambda folder: trio.run(idle, folder, effort),
         "large": lambda folder: trio.run(large, folder, effort),
         "latency": lambda folder: trio.run(latency, server_in(folder), folder, effort),
         "groups": lambda _folder: groups(effort),

@@ -93,9 +93,12 @@ async def _line(process: trio.Process) -> Any:
 
 
 @asynccontextmanager
-async def served(data_dir: Path, what: str = "server", engine: EngineName = "native") -> AsyncIterator[Served]:
+async def served(
+    data_dir: Path, what: str = "server", engine: EngineName = "native", **settings: int
+) -> AsyncIterator[Served]:
     """Run the server, or an "echo" on an engine, in a process of its own; ended with the block."""
     command = [sys.executable, "-m", "tools.bench.served", what, "--data-dir", str(data_dir), "--engine", engine]
+    command += ["--settings", json.dumps(settings)]
     process = await trio.lowlevel.open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         with trio.fail_after(START_SECONDS_MAX):
@@ -159,11 +162,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("server", "echo"))
     parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--settings", type=json.loads, default={}, help="more of qpq-server's settings, as JSON")
     parser.add_argument("--engine", choices=("native", "aioquic"), default="native")
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(WARNING))
     arguments.data_dir.mkdir(parents=True, exist_ok=True)
-    settings = Settings(listen="127.0.0.1:0", data_dir=str(arguments.data_dir), quic_engine=arguments.engine)
+    settings = Settings(
+        listen="127.0.0.1:0", data_dir=str(arguments.data_dir), quic_engine=arguments.engine, **arguments.settings
+    )
     if arguments.what == "server":
         trio.run(_server, settings)
     else:
