@@ -103,6 +103,11 @@ class QuicConnection:
         """The largest frame taken from the peer from now on."""
         self.engine.set_frame_limit(self.number, bytes_max)
 
+    def set_window(self, window_bytes: int) -> None:
+        """What the peer may send over all its streams before anything is read, from now on."""
+        self.engine.set_window(self.number, window_bytes)
+        self.wake()
+
     # --- facts
 
     @property

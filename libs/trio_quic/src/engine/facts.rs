@@ -109,7 +109,7 @@ impl Engine {
                 ("bytes_sent", stats.udp_tx.bytes),
                 ("streams", count(peer.streams.len())),
                 ("held_bytes", count(peer.budget.held)),
-                ("queued_bytes", count(peer.queued)),
+                ("queued_bytes", count(peer.queued.bytes())),
                 ("waiting_streams", count(peer.blocked.len())),
             ]
         })

@@ -237,6 +237,10 @@ impl NativeEngine {
         Ok(self.lock().set_certificate(&tls)?)
     }
 
+    fn set_window(&self, connection: u64, window_bytes: u32) {
+        self.lock().set_window(connection, window_bytes);
+    }
+
     fn set_accepting(&self, accepting: bool) {
         self.lock().set_accepting(accepting);
     }

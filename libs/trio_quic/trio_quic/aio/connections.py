@@ -18,19 +18,20 @@ from aioquic.quic.packet import (
     QuicPacketType,
     QuicProtocolVersion,
     encode_quic_retry,
-    encode_quic_version_negotiation,
     pull_quic_header,
 )
 
-from trio_quic import events
+from trio_quic import codes, events
 from trio_quic.addresses import pack, unpack
 
 from . import trust
 from .admission import Load, RetryTokens, Verdict, site, verdict
 from .bounds import BoundedConnection
-from .closing import close_reason, encode_refusal
+from .closing import close_reason, encode_refusal, encode_versions
 from .counters import COUNTERS
+from .floods import REASONS, Visitors
 from .peer import Peer
+from .stream import Total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -66,8 +67,9 @@ class Connections:
         self._peers: dict[int, Peer] = {}
         self._routes: dict[bytes, int] = {}
         self._sites: dict[bytes, int] = {}
-        self._half_open = 0
-        self._next_number = 1
+        self._visitors = Visitors(self._limits)
+        self._total = Total(self._limits.held_total_bytes_max)
+        self._half_open, self._next_number = 0, 1
         self._refused: bytes | None = None
         self._touched: set[int] = set()
         self._events: list[Event] = []
@@ -102,9 +104,11 @@ class Connections:
         if number is None:
             number = self._new_peer(packed, header, len(data))
         if number is not None:
-            address = unpack(packed)
-            now = self._now_us / MICROSECONDS
-            self._guarded(number, lambda peer: peer.connection.receive_datagram(data, address, now))
+            self._guarded(number, lambda peer: self._take(peer, packed, data))
+
+    def _take(self, peer: Peer, packed: bytes, data: bytes) -> None:
+        if not peer.connection.take_datagram(data, unpack(packed), self._now_us / MICROSECONDS):
+            self._discard(peer, "fault", "not a first packet")
 
     def _guarded(self, number: int, work: Callable[[Peer], T]) -> T | None:
         """Works on one connection; whatever goes wrong inside ends that connection only."""
@@ -145,16 +149,24 @@ class Connections:
             if peer.connection._state in END_STATES:
                 self._forget(peer)
             return
-        if peer.opening and not peer.refused and self._is_done(peer):
+        # A server's handshake ends with the client's Finished, a client's with the server's word for it.
+        if peer.opening and not peer.refused and peer.connection._handshake_confirmed:
             self._leave_opening(peer, failed=False)
             self._events.append((events.CONNECTED, peer.number, peer.address, peer.is_server))
         if not peer.opening:
             peer.accept_opened()
             peer.progress()
+        if peer.is_server:
+            self._check_floods(peer)
 
-    def _is_done(self, peer: Peer) -> bool:
-        """A server's handshake ends with the client's Finished, a client's with the server's word for it."""
-        return bool(peer.connection._handshake_confirmed)
+    def _check_floods(self, peer: Peer) -> None:
+        seen = peer.connection.seen
+        found = self._visitors.measure(site(peer.accepted_at), peer.meter, seen, self._now_us)
+        if found:
+            self._counters[found] += 1
+            peer.connection.close(error_code=codes.FLOOD, reason_phrase=REASONS[found])
+            self._leave_opening(peer, failed=True)
+            peer.end("local", codes.FLOOD, REASONS[found])
 
     def _judge(self, peer: Peer) -> None:
         """Certificates, before anybody sees the connection."""
@@ -189,7 +201,7 @@ class Connections:
             self._routes.pop(route, None)
         self._armed.pop(peer.number, None)
         if peer.is_server:
-            place = site(peer.address)
+            place = site(peer.accepted_at)
             self._sites[place] -= 1
             if not self._sites[place]:
                 del self._sites[place]
@@ -201,12 +213,7 @@ class Connections:
             return None
         # Version 0 is itself a version negotiation: answering it would let two servers be set upon each other.
         if header.version not in (None, 0, QuicProtocolVersion.VERSION_1):
-            answer = encode_quic_version_negotiation(
-                source_cid=header.destination_cid,
-                destination_cid=header.source_cid,
-                supported_versions=[QuicProtocolVersion.VERSION_1],
-            )
-            self._answers.append((packed, answer, 0))
+            self._answers.append((packed, encode_versions(header), 0))
             return None
         if header.packet_type != QuicPacketType.INITIAL or header.version != QuicProtocolVersion.VERSION_1:
             return None
@@ -217,6 +224,7 @@ class Connections:
             half_open=self._half_open,
             connections=len(self._peers),
             of_site=self._sites.get(site(packed), 0),
+            of_site_lately=self._visitors.at(site(packed), self._now_us).handshakes,
         )
         decision = verdict(load, self._limits, self._retry_from)
         if decision is Verdict.ACCEPT:
@@ -224,8 +232,9 @@ class Connections:
         if decision is Verdict.RETRY:
             self._counters["retries_sent"] += 1
             self._answers.append((packed, self._retry(packed, header), 0))
-        elif decision is Verdict.REFUSE:
+        elif decision in {Verdict.REFUSE, Verdict.LIMIT}:
             self._counters["connections_refused"] += 1
+            self._counters["handshakes_limited"] += decision is Verdict.LIMIT
             self._answers.append((packed, encode_refusal(header), 0))
         else:
             self._counters["connections_ignored"] += 1
@@ -277,6 +286,7 @@ class Connections:
         )
         self._counters["connections_accepted"] += 1
         self._half_open += 1
+        self._visitors.at(site(packed), self._now_us).handshakes += 1
         self._sites[site(packed)] = self._sites.get(site(packed), 0) + 1
         number = self._insert(connection, packed, is_server=True)
         self._route(header.destination_cid, self._peers[number])
@@ -297,8 +307,10 @@ class Connections:
             out=self._events,
             counters=self._counters,
             arm_frame=self._arm_frame,
+            total=self._total,
+            now_us=self._now_us,
         )
-        peer.address = packed
+        peer.address = peer.accepted_at = packed
         self._peers[number] = peer
         self._route(connection.host_cid, peer)
         self._touched.add(number)
@@ -358,7 +370,8 @@ class Connections:
             return
         # aioquic may name the present instant and then find nothing to do: a microsecond later is safe.
         at_us = max(ceil(timer * MICROSECONDS), self._now_us) + 1
-        if at_us != self._armed.get(peer.number):
+        # Only what comes earlier is set: a later one is found when the earlier has come, and the heap stays small.
+        if at_us < self._armed.get(peer.number, at_us + 1):
             self._armed[peer.number] = at_us
             self._arm(at_us, peer.number, "transport", 0)
 
@@ -380,6 +393,7 @@ class Connections:
 
     def _collect(self, peer: Peer, out: list[Transmit]) -> None:
         for data, address in peer.connection.datagrams_to_send(self._now_us / MICROSECONDS):
+            peer.connection.seen.datagrams_sent += 1
             out.append((pack(address[:2]), data, 0))
         self._rearm(peer)
         if peer.over and peer.connection._state in END_STATES:

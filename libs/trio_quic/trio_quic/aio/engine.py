@@ -61,6 +61,12 @@ class AioquicEngine(Connections):
         if peer is not None:
             peer.frame_max = bytes_max
 
+    def set_window(self, connection: int, window_bytes: int) -> None:
+        def work(peer: Peer) -> None:
+            peer.connection.window_bytes = window_bytes
+
+        self._guarded(connection, work)
+
     # --- streams
 
     def _request(self, connection: int, work: Callable[[Peer], int]) -> int:
