@@ -136,6 +136,7 @@ impl Seen {
 pub(super) struct Meter {
     since: Instant,
     start: Seen,
+    last: Seen,
     /// What of this window the address has been charged with.
     charged: Nuisance,
     moves: u64,
@@ -147,6 +148,7 @@ impl Meter {
         Self {
             since: now,
             start: Seen::default(),
+            last: Seen::default(),
             charged: Nuisance::default(),
             moves: 0,
             at,
@@ -217,6 +219,11 @@ impl Peer {
     fn measure(&mut self, ledger: &mut Ledger) -> Option<Kind> {
         let seen = Seen::of(&self.connection.stats(), self.meter.moves);
         let meter = &mut self.meter;
+        if ledger.now.saturating_duration_since(meter.since) >= CONNECTION_WINDOW {
+            (meter.since, meter.start) = (ledger.now, meter.last);
+            meter.charged = Nuisance::default();
+        }
+        meter.last = seen;
         let done = seen.since(meter.start);
         let more = done.minus(meter.charged);
         let mut found = done.beyond(&ledger.limits, 1);
@@ -228,9 +235,6 @@ impl Peer {
                 .floods_per_address_factor
                 .saturating_mul(ADDRESS_WINDOW.as_secs());
             found = found.or_else(|| of_site.beyond(&ledger.limits, share).map(|_| Kind::Address));
-        }
-        if ledger.now.saturating_duration_since(meter.since) >= CONNECTION_WINDOW {
-            (meter.since, meter.start, meter.charged) = (ledger.now, seen, Nuisance::default());
         }
         found
     }

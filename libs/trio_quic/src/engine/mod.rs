@@ -364,9 +364,9 @@ impl Engine {
                 }
                 let gone = peer.exchange(endpoint, ConnectionHandle(index));
                 if let Some(at) = peer.connection.poll_timeout()
-                    && peer.timer.is_none_or(|armed| at < armed)
+                    && peer.timers.last().is_none_or(|armed| at < *armed)
                 {
-                    peer.timer = Some(at);
+                    peer.timers.push(at);
                     ledger.arm(at, Alarm::Transport { index });
                 }
                 gone

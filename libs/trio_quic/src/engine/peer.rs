@@ -37,7 +37,8 @@ pub(super) struct Peer {
     /// Bytes waiting to be taken by QUIC, over all streams.
     pub(super) queued: Queued,
     pub(super) blocked: Vec<u64>,
-    pub(super) timer: Option<Instant>,
+    /// Deadlines set, each earlier than the one before: a later one is found when the earlier has come.
+    pub(super) timers: Vec<Instant>,
     pub(super) dirty: bool,
     pub(super) address: SocketAddr,
     pub(super) site: Site,
@@ -72,7 +73,7 @@ impl Peer {
             },
             queued: Queued::new(ledger.total.clone()),
             blocked: Vec::new(),
-            timer: None,
+            timers: Vec::new(),
             dirty: false,
             address,
             site: Site::from(&address),

@@ -364,7 +364,10 @@ fn a_silent_handshake_is_given_up_in_time() {
     let first = pair.client.transmit(0);
     pair.server.receive(arriving(first, pair.client_at), 0);
     pair.server.transmit(0);
-    assert_eq!(pair.server.connections(), (1, 1));
+    assert_eq!(
+        pair.server.gauges()[..2],
+        [("connections", 1), ("half_open", 1)]
+    );
     while let Some(at) = pair
         .server
         .next_timeout()
@@ -373,7 +376,10 @@ fn a_silent_handshake_is_given_up_in_time() {
         pair.server.handle_timeout(at);
         pair.server.transmit(at);
     }
-    assert_eq!(pair.server.connections(), (0, 0));
+    assert_eq!(
+        pair.server.gauges()[..2],
+        [("connections", 0), ("half_open", 0)]
+    );
     assert_eq!(pair.server.counters().handshakes_late, 1);
 }
 

@@ -151,6 +151,10 @@ class BoundedConnection(QuicConnection):
         window = self.window_bytes
         free_up_to = limit.used - self.unread_bytes + window
         if free_up_to - limit.value >= window // 4:
+            # What lies behind a hole has been counted as used, and has not been delivered yet.
+            receivers = [stream.receiver for stream in self._streams.values() if not stream.receiver.is_finished]
+            free_up_to -= sum(one.highest_offset - one.starting_offset() for one in receivers)
+        if free_up_to - limit.value >= window // 4:
             limit.value = free_up_to
         # aioquic doubles the window when more than half is used: let it see none used.
         used, limit.used = limit.used, 0

@@ -75,7 +75,7 @@ class Connections:
         self._events: list[Event] = []
         self._answers: list[Transmit] = []
         self._alarms: list[tuple[int, int, str, int]] = []
-        self._armed: dict[int, int] = {}
+        self._armed: dict[int, list[int]] = {}
         self._now_us = 0
         self._counters = dict.fromkeys(COUNTERS, 0)
 
@@ -347,8 +347,8 @@ class Connections:
                 self._guarded(number, lambda peer: peer.connection.send_ping(0))
                 self._arm_keepalive(number)
             elif what == "transport":
-                if self._armed.get(number) == at_us:
-                    del self._armed[number]
+                if at_us in self._armed[number][-1:]:
+                    self._armed[number].pop()
                     self._guarded(number, self._transport_due)
             else:
                 self._guarded(number, partial(Peer.frame_due, number=stream, phase=what))
@@ -371,8 +371,9 @@ class Connections:
         # aioquic may name the present instant and then find nothing to do: a microsecond later is safe.
         at_us = max(ceil(timer * MICROSECONDS), self._now_us) + 1
         # Only what comes earlier is set: a later one is found when the earlier has come, and the heap stays small.
-        if at_us < self._armed.get(peer.number, at_us + 1):
-            self._armed[peer.number] = at_us
+        armed = self._armed.setdefault(peer.number, [])
+        if not armed or at_us < armed[-1]:
+            armed.append(at_us)
             self._arm(at_us, peer.number, "transport", 0)
 
     def poll(self) -> list[Event]:

@@ -155,7 +155,8 @@ class AioquicEngine(Connections):
         return peer.stats() if peer is not None else None
 
     def counters(self) -> dict[str, int]:
-        return {**self._counters, "connections": len(self._peers), "half_open": self._half_open}
+        gauges = {"connections": len(self._peers), "half_open": self._half_open, "alarms": len(self._alarms)}
+        return {**self._counters, **gauges}
 
     # --- the endpoint as a whole
 

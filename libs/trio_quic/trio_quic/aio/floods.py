@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -99,24 +99,20 @@ class Meter:
     """One connection's count in the present second."""
 
     since_us: int
-    start: Nuisance = field(default_factory=Nuisance)
-    start_streams: int = 0
-    start_bytes: int = 0
+    start: Seen = field(default_factory=Seen)
+    last: Seen = field(default_factory=Seen)
     charged: Nuisance = field(default_factory=Nuisance)
     """What of it the address has been charged with."""
 
-    def done(self, seen: Seen) -> Nuisance:
-        """What was done in this second."""
-        done = seen.nuisance().minus(self.start)
-        paid = (seen.bytes_received - self.start_bytes) // STREAM_FRAME_BYTES
-        done.idle += max(0, seen.streams - self.start_streams - paid)
-        return done
-
-    def turn(self, seen: Seen, now_us: int) -> None:
-        """Begins the next second when this one is over."""
+    def done(self, seen: Seen, now_us: int) -> Nuisance:
+        """What was done in this second; the next one begins when it is over."""
         if now_us - self.since_us >= CONNECTION_WINDOW_S * SECOND_US:
-            self.since_us, self.start, self.charged = now_us, seen.nuisance(), Nuisance()
-            self.start_streams, self.start_bytes = seen.streams, seen.bytes_received
+            self.since_us, self.start, self.charged = now_us, self.last, Nuisance()
+        self.last = replace(seen)
+        done = seen.nuisance().minus(self.start.nuisance())
+        paid = (seen.bytes_received - self.start.bytes_received) // STREAM_FRAME_BYTES
+        done.idle += max(0, seen.streams - self.start.streams - paid)
+        return done
 
 
 @dataclass(slots=True)
@@ -143,7 +139,7 @@ class Visitors:
 
     def measure(self, site: bytes, meter: Meter, seen: Seen, now_us: int) -> str:
         """The counter of what a connection, or its address, does too much of, or nothing."""
-        done = meter.done(seen)
+        done = meter.done(seen, now_us)
         found = done.beyond(self._limits, CONNECTION_WINDOW_S)
         more = done.minus(meter.charged)
         if more.cancels or more.paths or more.idle:
@@ -152,5 +148,4 @@ class Visitors:
             of_site.add(more)
             if not found and of_site.beyond(self._limits, ADDRESS_WINDOW_S * self._limits.floods_per_address_factor):
                 found = "floods_by_address"
-        meter.turn(seen, now_us)
         return found
