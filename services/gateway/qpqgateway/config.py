@@ -59,5 +59,17 @@ class Config:
     connections_per_address_max: int = 512
     """An office, or a test, behind one address."""
 
+    handshakes_per_address_max: int = 1_000
+    """In 10 s; its clients may all come back at once after a restart."""
+
+    retry_from_half_open: int = 200
+    """From so many handshakes at once on, addresses have to be proven; 0: always."""
+
+    held_total_bytes_max: int = 512 * 1024 * 1024
+    """Frames and waiting replies over all connections."""
+
+    anonymous_window_bytes: int = 1024 * 1024
+    """What a connection may send before log-in without anything being read: sixteen of the largest frames."""
+
     idle_ms: int = 60_000
     """A connection nothing is heard of for so long is over."""

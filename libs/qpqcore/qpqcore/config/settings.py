@@ -52,6 +52,11 @@ class Settings:
     plugin_dir: str = _doc("", "not built yet")
     blob_bytes_max: int = _doc(50 * 1024 * 1024, "largest file, at most 1 GiB")
     quic_engine: str = _doc("native", '"native" or "aioquic"')
+    connections_max: int = _doc(10_000, "connections in all; past it new peers are refused")
+    connections_per_address_max: int = _doc(512, "of one IPv4 address or IPv6 /64; half of them without proof of it")
+    handshakes_per_address_max: int = _doc(1_000, "of one such address in 10 s; past it new peers are refused")
+    retry_from_half_open: int = _doc(200, "handshakes at once from which on addresses are proven; 0: always")
+    held_total_bytes_max: int = _doc(512 * 1024 * 1024, "memory of frames and replies over all connections")
     allow_insecure_auth: bool = _doc(False, "development only: registration without the auth_token")
 
 
@@ -130,6 +135,9 @@ def check(s: Settings) -> None:
         raise ConfigError('registration = "token" needs an auth_token')
     if not 0 < s.blob_bytes_max <= 1 << 30:
         raise ConfigError("blob_bytes_max is 1 to 1073741824")
+    for name in ("connections_max", "connections_per_address_max", "handshakes_per_address_max"):
+        if getattr(s, name) < 1:
+            raise ConfigError(f"{name} is at least 1")
     for name in ("listen", "metrics_listen"):
         address_of(getattr(s, name))
     if s.mode == "production":
