@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import trio
 
+from qpqcore.runtime import clock
 from tools.hostile.attacks import ATTACKS, Attack
 from tools.hostile.measure import Figures, measure
 
@@ -51,7 +53,8 @@ async def run(numbers: list[int], seconds: float) -> list[Row]:
             folder = Path(root) / str(number)
             figures = [await measure(number, mode, seconds, folder / mode) for mode in ("LIFTED", "SHIPPED")]
             rows.append(Row(ATTACKS[number], *figures))
-            print(rows[-1].line(), flush=True)
+            sys.stdout.write(rows[-1].line() + "\n")
+            sys.stdout.flush()
     return rows
 
 
@@ -60,7 +63,7 @@ def write(rows: list[Row], seconds: float) -> None:
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    when = datetime.now(UTC).date().isoformat()
+    when = datetime.fromtimestamp(clock.now_ms() / 1000, UTC).date().isoformat()
     with Path("/proc/cpuinfo").open(encoding="utf-8") as info:
         model = next(line.partition(":")[2].strip() for line in info if line.startswith("model name"))
     said = f"{when}, {model}, {os.cpu_count()} cores, CPython on Linux; {seconds:.0f} s an attack.\n\n"
@@ -77,7 +80,7 @@ def main() -> None:
     given = parser.parse_args()
     wanted = {name.strip() for name in given.only.split(",") if name.strip()}
     numbers = [n for n, attack in enumerate(ATTACKS) if not wanted or attack.name in wanted]
-    print(HEAD, end="")
+    sys.stdout.write(HEAD)
     rows = trio.run(run, numbers, given.seconds)
     if given.write:
         write(rows, given.seconds)

@@ -13,4 +13,4 @@ if __name__ == "__main__":
     logging.disable()
     stage = Stage(("127.0.0.1", int(sys.argv[2])), float(sys.argv[3]))
     ATTACKS[int(sys.argv[1])].play(stage)
-    print(json.dumps({"connections": stage.connections, "refused": stage.refused}))
+    sys.stdout.write(json.dumps({"connections": stage.connections, "refused": stage.refused}) + "\n")

@@ -53,7 +53,7 @@ def gap_bytes(stage: Stage) -> None:
 
 def unreadable_windows(stage: Stage) -> None:
     """Streams that lack their first byte, filled up to the window."""
-    held = []
+    held: list[Attacker] = []
     while stage.goes_on and len(held) < HELD_CONNECTIONS:
         attacker = stage.opened()
         if attacker is None:
@@ -69,7 +69,7 @@ def unreadable_windows(stage: Stage) -> None:
 
 def crowd(stage: Stage, frames: Callable[[], list[bytes]]) -> None:
     """Send the same on many connections, and keep them."""
-    held = []
+    held: list[Attacker] = []
     while stage.goes_on and len(held) < HELD_CONNECTIONS:
         attacker = stage.opened()
         if attacker is not None:
@@ -91,7 +91,7 @@ def spoofed_initials(stage: Stage) -> None:
 
 def half_open(stage: Stage) -> None:
     """First flights from addresses that prove to be there, and then say nothing more."""
-    held = []
+    held: list[Attacker] = []
     while stage.goes_on:
         attacker = Attacker(stage.target, stage.new_host())
         attacker.send(attacker.client.connect(time.monotonic()))

@@ -11,8 +11,11 @@ from qpqcore.bus.limits import Rate
 from qpqcore.obs import logs
 from qpqserver import embedded
 from qpqserver.main import main
+from tools.soak.fuse import around
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trio_quic import QuicConfiguration
 
 HUGE = 1 << 30
@@ -30,15 +33,17 @@ LIFTED: dict[str, Any] = {
 
 def lift() -> None:
     """Take the bounds off, in this process."""
-    as_shipped = embedded.quic_configuration
 
-    def without(*arguments: Any) -> QuicConfiguration:
-        configuration = as_shipped(*arguments)
-        return replace(configuration, limits=replace(configuration.limits, **LIFTED))
+    def without_limits(as_shipped: Callable[..., QuicConfiguration]) -> Callable[..., QuicConfiguration]:
+        def made(*arguments: Any) -> QuicConfiguration:
+            configuration = as_shipped(*arguments)
+            return replace(configuration, limits=replace(configuration.limits, **LIFTED))
+
+        return made
 
     rates = dict.fromkeys(("login_per_name", "login_per_address", "register_per_address"), NO_RATE)
-    embedded.quic_configuration = without  # type: ignore[assignment]  # the same, but for its type's defaults
-    embedded.AuthConfig = partial(embedded.AuthConfig, **rates)  # type: ignore[assignment,misc]  # makes the same
+    around(embedded, "quic_configuration", without_limits)
+    around(embedded, "AuthConfig", lambda config: partial(config, **rates))
     logs.LINES_PER_SECOND_MAX = HUGE
 
 

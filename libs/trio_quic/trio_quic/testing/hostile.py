@@ -3,8 +3,6 @@
 Frames are bytes as RFC 9000 section 19 lays them out; the functions below write those that attacks are made of.
 """
 
-# ruff: noqa: SLF001 - aioquic has no public way to these names
-
 from __future__ import annotations
 
 import os
