@@ -221,7 +221,7 @@ def empty_frames(stage: Stage) -> None:
 def false_acks(stage: Stage) -> None:
     """Acknowledgements of what was acknowledged before, and then of what was never sent."""
     for attacker in stage.welcomed():
-        attacker.flood(attacker.client.packets([ack_frame(0)] * 5_000))
+        attacker.flood(attacker.client.packets([ack_frame(attacker.client.last_received)] * 5_000))
         attacker.flood([attacker.client.packet(ack_frame(1 << 29))])
 
 

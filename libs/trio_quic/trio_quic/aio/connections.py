@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import heapq
 import os
 from functools import partial
 from math import ceil
@@ -26,6 +25,7 @@ from trio_quic.addresses import pack, unpack
 
 from . import trust
 from .admission import Load, RetryTokens, Verdict, site, verdict
+from .alarms import Alarms
 from .bounds import BoundedConnection
 from .closing import close_reason, encode_refusal, encode_versions
 from .counters import COUNTERS
@@ -74,8 +74,7 @@ class Connections:
         self._touched: set[int] = set()
         self._events: list[Event] = []
         self._answers: list[Transmit] = []
-        self._alarms: list[tuple[int, int, str, int]] = []
-        self._armed: dict[int, list[int]] = {}
+        self._alarms = Alarms()
         self._now_us = 0
         self._counters = dict.fromkeys(COUNTERS, 0)
 
@@ -138,6 +137,7 @@ class Connections:
                 peer.routes.discard(event.connection_id)
             elif isinstance(event, aioquic_events.HandshakeCompleted):
                 self._judge(peer)
+                self._show(peer)
             elif not (peer.over or peer.refused):
                 peer.take(event)
         if (closed := close_reason(peer.connection)) is not None and not peer.over:
@@ -149,10 +149,7 @@ class Connections:
             if peer.connection._state in END_STATES:
                 self._forget(peer)
             return
-        # A server's handshake ends with the client's Finished, a client's with the server's word for it.
-        if peer.opening and not peer.refused and peer.connection._handshake_confirmed:
-            self._leave_opening(peer, failed=False)
-            self._events.append((events.CONNECTED, peer.number, peer.address, peer.is_server))
+        self._show(peer)
         if not peer.opening:
             peer.accept_opened()
             peer.progress()
@@ -167,6 +164,12 @@ class Connections:
             peer.connection.close(error_code=codes.FLOOD, reason_phrase=REASONS[found])
             self._leave_opening(peer, failed=True)
             peer.end("local", codes.FLOOD, REASONS[found])
+
+    def _show(self, peer: Peer) -> None:
+        # A server's handshake ends with the client's Finished, a client's with the server's word for it.
+        if peer.opening and not peer.refused and peer.connection._handshake_confirmed:
+            self._leave_opening(peer, failed=False)
+            self._events.append((events.CONNECTED, peer.number, peer.address, peer.is_server))
 
     def _judge(self, peer: Peer) -> None:
         """Certificates, before anybody sees the connection."""
@@ -199,7 +202,7 @@ class Connections:
             return
         for route in peer.routes:
             self._routes.pop(route, None)
-        self._armed.pop(peer.number, None)
+        self._alarms.forget(peer.number)
         if peer.is_server:
             place = site(peer.accepted_at)
             self._sites[place] -= 1
@@ -314,30 +317,27 @@ class Connections:
         self._peers[number] = peer
         self._route(connection.host_cid, peer)
         self._touched.add(number)
-        self._arm(self._now_us + self._limits.handshake_ms * 1000, number, "handshake", 0)
+        self._alarms.set(self._now_us + self._limits.handshake_ms * 1000, number, "handshake", 0)
         self._arm_keepalive(number)
         return number
 
     def _arm_keepalive(self, number: int) -> None:
         if self._limits.keepalive_ms:
-            self._arm(self._now_us + self._limits.keepalive_ms * 1000, number, "keepalive", 0)
+            self._alarms.set(self._now_us + self._limits.keepalive_ms * 1000, number, "keepalive", 0)
 
     # --- time
 
-    def _arm(self, at_us: int, number: int, what: str, stream: int) -> None:
-        heapq.heappush(self._alarms, (at_us, number, what, stream))
-
     def _arm_frame(self, number: int, stream: int, phase: str) -> None:
         after_ms = self._limits.frame_head_ms if phase == "head" else self._limits.frame_ms
-        self._arm(self._now_us + after_ms * 1000, number, phase, stream)
+        self._alarms.set(self._now_us + after_ms * 1000, number, phase, stream)
 
     def next_timeout(self) -> int | None:
-        return self._alarms[0][0] if self._alarms else None
+        return self._alarms.next_us
 
     def handle_timeout(self, now_us: int) -> None:
         self._now_us = now_us
-        while self._alarms and self._alarms[0][0] <= now_us:
-            at_us, number, what, stream = heapq.heappop(self._alarms)
+        while (due := self._alarms.pop_due(now_us)) is not None:
+            at_us, number, what, stream = due
             peer = self._peers.get(number)
             if peer is None:
                 continue
@@ -347,8 +347,7 @@ class Connections:
                 self._guarded(number, lambda peer: peer.connection.send_ping(0))
                 self._arm_keepalive(number)
             elif what == "transport":
-                if at_us in self._armed[number][-1:]:
-                    self._armed[number].pop()
+                if self._alarms.disarm(number, at_us):
                     self._guarded(number, self._transport_due)
             else:
                 self._guarded(number, partial(Peer.frame_due, number=stream, phase=what))
@@ -369,12 +368,7 @@ class Connections:
         if timer is None:
             return
         # aioquic may name the present instant and then find nothing to do: a microsecond later is safe.
-        at_us = max(ceil(timer * MICROSECONDS), self._now_us) + 1
-        # Only what comes earlier is set: a later one is found when the earlier has come, and the heap stays small.
-        armed = self._armed.setdefault(peer.number, [])
-        if not armed or at_us < armed[-1]:
-            armed.append(at_us)
-            self._arm(at_us, peer.number, "transport", 0)
+        self._alarms.arm(peer.number, max(ceil(timer * MICROSECONDS), self._now_us) + 1)
 
     def poll(self) -> list[Event]:
         # The list is shared with the peers: it is emptied, not replaced.

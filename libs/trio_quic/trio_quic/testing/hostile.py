@@ -16,7 +16,7 @@ from aioquic.quic.configuration import QuicConfiguration as AioquicConfiguration
 from aioquic.quic.connection import QuicConnection, QuicConnectionError
 from aioquic.quic.packet import QuicPacketType, QuicProtocolVersion
 from aioquic.quic.packet_builder import QuicPacketBuilder
-from aioquic.tls import Epoch
+from aioquic.tls import Epoch, load_pem_private_key, load_pem_x509_certificates
 
 from trio_quic.engine import make_engine
 from trio_quic.events import FRAME, RESET, VIOLATION
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from trio_quic.configuration import EngineName, QuicConfiguration
     from trio_quic.engine import Engine
     from trio_quic.events import Event
+
+    from .certificates import Certificate
 
 DATAGRAM_BYTES: Final = 1350
 FRAMES_BYTES_MAX: Final = 1250
@@ -96,15 +98,18 @@ def _tolerant(handler: Callable[..., None], *arguments: Any) -> None:
 class HostileClient:
     """One client; `now` is in seconds, datagrams go in and out as bytes."""
 
-    def __init__(self, alpn: bytes, server_name: str = "server.test") -> None:
+    def __init__(self, alpn: bytes, identity: Certificate | None = None) -> None:
         configuration = AioquicConfiguration(
             alpn_protocols=[alpn.decode("ascii")],
             is_client=True,
             verify_mode=ssl.CERT_NONE,
-            server_name=server_name,
+            server_name="server.test",
             max_datagram_size=DATAGRAM_BYTES,
             supported_versions=[QuicProtocolVersion.VERSION_1],
         )
+        if identity is not None:
+            configuration.certificate, *configuration.certificate_chain = load_pem_x509_certificates(identity.chain_pem)
+            configuration.private_key = load_pem_private_key(identity.key_pem)
         self.state = QuicConnection(configuration=configuration)
         self.state._local_active_connection_id_limit = LIMITLESS
         # Answers on streams that only crafted packets opened are not this state's business.
@@ -140,6 +145,11 @@ class HostileClient:
         """What the server closed with."""
         ended = self.state._close_event
         return None if ended is None else int(ended.error_code)
+
+    @property
+    def last_received(self) -> int:
+        """The highest number of the server's packets."""
+        return int(self.state._spaces[Epoch.ONE_RTT].largest_received_packet)
 
     def packet(self, frames: bytes) -> bytes:
         """One 1-RTT packet of these frames; the first frame's type is one byte long."""
@@ -191,9 +201,9 @@ class Duel:
         self.clients: dict[bytes, HostileClient] = {}
         self._alpn = configuration.alpn[0]
 
-    def client(self, host: int = 1, port: int = 4000) -> HostileClient:
-        """A new one at 10.9.0.`host`, not connected."""
-        client = HostileClient(self._alpn)
+    def client(self, host: int = 1, port: int = 4000, identity: Certificate | None = None) -> HostileClient:
+        """A new one at 10.9.0.`host`, not connected; `identity`: its certificate."""
+        client = HostileClient(self._alpn, identity)
         self.clients[at(host, port)] = client
         return client
 
