@@ -19,8 +19,8 @@ from tools.hostile.measure import Figures, measure
 PAGE = Path(__file__).parents[2] / "docs/operate/hostile-peers.md"
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
 HEAD = (
-    "| attack | engine | bound | CPU before, after | memory MiB before, after | p99 ms before, after | metric, after |\n"
-    "|---|---|---|---|---|---|---|\n"
+    "| attack | what it does | engine | bound | CPU before, after | memory MiB before, after | p99 ms before, after "
+    "| counted after |\n|---|---|---|---|---|---|---|---|\n"
 )
 
 
@@ -37,9 +37,10 @@ class Row:
         one, other = self.lifted, self.shipped
         seen = [f"{name} {other.counters[name]}" for name in self.attack.metrics if other.counters.get(name)]
         if "LINES" in self.attack.bound:
-            seen = [f"log {one.log_kib:.0f} KiB, then {other.log_kib:.0f} KiB"]
+            seen = [f"log {one.log_kib:.0f} KiB before, {other.log_kib:.0f} after"]
+        what = " ".join((self.attack.play.__doc__ or "").split())
         return (
-            f"| {self.attack.name} | {self.attack.engine} | {self.attack.bound} | {one.cpu:.2f}, {other.cpu:.2f} "
+            f"| {self.attack.name} | {what} | {self.attack.engine} | {self.attack.bound} | {one.cpu:.2f}, {other.cpu:.2f} "
             f"| {one.memory_mib:.0f}, {other.memory_mib:.0f} | {one.p99_ms:.1f}, {other.p99_ms:.1f} "
             f"| {'; '.join(seen)} |"
         )

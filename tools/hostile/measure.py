@@ -146,7 +146,8 @@ async def measure(number: int, mode: str, seconds: float, folder: Path) -> Figur
         figures.latencies_ms.clear()
         nursery.start_soon(watch, server, figures)
         log_bytes, cpu, begun = server.log.stat().st_size, server.cpu_seconds(), time.perf_counter()
-        command = [sys.executable, "-m", "tools.hostile.attacker", str(number), str(server.port), str(seconds)]
+        command = [sys.executable, "-m", "tools.hostile.attacker", str(number), str(server.port)]
+        command.append(str(seconds * ATTACKS[number].times))
         await trio.run_process(command, stdout=subprocess.DEVNULL)
         figures.cpu = (server.cpu_seconds() - cpu) / (time.perf_counter() - begun)
         figures.log_kib = (server.log.stat().st_size - log_bytes) / 1024

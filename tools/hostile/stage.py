@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 DATAGRAM_BYTES_MAX = 65_535
 HANDSHAKE_SECONDS_MAX = 1.0
 """A server that has not answered by then does not want to."""
+SILENT_SECONDS = 0.3
+"""An end that the server has forgotten is not told."""
 RECEIVE_BUFFER_BYTES = 1 << 20
 BATCH_PACKETS = 16
 """Sent before it is looked at what has come back."""
@@ -31,6 +33,7 @@ class Attacker:
         self._target = target
         self.client = HostileClient(ALPN)
         self.socket = make_socket(host)
+        self._heard = time.monotonic()
 
     def connect(self) -> bool:
         """Do the handshake; whether the server would."""
@@ -43,8 +46,9 @@ class Attacker:
 
     @property
     def is_welcome(self) -> bool:
-        """Whether the connection stands."""
-        return self.client.is_open and self.client.close_code is None
+        """Whether the connection stands and the server still answers."""
+        silent = time.monotonic() - self._heard > SILENT_SECONDS
+        return self.client.is_open and self.client.close_code is None and not silent
 
     @property
     def streams_allowed(self) -> int:
@@ -69,6 +73,7 @@ class Attacker:
         with suppress(OSError):
             while True:
                 self.client.receive(self.socket.recv(DATAGRAM_BYTES_MAX), now)
+                self._heard = now
         self.send(self.client.take(now))
 
     def leave(self) -> None:

@@ -74,11 +74,14 @@ class Limits:
     """
     send_window_bytes: int = 8 * 1024 * 1024
     """Sent and not acknowledged, over all streams; past it the sender waits."""
-    cancels_per_second_max: int = 1_000
-    """Streams a peer abandons or wants no answer of (RESET_STREAM, STOP_SENDING): each has cost a handler already."""
+    cancels_per_second_max: int = 250
+    """Streams a peer abandons or wants no answer of (RESET_STREAM, STOP_SENDING), and calls the application refused
+    (`QuicConnection.charge`): each has cost a handler already.
+    All calls in flight given up at once are 200.
+    """
     paths_per_second_max: int = 100
     """Moves to another address, challenges, new and retired connection ids."""
-    idle_frames_per_second_max: int = 2_000
+    idle_frames_per_second_max: int = 1_000
     """Frames that bring nothing: pings, handshake bytes, "blocked" frames, acknowledgements and credit beyond two for
     each datagram sent, stream frames that bring next to nothing with a datagram full of them.
     """

@@ -56,6 +56,11 @@ class Peers:
         if peer is not None:
             self._unbind(peer)
 
+    def is_known(self, connection: QuicConnection) -> bool:
+        """Whether somebody is logged in."""
+        peer = self.all.get(connection)
+        return peer is not None and bool(peer.assertion)
+
     def bind(self, peer: Peer, assertion: bytes) -> None:
         """Let a connection carry an assertion; an empty one ends its session here."""
         session = peer.caller.session

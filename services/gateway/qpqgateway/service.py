@@ -137,6 +137,8 @@ class Gateway:
 
     def _finish(self, incoming: IncomingCall, name: str, reply: Reply, started_s: float) -> None:
         incoming.reply(reply.to_bytes())
+        if reply.code and not self._peers.is_known(incoming.connection):
+            incoming.connection.charge()
         self._observer.call_finished(name, ErrorCode(reply.code).name, trio.current_time() - started_s)
 
     def _own(self, number: int, peer: Peer, params: bytes) -> bytes:

@@ -121,6 +121,21 @@ def test_a_flood_ends_its_connection_and_less_does_not(
     assert place.counted("faults") == 0
 
 
+def test_calls_that_were_refused_count_like_cancelled_ones(engine: EngineName, certificates: Certificates) -> None:
+    place = duel(engine, certificates, FEW)
+    client = place.opened()
+    number = place.events[0][1]
+    for _ in range(FEW.cancels_per_second_max):
+        place.engine.charge(number)
+    place.send([client.packet(PING)])
+    assert client.close_code is None
+    place.engine.charge(number)
+    place.send([client.packet(PING)])
+    place.exchange()
+    assert client.close_code == FLOOD
+    assert place.counted("floods_of_cancels") == 1
+
+
 def test_moving_all_the_time_is_a_flood(engine: EngineName, certificates: Certificates) -> None:
     place = duel(engine, certificates, FEW)
     client = place.opened()

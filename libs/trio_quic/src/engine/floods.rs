@@ -1,6 +1,6 @@
 //! Peers that cost more than they pay: what no rule of QUIC forbids once is counted, by connection and by address.
 //!
-//! Three kinds: cancels (streams opened and abandoned, answers not wanted any more), paths (migrations, challenges,
+//! Three kinds: cancels (streams opened and abandoned, answers not wanted any more, calls the application refused), paths (migrations, challenges,
 //! connection ids), and idle (frames that bring nothing: pings, credit and acknowledgements that nothing was sent for,
 //! stream frames of next to no bytes). A connection that does more of one kind in a second than `Limits` allow is closed,
 //! and so is one whose address does more than `floods_per_address_factor` connections may.
@@ -44,7 +44,7 @@ enum Kind {
 impl Kind {
     fn reason(self) -> &'static str {
         match self {
-            Self::Cancels => "too many cancelled streams",
+            Self::Cancels => "too many cancelled or refused calls",
             Self::Paths => "too many path changes",
             Self::Idle => "too many empty frames",
             Self::Address => "too many of them from this address",
@@ -140,6 +140,8 @@ pub(super) struct Meter {
     /// What of this window the address has been charged with.
     charged: Nuisance,
     moves: u64,
+    /// Calls that the application has refused.
+    refused: u64,
     at: SocketAddr,
 }
 
@@ -151,6 +153,7 @@ impl Meter {
             last: Seen::default(),
             charged: Nuisance::default(),
             moves: 0,
+            refused: 0,
             at,
         }
     }
@@ -217,7 +220,8 @@ impl Peer {
     }
 
     fn measure(&mut self, ledger: &mut Ledger) -> Option<Kind> {
-        let seen = Seen::of(&self.connection.stats(), self.meter.moves);
+        let mut seen = Seen::of(&self.connection.stats(), self.meter.moves);
+        seen.nuisance.cancels += self.meter.refused;
         let meter = &mut self.meter;
         if ledger.now.saturating_duration_since(meter.since) >= CONNECTION_WINDOW {
             (meter.since, meter.start) = (ledger.now, meter.last);
@@ -268,6 +272,11 @@ impl Peer {
 }
 
 impl Engine {
+    /// The application refused a call: counts like a cancelled one.
+    pub fn charge(&mut self, connection: u64) {
+        self.with(connection, |peer, _| peer.meter.refused += 1);
+    }
+
     /// What a peer may send over all its streams before anything is read, from now on.
     pub fn set_window(&mut self, connection: u64, bytes: u32) {
         self.with(connection, |peer, _| {

@@ -364,10 +364,7 @@ fn a_silent_handshake_is_given_up_in_time() {
     let first = pair.client.transmit(0);
     pair.server.receive(arriving(first, pair.client_at), 0);
     pair.server.transmit(0);
-    assert_eq!(
-        pair.server.gauges()[..2],
-        [("connections", 1), ("half_open", 1)]
-    );
+    assert_eq!(pair.server.gauges().map(|(_, now)| now)[..2], [1; 2]);
     while let Some(at) = pair
         .server
         .next_timeout()
@@ -376,10 +373,7 @@ fn a_silent_handshake_is_given_up_in_time() {
         pair.server.handle_timeout(at);
         pair.server.transmit(at);
     }
-    assert_eq!(
-        pair.server.gauges()[..2],
-        [("connections", 0), ("half_open", 0)]
-    );
+    assert_eq!(pair.server.gauges().map(|(_, now)| now)[..2], [0; 2]);
     assert_eq!(pair.server.counters().handshakes_late, 1);
 }
 

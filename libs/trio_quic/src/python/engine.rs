@@ -241,6 +241,10 @@ impl NativeEngine {
         self.lock().set_window(connection, window_bytes);
     }
 
+    fn charge(&self, connection: u64) {
+        self.lock().charge(connection);
+    }
+
     fn set_accepting(&self, accepting: bool) {
         self.lock().set_accepting(accepting);
     }

@@ -61,6 +61,11 @@ class AioquicEngine(Connections):
         if peer is not None:
             peer.frame_max = bytes_max
 
+    def charge(self, connection: int) -> None:
+        peer = self._peers.get(connection)
+        if peer is not None:
+            peer.connection.seen.cancels += 1
+
     def set_window(self, connection: int, window_bytes: int) -> None:
         def work(peer: Peer) -> None:
             peer.connection.window_bytes = window_bytes

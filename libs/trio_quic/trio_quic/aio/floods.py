@@ -21,7 +21,7 @@ ANSWERS_PER_DATAGRAM: Final = 2
 """Acknowledgements and credit that one datagram sent may bring back."""
 
 REASONS: Final = {
-    "floods_of_cancels": "too many cancelled streams",
+    "floods_of_cancels": "too many cancelled or refused calls",
     "floods_of_paths": "too many path changes",
     "floods_of_idle_frames": "too many empty frames",
     "floods_by_address": "too many of them from this address",
