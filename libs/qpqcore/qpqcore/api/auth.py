@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqcore.model.method import CallerClass, Method
-from qpqcore.wire.message import decode, schema
+from qpqcore.wire.message import decode, schema, structs
 
 if TYPE_CHECKING:
     from qpqcore.model.call import CallContext
@@ -621,7 +621,7 @@ class ListDevicesResult:
     def read(cls, m: Any) -> ListDevicesResult:
         """Read from a message."""
         return cls(
-            devices=tuple([DeviceInfo.read(x) for x in m.devices]),
+            devices=tuple([DeviceInfo.read(x) for x in structs(m.devices)]),
             device_list=m.deviceList,
         )
 

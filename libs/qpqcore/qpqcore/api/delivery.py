@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqcore.model.method import CallerClass, Method
-from qpqcore.wire.message import decode, schema
+from qpqcore.wire.message import decode, schema, structs
 
 if TYPE_CHECKING:
     from qpqcore.model.call import CallContext
@@ -167,7 +167,7 @@ class Handshake:
         """Read from a message."""
         return cls(
             commit=m.commit,
-            welcomes=tuple([WelcomeItem.read(x) for x in m.welcomes]),
+            welcomes=tuple([WelcomeItem.read(x) for x in structs(m.welcomes)]),
             group_info=m.groupInfo,
             write_key=m.writeKey,
         )
@@ -376,7 +376,7 @@ class BatchEnqueueParams:
     def read(cls, m: Any) -> BatchEnqueueParams:
         """Read from a message."""
         return cls(
-            items=tuple([EnqueueParams.read(x) for x in m.items]),
+            items=tuple([EnqueueParams.read(x) for x in structs(m.items)]),
         )
 
     def to_bytes(self) -> bytes:
@@ -410,7 +410,7 @@ class BatchEnqueueResult:
     def read(cls, m: Any) -> BatchEnqueueResult:
         """Read from a message."""
         return cls(
-            items=tuple([BatchItem.read(x) for x in m.items]),
+            items=tuple([BatchItem.read(x) for x in structs(m.items)]),
         )
 
     def to_bytes(self) -> bytes:
@@ -520,7 +520,7 @@ class FetchResult:
     def read(cls, m: Any) -> FetchResult:
         """Read from a message."""
         return cls(
-            entries=tuple([Entry.read(x) for x in m.entries]),
+            entries=tuple([Entry.read(x) for x in structs(m.entries)]),
             last=m.last,
             acked=m.acked,
         )
@@ -637,7 +637,7 @@ class PeekResult:
     def read(cls, m: Any) -> PeekResult:
         """Read from a message."""
         return cls(
-            entries=tuple([Entry.read(x) for x in m.entries]),
+            entries=tuple([Entry.read(x) for x in structs(m.entries)]),
             last=m.last,
             acked=m.acked,
             pending_bytes=m.pendingBytes,
@@ -1152,7 +1152,7 @@ class ListChannelsResult:
     def read(cls, m: Any) -> ListChannelsResult:
         """Read from a message."""
         return cls(
-            channels=tuple([ChannelInfo.read(x) for x in m.channels]),
+            channels=tuple([ChannelInfo.read(x) for x in structs(m.channels)]),
         )
 
     def to_bytes(self) -> bytes:

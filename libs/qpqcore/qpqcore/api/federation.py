@@ -31,7 +31,7 @@ from qpqcore.api.keystore import (
     ResolveUserResult,
 )
 from qpqcore.model.method import CallerClass, Method
-from qpqcore.wire.message import decode, schema
+from qpqcore.wire.message import decode, schema, structs
 
 if TYPE_CHECKING:
     from qpqcore.model.call import CallContext
@@ -98,7 +98,7 @@ class RelayBatchEnqueueParams:
     def read(cls, m: Any) -> RelayBatchEnqueueParams:
         """Read from a message."""
         return cls(
-            items=tuple([RelayEnqueueParams.read(x) for x in m.items]),
+            items=tuple([RelayEnqueueParams.read(x) for x in structs(m.items)]),
         )
 
     def to_bytes(self) -> bytes:

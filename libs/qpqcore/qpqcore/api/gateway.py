@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqcore.api.delivery import Entry
 from qpqcore.model.method import CallerClass, Method
-from qpqcore.wire.message import decode, schema
+from qpqcore.wire.message import decode, schema, structs
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -268,7 +268,7 @@ class SubscribeEvent:
         """Read from a message."""
         which = str(m.which())
         return cls(
-            entries=tuple([Entry.read(x) for x in m.entries]) if which == "entries" else None,
+            entries=tuple([Entry.read(x) for x in structs(m.entries)]) if which == "entries" else None,
             signal=SubscribeEventSignal.read(m.signal) if which == "signal" else None,
             low_stock=SubscribeEventLowStock.read(m.lowStock) if which == "lowStock" else None,
             going_away=m.goingAway if which == "goingAway" else None,

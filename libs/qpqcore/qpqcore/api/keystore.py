@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqcore.model.method import CallerClass, Method
-from qpqcore.wire.message import decode, schema
+from qpqcore.wire.message import decode, schema, structs
 
 if TYPE_CHECKING:
     from qpqcore.model.call import CallContext
@@ -71,7 +71,7 @@ class UploadKeyPackagesResult:
     def read(cls, m: Any) -> UploadKeyPackagesResult:
         """Read from a message."""
         return cls(
-            stock=tuple([Stock.read(x) for x in m.stock]),
+            stock=tuple([Stock.read(x) for x in structs(m.stock)]),
         )
 
     def to_bytes(self) -> bytes:
@@ -178,7 +178,7 @@ class FetchKeyPackageResult:
     def read(cls, m: Any) -> FetchKeyPackageResult:
         """Read from a message."""
         return cls(
-            accounts=tuple([AccountKeys.read(x) for x in m.accounts]),
+            accounts=tuple([AccountKeys.read(x) for x in structs(m.accounts)]),
         )
 
     def to_bytes(self) -> bytes:
@@ -220,7 +220,7 @@ class AccountKeys:
         return cls(
             account=m.account,
             device_list=m.deviceList,
-            packages=tuple([DeviceKeys.read(x) for x in m.packages]),
+            packages=tuple([DeviceKeys.read(x) for x in structs(m.packages)]),
         )
 
     def to_bytes(self) -> bytes:

@@ -51,7 +51,7 @@ def read_value(t: Type, source: str) -> str:
     if t.kind == "list":
         assert t.element is not None
         if t.element.kind == "struct":
-            return f"tuple([{t.element.name}.read(x) for x in {source}])"
+            return f"tuple([{t.element.name}.read(x) for x in structs({source})])"
         return f"tuple({source})"
     if t.kind == "enum":
         return f"{t.name}({source}.raw)"
@@ -228,6 +228,8 @@ def used_names(f: File) -> set[str]:
 def emit_file(f: File, reader: Reader) -> str:
     """Return the source of one api module."""
     own = {s.name for s in f.structs} | set(f.enums)
+    lists = any(x.type.element is not None and x.type.element.kind == "struct" for s in f.structs for x in s.fields)
+    needed = ["decode", "schema", *(["structs"] if lists else [])]
     imports: dict[str, list[str]] = {}
     for name in sorted(used_names(f) - own):
         imports.setdefault(reader.module_of(name), []).append(name)
@@ -237,7 +239,7 @@ def emit_file(f: File, reader: Reader) -> str:
         lines.append(f"from qpqcore.api.{module} import {', '.join(names)}")
     lines += [
         "from qpqcore.model.method import CallerClass, Method",
-        "from qpqcore.wire.message import decode, schema",
+        f"from qpqcore.wire.message import {', '.join(needed)}",
         "",
     ]
     lines += ["if TYPE_CHECKING:", "    from collections.abc import Awaitable, Callable", ""]
