@@ -35,6 +35,9 @@ STREAMS = 100
 WINDOW_BYTES = 128 * 1024
 """A stream's."""
 PIECE_BYTES = 1_200
+TOGETHER = 20
+"""Handshakes of one attacker at once."""
+TOGETHER_SECONDS_MAX = 0.5
 HELD_CONNECTIONS = 200
 """Kept open side by side by attacks on memory."""
 
@@ -112,10 +115,20 @@ def half_open(stage: Stage) -> None:
 def handshakes(stage: Stage) -> None:
     """Whole handshakes from one address, closed at once."""
     while stage.goes_on:
-        attacker = stage.opened()
-        if attacker is not None:
-            attacker.client.state.close()
-            attacker.pump()
+        together = [Attacker(stage.target, "127.0.0.2") for _ in range(TOGETHER)]
+        for attacker in together:
+            attacker.send(attacker.client.connect(time.monotonic()))
+        end = time.monotonic() + TOGETHER_SECONDS_MAX
+        while together and time.monotonic() < end:
+            for attacker in together:
+                attacker.pump()
+                if attacker.client.is_open:
+                    attacker.client.state.close()
+                    attacker.pump()
+            for attacker in [a for a in together if a.client.is_open or a.client.close_code is not None]:
+                attacker.leave()
+                together.remove(attacker)
+        for attacker in together:
             attacker.leave()
 
 

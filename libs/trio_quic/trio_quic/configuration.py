@@ -70,7 +70,7 @@ class Limits:
     """
     first_window_bytes: int = 0
     """What a peer begins with in place of `connection_window_bytes`, until `QuicConnection.set_window`; 0: no less. A
-    stranger who fills stream windows that nobody can read from holds so much.
+    stranger who fills stream windows that nobody can read from holds so much, and as much again in half frames.
     """
     send_window_bytes: int = 8 * 1024 * 1024
     """Sent and not acknowledged, over all streams; past it the sender waits."""
@@ -98,6 +98,11 @@ class Limits:
     def beginning_window_bytes(self) -> int:
         """The window a peer begins with."""
         return self.first_window_bytes or self.connection_window_bytes
+
+    @property
+    def beginning_held_bytes(self) -> int:
+        """The budget of frames a peer begins with."""
+        return min(self.held_bytes_max, self.first_window_bytes or self.held_bytes_max)
 
     def __post_init__(self) -> None:
         """Raises ValueError for limits that cannot work."""

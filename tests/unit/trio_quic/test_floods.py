@@ -274,6 +274,23 @@ def test_a_stranger_fills_a_small_window_and_a_friend_a_large_one(
     assert friend.close_code is None
 
 
+def test_a_stranger_holds_few_half_frames_and_a_friend_many(engine: EngineName, certificates: Certificates) -> None:
+    """Bytes of half frames are read, so they do not lie in the window: their budget is the window's."""
+    limits = Limits(first_window_bytes=200_000, held_bytes_max=1_000_000, frame_bytes_max=64_000)
+    place = duel(engine, certificates, limits)
+    client = place.opened()
+    number = place.events[0][1]
+    for n in range(10):
+        place.send([client.packet(stream_frame(4 * n, 0, (60_000).to_bytes(4, "little") + b"x"))])
+    stats = place.engine.stats(number)
+    assert stats is not None
+    assert (stats["held_bytes"], stats["waiting_streams"]) == (180_000, 7)
+    place.engine.set_window(number, limits.connection_window_bytes)
+    stats = place.engine.stats(number)
+    assert stats is not None
+    assert (stats["held_bytes"], stats["waiting_streams"]) == (600_000, 0)
+
+
 def test_all_connections_share_the_memory_of_frames(engine: EngineName, certificates: Certificates) -> None:
     """Past the total each connection has one frame with the application, and goes on as frames are answered."""
     limits = Limits(held_total_bytes_max=100_000, frame_bytes_max=60_000)

@@ -271,6 +271,16 @@ impl Peer {
     }
 }
 
+impl Limits {
+    /// The budget of frames that a connection begins with: a stranger's window bounds it too.
+    pub(super) fn held_beginning(&self, server: bool) -> usize {
+        match usize::try_from(self.first_window_bytes) {
+            Ok(window) if server && window > 0 => self.held_bytes_max.min(window),
+            _ => self.held_bytes_max,
+        }
+    }
+}
+
 impl Engine {
     /// The application refused a call: counts like a cancelled one.
     pub fn charge(&mut self, connection: u64) {
@@ -279,8 +289,11 @@ impl Engine {
 
     /// What a peer may send over all its streams before anything is read, from now on.
     pub fn set_window(&mut self, connection: u64, bytes: u32) {
-        self.with(connection, |peer, _| {
+        self.with(connection, |peer, ledger| {
             peer.connection.set_receive_window(bytes.into());
+            let window = usize::try_from(bytes).unwrap_or(usize::MAX);
+            peer.budget.held_max = ledger.limits.held_bytes_max.min(window);
+            peer.wake_blocked(ledger);
         });
     }
 }

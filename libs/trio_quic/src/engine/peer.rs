@@ -68,7 +68,7 @@ impl Peer {
             streams: FxHashMap::default(),
             budget: Budget {
                 held: 0,
-                held_max: ledger.limits.held_bytes_max,
+                held_max: ledger.limits.held_beginning(server),
                 total: ledger.total.clone(),
             },
             queued: Queued::new(ledger.total.clone()),

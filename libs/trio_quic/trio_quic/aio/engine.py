@@ -69,6 +69,8 @@ class AioquicEngine(Connections):
     def set_window(self, connection: int, window_bytes: int) -> None:
         def work(peer: Peer) -> None:
             peer.connection.window_bytes = window_bytes
+            peer._budget.held_max = min(self._limits.held_bytes_max, window_bytes)
+            peer._wake_blocked()
 
         self._guarded(connection, work)
 

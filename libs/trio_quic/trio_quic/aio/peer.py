@@ -62,7 +62,7 @@ class Peer:
         self.watch_idle = self.wants_available = False
         self._limits = limits
         self._framed_streams = framed_streams
-        self._budget = Budget(limits.held_bytes_max, total)
+        self._budget = Budget(limits.beginning_held_bytes, total)
         self._queued = Queued(total)
         self._blocked: list[int] = []
         self._out = out
@@ -277,7 +277,7 @@ class Peer:
         if fin and stream.inbound:
             self._stop_receiving(number, stream, codes.NO_ERROR)
         self.push(number)
-        crowded = self._queued.held > self._limits.held_bytes_max or self._queued.total.is_spent(0)
+        crowded = self._queued.held > self._budget.held_max or self._queued.total.is_spent(0)
         if not wait and crowded and 0 < stream.pending_bytes < self._queued.held:
             self._counters["replies_refused"] += 1
             self.reset(number, codes.NO_ROOM)
