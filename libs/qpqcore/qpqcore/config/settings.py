@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 ENV_PREFIX = "QPQ_"
 TOKEN_CHARS_MIN = 16
 """A shorter auth_token is weak: it can be guessed at the rate the limits allow."""
+EDGE_LEAST = {
+    "connections_max": 1,
+    "connections_per_address_max": 1,
+    "handshakes_per_address_max": 1,
+    "retry_from_half_open": 0,
+    "held_total_bytes_max": 16 * 1024 * 1024,
+}
+"""The least of each of the edge's bounds that still serves somebody: the largest frame and its answer have to fit."""
 NOT_YET = {
     "federation_enabled": "federation is not built yet: leave federation_enabled out",
     "plugin_dir": "plugins are not built yet: leave plugin_dir out",
@@ -135,9 +143,9 @@ def check(s: Settings) -> None:
         raise ConfigError('registration = "token" needs an auth_token')
     if not 0 < s.blob_bytes_max <= 1 << 30:
         raise ConfigError("blob_bytes_max is 1 to 1073741824")
-    for name in ("connections_max", "connections_per_address_max", "handshakes_per_address_max"):
-        if getattr(s, name) < 1:
-            raise ConfigError(f"{name} is at least 1")
+    for name, least in EDGE_LEAST.items():
+        if getattr(s, name) < least:
+            raise ConfigError(f"{name} is at least {least}")
     for name in ("listen", "metrics_listen"):
         address_of(getattr(s, name))
     if s.mode == "production":
