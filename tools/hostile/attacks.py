@@ -330,7 +330,7 @@ ATTACKS = (
     Attack(pings, "idle_frames_per_second_max", ("floods_of_idle_frames", "floods_by_address")),
     Attack(empty_frames, "idle_frames_per_second_max", ("floods_of_idle_frames", "floods_by_address")),
     Attack(false_acks, "idle_frames_per_second_max", ("floods_of_idle_frames", "connections_broken")),
-    Attack(bombs, "nesting, traversal (qpqcore.wire.message)", ()),
+    Attack(bombs, "nesting, traversal, lists (qpqnative wire)", ()),
     Attack(log_ins, "login_per_address (auth)", ()),
     Attack(refused_calls, "LINES_PER_SECOND_MAX (qpqcore.obs.logs)", ()),
     Attack(rubbish, "one look-up each", ("datagrams_received",)),

@@ -22,7 +22,6 @@ from qpqcore.bus.notices import PENDING_MAX, LocalNotices
 from qpqcore.model.errors import EXIT_CODES, ErrorCode, Refusal
 from qpqcore.model.method import CallerClass
 from qpqcore.wire.envelope import BusReply, Envelope
-from qpqcore.wire.message import LIST_STRUCTS_MAX
 
 
 @given(st.binary(max_size=300))
@@ -41,6 +40,9 @@ def test_a_bomb_is_refused_by_what_it_would_take_to_read():
     segment[8:16] = (1 | (0x1FFFFFFF << 35)).to_bytes(8, "little")
     with pytest.raises(Refusal):
         FetchResult.from_bytes(bytes(segment))
+
+
+LIST_STRUCTS_MAX = 10_000
 
 
 def list_of_nothing(count, words):

@@ -24,7 +24,7 @@ REVOKED_SESSION, REVOKED_DEVICE, REVOKED_ACCOUNT = 0, 1, 2
 
 
 def mailbox_topic(device: bytes) -> bytes:
-    """Return the topic that says: there is something new in the device's mailbox."""
+    """Return the topic that says: there is something new in the device's mailbox; payload: the encoded Entry, or empty."""
     return b"m" + device
 
 
@@ -70,6 +70,9 @@ class Notices(Protocol):
 
     def subscribe(self, *topics: bytes) -> AbstractContextManager[Subscription]:
         """Listen to the topics until the block is left."""
+
+    def has_listener(self, topic: bytes) -> bool:
+        """Tell whether anybody may listen to `topic`: what nobody hears need not be made."""
 
 
 class LocalNotices:
