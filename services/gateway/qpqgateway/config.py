@@ -43,6 +43,12 @@ class Config:
     call_ms_max: int = 65_000
     """No call has a longer one; fetchWait lasts 60 s at most."""
 
+    calls_max: int = 20_000
+    """Calls with a service at once, over all connections; each is a task of some 10 KiB. Past it: `overloaded`."""
+
+    subscriptions_max: int = 4
+    """Of one connection: each is told of every message."""
+
     renew_before_ms: int = 60_000
     """An assertion is renewed so long before its end."""
 

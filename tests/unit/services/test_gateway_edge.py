@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import pytest
 import trio
+import trio.testing
 
 from qpqclient.transport import frame_of
-from qpqcore.api.gateway import HealthParams
+from qpqcore.api.auth import LoginFinishParams, LoginStartParams
+from qpqcore.api.delivery import FetchResult
+from qpqcore.api.gateway import HealthParams, SubscribeParams
+from qpqcore.api.methods import METHODS
 from qpqcore.api.rpc import Call, Reply
 from qpqcore.bus.local import LocalBus
 from qpqcore.bus.notices import LocalNotices
 from qpqcore.crypto.assertion import AssertionIssuer
 from qpqcore.model.call import Caller, CallerKind
 from qpqcore.model.errors import ErrorCode
+from qpqcore.wire.envelope import BusReply
 from qpqgateway.config import Config
 from qpqgateway.main import ALPN, quic_configuration, serve
 from qpqgateway.peer import WINDOW_BYTES, Peers
@@ -25,13 +30,13 @@ from trio_quic.testing import Certificates, MemoryLink
 
 
 @asynccontextmanager
-async def edge(engine):
+async def edge(engine, bus=None, **settings):
     """A gateway without services, and a way to connect."""
-    config = Config(host="10.0.0.1", engine=engine)
+    config = Config(host="10.0.0.1", engine=engine, **settings)
     server = Certificates().server
     gateway = Gateway(
         config,
-        LocalBus(),
+        bus or LocalBus(),
         version="0",
         own_assertion=bytes,
         external_sender=(b"", b""),
@@ -67,6 +72,56 @@ async def test_a_stranger_whose_calls_are_refused_again_and_again_is_closed(engi
         assert set(answered) == {ErrorCode.UNKNOWN_METHOD}
         assert endpoint.counters()["floods_of_cancels"] == 1
         assert Reply.from_bytes(await bystander.call(frame_of(HealthParams()))).code == ErrorCode.OK
+
+
+async def test_calls_in_all_are_bounded(autojump_clock):
+    frame = frame_of(LoginStartParams(name="alice"))
+    go, waiting = trio.Event(), []
+
+    class Bus:
+        async def call(self, envelope):
+            waiting.append(envelope)
+            await go.wait()
+            return BusReply()
+
+    codes_of = []
+    async with edge("native", Bus(), calls_max=5) as (endpoint, connect), connect() as one, connect() as other:
+
+        async def call(connection):
+            codes_of.append(Reply.from_bytes(await connection.call(frame)).code)
+
+        async with trio.open_nursery() as nursery:
+            for connection in (one, one, one, other, other):
+                nursery.start_soon(call, connection)
+            await trio.testing.wait_all_tasks_blocked()
+            await trio.sleep(1)
+            await call(other)
+            assert (codes_of, len(waiting)) == ([ErrorCode.OVERLOADED], 5)
+            go.set()
+        await call(one)
+        assert codes_of == [ErrorCode.OVERLOADED, *[ErrorCode.OK] * 6]
+
+
+async def test_a_connection_has_few_subscriptions(autojump_clock):
+    caller = Caller(CallerKind.ACCOUNT, account=b"a", device=b"d", session=b"s")
+
+    class Bus:
+        async def call(self, envelope):
+            logs_in = METHODS[envelope.method].name == "loginFinish"
+            assertion = AssertionIssuer({1: bytes(32)}, "auth").issue(caller, 0) if logs_in else None
+            return BusReply(assertion=assertion, result=b"" if logs_in else FetchResult().to_bytes())
+
+    async with edge("native", Bus()) as (_, connect), connect() as connection, AsyncExitStack() as stack:
+        await connection.call(frame_of(LoginFinishParams()))
+        frame = frame_of(SubscribeParams())
+        for _ in range(Config().subscriptions_max):
+            replies = await stack.enter_async_context(connection.open_call(frame))
+            assert Reply.from_bytes(await anext(replies)).code == ErrorCode.OK
+        assert Reply.from_bytes(await connection.call(frame)).code == ErrorCode.OVERLOADED
+        replies.give_up()
+        await trio.sleep(1)
+        async with connection.open_call(frame) as again:
+            assert Reply.from_bytes(await anext(again)).code == ErrorCode.OK
 
 
 async def test_a_stranger_has_a_small_window_and_a_device_that_is_logged_in_the_whole(autojump_clock):
