@@ -22,7 +22,7 @@ OLDEST_CLIENT = "0.1.0"
 IPV6_PREFIX_BITS = 64
 
 OVERLOADED_RETRY_MS = 1_000
-BLAMELESS = frozenset({ErrorCode.OK, ErrorCode.OVERLOADED, ErrorCode.UNAVAILABLE, ErrorCode.INTERNAL})
+BLAMELESS = frozenset({ErrorCode.OVERLOADED, ErrorCode.UNAVAILABLE, ErrorCode.INTERNAL})
 """Answers that are not the caller's doing."""
 
 VIOLATIONS = {

@@ -139,7 +139,7 @@ class Gateway:
 
     def _finish(self, incoming: IncomingCall, name: str, reply: Reply, started_s: float) -> None:
         incoming.reply(reply.to_bytes())
-        if reply.code not in rules.BLAMELESS and not self._peers.is_known(incoming.connection):
+        if reply.code and reply.code not in rules.BLAMELESS and not self._peers.is_known(incoming.connection):
             incoming.connection.charge()
         self._observer.call_finished(name, CODE_NAMES[reply.code], trio.current_time() - started_s)
 
