@@ -31,7 +31,9 @@ PRIVATE_NAMES: Final = (
     "_local_max_data",
     "_local_max_streams_bidi",
     "_local_max_streams_uni",
+    "_packet_number",
     "_remote_max_streams_bidi",
+    "_spaces",
     "_state",
     "_streams",
     "_streams_queue",
@@ -59,6 +61,8 @@ class BoundedConnection(QuicConnection):
         self._asks_client = asks_client
         self.exporter_secret: bytes | None = None
         self.server_name_asked: str | None = None
+        self._keys_from = 0
+        """The first packet under the present keys."""
         self.unread_bytes = 0
         """Delivered by aioquic and not consumed, over all streams; kept by the owner."""
         self.consumed: dict[int, int] = {}
@@ -88,6 +92,15 @@ class BoundedConnection(QuicConnection):
             assert self.tls.key_schedule is not None
             self.exporter_secret = self.tls.key_schedule.derive_secret(b"exp master")
         super()._update_traffic_key(direction, epoch, *arguments)
+
+    # --- keys
+
+    def step_keys(self) -> None:
+        """RFC 9001 section 6.1: not before the handshake is confirmed, nor before the last step is acknowledged."""
+        if not self._handshake_confirmed or self._spaces[tls.Epoch.ONE_RTT].largest_acked_packet < self._keys_from:
+            return
+        self._keys_from = self._packet_number
+        self.request_key_update()
 
     # --- bounds
 

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import heapq
 import os
+import time
+from contextlib import nullcontext
 from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -41,21 +43,34 @@ if TYPE_CHECKING:
     from trio_quic.engine import Datagram, Transmit
     from trio_quic.events import Event
 
+    from .seeded import Seeded
+
 CONNECTION_ID_BYTES: Final = 8
 MICROSECONDS: Final = 1_000_000
 T = TypeVar("T")
+
+
+def _seeded(configuration: QuicConfiguration) -> Seeded | None:
+    """Imported only here: it puts stand-ins into aioquic's modules."""
+    if configuration.seed is None and configuration.unix_time_s is None:
+        return None
+    from .seeded import Seeded
+
+    return Seeded(configuration.seed, configuration.unix_time_s)
 
 
 class Connections:
     """All connections of one engine, behind a boundary each: whatever goes wrong inside one ends that one only."""
 
     def __init__(self, configuration: QuicConfiguration, framed: bool) -> None:
-        if configuration.seed is not None or configuration.unix_time_s is not None:
-            raise ValueError("the aioquic engine can neither be seeded nor given another wall clock")
+        seeded = _seeded(configuration)
+        self._randomness = nullcontext if seeded is None else seeded.at_work
+        self._draw = os.urandom if seeded is None else seeded.draw
+        self._epoch_s = time.time_ns() / 1e9 if configuration.unix_time_s is None else configuration.unix_time_s
         self._configuration = configuration
         self._limits = configuration.limits
         self._framed = framed
-        self._groups = trust.supported_groups(configuration)
+        self._groups = trust.supported_groups(configuration, seeded=configuration.seed is not None)
         self._server: ServerTls | None = None
         self._server_configuration: AioquicConfiguration | None = None
         if configuration.server is not None:
@@ -100,7 +115,8 @@ class Connections:
             return
         number = self._routes.get(header.destination_cid)
         if number is None:
-            number = self._new_peer(packed, header, len(data))
+            with self._randomness():
+                number = self._new_peer(packed, header, len(data))
         if number is not None:
             address = unpack(packed)
             now = self._now_us / MICROSECONDS
@@ -112,7 +128,8 @@ class Connections:
         if peer is None:
             return None
         try:
-            result = work(peer)
+            with self._randomness():
+                result = work(peer)
         except Exception:  # noqa: BLE001 - the boundary of one connection
             self._counters["faults"] += 1
             self._discard(peer, "fault", "engine fault")
@@ -235,24 +252,15 @@ class Connections:
         """The first destination id of a peer that brought a good Retry token."""
         if not header.token:
             return None
-        try:
-            return self._tokens.validate_token(
-                address=unpack(packed),
-                destination_cid=header.destination_cid,
-                token=header.token,
-                now=self._now_us / MICROSECONDS,
-            )
-        except ValueError:
-            return None
+        return self._tokens.origin(unpack(packed), header.destination_cid, header.token, self._unix_s())
+
+    def _unix_s(self) -> float:
+        """The wall clock: what processes that share a Retry key have in common."""
+        return self._epoch_s + self._now_us / MICROSECONDS
 
     def _retry(self, packed: bytes, header: QuicHeader) -> bytes:
         source = self._connection_id()
-        token = self._tokens.create_token(
-            address=unpack(packed),
-            original_destination_connection_id=header.destination_cid,
-            retry_source_connection_id=source,
-            now=self._now_us / MICROSECONDS,
-        )
+        token = self._tokens.create(unpack(packed), header.destination_cid, source, self._unix_s())
         return encode_quic_retry(
             version=QuicProtocolVersion.VERSION_1,
             source_cid=source,
@@ -262,7 +270,7 @@ class Connections:
         )
 
     def _connection_id(self) -> bytes:
-        return bytes([self._configuration.worker]) + os.urandom(CONNECTION_ID_BYTES - 1)
+        return bytes([self._configuration.worker]) + self._draw(CONNECTION_ID_BYTES - 1)
 
     def _accept(self, packed: bytes, header: QuicHeader, original: bytes | None) -> int:
         assert self._server_configuration is not None
