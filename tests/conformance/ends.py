@@ -17,6 +17,8 @@ from trio_quic.testing import Certificate
 ALPN = ("conformance/1",)
 NAME = "server.test"
 RESET_KEY = "one key over all lives of a server"[:32]
+GROUPS = ("X25519MLKEM768", "X25519")
+CLASSIC_GROUPS = ("X25519",)
 # Small enough to be filled by a test; a path of 1,280 bytes, IPv6's least, carries the datagrams.
 LIMITS = Limits(streams_max=100, stream_window_bytes=160_000, datagram_bytes=1_232)
 
@@ -38,6 +40,7 @@ class ServerOptions:
     client_ca_pem: bytes | None = None
     client_name: str = ""
     retry: bool = False
+    groups: tuple[str, ...] = GROUPS
     limits: Limits = LIMITS
 
 
@@ -49,6 +52,7 @@ class ClientOptions:
     ca_pem: bytes
     name: str = NAME
     certificate: Certificate | None = None
+    groups: tuple[str, ...] = GROUPS
     limits: Limits = LIMITS
 
 
@@ -80,15 +84,15 @@ class Notes:
         self.lines.append(line)
         self._more.unpark_all()
 
-    def some(self, start: str) -> list[str]:
+    def some(self, *starts: str) -> list[str]:
         """What begins so."""
-        return [line for line in self.lines if line.startswith(start)]
+        return [line for line in self.lines if line.startswith(starts)]
 
-    async def wait(self, start: str) -> str:
+    async def wait(self, *starts: str) -> str:
         """Wait for something that begins so."""
-        while not self.some(start):
+        while not self.some(*starts):
             await self._more.park()
-        return self.some(start)[0]
+        return self.some(*starts)[0]
 
 
 class Server(Protocol):

@@ -9,12 +9,13 @@ import os
 import subprocess
 import tempfile
 from functools import cache
+from math import inf
 from pathlib import Path as Folder
 from typing import TYPE_CHECKING
 
 import trio
 
-from .ends import LIMITS, RESET_KEY, CannotInitiate, ClientOptions, Exchange, Notes, Refused, ServerOptions
+from .ends import GROUPS, RESET_KEY, CannotInitiate, ClientOptions, Exchange, Notes, Refused, ServerOptions
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
@@ -141,6 +142,7 @@ class ForeignClient:
         self.notes = Notes()
         self.alpn = self.group = ""
         self._exchanges: list[Exchange] = []
+        self._wishes, self._unsaid = trio.open_memory_channel[bytes](inf)
         self._closed = trio.Event()
         self._words = ""
 
@@ -156,7 +158,8 @@ class ForeignClient:
             "name": options.name,
             "alpn": ",".join(options.alpn),
             "ca": program.file("ca", options.ca_pem),
-            **program.limits(options.limits or LIMITS),
+            "policy": "pq" if GROUPS[0] in options.groups else "classic",
+            **program.limits(options.limits),
         }
         if options.certificate is not None:
             wishes |= {
@@ -169,7 +172,12 @@ class ForeignClient:
         if word != "connected":
             raise Refused(rest)
         client.alpn = rest
-        client.group = (await client.notes.wait("confirmed")).partition(" ")[2]
+        # Its own handshake ends before the server has judged it.
+        confirmed = await client.notes.wait("confirmed", "closed")
+        if confirmed.startswith("closed"):
+            raise Refused(client._words)
+        client.group = confirmed.partition(" ")[2].upper()
+        nursery.start_soon(client._speak)
         return client
 
     async def _listen(self, *, task_status) -> None:
@@ -178,6 +186,10 @@ class ForeignClient:
             word, _, rest = line.partition(" ")
             if word == "note":
                 self.notes.add(rest)
+            elif word == "closed":
+                self._words = rest
+                self._closed.set()
+                self.notes.add(line)
             elif not begun:
                 begun = True
                 task_status.started(line)
@@ -186,15 +198,16 @@ class ForeignClient:
                 exchange = self._exchanges[int(number)]
                 exchange.sent, _, exchange.received = ends.partition(" | ")
                 exchange.over.set()
-            elif word == "closed":
-                self._words = rest
-                self._closed.set()
         if not begun:
             task_status.started("failed without a word")
 
     def _say(self, line: str) -> None:
+        self._wishes.send_nowait(f"{line}\n".encode())
+
+    async def _speak(self) -> None:
         assert self.process.stdin is not None
-        self._nursery.start_soon(self.process.stdin.send_all, f"{line}\n".encode())
+        async for wish in self._unsaid:
+            await self.process.stdin.send_all(wish)
 
     def open(self, head: str, size: int = 0, how: str = "fin", code: int = 0) -> Exchange:
         exchange = Exchange(number=len(self._exchanges))

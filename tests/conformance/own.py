@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -75,8 +76,6 @@ class OwnServer:
         o = self._options
         limits = o.limits
         if o.retry:
-            from dataclasses import replace
-
             limits = replace(limits, retry_from_half_open=RETRY_ALWAYS)
         tls = ServerTls(
             chain_pem=o.certificate.chain_pem,
@@ -85,7 +84,7 @@ class OwnServer:
             client_names=(o.client_name,) if o.client_name else (),
         )
         alpn = tuple(protocol.encode() for protocol in o.alpn)
-        return QuicConfiguration(alpn=alpn, server=tls, limits=limits, reset_key=RESET_KEY.encode())
+        return QuicConfiguration(alpn=alpn, server=tls, limits=limits, groups=o.groups, reset_key=RESET_KEY.encode())
 
     def _connected(self, connection: QuicConnection) -> None:
         self.connection = connection
@@ -139,7 +138,7 @@ class OwnClient:
             ca_pem=options.ca_pem, chain_pem=own.chain_pem if own else None, key_pem=own.key_pem if own else None
         )
         alpn = tuple(protocol.encode() for protocol in options.alpn)
-        configuration = QuicConfiguration(alpn=alpn, client=tls, limits=options.limits)
+        configuration = QuicConfiguration(alpn=alpn, client=tls, limits=options.limits, groups=options.groups)
         opening = open_quic_connection(
             *path.front, configuration, server_name=options.name, engine=engine, transport_factory=path.factory
         )

@@ -11,7 +11,7 @@ import trio
 
 from trio_quic.testing import Certificate, CertificateAuthority
 
-from .ends import NAME, Client, ClientOptions, Server, ServerOptions
+from .ends import CLASSIC_GROUPS, NAME, Client, ClientOptions, Server, ServerOptions
 from .foreign import ForeignClient, ForeignServer, Program
 from .own import OwnClient, OwnServer
 from .path import MemoryPath, UdpPath
@@ -79,6 +79,9 @@ class Place:
     async def connect(self, **options) -> Client:
         """A client's connection. Raises Refused."""
         options.setdefault("ca_pem", self.papers.authority.root_pem)
+        if self.server_kind == "aioquic":
+            # It cannot ask for another share than the client chose to send: the case of the second hello.
+            options.setdefault("groups", CLASSIC_GROUPS)
         wanted = ClientOptions(**options)
         if self.client_kind in OWN:
             return await OwnClient.connect(self.client_kind, self.path, self._stack, self._nursery, wanted)
@@ -98,6 +101,9 @@ class Stage:
         made = papers()
         options.setdefault("certificate", made.server)
         wanted = ServerOptions(**options)
+        if self.server_kind == "aioquic" and "groups" not in options:
+            # s2n-tls begins with a share of this one.
+            wanted.groups = (*CLASSIC_GROUPS, "SECP256R1")
         own = {self.server_kind, self.client_kind} <= set(OWN)
         async with (
             (MemoryPath() if own else UdpPath()).running() as path,

@@ -17,7 +17,11 @@ use crate::{Outcome, say};
 
 fn tls(options: &Options) -> Outcome<Tls> {
     let mut builder = Tls::builder();
-    builder.config_mut().set_security_policy(&s2n_tls::security::DEFAULT_PQ)?;
+    let policy = match options.need("policy")? {
+        "pq" => &s2n_tls::security::DEFAULT_PQ,
+        _ => &s2n_tls::security::DEFAULT_TLS13,
+    };
+    builder.config_mut().set_security_policy(policy)?;
     let mut builder = builder
         .with_application_protocols(options.alpn()?)?
         .with_empty_trust_store()?
@@ -34,7 +38,7 @@ pub(crate) async fn run(options: &Options) -> Outcome<()> {
         .with_tls(tls(options)?)?
         .with_io("127.0.0.1:0")?
         .with_limits(options.limits()?)?
-        .with_event(Ear::default())?
+        .with_event(Ear::new("closed"))?
         .start()?;
     let to: SocketAddr = options.need("to")?.parse()?;
     let connect = Connect::new(to).with_server_name(options.need("name")?);
@@ -47,14 +51,7 @@ pub(crate) async fn run(options: &Options) -> Outcome<()> {
     };
     let alpn = connection.application_protocol()?;
     say(&format!("connected {}", String::from_utf8_lossy(&alpn)));
-    let (handle, mut acceptor) = connection.split();
-    tokio::spawn(async move {
-        match acceptor.accept_bidirectional_stream().await {
-            Err(error) => say(&format!("closed {}", ended(&error))),
-            Ok(_) => say("closed closed 0"),
-        }
-    });
-    obey(handle).await
+    obey(connection.handle()).await
 }
 
 /// `open NUMBER SIZE FIN|reset CODE|stop CODE|wait HEAD`, `go NUMBER`, `close CODE`.

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use aws_lc_rs::hmac;
 use s2n_quic::provider::endpoint_limits::{ConnectionAttempt, Limiter, Outcome as Attempt};
 use s2n_quic::provider::event::events::{
-    ActivePathUpdated, HandshakeStatus, HandshakeStatusUpdated, KeyExchangeGroup, KeyType, KeyUpdate,
+    ActivePathUpdated, ConnectionClosed, HandshakeStatus, HandshakeStatusUpdated, KeyExchangeGroup, KeyType, KeyUpdate,
 };
 use s2n_quic::provider::event::{ConnectionInfo, ConnectionMeta, Subscriber};
 use s2n_quic::provider::stateless_reset_token::{Generator, Provider};
@@ -13,6 +13,7 @@ use s2n_quic_core::stateless_reset::token::Token;
 use s2n_tls::callbacks::VerifyHostNameCallback;
 
 use crate::say;
+use crate::streams::ended;
 
 /// Asks each new peer for the proof of its address, or none.
 pub(crate) struct Retry(pub(crate) bool);
@@ -62,9 +63,16 @@ impl VerifyHostNameCallback for OneName {
 }
 
 /// Reports what cannot be seen from streams.
-#[derive(Default)]
 pub(crate) struct Ear {
     group: Mutex<String>,
+    closed: &'static str,
+}
+
+impl Ear {
+    /// `closed`: the words that begin the line about a connection's end. s2n-quic tells some ends to its events only.
+    pub(crate) fn new(closed: &'static str) -> Self {
+        Self { group: Mutex::default(), closed }
+    }
 }
 
 impl Subscriber for Ear {
@@ -76,6 +84,10 @@ impl Subscriber for Ear {
         if let KeyType::OneRtt { generation, .. } = event.key_type {
             say(&format!("note keys {generation}"));
         }
+    }
+
+    fn on_connection_closed(&mut self, _: &mut (), _: &ConnectionMeta, event: &ConnectionClosed) {
+        say(&format!("{} {}", self.closed, ended(&event.error)));
     }
 
     fn on_active_path_updated(&mut self, _: &mut (), _: &ConnectionMeta, _: &ActivePathUpdated) {

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use crate::options::Options;
 use crate::provider::{Ear, OneName, ResetTokens, Retry};
-use crate::streams::{Tally, broken, ended, pattern, receive_all, send_pattern};
+use crate::streams::{Tally, broken, pattern, receive_all, send_pattern};
 use crate::{Outcome, say};
 
 /// The largest head of a stream.
@@ -43,7 +43,7 @@ pub(crate) async fn run(options: &Options) -> Outcome<()> {
         .with_limits(options.limits()?)?
         .with_endpoint_limits(Retry(options.get("retry").is_some()))?
         .with_stateless_reset_token(ResetTokens::new(options.need("reset_key")?))?
-        .with_event(Ear::default())?
+        .with_event(Ear::new("note closed"))?
         .start()?;
     say(&format!("listening {}", server.local_addr()?));
     while let Some(connection) = server.accept().await {
@@ -55,19 +55,13 @@ pub(crate) async fn run(options: &Options) -> Outcome<()> {
 async fn serve(mut connection: Connection) {
     say("note connected");
     let released = Arc::new(Notify::new());
-    loop {
-        match connection.accept_bidirectional_stream().await {
-            Ok(Some(stream)) => {
-                let (handle, released) = (connection.handle(), released.clone());
-                tokio::spawn(async move {
-                    if let Err(error) = answer(stream, handle, released).await {
-                        say(&format!("note {}", broken(&error)));
-                    }
-                });
+    while let Ok(Some(stream)) = connection.accept_bidirectional_stream().await {
+        let (handle, released) = (connection.handle(), released.clone());
+        tokio::spawn(async move {
+            if let Err(error) = answer(stream, handle, released).await {
+                say(&format!("note {}", broken(&error)));
             }
-            Ok(None) => return say("note closed closed 0"),
-            Err(error) => return say(&format!("note closed {}", ended(&error))),
-        }
+        });
     }
 }
 
