@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ROOT = Folder(__file__).parents[2]
 PACKAGES = {"s2n-quic": "qpq-quic-peer"}
+UNCONFIRMED_S = 2.0
 LIMIT_NAMES = ("idle_ms", "stream_window_bytes", "connection_window_bytes", "streams_max")
 
 
@@ -172,10 +173,12 @@ class ForeignClient:
         if word != "connected":
             raise Refused(rest)
         client.alpn = rest
-        # Its own handshake ends before the server has judged it.
-        confirmed = await client.notes.wait("confirmed", "closed")
-        if confirmed.startswith("closed"):
-            raise Refused(client._words)
+        # Its own handshake ends before the server has judged it. By then s2n-quic has taken a new id for the server, and
+        # drops Handshake packets under the first one: that in which a native server refuses its certificate among them.
+        with trio.move_on_after(UNCONFIRMED_S):
+            confirmed = await client.notes.wait("confirmed", "closed")
+        if not client.notes.some("confirmed"):
+            raise Refused(client._words or "unconfirmed")
         client.group = confirmed.partition(" ")[2].upper()
         nursery.start_soon(client._speak)
         return client

@@ -10,9 +10,13 @@ NO_SEARCH = (
     "path carries."
 )
 
-NO_SECOND_HELLO = "aioquic as a server knows no HelloRetryRequest: a client must begin with a share of X25519 or SECP256R1."
+NO_SECOND_HELLO = (
+    "aioquic as a server knows no HelloRetryRequest: a client must begin with a share of X25519 or SECP256R1."
+)
 SILENT = "s2n-quic says nothing when it refuses a hello that fits one datagram: the client's handshake deadline ends the attempt."
-NO_NEGOTIATION = "s2n-quic as a client ignores version negotiation, against RFC 9000 section 6.2: it would go on by time."
+NO_NEGOTIATION = (
+    "s2n-quic as a client ignores version negotiation, against RFC 9000 section 6.2: it would go on by time."
+)
 NO_STEP = "s2n-quic begins a key update when a key is worn out and offers no way to begin one; it follows its peer's."
 ALL_GROUPS = "s2n-tls's policies take every group that the client may begin with: there is nothing to ask again for."
 

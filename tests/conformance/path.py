@@ -36,8 +36,6 @@ class Datagram:
     data: bytes
 
 
-
-
 def clear(datagram: Datagram) -> Sequence[float]:
     """Everything arrives."""
     return (0.0,)

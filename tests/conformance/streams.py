@@ -1,15 +1,15 @@
 """What streams carry: a line that says what to do, then bytes of a pattern.
 
-    echo           sends back what comes
-    give N         sends N bytes of the pattern
-    take           answers with count and SHA-256 of what came
-    hold           the same, but reads nothing before `release`
-    release        lets those go on that hold
-    reset CODE     gives up its sending half
-    stop CODE      reads no more
-    await-reset    reads to the reset and answers with its code
-    await-stop     sends on until it is stopped, and notes the code
-    close CODE     closes the connection
+echo           sends back what comes
+give N         sends N bytes of the pattern
+take           answers with count and SHA-256 of what came
+hold           the same, but reads nothing before `release`
+release        lets those go on that hold
+reset CODE     gives up its sending half
+stop CODE      reads no more
+await-reset    reads to the reset and answers with its code
+await-stop     sends on until it is stopped, and notes the code
+close CODE     closes the connection
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ is at work just then. Signatures with Ed25519 repeat, those with elliptic curves
 from __future__ import annotations
 
 import datetime as dt
+import os
 from contextlib import contextmanager
 from hashlib import shake_256
 from types import SimpleNamespace
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 DRAWING_MODULES: Final = (connection, packet, retry, tls)
 """aioquic's modules that read `os.urandom`; tests/unit/trio_quic/test_private_names.py finds any other."""
 X25519_KEY_BYTES: Final = 32
+_utcnow = tls.utcnow
 
 
 class Seeded:
@@ -33,12 +35,12 @@ class Seeded:
     def __init__(self, seed: bytes | None, unix_time_s: int | None) -> None:
         self._seed = seed
         self._drawn = 0
-        self._date = None if unix_time_s is None else dt.datetime.fromtimestamp(unix_time_s, dt.UTC)
+        self.date = None if unix_time_s is None else dt.datetime.fromtimestamp(unix_time_s, dt.UTC)
 
     def draw(self, length: int) -> bytes:
         """The next bytes; without a seed the system's."""
         if self._seed is None:
-            return Seeded._urandom(length)
+            return os.urandom(length)
         self._drawn += 1
         return shake_256(self._seed + self._drawn.to_bytes(8, "little")).digest(length)
 
@@ -53,20 +55,18 @@ class Seeded:
 
     # --- the stand-ins
 
-    _urandom = staticmethod(connection.os.urandom)
-    _utcnow = staticmethod(tls.utcnow)
-
     @staticmethod
     def urandom(length: int) -> bytes:
         """For `os.urandom`."""
         seeded = Seeded._at_work
-        return Seeded._urandom(length) if seeded is None else seeded.draw(length)
+        return os.urandom(length) if seeded is None else seeded.draw(length)
 
     @staticmethod
     def utcnow() -> dt.datetime:
         """For `aioquic.tls.utcnow`."""
         seeded = Seeded._at_work
-        return Seeded._utcnow() if seeded is None or seeded._date is None else seeded._date
+        date = None if seeded is None else seeded.date
+        return _utcnow() if date is None else date
 
     @staticmethod
     def x25519_key() -> x25519.X25519PrivateKey:
@@ -76,11 +76,10 @@ class Seeded:
 
 def _install() -> None:
     for module in DRAWING_MODULES:
-        module.os = SimpleNamespace(urandom=Seeded.urandom)  # type: ignore[attr-defined] # the only name of it in use
+        setattr(module, "os", SimpleNamespace(urandom=Seeded.urandom))  # noqa: B010 - to the checker it is a module
     keys = SimpleNamespace(generate=Seeded.x25519_key)
-    tls.x25519 = SimpleNamespace(  # type: ignore[attr-defined] # likewise
-        X25519PrivateKey=keys, X25519PublicKey=x25519.X25519PublicKey
-    )
+    curve = SimpleNamespace(X25519PrivateKey=keys, X25519PublicKey=x25519.X25519PublicKey)
+    setattr(tls, "x25519", curve)  # noqa: B010 - likewise
     tls.utcnow = Seeded.utcnow
 
 

@@ -129,14 +129,15 @@ def judge_client(server: ServerTls, connection: BoundedConnection) -> int | None
 
 def _verify_client(server: ServerTls, chain: list[x509.Certificate]) -> None:
     """Time, chain, and that it holds one of the names asked for, if any are. Raises tls.Alert."""
-    refusal: tls.Alert | None = None
-    for name in server.client_names or (None,):
+    names: list[str | None] = [*server.client_names] or [None]
+    for name in names:
         try:
-            return tls.verify_certificate(chain[0], chain[1:], server_name=name, cadata=server.client_ca_pem)
-        except tls.Alert as alert:
-            refusal = alert
-    if refusal is not None:
-        raise refusal
+            tls.verify_certificate(chain[0], chain[1:], server_name=name, cadata=server.client_ca_pem)
+        except tls.Alert:
+            if name is names[-1]:
+                raise
+        else:
+            return
 
 
 def export_keying_material(connection: BoundedConnection, label: bytes, context: bytes, length: int) -> bytes:
