@@ -152,6 +152,11 @@ class Engine(Protocol):
         32 bytes.
         """
 
+    def set_forwarding(self, worker: int | None) -> None:
+        """Hands out datagrams whose connection id bears another worker's number, as FOREIGN, instead of dropping them;
+        None: drops them.
+        """
+
 
 class SocketEngine(Engine, Protocol):
     """An engine that can do its socket's system calls itself, a batch at a time."""

@@ -27,12 +27,15 @@ PRIVATE_NAMES: Final = (
     "_close_pending",
     "_handle_stream_frame",
     "_handshake_confirmed",
+    "_host_cids",
     "_initialize",
+    "_local_initial_source_connection_id",
     "_local_max_data",
     "_local_max_streams_bidi",
     "_local_max_streams_uni",
     "_packet_number",
     "_remote_max_streams_bidi",
+    "_replenish_connection_ids",
     "_spaces",
     "_state",
     "_streams",
@@ -54,8 +57,13 @@ PRIVATE_TLS_NAMES: Final = (
 class BoundedConnection(QuicConnection):
     """A connection whose peer cannot make it hold more than `limits` say."""
 
-    def __init__(self, limits: Limits, groups: list[tls.Group], asks_client: bool, **arguments: Any) -> None:
+    def __init__(
+        self, limits: Limits, groups: list[tls.Group], asks_client: bool, worker: int, **arguments: Any
+    ) -> None:
         super().__init__(**arguments)
+        self._worker = worker
+        self._mark_ids(0)
+        self.host_cid = self._local_initial_source_connection_id = self._host_cids[0].cid
         self._limits = limits
         self._groups = groups
         self._asks_client = asks_client
@@ -70,6 +78,18 @@ class BoundedConnection(QuicConnection):
         streams, one_way = self._local_max_streams_bidi, self._local_max_streams_uni
         streams.value = streams.sent = limits.streams_max
         one_way.value = one_way.sent = 0
+
+    # --- connection ids
+
+    def _mark_ids(self, start: int) -> None:
+        """Puts the worker's number at the front of the ids made last, none of which has been sent."""
+        for one in self._host_cids[start:]:
+            one.cid = bytes([self._worker]) + one.cid[1:]
+
+    def _replenish_connection_ids(self) -> None:
+        before = len(self._host_cids)
+        super()._replenish_connection_ids()
+        self._mark_ids(before)
 
     # --- what TLS does
 

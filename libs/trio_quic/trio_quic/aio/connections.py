@@ -28,7 +28,7 @@ from trio_quic import events
 from trio_quic.addresses import pack, unpack
 
 from . import trust
-from .admission import Load, RetryTokens, Verdict, site, verdict
+from .admission import RETRY_KEY_BYTES, Load, RetryTokens, Verdict, site, verdict
 from .bounds import BoundedConnection
 from .closing import close_reason, encode_refusal
 from .counters import COUNTERS
@@ -75,9 +75,10 @@ class Connections:
         self._server_configuration: AioquicConfiguration | None = None
         if configuration.server is not None:
             self.set_certificate(configuration.server)
-        self._tokens = RetryTokens(configuration.retry_key)
+        self._tokens = RetryTokens(configuration.retry_key or (seeded and seeded.draw(RETRY_KEY_BYTES)))
         self._retry_from = self._limits.retry_from_half_open
         self._accepting = True
+        self._worker: int | None = None
         self._peers: dict[int, Peer] = {}
         self._routes: dict[bytes, int] = {}
         self._sites: dict[bytes, int] = {}
@@ -114,6 +115,9 @@ class Connections:
         except ValueError:
             return
         number = self._routes.get(header.destination_cid)
+        if number is None and self._worker is not None and header.version is None and data[1] != self._worker:
+            self._events.append((events.FOREIGN, data[1], packed, data))
+            return
         if number is None:
             with self._randomness():
                 number = self._new_peer(packed, header, len(data))
@@ -279,6 +283,7 @@ class Connections:
             self._limits,
             self._groups,
             self._server.client_ca_pem is not None,
+            self._configuration.worker,
             configuration=self._server_configuration,
             original_destination_connection_id=original or header.destination_cid,
             retry_source_connection_id=header.destination_cid if original else None,

@@ -35,7 +35,9 @@ class AioquicEngine(Connections):
             raise ValueError("the engine has no client configuration")
         made = trust.client_configuration(self._configuration, client, server_name)
         with self._randomness():
-            connection = BoundedConnection(self._limits, self._groups, False, configuration=made)
+            connection = BoundedConnection(
+                self._limits, self._groups, False, self._configuration.worker, configuration=made
+            )
             connection.connect(unpack(address), now_us / MICROSECONDS)
         return self._insert(connection, address, is_server=False)
 
@@ -165,3 +167,6 @@ class AioquicEngine(Connections):
 
     def set_retry_keys(self, current: bytes, also: bytes | None = None) -> None:
         self._tokens.set_keys(current, also)
+
+    def set_forwarding(self, worker: int | None) -> None:
+        self._worker = worker

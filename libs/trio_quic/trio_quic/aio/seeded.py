@@ -1,8 +1,9 @@
 """Repeatable randomness and a wall clock of one's own for aioquic: simulations only, never on a network.
 
 aioquic draws from `os.urandom` and from `cryptography`'s key generation, and asks the system for the date of
-certificates. Loading this module puts stand-ins in their places, which answer as the originals do unless a seeded engine
-is at work just then. Signatures with Ed25519 repeat, those with elliptic curves do not.
+certificates; and it keeps streams in sets, which Python orders by their addresses in memory. Loading this module puts
+stand-ins in their places, which answer as the originals do unless a seeded engine is at work just then, and orders those
+sets by the streams' numbers. Signatures with Ed25519 repeat, those with elliptic curves do not.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Final
 
 from aioquic import tls
-from aioquic.quic import connection, packet, retry
+from aioquic.quic import connection, packet, retry, stream
 from cryptography.hazmat.primitives.asymmetric import x25519
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def _install() -> None:
     curve = SimpleNamespace(X25519PrivateKey=keys, X25519PublicKey=x25519.X25519PublicKey)
     setattr(tls, "x25519", curve)  # noqa: B010 - likewise
     tls.utcnow = Seeded.utcnow
+    setattr(stream.QuicStream, "__hash__", lambda self: hash(self.stream_id))  # noqa: B010 - likewise
 
 
 _install()
