@@ -71,9 +71,10 @@ second-opinion: ## play groups and bad commits with OpenMLS: SEEDS=1-400
 	cargo clippy --quiet --locked --release -p qpq-second-opinion --tests -- -D warnings
 	SECOND_OPINION_SEEDS=$(or $(SEEDS),1-400) cargo test --locked --release -p qpq-second-opinion --lib -- --nocapture
 
-conformance: setup ## play every case between every pair of QUIC engines, s2n-quic among them: CASE=word
-	cargo build --locked --release -p qpq-quic-peer
+conformance: setup ## play every case between every pair of QUIC engines, s2n-quic among them (CASE=word); move in a download
+	cargo build --quiet --locked --release -p qpq-quic-peer
 	$(BIN)/python -m tests.conformance --case "$(CASE)"
+	$(BIN)/python -m tests.conformance.moving
 
 audit: setup ## licences; advisories as far as they can be had offline
 	$(BIN)/python -m tools.audit

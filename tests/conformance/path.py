@@ -5,6 +5,7 @@ Two kinds behave alike: one in memory by Trio's clock, and a relay of real UDP s
 
 from __future__ import annotations
 
+import socket
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -169,11 +170,12 @@ class MemoryPath(Path):
         end.close()
 
 
-def _socket() -> trio.socket.SocketType:
-    made = trio.socket.socket(trio.socket.AF_INET, trio.socket.SOCK_DGRAM)
-    for option in (trio.socket.SO_RCVBUF, trio.socket.SO_SNDBUF):
-        made.setsockopt(trio.socket.SOL_SOCKET, option, SOCKET_BUFFER_BYTES)
-    return made
+def _bound() -> trio.socket.SocketType:
+    made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+        made.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER_BYTES)
+    made.bind(("127.0.0.1", 0))
+    return trio.socket.from_stdlib_socket(made)
 
 
 class UdpPath(Path):
@@ -192,7 +194,7 @@ class UdpPath(Path):
     @asynccontextmanager
     async def running(self) -> AsyncIterator[UdpPath]:
         """Run the relay."""
-        self._front = await self._bound()
+        self._front = _bound()
         self.front = self._front.getsockname()
         async with trio.open_nursery() as self._nursery:
             self._nursery.start_soon(self._upwards)
@@ -205,11 +207,6 @@ class UdpPath(Path):
         """Learn where the server is; it stays there."""
         self.server = self.listens = server
 
-    async def _bound(self) -> trio.socket.SocketType:
-        made = _socket()
-        await made.bind(("127.0.0.1", 0))
-        return made
-
     async def _upwards(self) -> None:
         while True:
             try:
@@ -219,12 +216,12 @@ class UdpPath(Path):
             if self.server is None:
                 continue
             if client not in self._outside:
-                await self._enter(client)
+                self._enter(client)
             for delay_s in self.judge(True, data):
                 self._later(delay_s, partial(self._send_up, client, data))
 
-    async def _enter(self, client: Address) -> None:
-        outside = self._outside[client] = await self._bound()
+    def _enter(self, client: Address) -> None:
+        outside = self._outside[client] = _bound()
         self._nursery.start_soon(self._downwards, client, outside)
 
     async def _downwards(self, client: Address, outside: trio.socket.SocketType) -> None:
@@ -252,14 +249,10 @@ class UdpPath(Path):
         self._nursery.start_soon(go)
 
     def move(self) -> None:
-        """Give the clients another outside address; the one before is closed."""
-
-        async def moved(client: Address, before: trio.socket.SocketType) -> None:
-            await self._enter(client)
-            before.close()
-
+        """Give the clients another outside address; the one before is closed, and what was under way to it lost."""
         for client, before in list(self._outside.items()):
-            self._nursery.start_soon(moved, client, before)
+            before.close()
+            self._enter(client)
 
     def inject(self, data: bytes) -> None:
         """Send a datagram to every client in the server's name."""
@@ -269,7 +262,7 @@ class UdpPath(Path):
     @asynccontextmanager
     async def stranger(self):
         """Open somebody else's socket."""
-        made = await self._bound()
+        made = _bound()
         server = self.server
 
         async def receive() -> bytes:

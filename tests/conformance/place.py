@@ -71,11 +71,6 @@ class Place:
     _nursery: trio.Nursery
     _stack: AsyncExitStack
 
-    @property
-    def real(self) -> bool:
-        """Whether time and sockets are real: a foreign end knows no mock clock."""
-        return isinstance(self.path, UdpPath)
-
     async def connect(self, **options) -> Client:
         """A client's connection. Raises Refused."""
         options.setdefault("ca_pem", self.papers.authority.root_pem)
@@ -96,15 +91,15 @@ class Stage:
     client_kind: str
 
     @asynccontextmanager
-    async def open(self, **options) -> AsyncIterator[Place]:
-        """A running server, and a path to it."""
+    async def open(self, *, real: bool = False, **options) -> AsyncIterator[Place]:
+        """A running server, and a path to it; `real`: of sockets, whoever the ends are."""
         made = papers()
         options.setdefault("certificate", made.server)
         wanted = ServerOptions(**options)
         if self.server_kind == "aioquic" and "groups" not in options:
             # s2n-tls begins with a share of this one.
             wanted.groups = (*CLASSIC_GROUPS, "SECP256R1")
-        own = {self.server_kind, self.client_kind} <= set(OWN)
+        own = not real and {self.server_kind, self.client_kind} <= set(OWN)
         async with (
             (MemoryPath() if own else UdpPath()).running() as path,
             AsyncExitStack() as around,
