@@ -32,10 +32,7 @@ impl HandshakeTokenKey for RetryKeys {
         let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Box::new(TokenSeal {
             current: keys.0.aead_from_hkdf(random_bytes),
-            other: keys
-                .1
-                .as_ref()
-                .map(|key| key.aead_from_hkdf(random_bytes)),
+            other: keys.1.as_ref().map(|key| key.aead_from_hkdf(random_bytes)),
         })
     }
 }
