@@ -11,7 +11,7 @@ from trio_quic.testing import lossy
 
 from .ends import ALPN, CLASSIC_GROUPS, GROUPS, LIMITS, Refused
 from .path import cut, kind
-from .place import CLIENT_NAME, OWN, Place, Stage
+from .place import OWN, Place, Stage
 from .streams import pattern, told
 
 if TYPE_CHECKING:
@@ -392,42 +392,3 @@ async def narrowing_path(stage: Stage) -> None:
         await echoes(client, 100_000)
         place.path.rule = narrow
         await echoes(client, 100_000)
-
-
-# --- certificates
-
-
-def server_certificate(kind: str) -> None:
-    """Enter the case of a server that is not what it says."""
-
-    @case(f"server certificate: {kind}")
-    async def play(stage: Stage) -> None:
-        async with stage.open(certificate=(await papers_of(stage)).of_server(kind)) as place:
-            await refused(place, "certificate", "transport-local", "other", "closed")
-
-
-async def papers_of(stage: Stage):
-    """The certificates that all cases share."""
-    from .place import papers
-
-    return papers()
-
-
-def client_certificate(kind: str) -> None:
-    """Enter the case of a client with such a certificate."""
-
-    @case(f"client certificate: {kind}")
-    async def play(stage: Stage) -> None:
-        made = await papers_of(stage)
-        wanted = {"client_ca_pem": made.authority.root_pem, "client_name": CLIENT_NAME}
-        async with stage.open(**wanted) as place:
-            if kind == "good":
-                return await echoes(await place.connect(certificate=made.of_client(kind)))
-            await refused(place, certificate=made.of_client(kind))
-            assert not place.server.notes.some("connected")
-
-
-for bad in ("rogue", "expired", "name"):
-    server_certificate(bad)
-for one in ("good", "rogue", "expired", "usage", "name", "empty"):
-    client_certificate(one)

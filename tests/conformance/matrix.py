@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 from trio.testing import MockClock
 
+from . import certificate_cases  # noqa: F401 - enters its cases
 from .cases import CASES
 from .listed import LISTED, reason
 from .place import OWN, Stage
@@ -59,7 +60,7 @@ def page(pairs: Iterable[Pair] = (*OWN_PAIRS, *FOREIGN_PAIRS)) -> str:
     lines = [
         "# The conformance of the QUIC engines",
         "",
-        "Every pair of a client and a server plays every case (`tests/conformance/cases.py`). The engines of `trio_quic` meet on a",
+        "Every pair of a client and a server plays every case (`tests/conformance/*cases.py`). The engines of `trio_quic` meet on a",
         "link in memory under a mock clock, in `make test`; s2n-quic, which shares no code with them, on real sockets, in",
         "`make conformance`. A number is a case that does not hold, for the reason below (`tests/conformance/listed.py`); the suite",
         "plays it all the same, and fails when it does hold. Columns read: client to server.",

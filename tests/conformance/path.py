@@ -9,7 +9,6 @@ import socket
 from collections import Counter
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
 DELAY_S = 0.01  # one way, in memory; a relay adds none of its own
 DATAGRAM_BYTES_MAX = 65_535
 SILENCE_S = 0.4  # nobody has anything left to send: longer than any acknowledgement is held back
-SOCKET_BUFFER_BYTES = 1 << 20
+SOCKET_BUFFER_BYTES = 4 << 20
+BATCH_DATAGRAMS_MAX = 64
 LONG_KINDS = ("initial", "0-rtt", "handshake", "retry")
 
 
@@ -170,12 +170,34 @@ class MemoryPath(Path):
         end.close()
 
 
-def _bound() -> trio.socket.SocketType:
+def _bound() -> socket.socket:
     made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
         made.setsockopt(socket.SOL_SOCKET, option, SOCKET_BUFFER_BYTES)
+    made.setblocking(False)
     made.bind(("127.0.0.1", 0))
-    return trio.socket.from_stdlib_socket(made)
+    return made
+
+
+def _close(made: socket.socket) -> None:
+    trio.lowlevel.notify_closing(made)
+    made.close()
+
+
+async def _arriving(made: socket.socket) -> AsyncIterator[tuple[bytes, Address]]:
+    """What a socket receives, until it is closed."""
+    while True:
+        try:
+            await trio.lowlevel.wait_readable(made)
+            for _ in range(BATCH_DATAGRAMS_MAX):
+                yield made.recvfrom(DATAGRAM_BYTES_MAX)
+        except BlockingIOError:
+            continue
+        except trio.ClosedResourceError:
+            return
+        except OSError:  # the other end has gone, as ICMP tells; or this one, in the middle of a batch
+            if made.fileno() < 0:
+                return
 
 
 class UdpPath(Path):
@@ -188,8 +210,8 @@ class UdpPath(Path):
         self.factory = None
         self.server: Address | None = None
         self._nursery: trio.Nursery
-        self._front: trio.socket.SocketType
-        self._outside: dict[Address, trio.socket.SocketType] = {}
+        self._front: socket.socket
+        self._outside: dict[Address, socket.socket] = {}
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[UdpPath]:
@@ -201,75 +223,62 @@ class UdpPath(Path):
             yield self
             self._nursery.cancel_scope.cancel()
         for one in (self._front, *self._outside.values()):
-            one.close()
+            _close(one)
 
     def aim(self, server: Address) -> None:
         """Learn where the server is; it stays there."""
         self.server = self.listens = server
 
     async def _upwards(self) -> None:
-        while True:
-            try:
-                data, client = await self._front.recvfrom(DATAGRAM_BYTES_MAX)
-            except OSError:  # a client that has gone, as ICMP tells
-                continue
+        async for data, client in _arriving(self._front):
             if self.server is None:
                 continue
             if client not in self._outside:
                 self._enter(client)
             for delay_s in self.judge(True, data):
-                self._later(delay_s, partial(self._send_up, client, data))
+                self._send(delay_s, lambda client=client: self._outside[client], data, self.server)
 
     def _enter(self, client: Address) -> None:
         outside = self._outside[client] = _bound()
         self._nursery.start_soon(self._downwards, client, outside)
 
-    async def _downwards(self, client: Address, outside: trio.socket.SocketType) -> None:
-        while True:
-            try:
-                data = await outside.recv(DATAGRAM_BYTES_MAX)
-            except trio.ClosedResourceError:
-                return
-            except OSError:  # the server has gone, as ICMP tells
-                continue
+    async def _downwards(self, client: Address, outside: socket.socket) -> None:
+        async for data, _ in _arriving(outside):
             for delay_s in self.judge(False, data):
-                self._later(delay_s, partial(self._front.sendto, data, client))
+                self._send(delay_s, lambda: self._front, data, client)
 
-    async def _send_up(self, client: Address, data: bytes) -> None:
-        await self._outside[client].sendto(data, self.server)
+    def _send(self, delay_s: float, by: Callable[[], socket.socket], data: bytes, to: Address) -> None:
+        if delay_s:
+            self._nursery.start_soon(self._send_later, delay_s, by, data, to)
+            return
+        try:
+            by().sendto(data, to)
+        except OSError:
+            pass  # what cannot be sent is lost, like anything else
 
-    def _later(self, delay_s: float, send: Callable[[], object]) -> None:
-        async def go() -> None:
-            await trio.sleep(delay_s)
-            try:
-                await send()
-            except OSError:
-                pass  # what cannot be sent is lost, like anything else
-
-        self._nursery.start_soon(go)
+    async def _send_later(self, delay_s: float, by: Callable[[], socket.socket], data: bytes, to: Address) -> None:
+        await trio.sleep(delay_s)
+        self._send(0, by, data, to)
 
     def move(self) -> None:
         """Give the clients another outside address; the one before is closed, and what was under way to it lost."""
         for client, before in list(self._outside.items()):
-            before.close()
+            _close(before)
             self._enter(client)
 
     def inject(self, data: bytes) -> None:
         """Send a datagram to every client in the server's name."""
         for client in self._outside:
-            self._later(0, partial(self._front.sendto, data, client))
+            self._send(0, lambda: self._front, data, client)
 
     @asynccontextmanager
-    async def stranger(self):
+    async def stranger(self) -> AsyncIterator[Stranger]:
         """Open somebody else's socket."""
         made = _bound()
-        server = self.server
 
         async def receive() -> bytes:
-            return await made.recv(DATAGRAM_BYTES_MAX)
+            await trio.lowlevel.wait_readable(made)
+            return made.recv(DATAGRAM_BYTES_MAX)
 
-        def send(data: bytes) -> None:
-            self._nursery.start_soon(made.sendto, data, server)
-
-        yield Stranger(send, receive)
-        made.close()
+        yield Stranger(lambda data: made.sendto(data, self.server), receive)
+        _close(made)

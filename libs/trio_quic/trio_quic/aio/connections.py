@@ -75,7 +75,7 @@ class Connections:
         self._server_configuration: AioquicConfiguration | None = None
         if configuration.server is not None:
             self.set_certificate(configuration.server)
-        self._tokens = RetryTokens(configuration.retry_key or (seeded and seeded.draw(RETRY_KEY_BYTES)))
+        self._tokens = RetryTokens(configuration.retry_key or (seeded.draw(RETRY_KEY_BYTES) if seeded else None))
         self._retry_from = self._limits.retry_from_half_open
         self._accepting = True
         self._worker: int | None = None
