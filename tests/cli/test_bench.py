@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools.bench import goals
+
 PROJECT = Path(__file__).resolve().parents[2]
-WIDTHS = (1, 32, 256)
+WIDTHS = (1, 32, 128, 256)
 STEPS = ("create", "join", "add", "commit", "follow", "check", "send", "receive")
 
 
@@ -16,21 +18,24 @@ def test_a_quick_run_has_every_row(tmp_path):
     file = tmp_path / "bench.json"
     done = subprocess.run(
         [sys.executable, "-m", "tools.bench", "--quick", "--json", file],
-        cwd=PROJECT, capture_output=True, text=True, timeout=60,
+        cwd=PROJECT, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found = json.loads(file.read_bytes())
     assert found["quick"] is True
 
-    rows = {(row["beside"], row["what"], row["in_flight"]): row for row in found["calls"]}
-    assert set(rows) == {
-        (call, what, width) for call in ("health", "enqueue") for what in ("echo", call) for width in WIDTHS
-    }
-    for (call, _, width), row in rows.items():
-        assert min(row[name] for name in ("per_second", "cpu_us", "ratio", "lowest", "highest")) > 0
-        echo, own = rows[call, "echo", width], rows[call, call, width]
-        assert all(echo[name] == own[name] for name in ("frame_bytes", "connections", "repetitions"))
+    rows = {(row["what"], row["in_flight"]): row for row in found["calls"]}
+    assert set(rows) == {(call, width) for call in ("health", "enqueue") for width in WIDTHS}
+    costs = ("per_second", "cpu_us", "native_echo_us", "aioquic_echo_us", "lowest", "ratio", "highest")
+    assert all(row[name] > 0 for row in rows.values() for name in costs)
 
+    (durable,) = found["messages"]
+    assert durable["server_cpu_us"] > 0
+    assert 0 < durable["p50_ms"] <= durable["p99_ms"]
+    assert [row["devices"] for row in found["fan-out"]] == [3]
+    assert [row["what"] for row in found["entering"]] == ["handshake", "log-in"]
+    assert found["blobs"][0]["up_mb_s"] > 0
+    assert found["restart"][0]["entries"] > 2_000
     (latency,) = found["latency"]
     assert 0 < latency["p50_ms"] <= latency["p99_ms"]
     (group,) = found["groups"]
@@ -39,5 +44,21 @@ def test_a_quick_run_has_every_row(tmp_path):
     (sdk,) = found["sdk"]
     assert sdk["create_ms"] > 0
 
-    for row in (latency, group, sdk):
+    for row in (durable, latency, group, sdk):
         assert row["what"] in done.stdout
+
+    again = subprocess.run(
+        [sys.executable, "-m", "tools.bench", "--quick", "--part", "entering", "--json", tmp_path / "2", "--compare", file],
+        cwd=PROJECT, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stderr
+    assert set(json.loads((tmp_path / "2").read_bytes())) == {"quick", "machine", "entering"}
+    assert again.stdout.count("server_cpu_ms") == 1 + 2
+
+
+def test_a_goal_is_met_or_missed_by_its_own_figure():
+    rows = [{"what": "handshake", "server_cpu_ms": 0.5}, {"what": "log-in", "server_cpu_ms": 9.0}]
+    entering = [line.split()[-2:] for line in goals.lines({"entering": rows})]
+    assert entering == [["0.50", "met"], ["9.00", "MISSED"]]
+    files = [line.split()[-2:] for line in goals.lines({"blobs": [{"up_mb_s": 61.0, "down_mb_s": 59.0}]})]
+    assert files == [["61.00", "met"], ["59.00", "MISSED"]]

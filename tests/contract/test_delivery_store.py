@@ -11,12 +11,20 @@ from hypothesis import strategies as st
 
 from qpqcore.api.delivery import EntryKind
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.store.database import open_database
+from qpqcore.store.migrations import migrations_of
 from qpqdelivery.rules import sha256
-from qpqdelivery.store import Birth, Bounds, Commit, Member, Message, NextState, Offer, Welcome
+from qpqdelivery.store import Birth, Bounds, Channel, Commit, Member, Message, NextState, Offer, Welcome
+from qpqdelivery.store_sqlite import SqliteStore
 from tests.support.channel_model import ChannelModel
 
 BOUNDS = Bounds(
-    mailbox_entries_max=50, mailbox_bytes_max=100_000, fetch_entries_max=20, fetch_bytes_max=10_000, past_epochs=5
+    mailbox_entries_max=50,
+    mailbox_bytes_max=100_000,
+    fetch_entries_max=20,
+    fetch_bytes_max=10_000,
+    past_epochs=5,
+    seen_step_ms=1_000,
 )
 CHANNEL = b"c" * 16 + b"localhost"
 NOW_MS = 10**12
@@ -83,7 +91,7 @@ async def kinds(store, person):
 
 
 async def put(store, *messages):
-    return (await store.enqueue(list(messages)))[0]
+    return [a if isinstance(a, Refusal) else a[0] for a in await store.enqueue(list(messages))]
 
 
 async def test_a_channel_is_born_with_its_members(open_store):
@@ -274,11 +282,38 @@ async def test_a_payload_goes_when_nobody_waits_for_it_and_its_hash_later(open_s
         (first,) = await put(store, message(b"read by all"))
         for person in (ALICE, BOB, CAROL):
             await store.ack(person.device, 99, NOW_MS)
-        await store.expire(NOW_MS + 2_000, 0, 0)
+        await store.purge(NOW_MS + 1_000, 100)
         (again,) = await put(store, message(b"read by all"))
         assert (again.duplicate, again.log_number) == (True, first.log_number)
         await store.expire(NOW_MS + 40 * DAY_MS, 0, NOW_MS + 1)
         assert await store.found(CHANNEL, sha256(b"read by all")) is None
+
+
+async def test_a_log_is_purged_a_bounded_step_at_a_time_round_after_round(open_store):
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        texts = [b"%d" % number for number in range(10)]
+        await put(store, *map(message, texts))
+
+        async def kept():
+            entries, _ = await box(store, BOB)
+            return [e.payload for e in entries if e.kind is EntryKind.MESSAGE]
+
+        # The founding's commit is row 1. Nothing that somebody still waits for goes, nor what is younger.
+        assert [await store.purge(NOW_MS + 1_000, 4) for _ in range(4)] == [True, True, False, True]
+        assert await kept() == texts
+        assert [await store.purge(NOW_MS, 4) for _ in range(2)] == [True, False]
+        for person in (ALICE, CAROL):
+            await store.ack(person.device, 99, NOW_MS)
+        await store.ack(BOB.device, 1 + 5, NOW_MS)
+        while await store.purge(NOW_MS + 1_000, 4):
+            pass
+        assert await kept() == texts[5:]
+        payloads = await store._db.read(
+            lambda c: c.execute("SELECT count(*) FROM log WHERE payload IS NOT NULL").fetchone()
+        )
+        assert payloads[0] == 5
+        assert [(await store.found(CHANNEL, sha256(text))).duplicate for text in texts] == [True] * 10
 
 
 async def test_handshakes_too_old_cut_the_mailbox_off(open_store):
@@ -342,6 +377,23 @@ async def test_a_channel_nobody_is_in_leaves_nothing(open_store):
         assert no.code is ErrorCode.NOT_MEMBER
 
 
+async def test_a_log_goes_on_where_an_older_database_left_it(tmp_path):
+    path, key, all_of_them = tmp_path / "delivery.db", b"k" * 32, migrations_of("qpqdelivery")
+    async with open_database(path, key, all_of_them[:2]) as database:
+        await database.write(
+            lambda c: (
+                c.execute(
+                    "INSERT INTO channels VALUES (?, 1, 4, 7, 2, x'01', x'02', x'03', x'04', x'05')", (CHANNEL,)
+                ).rowcount
+            )
+        )
+    async with open_database(path, key, all_of_them) as database:
+        there = await SqliteStore(database, BOUNDS).channel(CHANNEL)
+        head = await database.read(lambda c: c.execute("SELECT channel, number FROM log_heads").fetchall())
+    assert there == Channel(CHANNEL, 1, 4, 7, 2, b"\x01", b"\x02", b"\x03", b"\x04", b"\x05")
+    assert [tuple(row) for row in head] == [(CHANNEL, 7)]
+
+
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("say"), st.sampled_from(PEOPLE), st.integers(0, 6)),
@@ -358,10 +410,6 @@ def test_any_history_is_the_models(steps):
     """Messages, joins, removals and acknowledgements in any order: each mailbox is what a simple model says."""
 
     async def play():
-        from qpqcore.store.database import open_database
-        from qpqcore.store.migrations import migrations_of
-        from qpqdelivery.store_sqlite import SqliteStore
-
         async with open_database(None, b"k" * 32, migrations_of("qpqdelivery")) as database:
             store, model = SqliteStore(database, BOUNDS), ChannelModel(PEOPLE, BOUNDS.past_epochs)
             model.begin(ALICE, (BOB, CAROL))

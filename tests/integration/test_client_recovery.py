@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager
 
 import pytest
 import trio
@@ -227,19 +228,27 @@ async def test_a_password_that_the_server_refused_does_not_open_the_folder(open_
 # --- a database that was copied back
 
 
+@contextmanager
+def put_back(folder):
+    """Whatever happens to a folder in the block is gone after it."""
+    backup = folder.with_name("backup")
+    shutil.copytree(folder, backup)
+    yield
+    shutil.rmtree(folder)
+    backup.rename(folder)
+
+
 async def test_a_folder_copied_back_takes_a_new_leaf_before_it_sends(open_world):
     """Its ratchet is behind what was sent: the same key would be used twice."""
     async with open_world() as w:
         alice = await w.client("alice")
-        shutil.copytree(w.folder / "bob", w.folder / "backup")
-        async with opened(w, "bob") as bob:
-            await alice.conversation(w.direct).send("one")
-            await settle(alice, bob)
-            await bob.conversation(w.direct).send("two")
-            await settle(alice, bob)
-            epoch = bob.conversation(w.direct).epoch
-        shutil.rmtree(w.folder / "bob")
-        (w.folder / "backup").rename(w.folder / "bob")
+        with put_back(w.folder / "bob"):
+            async with opened(w, "bob") as bob:
+                await alice.conversation(w.direct).send("one")
+                await settle(alice, bob)
+                await bob.conversation(w.direct).send("two")
+                await settle(alice, bob)
+                epoch = bob.conversation(w.direct).epoch
         async with opened(w, "bob") as bob:
             await bob.conversation(w.direct).send("three")
             await settle(bob, alice)
@@ -256,13 +265,11 @@ async def test_a_folder_copied_back_that_had_only_sent_since_takes_a_new_leaf_to
             await settle(bob)
             await bob.conversation(w.direct).send("one")
             await settle(bob, alice)
-        shutil.copytree(w.folder / "bob", w.folder / "backup")
-        async with opened(w, "bob") as bob:
-            await bob.conversation(w.direct).send("two")
-            await settle(bob, alice)
-            epoch = bob.conversation(w.direct).epoch
-        shutil.rmtree(w.folder / "bob")
-        (w.folder / "backup").rename(w.folder / "bob")
+        with put_back(w.folder / "bob"):
+            async with opened(w, "bob") as bob:
+                await bob.conversation(w.direct).send("two")
+                await settle(bob, alice)
+                epoch = bob.conversation(w.direct).epoch
         async with opened(w, "bob") as bob:
             await bob.conversation(w.direct).send("three")
             await settle(bob, alice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 
 import pytest
@@ -38,6 +39,26 @@ async def test_a_revoked_device_is_cut_off_at_once_everywhere(open_world):
             assert no.value.code is ErrorCode.UNAUTHENTICATED
             with pytest.raises(qpqclient.Refused):
                 await link.call(delivery.FetchParams(), delivery.FetchResult)
+
+
+async def test_a_small_message_is_passed_on_without_reading_the_mailbox_and_a_large_one_with_one_read(open_world):
+    async with open_world() as w:
+        alice, bob = await w.device("alice"), await w.device("bob")
+        delivered = w.service("delivery")
+        reads = delivered._store._db.statistics
+        with trio.fail_after(PATIENCE_SECONDS):
+            async with bob.link.subscribe(0) as events:
+                while (await anext(events)).which != "ready":
+                    pass
+                for size, cost in ((10, 0), (delivered._config.carried_bytes_max + 1, 1), (10, 0)):
+                    before = reads.reads
+                    sent = alice.message(w.direct, secrets.token_bytes(size))
+                    number = (await alice.call(sent, delivery.EnqueueResult)).log_number
+                    event = await anext(events)
+                    assert [(e.log_number, e.payload) for e in event.entries] == [(number, sent.payload)]
+                    await bob.call(delivery.AckParams(up_to=event.entries[-1].number), delivery.AckResult)
+                    assert reads.reads - before == cost
+        assert (await bob.call(delivery.FetchParams(), delivery.FetchResult)).entries == ()
 
 
 async def test_who_has_not_come_for_ninety_days_is_proposed_for_removal(open_world):

@@ -19,13 +19,20 @@ import structlog
 import trio
 
 from qpqcore.config.settings import Settings
+from tools.bench import goals
+from tools.bench.blobs import blobs
 from tools.bench.calls import calls
+from tools.bench.entering import entering
+from tools.bench.fan_out import fan_out
 from tools.bench.groups import groups
+from tools.bench.large import large
 from tools.bench.latency import group_by_sdk, latency
 from tools.bench.measure import FULL, QUICK, Effort, Row
+from tools.bench.messages import messages
+from tools.bench.restart import restart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 JSON_DEFAULT = Path("build/bench.json")
 WARNING = 30
@@ -39,17 +46,24 @@ def server_in(root: Path) -> Settings:
     return Settings(listen="127.0.0.1:0", data_dir=str(data))
 
 
-def run(root: Path, effort: Effort, say: Callable[[str], object]) -> dict[str, list[Row]]:
-    """Run every part, each with a server of its own; print its table as it comes."""
+def run(root: Path, effort: Effort, say: Callable[[str], object], only: Sequence[str]) -> dict[str, list[Row]]:
+    """Run every part, or the named ones, each with a server of its own; print its table as it comes."""
     parts: dict[str, Callable[[Path], list[Row]]] = {
-        "calls": lambda folder: trio.run(calls, server_in(folder), folder, effort),
+        "calls": lambda folder: trio.run(calls, folder, effort),
+        "messages": lambda folder: trio.run(messages, folder, effort),
+        "fan-out": lambda folder: trio.run(fan_out, folder, effort),
+        "entering": lambda folder: trio.run(entering, folder, effort),
+        "blobs": lambda folder: trio.run(blobs, folder, effort),
+        "restart": lambda folder: trio.run(restart, folder, effort),
+        "large": lambda folder: trio.run(large, folder, effort),
         "latency": lambda folder: trio.run(latency, server_in(folder), folder, effort),
         "groups": lambda _folder: groups(effort),
         "sdk": lambda folder: trio.run(group_by_sdk, server_in(folder), folder, effort),
     }
     found: dict[str, list[Row]] = {}
-    for name, part in parts.items():
-        begun = time.perf_counter()
+    for name in only or parts:
+        part, begun = parts[name], time.perf_counter()
+        (root / name).mkdir()
         found[name] = part(root / name)
         say(f"\n{name} ({time.perf_counter() - begun:.0f} s)\n{table(found[name])}\n")
     return found
@@ -74,10 +88,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="once and briefly; the figures mean nothing")
     parser.add_argument("--json", type=Path, default=JSON_DEFAULT, metavar="FILE", help=f"default {JSON_DEFAULT}")
+    parser.add_argument("--part", action="append", default=[], metavar="NAME", help="only this one; may be said again")
+    parser.add_argument("--compare", type=Path, metavar="FILE", help="show the figures beside those of a stored run")
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(WARNING))
     with tempfile.TemporaryDirectory(prefix="qpq-bench-") as temporary:
-        found = run(Path(temporary), QUICK if arguments.quick else FULL, sys.stdout.write)
+        found = run(Path(temporary), QUICK if arguments.quick else FULL, sys.stdout.write, arguments.part)
+    sys.stdout.write("\n".join(("", *goals.lines(found), "")))
+    if arguments.compare:
+        sys.stdout.write("\n".join(("", *goals.compared(json.loads(arguments.compare.read_bytes()), found), "")))
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
     arguments.json.write_text(json.dumps({"quick": arguments.quick, "machine": machine, **found}, indent=1) + "\n")

@@ -1,7 +1,7 @@
-"""Calls over QUIC: `health` and a durable `enqueue` at the whole server, each beside the engine's bare echo.
+"""Calls over QUIC: `health` and a durable `enqueue` at the whole server, each beside the engines' bare echo.
 
-The echo sends back frames of the same size as the call's, over as many connections, in the same repetition: the ratio
-of the two CPU costs is the figure. Client and server share the process, so both costs have the client's share in them.
+Server and echoes are processes of their own, and their CPU is what is measured. An echo sends back frames of the same size
+as the call's, over as many connections, in the same repetition: the ratio of the two costs is the figure.
 """
 
 from __future__ import annotations
@@ -9,27 +9,25 @@ from __future__ import annotations
 import secrets
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import trio
+from typing import TYPE_CHECKING, Any, Final
 
 import qpqclient
 from qpqclient.transport import Link, Trust, frame_of, open_link
 from qpqcore.api.delivery import EnqueueParams, EnqueueResult
 from qpqcore.api.gateway import HealthParams, HealthResult
 from qpqcore.groups.policy import group_id
-from qpqserver.embedded import certificate, open_embedded
 from tools.bench.measure import Effort, Row, in_flight, medians
-from trio_quic import ClientTls, IncomingCall, QuicConfiguration, open_quic_connection, serve_quic
+from tools.bench.served import ALPN_ECHO, Served, served
+from trio_quic import ClientTls, QuicConfiguration, open_quic_connection
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from pathlib import Path
 
-    from qpqcore.config.settings import Settings
-    from trio_quic import QuicConnection
+    from trio_quic import EngineName, QuicConnection
 
-CONNECTIONS = {1: 1, 32: 1, 256: 3}
+ENGINES: Final[tuple[EngineName, ...]] = ("native", "aioquic")
+CONNECTIONS = {1: 1, 32: 1, 128: 4, 256: 3}
 """In flight: connections; one takes 100 calls. Each repetition takes the connections of the next devices."""
 DEVICES = 6
 MESSAGE_BYTES = 100
@@ -39,27 +37,12 @@ CIPHERTEXTS = 2_000
 
 
 @asynccontextmanager
-async def echo(settings: Settings) -> AsyncIterator[list[QuicConnection]]:
-    """Serve on the same engine what sends back what comes; connections to it."""
-    tls, _, _ = certificate(settings, Path(settings.data_dir))
-
-    def answer(call: IncomingCall) -> None:
-        call.reply(call.frame)
-
-    configuration = QuicConfiguration(alpn=(b"echo",), server=tls, client=ClientTls(first_use=True))
+async def connected(where: tuple[str, int], count: int) -> AsyncIterator[list[QuicConnection]]:
+    """Open connections to an echo."""
+    configuration = QuicConfiguration(alpn=(ALPN_ECHO,), client=ClientTls(first_use=True))
     async with AsyncExitStack() as stack:
-        nursery = await stack.enter_async_context(trio.open_nursery())
-        stack.callback(nursery.cancel_scope.cancel)
-
-        async def run(*, task_status: trio.TaskStatus[Any] = trio.TASK_STATUS_IGNORED) -> None:
-            await serve_quic(answer, configuration, host="127.0.0.1", port=0, task_status=task_status)
-
-        endpoint = await nursery.start(run)
         yield [
-            await stack.enter_async_context(
-                open_quic_connection("127.0.0.1", endpoint.address[1], configuration)
-            )
-            for _ in range(DEVICES)
+            await stack.enter_async_context(open_quic_connection(*where, configuration)) for _ in range(count)
         ]  # fmt: skip
 
 
@@ -101,49 +84,25 @@ def chosen(items: Sequence[Any], width: int, repetition: int) -> list[Any]:
     return [items[(repetition * count + n) % len(items)] for n in range(count)]
 
 
-async def pair(
-    what: str, calls: Sequence[Callable[[], Awaitable[Any]]], bare: Sequence[QuicConnection], frame: bytes, width: int,
-    echoes: int, count: int,
-) -> dict[str, dict[str, float]]:  # fmt: skip
-    """Measure the echo, then the call beside it; one repetition."""
-    base_rate, base_cpu = await in_flight([partial(c.call, frame) for c in bare], echoes, width)
-    rate, cpu = await in_flight(calls, count, width)
-    return {
-        "echo": {"per_second": base_rate, "cpu_us": base_cpu, "ratio": 1.0},
-        what: {"per_second": rate, "cpu_us": cpu, "ratio": cpu / base_cpu},
-    }
+async def measured(
+    served_by: Served, calls: Sequence[Callable[[], Awaitable[Any]]], count: int, width: int
+) -> dict[str, float]:
+    """Run calls; return how many a second, and the CPU that one took where they are served."""
+    before = await served_by.usage()
+    rate, _ = await in_flight(calls, count, width)
+    return {"per_second": rate, "cpu_us": ((await served_by.usage()).cpu_s - before.cpu_s) * 1e6 / count}
 
 
-def rows_of(what: str, runs: Sequence[dict[str, dict[str, float]]], echoes: int, calls: int, **facts: Any) -> list[Row]:
-    """Return the medians of one width as two rows, and the lowest and highest ratio."""
-    ratios = [run[what]["ratio"] for run in runs]
-    counts = {"echo": echoes, what: calls}
-    spread = {"echo": (1.0, 1.0), what: (min(ratios), max(ratios))}
-    return [
-        {
-            "what": name,
-            "beside": what,
-            **facts,
-            "calls": counts[name],
-            "repetitions": len(runs),
-            **medians([run[name] for run in runs]),
-        }
-        | {"lowest": spread[name][0], "highest": spread[name][1]}
-        for name in ("echo", what)
-    ]
-
-
-async def calls(settings: Settings, root: Path, effort: Effort) -> list[Row]:
-    """Measure `health` and `enqueue` at every width."""
+async def calls(root: Path, effort: Effort) -> list[Row]:
+    """Measure `health` and `enqueue` at every width, each beside both engines' echoes."""
     rows: list[Row] = []
     async with AsyncExitStack() as stack:
-        bare = await stack.enter_async_context(echo(settings))
-        server = await stack.enter_async_context(open_embedded(settings))
-        where = f"127.0.0.1:{server.endpoint.address[1]}"
-        links = [
-            await stack.enter_async_context(open_link(where, Trust(), accept=lambda _: True)) for _ in range(DEVICES)
-        ]
-        messages = [iter(m) for m in await prepared(root, where, links)]
+        enter = stack.enter_async_context
+        server = await enter(served(root / "server"))
+        echoes = {name: await enter(served(root / name, "echo", name)) for name in ENGINES}
+        bare = {name: await enter(connected(echo.address, DEVICES)) for name, echo in echoes.items()}
+        links = [await enter(open_link(server.where, Trust(), accept=lambda _: True)) for _ in range(DEVICES)]
+        messages = [iter(m) for m in await prepared(root, server.where, links)]
         health = [partial(link.call, HealthParams(), HealthResult) for link in links]
         enqueue = [partial(send, link, waiting) for link, waiting in zip(links, messages, strict=True)]
         sample = next(messages[0])
@@ -154,15 +113,30 @@ async def calls(settings: Settings, root: Path, effort: Effort) -> list[Row]:
             for way in ways:
                 await way()
             for width, count in counts.items():
-                runs = [
-                    await pair(
-                        what, chosen(ways, width, n), chosen(bare, width, n), frame, width, effort.health[width], count
-                    )
-                    for n in range(effort.repetitions)
-                ]
-                facts = {"in_flight": width, "connections": CONNECTIONS[width], "frame_bytes": len(frame)}
-                rows += rows_of(what, runs, effort.health[width], count, **facts)
+                runs = []
+                for n in range(effort.repetitions):
+                    found = {
+                        name: await measured(
+                            echoes[name], [partial(c.call, frame) for c in chosen(bare[name], width, n)], effort.health[width], width
+                        )
+                        for name in ENGINES
+                    }  # fmt: skip
+                    runs.append(found | {what: await measured(server, chosen(ways, width, n), count, width)})
+                rows.append(row_of(what, runs, width, count, len(frame)))
     return rows
+
+
+def row_of(what: str, runs: Sequence[dict[str, dict[str, float]]], width: int, count: int, frame_bytes: int) -> Row:
+    """Return the medians of one width, and the lowest and highest ratio to the native echo."""
+    ratios = sorted(run[what]["cpu_us"] / run["native"]["cpu_us"] for run in runs)
+    figures = [
+        run[what]
+        | {"native_echo_us": run["native"]["cpu_us"], "aioquic_echo_us": run["aioquic"]["cpu_us"]}
+        | {"ratio": run[what]["cpu_us"] / run["native"]["cpu_us"]}
+        for run in runs
+    ]
+    facts = {"what": what, "in_flight": width, "connections": CONNECTIONS[width], "frame_bytes": frame_bytes}
+    return facts | {"calls": count} | medians(figures) | {"lowest": ratios[0], "highest": ratios[-1]}
 
 
 async def send(link: Link, waiting: Iterator[EnqueueParams]) -> None:

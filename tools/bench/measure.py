@@ -33,15 +33,31 @@ class Effort:
     messages: int
     """Messages of a group in one repetition."""
     sdk_members: int
+    durable: int
+    """Messages from device to device in one repetition."""
+    copies: Sequence[int]
+    """Devices that a message goes out to."""
+    fan_outs: int
+    """Messages to each such number in one repetition."""
+    entries: int
+    """Handshakes, and log-ins, in one repetition."""
+    entries_kept: int
+    """In the mailboxes of a server that starts again."""
+    file_bytes: int
+    large_members: int
 
 
 FULL = Effort(
-    repetitions=5, health={1: 2_000, 32: 5_000, 256: 10_000}, enqueue={1: 200, 32: 500, 256: 1_000}, latencies=200,
-    groups=(10, 100, 1_000), messages=50, sdk_members=10,
+    repetitions=5, health={1: 2_000, 32: 5_000, 128: 10_000, 256: 10_000},
+    enqueue={1: 200, 32: 400, 128: 600, 256: 600}, latencies=200,
+    groups=(10, 100, 1_000), messages=50, sdk_members=10, durable=500, copies=(3, 20, 200), fan_outs=100, entries=100,
+    entries_kept=1_000_000, file_bytes=40_000_000, large_members=1_000,
 )  # fmt: skip
 QUICK = Effort(
-    repetitions=1, health={1: 20, 32: 64, 256: 512}, enqueue={1: 20, 32: 64, 256: 512}, latencies=10, groups=(10,),
-    messages=5, sdk_members=3,
+    repetitions=1, health={1: 20, 32: 64, 128: 256, 256: 512},
+    enqueue={1: 20, 32: 64, 128: 256, 256: 512}, latencies=10, groups=(10,),
+    messages=5, sdk_members=3, durable=12, copies=(3,), fan_outs=4, entries=2,
+    entries_kept=2_000, file_bytes=100_000, large_members=4,
 )  # fmt: skip
 
 

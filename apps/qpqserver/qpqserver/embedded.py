@@ -17,7 +17,7 @@ from qpqauth.main import open_auth
 from qpqblob.config import Config as BlobConfig
 from qpqblob.main import open_blob
 from qpqcore.bus.dispatch import Dispatcher
-from qpqcore.bus.limits import LocalLimiter
+from qpqcore.bus.limits import Limiter, LocalLimiter
 from qpqcore.bus.local import LocalBus
 from qpqcore.bus.notices import LocalNotices, Notices
 from qpqcore.config.settings import Settings, address_of, registration_of
@@ -121,6 +121,7 @@ class Surroundings:
     clock_ms: Callable[[], int] = clock.now_ms
     notices: Notices = field(default_factory=LocalNotices)
     open_store: OpenStore = open_database
+    limiter: Limiter = field(default_factory=LocalLimiter)
     transport_factory: TransportFactory | None = None
     quic_seed: bytes | None = None
     unix_time_s: int | None = None
@@ -160,7 +161,7 @@ async def _compose(
     seed = secrets.kept(folder, "external-sender", secrets.random_key)
     sender = (EXTERNAL_SENDER_CREDENTIAL, *generate_key(seed))
     clock_ms, notices = around.clock_ms, around.notices
-    limiter, keys, metrics = LocalLimiter(), Keys(), Metrics()
+    limiter, keys, metrics = around.limiter, Keys(), Metrics()
     common: dict[str, Any] = {
         "notices": notices,
         "limiter": limiter,

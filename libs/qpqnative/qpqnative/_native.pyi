@@ -5,7 +5,7 @@ Every function gives the GIL back while it works. Errors: :class:`qpqnative.MlsE
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, final
+from typing import Any, Literal, final
 
 SUITE_1: int
 """MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519 (RFC 9420 §17.1)."""
@@ -13,6 +13,31 @@ SUITE_XWING: int
 """0xF04F, private: suite 1 with X-Wing as KEM (docs/spec/groups.md)."""
 EXT_POLICY: int
 """0xF100: the GroupContext extension that holds the channel's policy."""
+
+@final
+class Layout:
+    """How a struct of a Cap'n Proto schema stands in a message.
+
+    ``fields``: (kind, offset, number in the union or None, layout or None), offsets in units of the field's own size, in
+    bits for ``bool``. Kinds: void, bool, uint8, uint16, uint32, uint64, enum, data, text, struct, list data, list uint16,
+    list struct; the last and struct name a layout. ValueError for one that contradicts itself.
+    """
+
+    def __new__(
+        cls,
+        data_words: int,
+        pointers: int,
+        union_at: int | None,
+        fields: Sequence[tuple[str, int, int | None, Layout | None]],
+    ) -> Layout: ...
+    def decode(self, data: bytes) -> tuple[Any, ...]:
+        """Read a message: a value for each field, last the number of the union's set member. ValueError.
+
+        A struct that is not there, and the members that are not set, are None. 16 pointers deep at most, and nothing is
+        looked at more than about twice.
+        """
+    def encode(self, values: tuple[Any, ...]) -> bytes:
+        """Write a message of the same values, in one segment. ValueError or TypeError for values that do not fit."""
 
 @final
 class Member:

@@ -1,4 +1,4 @@
-//! MLS (RFC 9420) and OPAQUE (RFC 9807) for QPQ: state machines only. No I/O, no files, no threads;
+//! MLS (RFC 9420), OPAQUE (RFC 9807) and Cap'n Proto messages for QPQ: state machines and formats only. No I/O, no files, no threads;
 //! times come from the caller. `python` is the face; `cargo test` runs everything else without an interpreter.
 #![forbid(unsafe_code)]
 
@@ -7,3 +7,4 @@ pub mod mls;
 pub mod opaque;
 #[cfg(feature = "python")]
 mod python;
+pub mod wire;

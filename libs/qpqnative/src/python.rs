@@ -1,6 +1,6 @@
 //! The Python module: puts the subjects' faces together. Errors become Python exceptions here and nowhere else.
 
-use crate::{mls, opaque};
+use crate::{mls, opaque, wire};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::sync::PyOnceLock;
@@ -62,5 +62,6 @@ fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
         }
     }));
     mls::python::register(module)?;
-    opaque::python::register(module)
+    opaque::python::register(module)?;
+    wire::python::register(module)
 }

@@ -10,6 +10,7 @@ from qpqclient.client import Client, open_client
 from qpqclient.conversation import Conversation
 from qpqclient.errors import (
     DiskFull,
+    FileDamaged,
     FolderBusy,
     GroupBusy,
     GroupUnusable,
@@ -22,6 +23,7 @@ from qpqclient.errors import (
     ServerBroke,
     TooLong,
     Unreachable,
+    WrapsDamaged,
     WrongPassword,
 )
 from qpqclient.events import Events
@@ -42,7 +44,7 @@ from qpqclient.model import (
 from qpqclient.transport import PingAnswer, ping
 
 __all__ = [
-    "Client", "Connected", "Conversation", "Device", "DiskFull", "Disconnected", "Event", "Events", "FileInfo", "FolderBusy", "GroupChanged",
+    "Client", "Connected", "Conversation", "Device", "DiskFull", "Disconnected", "Event", "Events", "FileDamaged", "FileInfo", "FolderBusy", "GroupChanged",
     "GroupBusy", "GroupUnusable", "IdentityChanged", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
-    "Missed", "PingAnswer", "QpqError", "Refused", "ServerBroke", "TooLong", "Typing", "Unreachable", "WrongPassword", "open_client", "ping",
+    "Missed", "PingAnswer", "QpqError", "Refused", "ServerBroke", "TooLong", "Typing", "Unreachable", "WrapsDamaged", "WrongPassword", "open_client", "ping",
 ]  # fmt: skip

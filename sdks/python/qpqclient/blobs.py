@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from qpqclient.errors import DiskFull, QpqError
+from qpqclient.errors import DiskFull, FileDamaged
 from qpqcore.api.blob import DownloadBlobParams, DownloadBlobResult, UploadBlobParams, UploadBlobResult
 from qpqcore.api.content import ContentFile
 from qpqcore.crypto.parts import u32, u64
@@ -31,12 +31,6 @@ CHUNK_BYTES = 256 * 1024
 AAD = b"qpq file v1"
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 NAME_CHARS_MAX = 255
-
-
-class FileDamaged(QpqError):
-    """A downloaded file is not what its sender named."""
-
-    name = "fileDamaged"
 
 
 def safe_name(name: str) -> str:

@@ -69,6 +69,18 @@ class FolderBusy(QpqError):
     exit_code = 15
 
 
+class FileDamaged(QpqError):
+    """A downloaded file is not what its sender named."""
+
+    name = "fileDamaged"
+
+
+class WrapsDamaged(QpqError):
+    """The sealed account data does not open: another password, or a server that hands out something else."""
+
+    name = "wrapsDamaged"
+
+
 class DiskFull(QpqError):
     """This machine's disk is full: nothing was changed, and what was asked for can be tried again."""
 

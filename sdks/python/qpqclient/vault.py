@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from qpqclient.errors import QpqError
+from qpqclient.errors import WrapsDamaged
 from qpqcore.crypto.parts import Malformed, Reader, u8, u64, vec
 
 KEY_BYTES = 32
@@ -20,12 +20,6 @@ LABEL = b"qpq wrap v1"
 LABEL_BYTES_MAX = 200
 """The server takes 256 sealed bytes."""
 IDENTITY, PASSWORD, CODE = 0, 1, 2
-
-
-class WrapsDamaged(QpqError):
-    """The sealed account data does not open: another password, or a server that hands out something else."""
-
-    name = "wrapsDamaged"
 
 
 def derive(secret: bytes, info: str, salt: bytes = b"") -> bytes:

@@ -31,6 +31,9 @@ class Config:
     channels_per_account_max: int = 10_000
     """Channels that devices of one account may be in."""
 
+    carried_bytes_max: int = 4_096
+    """A message up to this size is told whole to who listens; a larger one is read from the mailbox."""
+
     past_epochs: int = 5
     """Epochs before the current one whose messages are still taken."""
 

@@ -23,7 +23,7 @@ def bounds_of(config: Config) -> Bounds:
     return Bounds(
         mailbox_entries_max=config.mailbox_entries_max, mailbox_bytes_max=config.mailbox_bytes_max,
         fetch_entries_max=config.fetch_entries_max, fetch_bytes_max=config.fetch_bytes_max,
-        past_epochs=config.past_epochs,
+        past_epochs=config.past_epochs, seen_step_ms=config.seen_step_ms,
     )  # fmt: skip
 
 

@@ -10,10 +10,14 @@ from qpqdelivery.sqlite_fanout import Reference, deliver
 from qpqdelivery.store import Accepted, Birth, Bounds, Channel, Commit, Member, Message, NextState, Offer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from qpqcore.store.connection import Connection
+    from qpqdelivery.store import Arrival
 
 COLUMNS = (
-    "channel, generation, epoch, log_number, proposals_version, policy, snapshot, tree_hash, group_info, birth_hash"
+    "channel, generation, epoch, (SELECT number FROM log_heads h WHERE h.channel = channels.channel), "
+    "proposals_version, policy, snapshot, tree_hash, group_info, birth_hash"
 )
 
 
@@ -44,7 +48,7 @@ def append(c: Connection, kind: EntryKind, entry: Commit | Offer | Message, expi
     """Append to the channel's log; return the number."""
     number = int(
         c.execute(
-            "UPDATE channels SET log_number = log_number + 1 WHERE channel = ? RETURNING log_number", (entry.channel,)
+            "UPDATE log_heads SET number = number + 1 WHERE channel = ? RETURNING number", (entry.channel,)
         ).fetchone()[0]
     )
     c.execute(
@@ -100,9 +104,11 @@ def create(c: Connection, bounds: Bounds, birth: Birth) -> tuple[Accepted, list[
             return Accepted(there.log_number, birth.now_ms, there.epoch, duplicate=True), []
         raise Refusal(ErrorCode.CHANNEL_EXISTS, "this channel id is taken")
     c.execute(
-        f"INSERT INTO channels ({COLUMNS}) VALUES (?, ?, 0, 0, 0, x'', x'', x'', x'', x'')",  # noqa: S608 - fixed text
+        "INSERT INTO channels (channel, generation, epoch, proposals_version, policy, snapshot, tree_hash, group_info, "
+        "birth_hash) VALUES (?, ?, 0, 0, x'', x'', x'', x'', x'')",
         (birth.channel, birth.generation),
     )
+    c.execute("INSERT INTO log_heads VALUES (?, 0)", (birth.channel,))
     return _born(c, bounds, birth)
 
 
@@ -124,7 +130,7 @@ def reset(c: Connection, bounds: Bounds, birth: Birth) -> tuple[Accepted, list[b
         kind=EntryKind.RESET, channel=birth.channel, generation=birth.generation, epoch=accepted.epoch,
         log_number=accepted.log_number, now_ms=birth.now_ms,
     )  # fmt: skip
-    return accepted, [*woken, *deliver(c, bounds, sorted(left_out), ref)]
+    return accepted, [*woken, *tell(c, bounds, sorted(left_out), ref)]
 
 
 def accept_commit(c: Connection, bounds: Bounds, commit: Commit) -> tuple[Accepted, list[bytes]] | None:
@@ -162,13 +168,13 @@ def apply_commit(c: Connection, bounds: Bounds, commit: Commit) -> tuple[Accepte
     rejoined = {m.device for m in commit.added if not commit.welcomes}
     told = [*audience, *(d for d in rejoined if d not in audience)]
     ref = Reference(kind=EntryKind.COMMIT, epoch=commit.epoch, size_bytes=len(commit.payload), **common)
-    woken = deliver(c, bounds, told, ref)
+    woken = tell(c, bounds, told, ref)
     for welcome in commit.welcomes:
         ref = Reference(
             kind=EntryKind.WELCOME, epoch=commit.after.epoch, size_bytes=len(welcome.item), payload=welcome.item,
             tree_hash=commit.after.tree_hash, **common,
         )  # fmt: skip
-        woken += deliver(c, bounds, [welcome.device], ref)
+        woken += tell(c, bounds, [welcome.device], ref)
     return Accepted(number, commit.now_ms, commit.after.epoch, duplicate=False), woken
 
 
@@ -198,10 +204,15 @@ def accept_proposal(c: Connection, bounds: Bounds, offer: Offer) -> tuple[Accept
         log_number=number, now_ms=offer.now_ms, size_bytes=len(offer.payload),
     )  # fmt: skip
     audience = [m.device for m in members(c, offer.channel, offer.generation)]
-    return Accepted(number, offer.now_ms, offer.epoch, duplicate=False), deliver(c, bounds, audience, ref)
+    return Accepted(number, offer.now_ms, offer.epoch, duplicate=False), tell(c, bounds, audience, ref)
 
 
-def accept_message(c: Connection, bounds: Bounds, m: Message) -> tuple[Accepted, list[bytes]]:
+def tell(c: Connection, bounds: Bounds, devices: Iterable[bytes], ref: Reference) -> list[bytes]:
+    """Append a reference to each device's mailbox; return those that have one."""
+    return [arrival.device for arrival in deliver(c, bounds, devices, ref)]
+
+
+def accept_message(c: Connection, bounds: Bounds, m: Message) -> tuple[Accepted, list[Arrival]]:
     """Take one message: docs/spec/delivery.md#messages."""
     row = c.execute("SELECT generation, epoch FROM channels WHERE channel = ?", (m.channel,)).fetchone()
     if row is None:

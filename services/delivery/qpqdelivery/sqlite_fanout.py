@@ -6,10 +6,11 @@ defers the fan-out keeps that promise with a unique key.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qpqcore.api.delivery import EntryKind
+from qpqcore.model.record import record
+from qpqdelivery.store import Arrival
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +19,16 @@ if TYPE_CHECKING:
     from qpqdelivery.store import Bounds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+STEPS = (1, 4, 16, 64)
+"""Mailboxes in one statement; the last device is named again to fill one up, so that there are four statements in all."""
+ADVANCE = {
+    step: "UPDATE mailboxes SET last = last + 1, entries = entries + 1, bytes = bytes + ? "  # noqa: S608 - question marks
+    f"WHERE device IN ({', '.join('?' * step)}) RETURNING device, last, entries, bytes"
+    for step in STEPS
+}
+
+
+@record
 class Reference:
     """What a mailbox entry says."""
 
@@ -34,28 +44,27 @@ class Reference:
     tree_hash: bytes | None = None
 
 
-def deliver(c: Connection, bounds: Bounds, devices: Iterable[bytes], ref: Reference) -> list[bytes]:
-    """Append a reference to each device's mailbox; return those that have one."""
-    reached = []
-    for device in devices:
-        row = c.execute(
-            "UPDATE mailboxes SET last = last + 1, entries = entries + 1, bytes = bytes + ? WHERE device = ? "
-            "RETURNING last, entries, bytes",
-            (ref.size_bytes, device),
-        ).fetchone()
-        if row is None:
-            continue
-        number, entries, size = row
-        c.execute(
-            "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                device, number, int(ref.kind), ref.channel, ref.generation, ref.epoch, ref.log_number,
-                ref.now_ms, ref.expires_ms, ref.size_bytes, ref.payload, ref.tree_hash,
-            ),
+def deliver(c: Connection, bounds: Bounds, devices: Iterable[bytes], ref: Reference) -> list[Arrival]:
+    """Append a reference to each device's mailbox; return where it stands in those that there are."""
+    reached, waiting = [], list(devices)
+    while waiting:
+        some, waiting = waiting[: STEPS[-1]], waiting[STEPS[-1] :]
+        step = next(step for step in STEPS if step >= len(some))
+        rows = c.execute(ADVANCE[step], (ref.size_bytes, *some, *some[-1:] * (step - len(some)))).fetchall()
+        common = (
+            int(ref.kind), ref.channel, ref.generation, ref.epoch, ref.log_number, ref.now_ms, ref.expires_ms,
+            ref.size_bytes, ref.payload, ref.tree_hash,
         )  # fmt: skip
-        if entries > bounds.mailbox_entries_max or size > bounds.mailbox_bytes_max:
-            cut_off(c, device, ref.now_ms)
-        reached.append(device)
+        c.executemany(
+            "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [(device, number, *common) for device, number, _, _ in rows],
+        )
+        for device, last, entries, size in rows:
+            number = last
+            if entries > bounds.mailbox_entries_max or size > bounds.mailbox_bytes_max:
+                cut_off(c, device, ref.now_ms)
+                number = 0
+            reached.append(Arrival(device, number))
     return reached
 
 

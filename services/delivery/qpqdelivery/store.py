@@ -6,7 +6,9 @@ Methods that put something into mailboxes return the devices to wake.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from qpqcore.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +122,7 @@ class Offer:
     snapshot: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Message:
     """A message to be taken. `device` is empty for a sealed sender."""
 
@@ -142,6 +144,14 @@ class Accepted:
     accepted_ms: int
     epoch: int
     duplicate: bool
+
+
+class Arrival(NamedTuple):
+    """A new mailbox entry, and whose it is."""
+
+    device: bytes
+    number: int
+    """In the mailbox; 0: another entry stands there by now (the mailbox was emptied behind a gap)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +187,15 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How full a mailbox may be, and how much one answer holds."""
+    """How full a mailbox may be, how much one answer holds, how exact a note is."""
 
     mailbox_entries_max: int
     mailbox_bytes_max: int
     fetch_entries_max: int
     fetch_bytes_max: int
     past_epochs: int
+    seen_step_ms: int
+    """How exactly an acknowledgement notes when its device came."""
 
 
 class Store(Protocol):
@@ -228,8 +240,8 @@ class Store(Protocol):
     async def accept_proposal(self, offer: Offer) -> tuple[Accepted, list[bytes]] | None:
         """Store a proposal; None if the group has changed since it was checked."""
 
-    async def enqueue(self, messages: Sequence[Message]) -> tuple[list[Accepted | Refusal], list[bytes]]:
-        """Take messages in one transaction, each accepted or refused by itself."""
+    async def enqueue(self, messages: Sequence[Message]) -> list[tuple[Accepted, list[Arrival]] | Refusal]:
+        """Take messages in one transaction, each accepted or refused by itself; return where they stand and arrived."""
 
     async def fetch(
         self, device: bytes, after: int, entries_max: int, *, payloads: bool, now_ms: int
@@ -264,10 +276,13 @@ class Store(Protocol):
         """Drop a channel nobody is left in."""
 
     async def expire(self, now_ms: int, handshakes_before_ms: int, hashes_before_ms: int) -> list[bytes]:
-        """Drop payloads whose time is over or that no mailbox refers to, hashes past theirs, mailboxes behind `gap`.
+        """Drop payloads and hashes whose time is over, and cut mailboxes off behind `gap` that hold what is too old.
 
         A bounded number of rows of each; return the devices that were cut off.
         """
+
+    async def purge(self, before_ms: int, rows_max: int) -> bool:
+        """Look at the next rows of the log; drop payloads from before that no mailbox refers to. False: the round is over."""
 
     async def absent(self, seen_before_ms: int, limit: int) -> list[Member]:
         """Return devices that have not come since."""

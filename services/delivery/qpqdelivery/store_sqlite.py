@@ -8,7 +8,20 @@ from qpqcore.api.delivery import EntryKind
 from qpqcore.model.errors import Refusal
 from qpqdelivery import sqlite_channels as channels
 from qpqdelivery.sqlite_fanout import cut_off
-from qpqdelivery.store import Accepted, Birth, Bounds, Channel, Commit, Entry, Mailbox, Member, Message, Offer, Stored
+from qpqdelivery.store import (
+    Accepted,
+    Arrival,
+    Birth,
+    Bounds,
+    Channel,
+    Commit,
+    Entry,
+    Mailbox,
+    Member,
+    Message,
+    Offer,
+    Stored,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +30,7 @@ if TYPE_CHECKING:
     from qpqcore.store.database import Database
 
 SWEEP_ROWS_MAX = 500
-PRUNED_TABLES = ("channels", "epochs", "leaves", "proposals")
+PRUNED_TABLES = ("channels", "log_heads", "epochs", "leaves", "proposals")
 
 
 class SqliteStore:
@@ -26,6 +39,8 @@ class SqliteStore:
     def __init__(self, database: Database, bounds: Bounds) -> None:
         self._db = database
         self._bounds = bounds
+        self._purged_to = 0
+        """Row of the log up to which the present round of `purge` has looked."""
 
     # --- channels
 
@@ -148,19 +163,15 @@ class SqliteStore:
 
     # --- messages and mailboxes
 
-    async def enqueue(self, messages: Sequence[Message]) -> tuple[list[Accepted | Refusal], list[bytes]]:
-        def body(c: Connection) -> tuple[list[Accepted | Refusal], list[bytes]]:
-            answers: list[Accepted | Refusal] = []
-            woken: list[bytes] = []
+    async def enqueue(self, messages: Sequence[Message]) -> list[tuple[Accepted, list[Arrival]] | Refusal]:
+        def body(c: Connection) -> list[tuple[Accepted, list[Arrival]] | Refusal]:
+            answers: list[tuple[Accepted, list[Arrival]] | Refusal] = []
             for message in messages:
                 try:
-                    accepted, reached = channels.accept_message(c, self._bounds, message)
+                    answers.append(channels.accept_message(c, self._bounds, message))
                 except Refusal as no:
                     answers.append(no)
-                else:
-                    answers.append(accepted)
-                    woken += reached
-            return answers, woken
+            return answers
 
         return await self._db.write(body)
 
@@ -216,19 +227,21 @@ class SqliteStore:
 
     async def ack(self, device: bytes, up_to: int, now_ms: int) -> int | None:
         def body(c: Connection) -> int | None:
-            box = c.execute("SELECT last, acked FROM mailboxes WHERE device = ?", (device,)).fetchone()
+            box = c.execute("SELECT last, acked, seen_ms FROM mailboxes WHERE device = ?", (device,)).fetchone()
             if box is None:
                 return None
             position = max(box[1], min(up_to, box[0]))
-            count, size = c.execute(
-                "SELECT count(*), coalesce(sum(bytes), 0) FROM entries WHERE device = ? AND number <= ?",
-                (device, position),
-            ).fetchone()
-            c.execute("DELETE FROM entries WHERE device = ? AND number <= ?", (device, position))
+            gone = c.execute(
+                "DELETE FROM entries WHERE device = ? AND number <= ? RETURNING bytes", (device, position)
+            ).fetchall()
             c.execute(
-                "UPDATE mailboxes SET acked = ?, entries = entries - ?, bytes = bytes - ?, seen_ms = ? WHERE device = ?",
-                (position, count, size, now_ms, device),
+                "UPDATE mailboxes SET acked = ?, entries = entries - ?, bytes = bytes - ? WHERE device = ?",
+                (position, len(gone), sum(row[0] for row in gone), device),
             )
+            if (
+                now_ms - box[2] > self._bounds.seen_step_ms
+            ):  # it stands in an index: once in a while, not with each call
+                c.execute("UPDATE mailboxes SET seen_ms = ? WHERE device = ?", (now_ms, device))
             return int(position)
 
         return await self._db.write(body)
@@ -270,12 +283,6 @@ class SqliteStore:
                 (now_ms, SWEEP_ROWS_MAX),
             )
             c.execute(
-                "UPDATE log SET payload = NULL WHERE (channel, number) IN (SELECT channel, number FROM log "
-                "WHERE payload IS NOT NULL AND accepted_ms < ? AND NOT EXISTS (SELECT 1 FROM entries e "
-                "WHERE e.channel = log.channel AND e.log_number = log.number) LIMIT ?)",
-                (now_ms - 1_000, SWEEP_ROWS_MAX),
-            )
-            c.execute(
                 "DELETE FROM log WHERE (channel, number) IN (SELECT channel, number FROM log WHERE payload IS NULL "
                 "AND accepted_ms < ? AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.channel = log.channel "
                 "AND e.log_number = log.number) LIMIT ?)",
@@ -289,7 +296,9 @@ class SqliteStore:
             late = [
                 row[0]
                 for row in c.execute(
-                    "SELECT DISTINCT device FROM entries WHERE kind IN (1, 2, 3) AND accepted_ms < ? LIMIT ?",
+                    # Said by name: to find different devices, SQLite would go through all entries in their order.
+                    "SELECT DISTINCT device FROM (SELECT device FROM entries INDEXED BY entries_of_handshakes "
+                    "WHERE kind IN (1, 2, 3) AND accepted_ms < ? LIMIT ?)",
                     (handshakes_before_ms, SWEEP_ROWS_MAX),
                 )
             ]
@@ -298,6 +307,23 @@ class SqliteStore:
             return late
 
         return await self._db.write(body)
+
+    async def purge(self, before_ms: int, rows_max: int) -> bool:
+        def body(c: Connection) -> tuple[int, int]:
+            last, count = c.execute(
+                "SELECT coalesce(max(rowid), 0), count(*) FROM (SELECT rowid FROM log WHERE rowid > ? ORDER BY rowid LIMIT ?)",
+                (self._purged_to, rows_max),
+            ).fetchone()
+            c.execute(
+                "UPDATE log SET payload = NULL WHERE rowid > ? AND rowid <= ? AND payload IS NOT NULL AND accepted_ms < ? "
+                "AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.channel = log.channel AND e.log_number = log.number)",
+                (self._purged_to, last, before_ms),
+            )
+            return last, count
+
+        last, count = await self._db.write(body)
+        self._purged_to = last if count == rows_max else 0
+        return count == rows_max
 
     async def absent(self, seen_before_ms: int, limit: int) -> list[Member]:
         return await self._db.read(

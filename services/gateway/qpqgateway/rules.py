@@ -5,11 +5,14 @@ from __future__ import annotations
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
+from qpqcore.api.delivery import Entry
 from qpqcore.api.methods import METHODS
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.wire.envelope import KEY_BYTES, is_traceparent
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qpqcore.api.rpc import Call
     from qpqcore.model.method import Method
     from qpqgateway.config import Config
@@ -21,7 +24,7 @@ IPV6_PREFIX_BITS = 64
 VIOLATIONS = {
     "oversized": Refusal(ErrorCode.TOO_LARGE, "the frame is larger than this connection may send"),
     "truncated": Refusal(ErrorCode.MALFORMED, "the frame is cut short"),
-    "late": Refusal(ErrorCode.MALFORMED, "the frame did not come in time"),
+    "late": Refusal(ErrorCode.DEADLINE_EXCEEDED, "the frame did not come in time"),
 }
 
 
@@ -43,6 +46,19 @@ def check_head(call: Call) -> None:
     """Refuse a malformed idempotency key. Refusal(malformed)."""
     if call.idempotency_key and len(call.idempotency_key) != KEY_BYTES:
         raise Refusal(ErrorCode.MALFORMED, "an idempotency key has 16 bytes")
+
+
+def following(position: int, told: Sequence[bytes]) -> tuple[tuple[Entry, ...], bool]:
+    """Return the entries that follow a position without a hole, of those that notices told; and whether that is all."""
+    found: list[Entry] = []
+    complete = all(told)
+    for entry in sorted((Entry.from_bytes(data) for data in told if data), key=lambda entry: entry.number):
+        if entry.number == position + 1:
+            found.append(entry)
+            position += 1
+        else:
+            complete = complete and entry.number <= position
+    return tuple(found), complete
 
 
 def deadline_ms(config: Config, call: Call) -> int:

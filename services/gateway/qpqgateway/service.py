@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+CODE_NAMES = {int(code): code.name for code in ErrorCode}
 DRAINING = b"draining"
 HEALTH, HELLO, SUBSCRIBE = (m.number for m in api.METHODS)
 
@@ -137,7 +138,7 @@ class Gateway:
 
     def _finish(self, incoming: IncomingCall, name: str, reply: Reply, started_s: float) -> None:
         incoming.reply(reply.to_bytes())
-        self._observer.call_finished(name, ErrorCode(reply.code).name, trio.current_time() - started_s)
+        self._observer.call_finished(name, CODE_NAMES[reply.code], trio.current_time() - started_s)
 
     def _own(self, number: int, peer: Peer, params: bytes) -> bytes:
         if number == HEALTH:
@@ -224,29 +225,45 @@ class Gateway:
     async def _stream(
         self, incoming: IncomingCall, peer: Peer, params: api.SubscribeParams, notices: Subscription
     ) -> None:
-        """Send what comes until the session ends, which is a Refusal."""
-        position, ready = params.after, False
+        """Send what comes until the session ends, which is a Refusal.
+
+        What follows what was sent last, and came whole with its notice, is sent as it is; else the mailbox is read.
+        """
+        mailbox = mailbox_topic(peer.caller.device)
+        position, ready, look = params.after, False, True
         if self._draining:
             notices.put_nowait(DRAINING)
         while True:
+            told = []
             for topic, payload in notices.receive_nowait():
-                await self._pass_on(incoming, peer, topic, payload)
+                if topic == mailbox:
+                    told.append(payload)
+                else:
+                    await self._pass_on(incoming, peer, topic, payload)
             await self._renew(peer)
             if not peer.caller.device:
                 raise Refusal(ErrorCode.UNAUTHENTICATED, "the session is over")
-            page = await self._delivery.fetch(
-                CallContext(assertion=peer.assertion, address=peer.address),
-                FetchParams(after=position, max_entries=params.max_entries),
-            )
-            if page.entries:
-                await self._send(incoming, api.SubscribeEvent(which="entries", entries=page.entries))
-                position = page.entries[-1].number
+            entries, complete = rules.following(position, told)
+            if not ready or look or not complete or 0 < params.max_entries < len(entries):
+                page = await self._delivery.fetch(
+                    CallContext(assertion=peer.assertion, address=peer.address),
+                    FetchParams(after=position, max_entries=params.max_entries),
+                )
+                entries, look = page.entries, bool(page.entries) and page.entries[-1].number < page.last
+                # Nothing stands between the last entry that is there and what comes next: the rest was acknowledged.
+                position = max(position, page.entries[-1].number if look else page.last)
+            else:
+                position += len(entries)
+            if entries:
+                await self._send(incoming, api.SubscribeEvent(which="entries", entries=entries))
+            if look:
                 continue
             if not ready:
                 ready = True
                 await self._send(incoming, api.SubscribeEvent(which="ready", ready=page.last))
-            with trio.move_on_after(self._config.look_again_seconds):
+            with trio.move_on_after(self._config.look_again_seconds) as scope:
                 await notices.wait()
+            look = scope.cancelled_caught
 
     async def _pass_on(self, incoming: IncomingCall, peer: Peer, topic: bytes, payload: bytes) -> None:
         device = peer.caller.device

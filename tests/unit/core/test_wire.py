@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from qpqcore.api.delivery import EnqueueParams, Entry, EntryKind, FetchResult
 from qpqcore.api.methods import METHODS
 from qpqcore.bus.limits import LocalLimiter, Rate
-from qpqcore.bus.notices import PENDING_MAX, LocalNotices
+from qpqcore.bus.notices import CARRIED_BYTES_MAX, PENDING_MAX, LocalNotices, mailbox_topic, signal_topic
 from qpqcore.model.errors import EXIT_CODES, ErrorCode, Refusal
 from qpqcore.model.method import CallerClass
 from qpqcore.wire.envelope import BusReply, Envelope
@@ -95,6 +95,19 @@ async def test_notices_wake_and_are_bounded():
         assert len(found) == PENDING_MAX
         assert found[-1] == (b"a", bytes([(PENDING_MAX + 9) % 256]))
     assert not notices.has_listener(b"a")
+
+
+async def test_mailbox_entries_that_wait_for_one_who_does_not_look_are_bounded_in_bytes():
+    notices, topic = LocalNotices(), mailbox_topic(b"device")
+    with notices.subscribe(topic, signal_topic(b"device")) as heard:
+        for _ in range(2):
+            for _ in range(CARRIED_BYTES_MAX // 4_096 + 3):
+                notices.publish(topic, bytes(4_096))
+            notices.publish(signal_topic(b"device"), b"typing")
+            found = heard.receive_nowait()
+            assert sum(len(payload) for name, payload in found if name == topic) == CARRIED_BYTES_MAX
+            assert [payload for name, payload in found if name == topic][-3:] == [b"", b"", b""]
+            assert found[-1][1] == b"typing"
 
 
 @given(

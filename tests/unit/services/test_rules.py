@@ -10,11 +10,12 @@ import qpqnative
 from qpqblob import rules as blob_rules
 from qpqblob.config import Config as BlobConfig
 from qpqcore.api.blob import UploadBlobParams
-from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.api.delivery import Entry
+from qpqcore.model.errors import RETRYABLE, ErrorCode, Refusal
 from qpqcore.model.ids import make_id
 from qpqdelivery.store import Channel
 from qpqdelivery.views import Views
-from qpqgateway.rules import limit_address
+from qpqgateway.rules import VIOLATIONS, following, limit_address
 from qpqnative.testing import StoredDevice
 from qpqnative.testing.world import NOW_S
 
@@ -32,6 +33,33 @@ from qpqnative.testing.world import NOW_S
 )
 def test_limits_count_an_ipv4_address_or_an_ipv6_network_of_64_bits(host, counted):
     assert limit_address(host) == counted
+
+
+def test_a_frame_that_was_late_may_be_sent_again_and_one_that_is_wrong_may_not():
+    """The network is slow, not the caller wrong: a client that was told otherwise gave its message up."""
+    assert {name: no.code in RETRYABLE for name, no in VIOLATIONS.items()} == {
+        "oversized": False, "truncated": False, "late": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("told", "sent", "complete"),
+    [
+        ((), (), True),
+        ((4,), (4,), True),
+        ((5, 4, 6), (4, 5, 6), True),
+        ((2, 3, 4), (4,), True),
+        ((4, 4, 5), (4, 5), True),
+        ((5,), (), False),
+        ((4, 6), (4,), False),
+        ((4, None), (4,), False),
+        ((None,), (), False),
+    ],
+)
+def test_what_follows_the_last_entry_without_a_hole_is_passed_on(told, sent, complete):
+    notices = [b"" if number is None else Entry(number=number, payload=b"m").to_bytes() for number in told]
+    entries, all_of_it = following(3, notices)
+    assert ([e.number for e in entries], all_of_it) == (list(sent), complete)
 
 
 CONFIG = BlobConfig(domain="example.org", blob_bytes_max=1_000, chunk_bytes_max=100)

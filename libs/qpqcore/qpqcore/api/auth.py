@@ -5,19 +5,91 @@ Generated from schemas/auth.capnp by `make regenerate`: do not edit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqcore.model.method import CallerClass, Method
-from qpqcore.wire.message import decode, schema
+from qpqcore.model.record import record
+from qpqcore.wire.message import Layout, decode
 
 if TYPE_CHECKING:
     from qpqcore.model.call import CallContext
 
-_file = schema("auth")
+REGISTER_START_PARAMS_LAYOUT = Layout(
+    0, 3, None, [("text", 0, None, None), ("data", 1, None, None), ("text", 2, None, None)]
+)
+REGISTER_START_RESULT_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
+REGISTER_FINISH_PARAMS_LAYOUT = Layout(
+    1,
+    7,
+    None,
+    [
+        ("text", 0, None, None),
+        ("data", 1, None, None),
+        ("data", 2, None, None),
+        ("data", 3, None, None),
+        ("data", 4, None, None),
+        ("uint64", 0, None, None),
+        ("text", 5, None, None),
+        ("data", 6, None, None),
+    ],
+)
+REGISTER_FINISH_RESULT_LAYOUT = Layout(
+    2, 1, None, [("data", 0, None, None), ("uint64", 0, None, None), ("uint32", 2, None, None)]
+)
+LOGIN_START_PARAMS_LAYOUT = Layout(0, 2, None, [("text", 0, None, None), ("data", 1, None, None)])
+LOGIN_START_RESULT_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("data", 1, None, None)])
+LOGIN_FINISH_PARAMS_LAYOUT = Layout(
+    0, 4, None, [("data", 0, None, None), ("data", 1, None, None), ("data", 2, None, None), ("data", 3, None, None)]
+)
+LOGIN_FINISH_RESULT_LAYOUT = Layout(
+    2,
+    5,
+    None,
+    [
+        ("data", 0, None, None),
+        ("data", 1, None, None),
+        ("uint64", 0, None, None),
+        ("data", 2, None, None),
+        ("data", 3, None, None),
+        ("uint64", 1, None, None),
+        ("data", 4, None, None),
+    ],
+)
+RESUME_PARAMS_LAYOUT = Layout(0, 3, None, [("data", 0, None, None), ("data", 1, None, None), ("data", 2, None, None)])
+RESUME_RESULT_LAYOUT = Layout(
+    2, 1, None, [("data", 0, None, None), ("uint64", 0, None, None), ("uint64", 1, None, None)]
+)
+LOGOUT_PARAMS_LAYOUT = Layout(1, 0, None, [("bool", 0, None, None)])
+LOGOUT_RESULT_LAYOUT = Layout(1, 0, None, [("uint32", 0, None, None)])
+REGISTER_DEVICE_PARAMS_LAYOUT = Layout(
+    0, 3, None, [("data", 0, None, None), ("data", 1, None, None), ("data", 2, None, None)]
+)
+REGISTER_DEVICE_RESULT_LAYOUT = Layout(1, 0, None, [("uint64", 0, None, None)])
+LIST_DEVICES_PARAMS_LAYOUT = Layout(0, 0, None, [])
+DEVICE_INFO_LAYOUT = Layout(
+    3,
+    2,
+    None,
+    [
+        ("data", 0, None, None),
+        ("data", 1, None, None),
+        ("uint64", 0, None, None),
+        ("uint64", 1, None, None),
+        ("bool", 128, None, None),
+    ],
+)
+LIST_DEVICES_RESULT_LAYOUT = Layout(0, 2, None, [("list struct", 0, None, DEVICE_INFO_LAYOUT), ("data", 1, None, None)])
+REVOKE_DEVICE_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
+REVOKE_DEVICE_RESULT_LAYOUT = Layout(1, 1, None, [("uint64", 0, None, None), ("list data", 0, None, None)])
+DELETE_ACCOUNT_PARAMS_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("data", 1, None, None)])
+DELETE_ACCOUNT_RESULT_LAYOUT = Layout(0, 0, None, [])
+RENEW_ASSERTION_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
+RENEW_ASSERTION_RESULT_LAYOUT = Layout(0, 0, None, [])
+CURRENT_DEVICE_LIST_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
+CURRENT_DEVICE_LIST_RESULT_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RegisterStartParams:
     """`RegisterStartParams` of schemas/auth.capnp."""
 
@@ -25,69 +97,61 @@ class RegisterStartParams:
     request: bytes = b""
     token: str = ""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.name:
-            m.name = self.name
-        if self.request:
-            m.request = self.request
-        if self.token:
-            m.token = self.token
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.name,
+            self.request,
+            self.token,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> RegisterStartParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> RegisterStartParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            name=m.name,
-            request=m.request,
-            token=m.token,
+            name=v[0],
+            request=v[1],
+            token=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.RegisterStartParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return REGISTER_START_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RegisterStartParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.RegisterStartParams, data, cls.read)
+        return decode(REGISTER_START_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RegisterStartResult:
     """`RegisterStartResult` of schemas/auth.capnp."""
 
     response: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.response:
-            m.response = self.response
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.response,)
 
     @classmethod
-    def read(cls, m: Any) -> RegisterStartResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> RegisterStartResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            response=m.response,
+            response=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.RegisterStartResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return REGISTER_START_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RegisterStartResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.RegisterStartResult, data, cls.read)
+        return decode(REGISTER_START_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RegisterFinishParams:
     """`RegisterFinishParams` of schemas/auth.capnp."""
 
@@ -107,52 +171,44 @@ class RegisterFinishParams:
     signature: bytes = b""
     """identity key over 'qpq register v1' and the fields above (docs/spec/identity.md)"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.name:
-            m.name = self.name
-        if self.upload:
-            m.upload = self.upload
-        if self.account:
-            m.account = self.account
-        if self.identity_key:
-            m.identityKey = self.identity_key
-        if self.wraps:
-            m.wraps = self.wraps
-        m.wrapVersion = self.wrap_version
-        if self.token:
-            m.token = self.token
-        if self.signature:
-            m.signature = self.signature
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.name,
+            self.upload,
+            self.account,
+            self.identity_key,
+            self.wraps,
+            self.wrap_version,
+            self.token,
+            self.signature,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> RegisterFinishParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> RegisterFinishParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            name=m.name,
-            upload=m.upload,
-            account=m.account,
-            identity_key=m.identityKey,
-            wraps=m.wraps,
-            wrap_version=m.wrapVersion,
-            token=m.token,
-            signature=m.signature,
+            name=v[0],
+            upload=v[1],
+            account=v[2],
+            identity_key=v[3],
+            wraps=v[4],
+            wrap_version=v[5],
+            token=v[6],
+            signature=v[7],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.RegisterFinishParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return REGISTER_FINISH_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RegisterFinishParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.RegisterFinishParams, data, cls.read)
+        return decode(REGISTER_FINISH_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RegisterFinishResult:
     """`RegisterFinishResult` of schemas/auth.capnp."""
 
@@ -160,71 +216,66 @@ class RegisterFinishResult:
     wrap_version: int = 0
     sessions_ended: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.account:
-            m.account = self.account
-        m.wrapVersion = self.wrap_version
-        m.sessionsEnded = self.sessions_ended
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.account,
+            self.wrap_version,
+            self.sessions_ended,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> RegisterFinishResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> RegisterFinishResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            account=m.account,
-            wrap_version=m.wrapVersion,
-            sessions_ended=m.sessionsEnded,
+            account=v[0],
+            wrap_version=v[1],
+            sessions_ended=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.RegisterFinishResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return REGISTER_FINISH_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RegisterFinishResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.RegisterFinishResult, data, cls.read)
+        return decode(REGISTER_FINISH_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LoginStartParams:
     """`LoginStartParams` of schemas/auth.capnp."""
 
     name: str = ""
     request: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.name:
-            m.name = self.name
-        if self.request:
-            m.request = self.request
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.name,
+            self.request,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> LoginStartParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> LoginStartParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            name=m.name,
-            request=m.request,
+            name=v[0],
+            request=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.LoginStartParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return LOGIN_START_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LoginStartParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.LoginStartParams, data, cls.read)
+        return decode(LOGIN_START_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LoginStartResult:
     """`LoginStartResult` of schemas/auth.capnp."""
 
@@ -232,35 +283,32 @@ class LoginStartResult:
     state: bytes = b""
     """state: sealed by the server, single-use, 60 s"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.response:
-            m.response = self.response
-        if self.state:
-            m.state = self.state
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.response,
+            self.state,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> LoginStartResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> LoginStartResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            response=m.response,
-            state=m.state,
+            response=v[0],
+            state=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.LoginStartResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return LOGIN_START_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LoginStartResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.LoginStartResult, data, cls.read)
+        return decode(LOGIN_START_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LoginFinishParams:
     """`LoginFinishParams` of schemas/auth.capnp."""
 
@@ -271,41 +319,36 @@ class LoginFinishParams:
     device_signature: bytes = b""
     """device key over 'qpq login v1', challenge, SHA-256(state), device"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.state:
-            m.state = self.state
-        if self.finalization:
-            m.finalization = self.finalization
-        if self.device:
-            m.device = self.device
-        if self.device_signature:
-            m.deviceSignature = self.device_signature
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.state,
+            self.finalization,
+            self.device,
+            self.device_signature,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> LoginFinishParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> LoginFinishParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            state=m.state,
-            finalization=m.finalization,
-            device=m.device,
-            device_signature=m.deviceSignature,
+            state=v[0],
+            finalization=v[1],
+            device=v[2],
+            device_signature=v[3],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.LoginFinishParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return LOGIN_FINISH_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LoginFinishParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.LoginFinishParams, data, cls.read)
+        return decode(LOGIN_FINISH_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LoginFinishResult:
     """`LoginFinishResult` of schemas/auth.capnp."""
 
@@ -323,48 +366,42 @@ class LoginFinishResult:
     device_list: bytes = b""
     """the account's current signed list; empty: none yet"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.account:
-            m.account = self.account
-        if self.session:
-            m.session = self.session
-        m.expiresMs = self.expires_ms
-        if self.identity_key:
-            m.identityKey = self.identity_key
-        if self.wraps:
-            m.wraps = self.wraps
-        m.wrapVersion = self.wrap_version
-        if self.device_list:
-            m.deviceList = self.device_list
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.account,
+            self.session,
+            self.expires_ms,
+            self.identity_key,
+            self.wraps,
+            self.wrap_version,
+            self.device_list,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> LoginFinishResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> LoginFinishResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            account=m.account,
-            session=m.session,
-            expires_ms=m.expiresMs,
-            identity_key=m.identityKey,
-            wraps=m.wraps,
-            wrap_version=m.wrapVersion,
-            device_list=m.deviceList,
+            account=v[0],
+            session=v[1],
+            expires_ms=v[2],
+            identity_key=v[3],
+            wraps=v[4],
+            wrap_version=v[5],
+            device_list=v[6],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.LoginFinishResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return LOGIN_FINISH_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LoginFinishResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.LoginFinishResult, data, cls.read)
+        return decode(LOGIN_FINISH_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResumeParams:
     """`ResumeParams` of schemas/auth.capnp."""
 
@@ -375,38 +412,34 @@ class ResumeParams:
     signature: bytes = b""
     """signature: device key over 'qpq resume v1', challenge, SHA-256(session), device"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.session:
-            m.session = self.session
-        if self.device:
-            m.device = self.device
-        if self.signature:
-            m.signature = self.signature
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.session,
+            self.device,
+            self.signature,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ResumeParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ResumeParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            session=m.session,
-            device=m.device,
-            signature=m.signature,
+            session=v[0],
+            device=v[1],
+            signature=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ResumeParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return RESUME_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ResumeParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ResumeParams, data, cls.read)
+        return decode(RESUME_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResumeResult:
     """`ResumeResult` of schemas/auth.capnp."""
 
@@ -414,96 +447,88 @@ class ResumeResult:
     expires_ms: int = 0
     device_list_version: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.account:
-            m.account = self.account
-        m.expiresMs = self.expires_ms
-        m.deviceListVersion = self.device_list_version
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.account,
+            self.expires_ms,
+            self.device_list_version,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ResumeResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ResumeResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            account=m.account,
-            expires_ms=m.expiresMs,
-            device_list_version=m.deviceListVersion,
+            account=v[0],
+            expires_ms=v[1],
+            device_list_version=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ResumeResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return RESUME_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ResumeResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ResumeResult, data, cls.read)
+        return decode(RESUME_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LogoutParams:
     """`LogoutParams` of schemas/auth.capnp."""
 
     everywhere: bool = False
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.everywhere = self.everywhere
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.everywhere,)
 
     @classmethod
-    def read(cls, m: Any) -> LogoutParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> LogoutParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            everywhere=m.everywhere,
+            everywhere=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.LogoutParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return LOGOUT_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LogoutParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.LogoutParams, data, cls.read)
+        return decode(LOGOUT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LogoutResult:
     """`LogoutResult` of schemas/auth.capnp."""
 
     sessions_ended: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.sessionsEnded = self.sessions_ended
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.sessions_ended,)
 
     @classmethod
-    def read(cls, m: Any) -> LogoutResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> LogoutResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            sessions_ended=m.sessionsEnded,
+            sessions_ended=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.LogoutResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return LOGOUT_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> LogoutResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.LogoutResult, data, cls.read)
+        return decode(LOGOUT_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RegisterDeviceParams:
     """`RegisterDeviceParams` of schemas/auth.capnp."""
 
@@ -514,131 +539,117 @@ class RegisterDeviceParams:
     label: bytes = b""
     """label: a name for the owner's eyes, sealed under the account root key, at most 256 bytes"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.device_list:
-            m.deviceList = self.device_list
-        if self.device:
-            m.device = self.device
-        if self.label:
-            m.label = self.label
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.device_list,
+            self.device,
+            self.label,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> RegisterDeviceParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> RegisterDeviceParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            device_list=m.deviceList,
-            device=m.device,
-            label=m.label,
+            device_list=v[0],
+            device=v[1],
+            label=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.RegisterDeviceParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return REGISTER_DEVICE_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RegisterDeviceParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.RegisterDeviceParams, data, cls.read)
+        return decode(REGISTER_DEVICE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RegisterDeviceResult:
     """`RegisterDeviceResult` of schemas/auth.capnp."""
 
     version: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.version = self.version
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.version,)
 
     @classmethod
-    def read(cls, m: Any) -> RegisterDeviceResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> RegisterDeviceResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            version=m.version,
+            version=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.RegisterDeviceResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return REGISTER_DEVICE_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RegisterDeviceResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.RegisterDeviceResult, data, cls.read)
+        return decode(REGISTER_DEVICE_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ListDevicesParams:
     """`ListDevicesParams` of schemas/auth.capnp."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        del m
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return ()
 
     @classmethod
-    def read(cls, m: Any) -> ListDevicesParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ListDevicesParams:
+        """Make one of what a message holds, in the order of its layout."""
+        del v
         return cls()
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ListDevicesParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return LIST_DEVICES_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ListDevicesParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ListDevicesParams, data, cls.read)
+        return decode(LIST_DEVICES_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ListDevicesResult:
     """`ListDevicesResult` of schemas/auth.capnp."""
 
     devices: tuple[DeviceInfo, ...] = ()
     device_list: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.devices:
-            items = m.init("devices", len(self.devices))
-            for i, item in enumerate(self.devices):
-                item.write(items[i])
-        if self.device_list:
-            m.deviceList = self.device_list
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            tuple([x.to_values() for x in self.devices]),
+            self.device_list,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ListDevicesResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ListDevicesResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            devices=tuple([DeviceInfo.read(x) for x in m.devices]),
-            device_list=m.deviceList,
+            devices=tuple([DeviceInfo.from_values(x) for x in v[0]]),
+            device_list=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ListDevicesResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return LIST_DEVICES_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ListDevicesResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ListDevicesResult, data, cls.read)
+        return decode(LIST_DEVICES_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeviceInfo:
     """`DeviceInfo` of schemas/auth.capnp."""
 
@@ -648,107 +659,98 @@ class DeviceInfo:
     last_seen_ms: int = 0
     current: bool = False
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.device:
-            m.device = self.device
-        if self.label:
-            m.label = self.label
-        m.registeredMs = self.registered_ms
-        m.lastSeenMs = self.last_seen_ms
-        m.current = self.current
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.device,
+            self.label,
+            self.registered_ms,
+            self.last_seen_ms,
+            self.current,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> DeviceInfo:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> DeviceInfo:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            device=m.device,
-            label=m.label,
-            registered_ms=m.registeredMs,
-            last_seen_ms=m.lastSeenMs,
-            current=m.current,
+            device=v[0],
+            label=v[1],
+            registered_ms=v[2],
+            last_seen_ms=v[3],
+            current=v[4],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.DeviceInfo.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return DEVICE_INFO_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> DeviceInfo:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.DeviceInfo, data, cls.read)
+        return decode(DEVICE_INFO_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RevokeDeviceParams:
     """`RevokeDeviceParams` of schemas/auth.capnp."""
 
     device_list: bytes = b""
     """label: a name for the owner's eyes, sealed under the account root key, at most 256 bytes"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.device_list:
-            m.deviceList = self.device_list
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.device_list,)
 
     @classmethod
-    def read(cls, m: Any) -> RevokeDeviceParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> RevokeDeviceParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            device_list=m.deviceList,
+            device_list=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.RevokeDeviceParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return REVOKE_DEVICE_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RevokeDeviceParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.RevokeDeviceParams, data, cls.read)
+        return decode(REVOKE_DEVICE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RevokeDeviceResult:
     """`RevokeDeviceResult` of schemas/auth.capnp."""
 
     version: int = 0
     revoked: tuple[bytes, ...] = ()
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.version = self.version
-        if self.revoked:
-            m.revoked = list(self.revoked)
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.version,
+            tuple(self.revoked),
+        )
 
     @classmethod
-    def read(cls, m: Any) -> RevokeDeviceResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> RevokeDeviceResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            version=m.version,
-            revoked=tuple(m.revoked),
+            version=v[0],
+            revoked=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.RevokeDeviceResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return REVOKE_DEVICE_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RevokeDeviceResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.RevokeDeviceResult, data, cls.read)
+        return decode(REVOKE_DEVICE_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeleteAccountParams:
     """`DeleteAccountParams` of schemas/auth.capnp."""
 
@@ -756,178 +758,159 @@ class DeleteAccountParams:
     signature: bytes = b""
     """signature: identity key over 'qpq delete account v1', account, challenge"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.account:
-            m.account = self.account
-        if self.signature:
-            m.signature = self.signature
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.account,
+            self.signature,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> DeleteAccountParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> DeleteAccountParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            account=m.account,
-            signature=m.signature,
+            account=v[0],
+            signature=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.DeleteAccountParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return DELETE_ACCOUNT_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> DeleteAccountParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.DeleteAccountParams, data, cls.read)
+        return decode(DELETE_ACCOUNT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeleteAccountResult:
     """`DeleteAccountResult` of schemas/auth.capnp."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        del m
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return ()
 
     @classmethod
-    def read(cls, m: Any) -> DeleteAccountResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> DeleteAccountResult:
+        """Make one of what a message holds, in the order of its layout."""
+        del v
         return cls()
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.DeleteAccountResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return DELETE_ACCOUNT_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> DeleteAccountResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.DeleteAccountResult, data, cls.read)
+        return decode(DELETE_ACCOUNT_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RenewAssertionParams:
     """`RenewAssertionParams` of schemas/auth.capnp."""
 
     assertion: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.assertion:
-            m.assertion = self.assertion
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.assertion,)
 
     @classmethod
-    def read(cls, m: Any) -> RenewAssertionParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> RenewAssertionParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            assertion=m.assertion,
+            assertion=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.RenewAssertionParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return RENEW_ASSERTION_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RenewAssertionParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.RenewAssertionParams, data, cls.read)
+        return decode(RENEW_ASSERTION_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RenewAssertionResult:
     """`RenewAssertionResult` of schemas/auth.capnp."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        del m
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return ()
 
     @classmethod
-    def read(cls, m: Any) -> RenewAssertionResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> RenewAssertionResult:
+        """Make one of what a message holds, in the order of its layout."""
+        del v
         return cls()
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.RenewAssertionResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return RENEW_ASSERTION_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RenewAssertionResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.RenewAssertionResult, data, cls.read)
+        return decode(RENEW_ASSERTION_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CurrentDeviceListParams:
     """`CurrentDeviceListParams` of schemas/auth.capnp."""
 
     account: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.account:
-            m.account = self.account
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.account,)
 
     @classmethod
-    def read(cls, m: Any) -> CurrentDeviceListParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> CurrentDeviceListParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            account=m.account,
+            account=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.CurrentDeviceListParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return CURRENT_DEVICE_LIST_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> CurrentDeviceListParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.CurrentDeviceListParams, data, cls.read)
+        return decode(CURRENT_DEVICE_LIST_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CurrentDeviceListResult:
     """`CurrentDeviceListResult` of schemas/auth.capnp."""
 
     device_list: bytes = b""
     """label: a name for the owner's eyes, sealed under the account root key, at most 256 bytes"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.device_list:
-            m.deviceList = self.device_list
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.device_list,)
 
     @classmethod
-    def read(cls, m: Any) -> CurrentDeviceListResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> CurrentDeviceListResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            device_list=m.deviceList,
+            device_list=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.CurrentDeviceListResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return CURRENT_DEVICE_LIST_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> CurrentDeviceListResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.CurrentDeviceListResult, data, cls.read)
+        return decode(CURRENT_DEVICE_LIST_RESULT_LAYOUT, data, cls.from_values)
 
 
 class AuthApi(Protocol):

@@ -5,19 +5,49 @@ Generated from schemas/blob.capnp by `make regenerate`: do not edit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqcore.model.method import CallerClass, Method
-from qpqcore.wire.message import decode, schema
+from qpqcore.model.record import record
+from qpqcore.wire.message import Layout, decode
 
 if TYPE_CHECKING:
     from qpqcore.model.call import CallContext
 
-_file = schema("blob")
+UPLOAD_BLOB_PARAMS_LAYOUT = Layout(
+    3,
+    3,
+    None,
+    [
+        ("data", 0, None, None),
+        ("uint64", 0, None, None),
+        ("data", 1, None, None),
+        ("uint64", 1, None, None),
+        ("data", 2, None, None),
+        ("uint32", 4, None, None),
+    ],
+)
+UPLOAD_BLOB_RESULT_LAYOUT = Layout(
+    3, 0, None, [("uint64", 0, None, None), ("bool", 64, None, None), ("uint64", 2, None, None)]
+)
+DOWNLOAD_BLOB_PARAMS_LAYOUT = Layout(
+    2, 2, None, [("data", 0, None, None), ("data", 1, None, None), ("uint64", 0, None, None), ("uint32", 2, None, None)]
+)
+DOWNLOAD_BLOB_RESULT_LAYOUT = Layout(1, 1, None, [("data", 0, None, None), ("uint64", 0, None, None)])
+STAT_BLOB_PARAMS_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("data", 1, None, None)])
+STAT_BLOB_RESULT_LAYOUT = Layout(
+    4,
+    0,
+    None,
+    [("uint64", 0, None, None), ("uint64", 1, None, None), ("bool", 128, None, None), ("uint64", 3, None, None)],
+)
+DELETE_BLOB_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
+DELETE_BLOB_RESULT_LAYOUT = Layout(0, 0, None, [])
+PURGE_BLOBS_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
+PURGE_BLOBS_RESULT_LAYOUT = Layout(1, 0, None, [("uint32", 0, None, None)])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UploadBlobParams:
     """`UploadBlobParams` of schemas/blob.capnp."""
 
@@ -33,44 +63,40 @@ class UploadBlobParams:
     ttl_seconds: int = 0
     """0: the server's default (30 days); extends a blob of one's own"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.blob:
-            m.blob = self.blob
-        m.totalBytes = self.total_bytes
-        if self.secret_hash:
-            m.secretHash = self.secret_hash
-        m.offset = self.offset
-        if self.chunk:
-            m.chunk = self.chunk
-        m.ttlSeconds = self.ttl_seconds
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.blob,
+            self.total_bytes,
+            self.secret_hash,
+            self.offset,
+            self.chunk,
+            self.ttl_seconds,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> UploadBlobParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> UploadBlobParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            blob=m.blob,
-            total_bytes=m.totalBytes,
-            secret_hash=m.secretHash,
-            offset=m.offset,
-            chunk=m.chunk,
-            ttl_seconds=m.ttlSeconds,
+            blob=v[0],
+            total_bytes=v[1],
+            secret_hash=v[2],
+            offset=v[3],
+            chunk=v[4],
+            ttl_seconds=v[5],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.UploadBlobParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return UPLOAD_BLOB_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> UploadBlobParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.UploadBlobParams, data, cls.read)
+        return decode(UPLOAD_BLOB_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UploadBlobResult:
     """`UploadBlobResult` of schemas/blob.capnp."""
 
@@ -78,35 +104,34 @@ class UploadBlobResult:
     complete: bool = False
     expires_ms: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.received = self.received
-        m.complete = self.complete
-        m.expiresMs = self.expires_ms
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.received,
+            self.complete,
+            self.expires_ms,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> UploadBlobResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> UploadBlobResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            received=m.received,
-            complete=m.complete,
-            expires_ms=m.expiresMs,
+            received=v[0],
+            complete=v[1],
+            expires_ms=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.UploadBlobResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return UPLOAD_BLOB_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> UploadBlobResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.UploadBlobResult, data, cls.read)
+        return decode(UPLOAD_BLOB_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DownloadBlobParams:
     """`DownloadBlobParams` of schemas/blob.capnp."""
 
@@ -116,39 +141,36 @@ class DownloadBlobParams:
     offset: int = 0
     max_bytes: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.blob:
-            m.blob = self.blob
-        if self.secret:
-            m.secret = self.secret
-        m.offset = self.offset
-        m.maxBytes = self.max_bytes
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.blob,
+            self.secret,
+            self.offset,
+            self.max_bytes,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> DownloadBlobParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> DownloadBlobParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            blob=m.blob,
-            secret=m.secret,
-            offset=m.offset,
-            max_bytes=m.maxBytes,
+            blob=v[0],
+            secret=v[1],
+            offset=v[2],
+            max_bytes=v[3],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.DownloadBlobParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return DOWNLOAD_BLOB_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> DownloadBlobParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.DownloadBlobParams, data, cls.read)
+        return decode(DOWNLOAD_BLOB_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DownloadBlobResult:
     """`DownloadBlobResult` of schemas/blob.capnp."""
 
@@ -156,34 +178,32 @@ class DownloadBlobResult:
     total_bytes: int = 0
     """of the whole ciphertext"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.chunk:
-            m.chunk = self.chunk
-        m.totalBytes = self.total_bytes
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.chunk,
+            self.total_bytes,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> DownloadBlobResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> DownloadBlobResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            chunk=m.chunk,
-            total_bytes=m.totalBytes,
+            chunk=v[0],
+            total_bytes=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.DownloadBlobResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return DOWNLOAD_BLOB_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> DownloadBlobResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.DownloadBlobResult, data, cls.read)
+        return decode(DOWNLOAD_BLOB_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class StatBlobParams:
     """`StatBlobParams` of schemas/blob.capnp."""
 
@@ -191,35 +211,32 @@ class StatBlobParams:
     """SHA-256 of the ciphertext (32 bytes), then the domain"""
     secret: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.blob:
-            m.blob = self.blob
-        if self.secret:
-            m.secret = self.secret
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.blob,
+            self.secret,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> StatBlobParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> StatBlobParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            blob=m.blob,
-            secret=m.secret,
+            blob=v[0],
+            secret=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.StatBlobParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return STAT_BLOB_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> StatBlobParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.StatBlobParams, data, cls.read)
+        return decode(STAT_BLOB_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class StatBlobResult:
     """`StatBlobResult` of schemas/blob.capnp."""
 
@@ -228,153 +245,139 @@ class StatBlobResult:
     complete: bool = False
     expires_ms: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.totalBytes = self.total_bytes
-        m.received = self.received
-        m.complete = self.complete
-        m.expiresMs = self.expires_ms
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.total_bytes,
+            self.received,
+            self.complete,
+            self.expires_ms,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> StatBlobResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> StatBlobResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            total_bytes=m.totalBytes,
-            received=m.received,
-            complete=m.complete,
-            expires_ms=m.expiresMs,
+            total_bytes=v[0],
+            received=v[1],
+            complete=v[2],
+            expires_ms=v[3],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.StatBlobResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return STAT_BLOB_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> StatBlobResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.StatBlobResult, data, cls.read)
+        return decode(STAT_BLOB_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeleteBlobParams:
     """`DeleteBlobParams` of schemas/blob.capnp."""
 
     blob: bytes = b""
     """SHA-256 of the ciphertext (32 bytes), then the domain"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.blob:
-            m.blob = self.blob
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.blob,)
 
     @classmethod
-    def read(cls, m: Any) -> DeleteBlobParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> DeleteBlobParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            blob=m.blob,
+            blob=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.DeleteBlobParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return DELETE_BLOB_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> DeleteBlobParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.DeleteBlobParams, data, cls.read)
+        return decode(DELETE_BLOB_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeleteBlobResult:
     """`DeleteBlobResult` of schemas/blob.capnp."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        del m
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return ()
 
     @classmethod
-    def read(cls, m: Any) -> DeleteBlobResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> DeleteBlobResult:
+        """Make one of what a message holds, in the order of its layout."""
+        del v
         return cls()
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.DeleteBlobResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return DELETE_BLOB_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> DeleteBlobResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.DeleteBlobResult, data, cls.read)
+        return decode(DELETE_BLOB_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PurgeBlobsParams:
     """`PurgeBlobsParams` of schemas/blob.capnp."""
 
     account: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.account:
-            m.account = self.account
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.account,)
 
     @classmethod
-    def read(cls, m: Any) -> PurgeBlobsParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> PurgeBlobsParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            account=m.account,
+            account=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.PurgeBlobsParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PURGE_BLOBS_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PurgeBlobsParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.PurgeBlobsParams, data, cls.read)
+        return decode(PURGE_BLOBS_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PurgeBlobsResult:
     """`PurgeBlobsResult` of schemas/blob.capnp."""
 
     blobs: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.blobs = self.blobs
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.blobs,)
 
     @classmethod
-    def read(cls, m: Any) -> PurgeBlobsResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> PurgeBlobsResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            blobs=m.blobs,
+            blobs=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.PurgeBlobsResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PURGE_BLOBS_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PurgeBlobsResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.PurgeBlobsResult, data, cls.read)
+        return decode(PURGE_BLOBS_RESULT_LAYOUT, data, cls.from_values)
 
 
 class BlobApi(Protocol):

@@ -6,12 +6,85 @@ Generated from schemas/content.capnp by `make regenerate`: do not edit.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Any
 
-from qpqcore.wire.message import decode, schema
+from qpqcore.model.record import record
+from qpqcore.wire.message import Layout, decode
 
-_file = schema("content")
+CONTENT_REPLY_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("text", 1, None, None)])
+CONTENT_REACTION_LAYOUT = Layout(
+    1, 2, None, [("data", 0, None, None), ("text", 1, None, None), ("bool", 0, None, None)]
+)
+CONTENT_EDIT_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("text", 1, None, None)])
+CONTENT_RECEIPT_LAYOUT = Layout(1, 1, None, [("list data", 0, None, None), ("enum", 0, None, None)])
+CONTENT_FILE_LAYOUT = Layout(
+    1,
+    6,
+    None,
+    [
+        ("data", 0, None, None),
+        ("data", 1, None, None),
+        ("data", 2, None, None),
+        ("uint64", 0, None, None),
+        ("text", 3, None, None),
+        ("text", 4, None, None),
+        ("data", 5, None, None),
+    ],
+)
+CONTENT_PROFILE_LAYOUT = Layout(0, 1, None, [("text", 0, None, None)])
+CONTENT_LAYOUT = Layout(
+    3,
+    3,
+    1,
+    [
+        ("uint16", 0, None, None),
+        ("data", 0, None, None),
+        ("uint64", 1, None, None),
+        ("text", 1, None, None),
+        ("uint32", 1, None, None),
+        ("text", 2, 0, None),
+        ("struct", 2, 1, CONTENT_REPLY_LAYOUT),
+        ("struct", 2, 2, CONTENT_REACTION_LAYOUT),
+        ("struct", 2, 3, CONTENT_EDIT_LAYOUT),
+        ("data", 2, 4, None),
+        ("struct", 2, 5, CONTENT_RECEIPT_LAYOUT),
+        ("struct", 2, 6, CONTENT_FILE_LAYOUT),
+        ("uint32", 4, 7, None),
+        ("text", 2, 8, None),
+        ("struct", 2, 9, CONTENT_PROFILE_LAYOUT),
+        ("data", 2, 10, None),
+        ("data", 2, 11, None),
+    ],
+)
+CONTENT_LAYOUT_MEMBERS = (
+    "text",
+    "reply",
+    "reaction",
+    "edit",
+    "delete",
+    "receipt",
+    "file",
+    "timer",
+    "rename",
+    "profile",
+    "cutShort",
+    "selfState",
+)
+SIGNAL_LAYOUT = Layout(1, 0, 1, [("bool", 0, 0, None), ("void", 0, 1, None)])
+SIGNAL_LAYOUT_MEMBERS = ("typing", "unknown")
+GROUP_POLICY_LAYOUT = Layout(
+    2,
+    2,
+    None,
+    [
+        ("uint16", 0, None, None),
+        ("enum", 1, None, None),
+        ("text", 0, None, None),
+        ("uint32", 1, None, None),
+        ("uint32", 2, None, None),
+        ("list data", 1, None, None),
+    ],
+)
 
 
 class ContentReceiptKind(enum.IntEnum):
@@ -29,7 +102,7 @@ class ChannelKind(enum.IntEnum):
     SELF = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Content:
     """`Content` of schemas/content.capnp."""
 
@@ -63,120 +136,96 @@ class Content:
     which: str = ""
     """The set member of the union, by its name in the schema."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.version = self.version
-        if self.id:
-            m.id = self.id
-        m.sentMs = self.sent_ms
-        if self.fallback:
-            m.fallback = self.fallback
-        m.expiresAfterSeconds = self.expires_after_seconds
-        if self.which == "text":
-            m.text = self.text
-        elif self.which == "reply":
-            assert self.reply is not None
-            self.reply.write(m.init("reply"))
-        elif self.which == "reaction":
-            assert self.reaction is not None
-            self.reaction.write(m.init("reaction"))
-        elif self.which == "edit":
-            assert self.edit is not None
-            self.edit.write(m.init("edit"))
-        elif self.which == "delete":
-            m.delete = self.delete
-        elif self.which == "receipt":
-            assert self.receipt is not None
-            self.receipt.write(m.init("receipt"))
-        elif self.which == "file":
-            assert self.file is not None
-            self.file.write(m.init("file"))
-        elif self.which == "timer":
-            m.timer = self.timer
-        elif self.which == "rename":
-            m.rename = self.rename
-        elif self.which == "profile":
-            assert self.profile is not None
-            self.profile.write(m.init("profile"))
-        elif self.which == "cutShort":
-            m.cutShort = self.cut_short
-        elif self.which == "selfState":
-            m.selfState = self.self_state
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.version,
+            self.id,
+            self.sent_ms,
+            self.fallback,
+            self.expires_after_seconds,
+            self.text,
+            None if self.reply is None else self.reply.to_values(),
+            None if self.reaction is None else self.reaction.to_values(),
+            None if self.edit is None else self.edit.to_values(),
+            self.delete,
+            None if self.receipt is None else self.receipt.to_values(),
+            None if self.file is None else self.file.to_values(),
+            self.timer,
+            self.rename,
+            None if self.profile is None else self.profile.to_values(),
+            self.cut_short,
+            self.self_state,
+            CONTENT_LAYOUT_MEMBERS.index(self.which) if self.which else 0,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> Content:
-        """Read from a message."""
-        which = str(m.which())
+    def from_values(cls, v: tuple[Any, ...]) -> Content:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            version=m.version,
-            id=m.id,
-            sent_ms=m.sentMs,
-            fallback=m.fallback,
-            expires_after_seconds=m.expiresAfterSeconds,
-            text=m.text if which == "text" else None,
-            reply=ContentReply.read(m.reply) if which == "reply" else None,
-            reaction=ContentReaction.read(m.reaction) if which == "reaction" else None,
-            edit=ContentEdit.read(m.edit) if which == "edit" else None,
-            delete=m.delete if which == "delete" else None,
-            receipt=ContentReceipt.read(m.receipt) if which == "receipt" else None,
-            file=ContentFile.read(m.file) if which == "file" else None,
-            timer=m.timer if which == "timer" else None,
-            rename=m.rename if which == "rename" else None,
-            profile=ContentProfile.read(m.profile) if which == "profile" else None,
-            cut_short=m.cutShort if which == "cutShort" else None,
-            self_state=m.selfState if which == "selfState" else None,
-            which=which,
+            version=v[0],
+            id=v[1],
+            sent_ms=v[2],
+            fallback=v[3],
+            expires_after_seconds=v[4],
+            text=v[5],
+            reply=None if v[6] is None else ContentReply.from_values(v[6]),
+            reaction=None if v[7] is None else ContentReaction.from_values(v[7]),
+            edit=None if v[8] is None else ContentEdit.from_values(v[8]),
+            delete=v[9],
+            receipt=None if v[10] is None else ContentReceipt.from_values(v[10]),
+            file=None if v[11] is None else ContentFile.from_values(v[11]),
+            timer=v[12],
+            rename=v[13],
+            profile=None if v[14] is None else ContentProfile.from_values(v[14]),
+            cut_short=v[15],
+            self_state=v[16],
+            which=CONTENT_LAYOUT_MEMBERS[v[17]],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.Content.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return CONTENT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Content:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.Content, data, cls.read)
+        return decode(CONTENT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ContentReply:
     """`Content.Reply` of schemas/content.capnp."""
 
     to: bytes = b""
     text: str = ""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.to:
-            m.to = self.to
-        if self.text:
-            m.text = self.text
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.to,
+            self.text,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ContentReply:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ContentReply:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            to=m.to,
-            text=m.text,
+            to=v[0],
+            text=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.Content.Reply.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return CONTENT_REPLY_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ContentReply:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.Content.Reply, data, cls.read)
+        return decode(CONTENT_REPLY_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ContentReaction:
     """`Content.Reaction` of schemas/content.capnp."""
 
@@ -184,106 +233,98 @@ class ContentReaction:
     emoji: str = ""
     remove: bool = False
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.to:
-            m.to = self.to
-        if self.emoji:
-            m.emoji = self.emoji
-        m.remove = self.remove
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.to,
+            self.emoji,
+            self.remove,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ContentReaction:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ContentReaction:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            to=m.to,
-            emoji=m.emoji,
-            remove=m.remove,
+            to=v[0],
+            emoji=v[1],
+            remove=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.Content.Reaction.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return CONTENT_REACTION_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ContentReaction:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.Content.Reaction, data, cls.read)
+        return decode(CONTENT_REACTION_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ContentEdit:
     """`Content.Edit` of schemas/content.capnp."""
 
     to: bytes = b""
     text: str = ""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.to:
-            m.to = self.to
-        if self.text:
-            m.text = self.text
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.to,
+            self.text,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ContentEdit:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ContentEdit:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            to=m.to,
-            text=m.text,
+            to=v[0],
+            text=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.Content.Edit.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return CONTENT_EDIT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ContentEdit:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.Content.Edit, data, cls.read)
+        return decode(CONTENT_EDIT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ContentReceipt:
     """`Content.Receipt` of schemas/content.capnp."""
 
     ids: tuple[bytes, ...] = ()
     kind: ContentReceiptKind = ContentReceiptKind(0)
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.ids:
-            m.ids = list(self.ids)
-        m.kind = int(self.kind)
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            tuple(self.ids),
+            self.kind,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ContentReceipt:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ContentReceipt:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            ids=tuple(m.ids),
-            kind=ContentReceiptKind(m.kind.raw),
+            ids=v[0],
+            kind=ContentReceiptKind(v[1]),
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.Content.Receipt.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return CONTENT_RECEIPT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ContentReceipt:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.Content.Receipt, data, cls.read)
+        return decode(CONTENT_RECEIPT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ContentFile:
     """`Content.File` of schemas/content.capnp."""
 
@@ -302,80 +343,69 @@ class ContentFile:
     sha256: bytes = b""
     """of the plaintext"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.blob:
-            m.blob = self.blob
-        if self.secret:
-            m.secret = self.secret
-        if self.key:
-            m.key = self.key
-        m.totalBytes = self.total_bytes
-        if self.name:
-            m.name = self.name
-        if self.mime:
-            m.mime = self.mime
-        if self.sha256:
-            m.sha256 = self.sha256
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.blob,
+            self.secret,
+            self.key,
+            self.total_bytes,
+            self.name,
+            self.mime,
+            self.sha256,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ContentFile:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ContentFile:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            blob=m.blob,
-            secret=m.secret,
-            key=m.key,
-            total_bytes=m.totalBytes,
-            name=m.name,
-            mime=m.mime,
-            sha256=m.sha256,
+            blob=v[0],
+            secret=v[1],
+            key=v[2],
+            total_bytes=v[3],
+            name=v[4],
+            mime=v[5],
+            sha256=v[6],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.Content.File.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return CONTENT_FILE_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ContentFile:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.Content.File, data, cls.read)
+        return decode(CONTENT_FILE_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ContentProfile:
     """`Content.Profile` of schemas/content.capnp."""
 
     display_name: str = ""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.display_name:
-            m.displayName = self.display_name
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.display_name,)
 
     @classmethod
-    def read(cls, m: Any) -> ContentProfile:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ContentProfile:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            display_name=m.displayName,
+            display_name=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.Content.Profile.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return CONTENT_PROFILE_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ContentProfile:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.Content.Profile, data, cls.read)
+        return decode(CONTENT_PROFILE_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Signal:
     """`Signal` of schemas/content.capnp."""
 
@@ -384,37 +414,34 @@ class Signal:
     which: str = ""
     """The set member of the union, by its name in the schema."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.which == "typing":
-            m.typing = self.typing
-        elif self.which == "unknown":
-            m.unknown = self.unknown
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.typing,
+            self.unknown,
+            SIGNAL_LAYOUT_MEMBERS.index(self.which) if self.which else 0,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> Signal:
-        """Read from a message."""
-        which = str(m.which())
+    def from_values(cls, v: tuple[Any, ...]) -> Signal:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            typing=m.typing if which == "typing" else None,
-            unknown=m.unknown if which == "unknown" else None,
-            which=which,
+            typing=v[0],
+            unknown=v[1],
+            which=SIGNAL_LAYOUT_MEMBERS[v[2]],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.Signal.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return SIGNAL_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Signal:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.Signal, data, cls.read)
+        return decode(SIGNAL_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class GroupPolicy:
     """`GroupPolicy` of schemas/content.capnp."""
 
@@ -429,37 +456,34 @@ class GroupPolicy:
     admins: tuple[bytes, ...] = ()
     """account ids; empty: everybody is one"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.version = self.version
-        m.kind = int(self.kind)
-        if self.home:
-            m.home = self.home
-        m.generation = self.generation
-        m.leastClient = self.least_client
-        if self.admins:
-            m.admins = list(self.admins)
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.version,
+            self.kind,
+            self.home,
+            self.generation,
+            self.least_client,
+            tuple(self.admins),
+        )
 
     @classmethod
-    def read(cls, m: Any) -> GroupPolicy:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> GroupPolicy:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            version=m.version,
-            kind=ChannelKind(m.kind.raw),
-            home=m.home,
-            generation=m.generation,
-            least_client=m.leastClient,
-            admins=tuple(m.admins),
+            version=v[0],
+            kind=ChannelKind(v[1]),
+            home=v[2],
+            generation=v[3],
+            least_client=v[4],
+            admins=v[5],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.GroupPolicy.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return GROUP_POLICY_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> GroupPolicy:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.GroupPolicy, data, cls.read)
+        return decode(GROUP_POLICY_LAYOUT, data, cls.from_values)

@@ -6,16 +6,180 @@ Generated from schemas/delivery.capnp by `make regenerate`: do not edit.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqcore.model.method import CallerClass, Method
-from qpqcore.wire.message import decode, schema
+from qpqcore.model.record import record
+from qpqcore.wire.message import Layout, decode
 
 if TYPE_CHECKING:
     from qpqcore.model.call import CallContext
 
-_file = schema("delivery")
+ENTRY_LAYOUT = Layout(
+    6,
+    3,
+    None,
+    [
+        ("uint64", 0, None, None),
+        ("enum", 4, None, None),
+        ("data", 0, None, None),
+        ("uint32", 3, None, None),
+        ("uint64", 2, None, None),
+        ("uint64", 3, None, None),
+        ("uint64", 4, None, None),
+        ("data", 1, None, None),
+        ("data", 2, None, None),
+        ("uint64", 5, None, None),
+    ],
+)
+WELCOME_ITEM_LAYOUT = Layout(1, 2, None, [("data", 0, None, None), ("data", 1, None, None), ("bool", 0, None, None)])
+HANDSHAKE_LAYOUT = Layout(
+    0,
+    4,
+    None,
+    [
+        ("data", 0, None, None),
+        ("list struct", 1, None, WELCOME_ITEM_LAYOUT),
+        ("data", 2, None, None),
+        ("data", 3, None, None),
+    ],
+)
+CREATE_CHANNEL_PARAMS_LAYOUT = Layout(
+    0,
+    5,
+    None,
+    [
+        ("data", 0, None, None),
+        ("data", 1, None, None),
+        ("data", 2, None, None),
+        ("data", 3, None, None),
+        ("struct", 4, None, HANDSHAKE_LAYOUT),
+    ],
+)
+CREATE_CHANNEL_RESULT_LAYOUT = Layout(
+    3, 0, None, [("uint32", 0, None, None), ("uint64", 1, None, None), ("uint64", 2, None, None)]
+)
+ENQUEUE_PARAMS_LAYOUT = Layout(
+    2,
+    3,
+    None,
+    [
+        ("data", 0, None, None),
+        ("uint32", 0, None, None),
+        ("uint64", 1, None, None),
+        ("data", 1, None, None),
+        ("uint32", 1, None, None),
+        ("data", 2, None, None),
+    ],
+)
+ENQUEUE_RESULT_LAYOUT = Layout(
+    3, 0, None, [("uint64", 0, None, None), ("uint64", 1, None, None), ("bool", 128, None, None)]
+)
+BATCH_ENQUEUE_PARAMS_LAYOUT = Layout(0, 1, None, [("list struct", 0, None, ENQUEUE_PARAMS_LAYOUT)])
+BATCH_ITEM_LAYOUT = Layout(
+    1, 2, None, [("uint16", 0, None, None), ("text", 0, None, None), ("struct", 1, None, ENQUEUE_RESULT_LAYOUT)]
+)
+BATCH_ENQUEUE_RESULT_LAYOUT = Layout(0, 1, None, [("list struct", 0, None, BATCH_ITEM_LAYOUT)])
+FETCH_PARAMS_LAYOUT = Layout(2, 0, None, [("uint64", 0, None, None), ("uint16", 4, None, None)])
+FETCH_RESULT_LAYOUT = Layout(
+    2, 1, None, [("list struct", 0, None, ENTRY_LAYOUT), ("uint64", 0, None, None), ("uint64", 1, None, None)]
+)
+FETCH_WAIT_PARAMS_LAYOUT = Layout(
+    2, 0, None, [("uint64", 0, None, None), ("uint16", 4, None, None), ("uint32", 3, None, None)]
+)
+PEEK_PARAMS_LAYOUT = Layout(1, 0, None, [("uint16", 0, None, None)])
+PEEK_RESULT_LAYOUT = Layout(
+    5,
+    1,
+    None,
+    [
+        ("list struct", 0, None, ENTRY_LAYOUT),
+        ("uint64", 0, None, None),
+        ("uint64", 1, None, None),
+        ("uint64", 2, None, None),
+        ("uint64", 3, None, None),
+        ("uint64", 4, None, None),
+    ],
+)
+ACK_PARAMS_LAYOUT = Layout(1, 0, None, [("uint64", 0, None, None)])
+ACK_RESULT_LAYOUT = Layout(1, 0, None, [("uint64", 0, None, None)])
+SUBMIT_COMMIT_PARAMS_LAYOUT = Layout(
+    2,
+    2,
+    None,
+    [
+        ("data", 0, None, None),
+        ("uint32", 0, None, None),
+        ("uint64", 1, None, None),
+        ("struct", 1, None, HANDSHAKE_LAYOUT),
+    ],
+)
+SUBMIT_COMMIT_RESULT_LAYOUT = Layout(
+    3, 0, None, [("uint64", 0, None, None), ("uint64", 1, None, None), ("bool", 128, None, None)]
+)
+SUBMIT_PROPOSAL_PARAMS_LAYOUT = Layout(
+    2, 2, None, [("data", 0, None, None), ("uint32", 0, None, None), ("uint64", 1, None, None), ("data", 1, None, None)]
+)
+SUBMIT_PROPOSAL_RESULT_LAYOUT = Layout(2, 0, None, [("uint64", 0, None, None), ("bool", 64, None, None)])
+FETCH_GROUP_INFO_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
+FETCH_GROUP_INFO_RESULT_LAYOUT = Layout(
+    3,
+    3,
+    None,
+    [
+        ("uint32", 0, None, None),
+        ("uint64", 1, None, None),
+        ("data", 0, None, None),
+        ("data", 1, None, None),
+        ("list data", 2, None, None),
+        ("uint64", 2, None, None),
+    ],
+)
+FETCH_TREE_PARAMS_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("data", 1, None, None)])
+FETCH_TREE_RESULT_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
+RESET_CHANNEL_PARAMS_LAYOUT = Layout(
+    1,
+    5,
+    None,
+    [
+        ("data", 0, None, None),
+        ("uint32", 0, None, None),
+        ("data", 1, None, None),
+        ("data", 2, None, None),
+        ("data", 3, None, None),
+        ("struct", 4, None, HANDSHAKE_LAYOUT),
+    ],
+)
+RESET_CHANNEL_RESULT_LAYOUT = Layout(
+    3, 0, None, [("uint32", 0, None, None), ("uint64", 1, None, None), ("uint64", 2, None, None)]
+)
+LIST_CHANNELS_PARAMS_LAYOUT = Layout(0, 0, None, [])
+CHANNEL_INFO_LAYOUT = Layout(
+    3,
+    2,
+    None,
+    [
+        ("data", 0, None, None),
+        ("uint32", 0, None, None),
+        ("uint64", 1, None, None),
+        ("bool", 32, None, None),
+        ("uint32", 4, None, None),
+        ("data", 1, None, None),
+    ],
+)
+LIST_CHANNELS_RESULT_LAYOUT = Layout(0, 1, None, [("list struct", 0, None, CHANNEL_INFO_LAYOUT)])
+SIGNAL_PARAMS_LAYOUT = Layout(
+    2, 2, None, [("data", 0, None, None), ("uint32", 0, None, None), ("uint64", 1, None, None), ("data", 1, None, None)]
+)
+SIGNAL_RESULT_LAYOUT = Layout(0, 0, None, [])
+REMOVE_DEVICES_PARAMS_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("list data", 1, None, None)])
+REMOVE_DEVICES_RESULT_LAYOUT = Layout(1, 0, None, [("uint32", 0, None, None)])
+PURGE_DELIVERY_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
+PURGE_DELIVERY_RESULT_LAYOUT = Layout(1, 0, None, [("uint32", 0, None, None)])
+OPEN_MAILBOX_PARAMS_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("data", 1, None, None)])
+OPEN_MAILBOX_RESULT_LAYOUT = Layout(0, 0, None, [])
+EXTERNAL_SENDER_PARAMS_LAYOUT = Layout(0, 0, None, [])
+EXTERNAL_SENDER_RESULT_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("data", 1, None, None)])
 
 
 class EntryKind(enum.IntEnum):
@@ -30,7 +194,7 @@ class EntryKind(enum.IntEnum):
     RESET = 6
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Entry:
     """`Entry` of schemas/delivery.capnp."""
 
@@ -52,52 +216,48 @@ class Entry:
     expires_ms: int = 0
     """message: 0, or when the server forgets it"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.number = self.number
-        m.kind = int(self.kind)
-        if self.channel:
-            m.channel = self.channel
-        m.generation = self.generation
-        m.epoch = self.epoch
-        m.logNumber = self.log_number
-        m.acceptedMs = self.accepted_ms
-        if self.payload:
-            m.payload = self.payload
-        if self.tree_hash:
-            m.treeHash = self.tree_hash
-        m.expiresMs = self.expires_ms
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.number,
+            self.kind,
+            self.channel,
+            self.generation,
+            self.epoch,
+            self.log_number,
+            self.accepted_ms,
+            self.payload,
+            self.tree_hash,
+            self.expires_ms,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> Entry:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> Entry:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            number=m.number,
-            kind=EntryKind(m.kind.raw),
-            channel=m.channel,
-            generation=m.generation,
-            epoch=m.epoch,
-            log_number=m.logNumber,
-            accepted_ms=m.acceptedMs,
-            payload=m.payload,
-            tree_hash=m.treeHash,
-            expires_ms=m.expiresMs,
+            number=v[0],
+            kind=EntryKind(v[1]),
+            channel=v[2],
+            generation=v[3],
+            epoch=v[4],
+            log_number=v[5],
+            accepted_ms=v[6],
+            payload=v[7],
+            tree_hash=v[8],
+            expires_ms=v[9],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.Entry.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return ENTRY_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Entry:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.Entry, data, cls.read)
+        return decode(ENTRY_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class WelcomeItem:
     """`WelcomeItem` of schemas/delivery.capnp."""
 
@@ -108,37 +268,34 @@ class WelcomeItem:
     hybrid: bool = False
     """welcome: MLSMessage(Welcome), or when hybrid the HPKE X-Wing encapsulation and ciphertext of it (docs/spec/groups.md)"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.device:
-            m.device = self.device
-        if self.welcome:
-            m.welcome = self.welcome
-        m.hybrid = self.hybrid
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.device,
+            self.welcome,
+            self.hybrid,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> WelcomeItem:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> WelcomeItem:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            device=m.device,
-            welcome=m.welcome,
-            hybrid=m.hybrid,
+            device=v[0],
+            welcome=v[1],
+            hybrid=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.WelcomeItem.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return WELCOME_ITEM_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> WelcomeItem:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.WelcomeItem, data, cls.read)
+        return decode(WELCOME_ITEM_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Handshake:
     """`Handshake` of schemas/delivery.capnp."""
 
@@ -149,43 +306,36 @@ class Handshake:
     write_key: bytes = b""
     """Ed25519 public key of the new epoch's sealed senders (docs/spec/delivery.md)"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.commit:
-            m.commit = self.commit
-        if self.welcomes:
-            items = m.init("welcomes", len(self.welcomes))
-            for i, item in enumerate(self.welcomes):
-                item.write(items[i])
-        if self.group_info:
-            m.groupInfo = self.group_info
-        if self.write_key:
-            m.writeKey = self.write_key
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.commit,
+            tuple([x.to_values() for x in self.welcomes]),
+            self.group_info,
+            self.write_key,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> Handshake:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> Handshake:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            commit=m.commit,
-            welcomes=tuple([WelcomeItem.read(x) for x in m.welcomes]),
-            group_info=m.groupInfo,
-            write_key=m.writeKey,
+            commit=v[0],
+            welcomes=tuple([WelcomeItem.from_values(x) for x in v[1]]),
+            group_info=v[2],
+            write_key=v[3],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.Handshake.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return HANDSHAKE_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Handshake:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.Handshake, data, cls.read)
+        return decode(HANDSHAKE_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CreateChannelParams:
     """`CreateChannelParams` of schemas/delivery.capnp."""
 
@@ -198,44 +348,38 @@ class CreateChannelParams:
     first: Handshake | None = None
     """the first commit, or empty: a group is born with its members or not at all"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.channel:
-            m.channel = self.channel
-        if self.group_info:
-            m.groupInfo = self.group_info
-        if self.tree:
-            m.tree = self.tree
-        if self.write_key:
-            m.writeKey = self.write_key
-        if self.first is not None:
-            self.first.write(m.init("first"))
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.channel,
+            self.group_info,
+            self.tree,
+            self.write_key,
+            None if self.first is None else self.first.to_values(),
+        )
 
     @classmethod
-    def read(cls, m: Any) -> CreateChannelParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> CreateChannelParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            channel=m.channel,
-            group_info=m.groupInfo,
-            tree=m.tree,
-            write_key=m.writeKey,
-            first=Handshake.read(m.first) if m._has("first") else None,
+            channel=v[0],
+            group_info=v[1],
+            tree=v[2],
+            write_key=v[3],
+            first=None if v[4] is None else Handshake.from_values(v[4]),
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.CreateChannelParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return CREATE_CHANNEL_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> CreateChannelParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.CreateChannelParams, data, cls.read)
+        return decode(CREATE_CHANNEL_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CreateChannelResult:
     """`CreateChannelResult` of schemas/delivery.capnp."""
 
@@ -243,35 +387,34 @@ class CreateChannelResult:
     epoch: int = 0
     log_number: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.generation = self.generation
-        m.epoch = self.epoch
-        m.logNumber = self.log_number
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.generation,
+            self.epoch,
+            self.log_number,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> CreateChannelResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> CreateChannelResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            generation=m.generation,
-            epoch=m.epoch,
-            log_number=m.logNumber,
+            generation=v[0],
+            epoch=v[1],
+            log_number=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.CreateChannelResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return CREATE_CHANNEL_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> CreateChannelResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.CreateChannelResult, data, cls.read)
+        return decode(CREATE_CHANNEL_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class EnqueueParams:
     """`EnqueueParams` of schemas/delivery.capnp."""
 
@@ -285,44 +428,40 @@ class EnqueueParams:
     write_signature: bytes = b""
     """sealed sender; empty with a session"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.channel:
-            m.channel = self.channel
-        m.generation = self.generation
-        m.epoch = self.epoch
-        if self.payload:
-            m.payload = self.payload
-        m.ttlSeconds = self.ttl_seconds
-        if self.write_signature:
-            m.writeSignature = self.write_signature
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.channel,
+            self.generation,
+            self.epoch,
+            self.payload,
+            self.ttl_seconds,
+            self.write_signature,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> EnqueueParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> EnqueueParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            channel=m.channel,
-            generation=m.generation,
-            epoch=m.epoch,
-            payload=m.payload,
-            ttl_seconds=m.ttlSeconds,
-            write_signature=m.writeSignature,
+            channel=v[0],
+            generation=v[1],
+            epoch=v[2],
+            payload=v[3],
+            ttl_seconds=v[4],
+            write_signature=v[5],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.EnqueueParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return ENQUEUE_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> EnqueueParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.EnqueueParams, data, cls.read)
+        return decode(ENQUEUE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class EnqueueResult:
     """`EnqueueResult` of schemas/delivery.capnp."""
 
@@ -330,103 +469,90 @@ class EnqueueResult:
     accepted_ms: int = 0
     duplicate: bool = False
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.logNumber = self.log_number
-        m.acceptedMs = self.accepted_ms
-        m.duplicate = self.duplicate
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.log_number,
+            self.accepted_ms,
+            self.duplicate,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> EnqueueResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> EnqueueResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            log_number=m.logNumber,
-            accepted_ms=m.acceptedMs,
-            duplicate=m.duplicate,
+            log_number=v[0],
+            accepted_ms=v[1],
+            duplicate=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.EnqueueResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return ENQUEUE_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> EnqueueResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.EnqueueResult, data, cls.read)
+        return decode(ENQUEUE_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BatchEnqueueParams:
     """`BatchEnqueueParams` of schemas/delivery.capnp."""
 
     items: tuple[EnqueueParams, ...] = ()
     """at most 100"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.items:
-            items = m.init("items", len(self.items))
-            for i, item in enumerate(self.items):
-                item.write(items[i])
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (tuple([x.to_values() for x in self.items]),)
 
     @classmethod
-    def read(cls, m: Any) -> BatchEnqueueParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> BatchEnqueueParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            items=tuple([EnqueueParams.read(x) for x in m.items]),
+            items=tuple([EnqueueParams.from_values(x) for x in v[0]]),
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.BatchEnqueueParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return BATCH_ENQUEUE_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> BatchEnqueueParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.BatchEnqueueParams, data, cls.read)
+        return decode(BATCH_ENQUEUE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BatchEnqueueResult:
     """`BatchEnqueueResult` of schemas/delivery.capnp."""
 
     items: tuple[BatchItem, ...] = ()
     """at most 100"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.items:
-            items = m.init("items", len(self.items))
-            for i, item in enumerate(self.items):
-                item.write(items[i])
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (tuple([x.to_values() for x in self.items]),)
 
     @classmethod
-    def read(cls, m: Any) -> BatchEnqueueResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> BatchEnqueueResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            items=tuple([BatchItem.read(x) for x in m.items]),
+            items=tuple([BatchItem.from_values(x) for x in v[0]]),
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.BatchEnqueueResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return BATCH_ENQUEUE_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> BatchEnqueueResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.BatchEnqueueResult, data, cls.read)
+        return decode(BATCH_ENQUEUE_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BatchItem:
     """`BatchItem` of schemas/delivery.capnp."""
 
@@ -434,37 +560,34 @@ class BatchItem:
     detail: str = ""
     result: EnqueueResult | None = None
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.code = self.code
-        if self.detail:
-            m.detail = self.detail
-        if self.result is not None:
-            self.result.write(m.init("result"))
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.code,
+            self.detail,
+            None if self.result is None else self.result.to_values(),
+        )
 
     @classmethod
-    def read(cls, m: Any) -> BatchItem:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> BatchItem:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            code=m.code,
-            detail=m.detail,
-            result=EnqueueResult.read(m.result) if m._has("result") else None,
+            code=v[0],
+            detail=v[1],
+            result=None if v[2] is None else EnqueueResult.from_values(v[2]),
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.BatchItem.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return BATCH_ITEM_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> BatchItem:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.BatchItem, data, cls.read)
+        return decode(BATCH_ITEM_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchParams:
     """`FetchParams` of schemas/delivery.capnp."""
 
@@ -473,33 +596,32 @@ class FetchParams:
     max_entries: int = 0
     """after 0: from the acknowledged position"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.after = self.after
-        m.maxEntries = self.max_entries
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.after,
+            self.max_entries,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> FetchParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> FetchParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            after=m.after,
-            max_entries=m.maxEntries,
+            after=v[0],
+            max_entries=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.FetchParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return FETCH_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FetchParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.FetchParams, data, cls.read)
+        return decode(FETCH_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchResult:
     """`FetchResult` of schemas/delivery.capnp."""
 
@@ -507,38 +629,34 @@ class FetchResult:
     last: int = 0
     acked: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.entries:
-            items = m.init("entries", len(self.entries))
-            for i, item in enumerate(self.entries):
-                item.write(items[i])
-        m.last = self.last
-        m.acked = self.acked
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            tuple([x.to_values() for x in self.entries]),
+            self.last,
+            self.acked,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> FetchResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> FetchResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            entries=tuple([Entry.read(x) for x in m.entries]),
-            last=m.last,
-            acked=m.acked,
+            entries=tuple([Entry.from_values(x) for x in v[0]]),
+            last=v[1],
+            acked=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.FetchResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return FETCH_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FetchResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.FetchResult, data, cls.read)
+        return decode(FETCH_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchWaitParams:
     """`FetchWaitParams` of schemas/delivery.capnp."""
 
@@ -549,65 +667,61 @@ class FetchWaitParams:
     wait_ms: int = 0
     """at most 60 s"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.after = self.after
-        m.maxEntries = self.max_entries
-        m.waitMs = self.wait_ms
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.after,
+            self.max_entries,
+            self.wait_ms,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> FetchWaitParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> FetchWaitParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            after=m.after,
-            max_entries=m.maxEntries,
-            wait_ms=m.waitMs,
+            after=v[0],
+            max_entries=v[1],
+            wait_ms=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.FetchWaitParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return FETCH_WAIT_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FetchWaitParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.FetchWaitParams, data, cls.read)
+        return decode(FETCH_WAIT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PeekParams:
     """`PeekParams` of schemas/delivery.capnp."""
 
     max_entries: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.maxEntries = self.max_entries
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.max_entries,)
 
     @classmethod
-    def read(cls, m: Any) -> PeekParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> PeekParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            max_entries=m.maxEntries,
+            max_entries=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.PeekParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PEEK_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PeekParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.PeekParams, data, cls.read)
+        return decode(PEEK_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PeekResult:
     """`PeekResult` of schemas/delivery.capnp."""
 
@@ -621,104 +735,94 @@ class PeekResult:
     sent: int = 0
     """entries without payload; sent: messages taken from the calling device in its own name (docs/spec/delivery.md#mailboxes)"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.entries:
-            items = m.init("entries", len(self.entries))
-            for i, item in enumerate(self.entries):
-                item.write(items[i])
-        m.last = self.last
-        m.acked = self.acked
-        m.pendingBytes = self.pending_bytes
-        m.oldestMs = self.oldest_ms
-        m.sent = self.sent
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            tuple([x.to_values() for x in self.entries]),
+            self.last,
+            self.acked,
+            self.pending_bytes,
+            self.oldest_ms,
+            self.sent,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> PeekResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> PeekResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            entries=tuple([Entry.read(x) for x in m.entries]),
-            last=m.last,
-            acked=m.acked,
-            pending_bytes=m.pendingBytes,
-            oldest_ms=m.oldestMs,
-            sent=m.sent,
+            entries=tuple([Entry.from_values(x) for x in v[0]]),
+            last=v[1],
+            acked=v[2],
+            pending_bytes=v[3],
+            oldest_ms=v[4],
+            sent=v[5],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.PeekResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PEEK_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PeekResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.PeekResult, data, cls.read)
+        return decode(PEEK_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AckParams:
     """`AckParams` of schemas/delivery.capnp."""
 
     up_to: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.upTo = self.up_to
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.up_to,)
 
     @classmethod
-    def read(cls, m: Any) -> AckParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> AckParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            up_to=m.upTo,
+            up_to=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.AckParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return ACK_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> AckParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.AckParams, data, cls.read)
+        return decode(ACK_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AckResult:
     """`AckResult` of schemas/delivery.capnp."""
 
     acked: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.acked = self.acked
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.acked,)
 
     @classmethod
-    def read(cls, m: Any) -> AckResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> AckResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            acked=m.acked,
+            acked=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.AckResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return ACK_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> AckResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.AckResult, data, cls.read)
+        return decode(ACK_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubmitCommitParams:
     """`SubmitCommitParams` of schemas/delivery.capnp."""
 
@@ -727,39 +831,36 @@ class SubmitCommitParams:
     epoch: int = 0
     handshake: Handshake | None = None
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.channel:
-            m.channel = self.channel
-        m.generation = self.generation
-        m.epoch = self.epoch
-        if self.handshake is not None:
-            self.handshake.write(m.init("handshake"))
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.channel,
+            self.generation,
+            self.epoch,
+            None if self.handshake is None else self.handshake.to_values(),
+        )
 
     @classmethod
-    def read(cls, m: Any) -> SubmitCommitParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> SubmitCommitParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            channel=m.channel,
-            generation=m.generation,
-            epoch=m.epoch,
-            handshake=Handshake.read(m.handshake) if m._has("handshake") else None,
+            channel=v[0],
+            generation=v[1],
+            epoch=v[2],
+            handshake=None if v[3] is None else Handshake.from_values(v[3]),
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.SubmitCommitParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return SUBMIT_COMMIT_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SubmitCommitParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.SubmitCommitParams, data, cls.read)
+        return decode(SUBMIT_COMMIT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubmitCommitResult:
     """`SubmitCommitResult` of schemas/delivery.capnp."""
 
@@ -769,35 +870,34 @@ class SubmitCommitResult:
     """epoch: the new one"""
     duplicate: bool = False
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.epoch = self.epoch
-        m.logNumber = self.log_number
-        m.duplicate = self.duplicate
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.epoch,
+            self.log_number,
+            self.duplicate,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> SubmitCommitResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> SubmitCommitResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            epoch=m.epoch,
-            log_number=m.logNumber,
-            duplicate=m.duplicate,
+            epoch=v[0],
+            log_number=v[1],
+            duplicate=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.SubmitCommitResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return SUBMIT_COMMIT_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SubmitCommitResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.SubmitCommitResult, data, cls.read)
+        return decode(SUBMIT_COMMIT_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubmitProposalParams:
     """`SubmitProposalParams` of schemas/delivery.capnp."""
 
@@ -806,103 +906,95 @@ class SubmitProposalParams:
     epoch: int = 0
     proposal: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.channel:
-            m.channel = self.channel
-        m.generation = self.generation
-        m.epoch = self.epoch
-        if self.proposal:
-            m.proposal = self.proposal
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.channel,
+            self.generation,
+            self.epoch,
+            self.proposal,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> SubmitProposalParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> SubmitProposalParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            channel=m.channel,
-            generation=m.generation,
-            epoch=m.epoch,
-            proposal=m.proposal,
+            channel=v[0],
+            generation=v[1],
+            epoch=v[2],
+            proposal=v[3],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.SubmitProposalParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return SUBMIT_PROPOSAL_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SubmitProposalParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.SubmitProposalParams, data, cls.read)
+        return decode(SUBMIT_PROPOSAL_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubmitProposalResult:
     """`SubmitProposalResult` of schemas/delivery.capnp."""
 
     log_number: int = 0
     duplicate: bool = False
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.logNumber = self.log_number
-        m.duplicate = self.duplicate
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.log_number,
+            self.duplicate,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> SubmitProposalResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> SubmitProposalResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            log_number=m.logNumber,
-            duplicate=m.duplicate,
+            log_number=v[0],
+            duplicate=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.SubmitProposalResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return SUBMIT_PROPOSAL_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SubmitProposalResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.SubmitProposalResult, data, cls.read)
+        return decode(SUBMIT_PROPOSAL_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchGroupInfoParams:
     """`FetchGroupInfoParams` of schemas/delivery.capnp."""
 
     channel: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.channel:
-            m.channel = self.channel
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.channel,)
 
     @classmethod
-    def read(cls, m: Any) -> FetchGroupInfoParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> FetchGroupInfoParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            channel=m.channel,
+            channel=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.FetchGroupInfoParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return FETCH_GROUP_INFO_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FetchGroupInfoParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.FetchGroupInfoParams, data, cls.read)
+        return decode(FETCH_GROUP_INFO_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchGroupInfoResult:
     """`FetchGroupInfoResult` of schemas/delivery.capnp."""
 
@@ -916,110 +1008,99 @@ class FetchGroupInfoResult:
     log_number: int = 0
     """in the channel: the order in which everybody sees things"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.generation = self.generation
-        m.epoch = self.epoch
-        if self.group_info:
-            m.groupInfo = self.group_info
-        if self.tree_hash:
-            m.treeHash = self.tree_hash
-        if self.proposals:
-            m.proposals = list(self.proposals)
-        m.logNumber = self.log_number
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.generation,
+            self.epoch,
+            self.group_info,
+            self.tree_hash,
+            tuple(self.proposals),
+            self.log_number,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> FetchGroupInfoResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> FetchGroupInfoResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            generation=m.generation,
-            epoch=m.epoch,
-            group_info=m.groupInfo,
-            tree_hash=m.treeHash,
-            proposals=tuple(m.proposals),
-            log_number=m.logNumber,
+            generation=v[0],
+            epoch=v[1],
+            group_info=v[2],
+            tree_hash=v[3],
+            proposals=v[4],
+            log_number=v[5],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.FetchGroupInfoResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return FETCH_GROUP_INFO_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FetchGroupInfoResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.FetchGroupInfoResult, data, cls.read)
+        return decode(FETCH_GROUP_INFO_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchTreeParams:
     """`FetchTreeParams` of schemas/delivery.capnp."""
 
     channel: bytes = b""
     tree_hash: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.channel:
-            m.channel = self.channel
-        if self.tree_hash:
-            m.treeHash = self.tree_hash
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.channel,
+            self.tree_hash,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> FetchTreeParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> FetchTreeParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            channel=m.channel,
-            tree_hash=m.treeHash,
+            channel=v[0],
+            tree_hash=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.FetchTreeParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return FETCH_TREE_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FetchTreeParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.FetchTreeParams, data, cls.read)
+        return decode(FETCH_TREE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchTreeResult:
     """`FetchTreeResult` of schemas/delivery.capnp."""
 
     tree: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.tree:
-            m.tree = self.tree
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.tree,)
 
     @classmethod
-    def read(cls, m: Any) -> FetchTreeResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> FetchTreeResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            tree=m.tree,
+            tree=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.FetchTreeResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return FETCH_TREE_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FetchTreeResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.FetchTreeResult, data, cls.read)
+        return decode(FETCH_TREE_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResetChannelParams:
     """`ResetChannelParams` of schemas/delivery.capnp."""
 
@@ -1034,46 +1115,40 @@ class ResetChannelParams:
     first: Handshake | None = None
     """as in createChannel"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.channel:
-            m.channel = self.channel
-        m.generation = self.generation
-        if self.group_info:
-            m.groupInfo = self.group_info
-        if self.tree:
-            m.tree = self.tree
-        if self.write_key:
-            m.writeKey = self.write_key
-        if self.first is not None:
-            self.first.write(m.init("first"))
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.channel,
+            self.generation,
+            self.group_info,
+            self.tree,
+            self.write_key,
+            None if self.first is None else self.first.to_values(),
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ResetChannelParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ResetChannelParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            channel=m.channel,
-            generation=m.generation,
-            group_info=m.groupInfo,
-            tree=m.tree,
-            write_key=m.writeKey,
-            first=Handshake.read(m.first) if m._has("first") else None,
+            channel=v[0],
+            generation=v[1],
+            group_info=v[2],
+            tree=v[3],
+            write_key=v[4],
+            first=None if v[5] is None else Handshake.from_values(v[5]),
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ResetChannelParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return RESET_CHANNEL_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ResetChannelParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ResetChannelParams, data, cls.read)
+        return decode(RESET_CHANNEL_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResetChannelResult:
     """`ResetChannelResult` of schemas/delivery.capnp."""
 
@@ -1081,94 +1156,85 @@ class ResetChannelResult:
     epoch: int = 0
     log_number: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.generation = self.generation
-        m.epoch = self.epoch
-        m.logNumber = self.log_number
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.generation,
+            self.epoch,
+            self.log_number,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ResetChannelResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ResetChannelResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            generation=m.generation,
-            epoch=m.epoch,
-            log_number=m.logNumber,
+            generation=v[0],
+            epoch=v[1],
+            log_number=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ResetChannelResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return RESET_CHANNEL_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ResetChannelResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ResetChannelResult, data, cls.read)
+        return decode(RESET_CHANNEL_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ListChannelsParams:
     """`ListChannelsParams` of schemas/delivery.capnp."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        del m
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return ()
 
     @classmethod
-    def read(cls, m: Any) -> ListChannelsParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ListChannelsParams:
+        """Make one of what a message holds, in the order of its layout."""
+        del v
         return cls()
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ListChannelsParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return LIST_CHANNELS_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ListChannelsParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ListChannelsParams, data, cls.read)
+        return decode(LIST_CHANNELS_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ListChannelsResult:
     """`ListChannelsResult` of schemas/delivery.capnp."""
 
     channels: tuple[ChannelInfo, ...] = ()
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.channels:
-            items = m.init("channels", len(self.channels))
-            for i, item in enumerate(self.channels):
-                item.write(items[i])
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (tuple([x.to_values() for x in self.channels]),)
 
     @classmethod
-    def read(cls, m: Any) -> ListChannelsResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ListChannelsResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            channels=tuple([ChannelInfo.read(x) for x in m.channels]),
+            channels=tuple([ChannelInfo.from_values(x) for x in v[0]]),
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ListChannelsResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return LIST_CHANNELS_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ListChannelsResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ListChannelsResult, data, cls.read)
+        return decode(LIST_CHANNELS_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ChannelInfo:
     """`ChannelInfo` of schemas/delivery.capnp."""
 
@@ -1182,43 +1248,40 @@ class ChannelInfo:
     policy: bytes = b""
     """every channel in which some device of the account is a leaf; member: the calling device is one"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.channel:
-            m.channel = self.channel
-        m.generation = self.generation
-        m.epoch = self.epoch
-        m.member = self.member
-        m.leaves = self.leaves
-        if self.policy:
-            m.policy = self.policy
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.channel,
+            self.generation,
+            self.epoch,
+            self.member,
+            self.leaves,
+            self.policy,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ChannelInfo:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ChannelInfo:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            channel=m.channel,
-            generation=m.generation,
-            epoch=m.epoch,
-            member=m.member,
-            leaves=m.leaves,
-            policy=m.policy,
+            channel=v[0],
+            generation=v[1],
+            epoch=v[2],
+            member=v[3],
+            leaves=v[4],
+            policy=v[5],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ChannelInfo.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return CHANNEL_INFO_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ChannelInfo:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ChannelInfo, data, cls.read)
+        return decode(CHANNEL_INFO_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SignalParams:
     """`SignalParams` of schemas/delivery.capnp."""
 
@@ -1228,310 +1291,282 @@ class SignalParams:
     payload: bytes = b""
     """MLSMessage(PrivateMessage, application)"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.channel:
-            m.channel = self.channel
-        m.generation = self.generation
-        m.epoch = self.epoch
-        if self.payload:
-            m.payload = self.payload
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.channel,
+            self.generation,
+            self.epoch,
+            self.payload,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> SignalParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> SignalParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            channel=m.channel,
-            generation=m.generation,
-            epoch=m.epoch,
-            payload=m.payload,
+            channel=v[0],
+            generation=v[1],
+            epoch=v[2],
+            payload=v[3],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.SignalParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return SIGNAL_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SignalParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.SignalParams, data, cls.read)
+        return decode(SIGNAL_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SignalResult:
     """`SignalResult` of schemas/delivery.capnp."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        del m
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return ()
 
     @classmethod
-    def read(cls, m: Any) -> SignalResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> SignalResult:
+        """Make one of what a message holds, in the order of its layout."""
+        del v
         return cls()
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.SignalResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return SIGNAL_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SignalResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.SignalResult, data, cls.read)
+        return decode(SIGNAL_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RemoveDevicesParams:
     """`RemoveDevicesParams` of schemas/delivery.capnp."""
 
     account: bytes = b""
     devices: tuple[bytes, ...] = ()
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.account:
-            m.account = self.account
-        if self.devices:
-            m.devices = list(self.devices)
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.account,
+            tuple(self.devices),
+        )
 
     @classmethod
-    def read(cls, m: Any) -> RemoveDevicesParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> RemoveDevicesParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            account=m.account,
-            devices=tuple(m.devices),
+            account=v[0],
+            devices=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.RemoveDevicesParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return REMOVE_DEVICES_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RemoveDevicesParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.RemoveDevicesParams, data, cls.read)
+        return decode(REMOVE_DEVICES_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RemoveDevicesResult:
     """`RemoveDevicesResult` of schemas/delivery.capnp."""
 
     proposals: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.proposals = self.proposals
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.proposals,)
 
     @classmethod
-    def read(cls, m: Any) -> RemoveDevicesResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> RemoveDevicesResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            proposals=m.proposals,
+            proposals=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.RemoveDevicesResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return REMOVE_DEVICES_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RemoveDevicesResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.RemoveDevicesResult, data, cls.read)
+        return decode(REMOVE_DEVICES_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PurgeDeliveryParams:
     """`PurgeDeliveryParams` of schemas/delivery.capnp."""
 
     account: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.account:
-            m.account = self.account
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.account,)
 
     @classmethod
-    def read(cls, m: Any) -> PurgeDeliveryParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> PurgeDeliveryParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            account=m.account,
+            account=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.PurgeDeliveryParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PURGE_DELIVERY_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PurgeDeliveryParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.PurgeDeliveryParams, data, cls.read)
+        return decode(PURGE_DELIVERY_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PurgeDeliveryResult:
     """`PurgeDeliveryResult` of schemas/delivery.capnp."""
 
     proposals: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.proposals = self.proposals
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.proposals,)
 
     @classmethod
-    def read(cls, m: Any) -> PurgeDeliveryResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> PurgeDeliveryResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            proposals=m.proposals,
+            proposals=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.PurgeDeliveryResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PURGE_DELIVERY_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PurgeDeliveryResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.PurgeDeliveryResult, data, cls.read)
+        return decode(PURGE_DELIVERY_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class OpenMailboxParams:
     """`OpenMailboxParams` of schemas/delivery.capnp."""
 
     account: bytes = b""
     device: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.account:
-            m.account = self.account
-        if self.device:
-            m.device = self.device
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.account,
+            self.device,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> OpenMailboxParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> OpenMailboxParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            account=m.account,
-            device=m.device,
+            account=v[0],
+            device=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.OpenMailboxParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return OPEN_MAILBOX_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> OpenMailboxParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.OpenMailboxParams, data, cls.read)
+        return decode(OPEN_MAILBOX_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class OpenMailboxResult:
     """`OpenMailboxResult` of schemas/delivery.capnp."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        del m
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return ()
 
     @classmethod
-    def read(cls, m: Any) -> OpenMailboxResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> OpenMailboxResult:
+        """Make one of what a message holds, in the order of its layout."""
+        del v
         return cls()
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.OpenMailboxResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return OPEN_MAILBOX_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> OpenMailboxResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.OpenMailboxResult, data, cls.read)
+        return decode(OPEN_MAILBOX_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ExternalSenderParams:
     """`ExternalSenderParams` of schemas/delivery.capnp."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        del m
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return ()
 
     @classmethod
-    def read(cls, m: Any) -> ExternalSenderParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ExternalSenderParams:
+        """Make one of what a message holds, in the order of its layout."""
+        del v
         return cls()
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ExternalSenderParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return EXTERNAL_SENDER_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ExternalSenderParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ExternalSenderParams, data, cls.read)
+        return decode(EXTERNAL_SENDER_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ExternalSenderResult:
     """`ExternalSenderResult` of schemas/delivery.capnp."""
 
     credential: bytes = b""
     key: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.credential:
-            m.credential = self.credential
-        if self.key:
-            m.key = self.key
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.credential,
+            self.key,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ExternalSenderResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ExternalSenderResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            credential=m.credential,
-            key=m.key,
+            credential=v[0],
+            key=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ExternalSenderResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return EXTERNAL_SENDER_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ExternalSenderResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ExternalSenderResult, data, cls.read)
+        return decode(EXTERNAL_SENDER_RESULT_LAYOUT, data, cls.from_values)
 
 
 class DeliveryApi(Protocol):

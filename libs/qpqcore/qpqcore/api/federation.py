@@ -5,11 +5,18 @@ Generated from schemas/federation.capnp by `make regenerate`: do not edit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from qpqcore.api.blob import DownloadBlobParams, DownloadBlobResult
+from qpqcore.api.blob import (
+    DownloadBlobParams,
+    DownloadBlobResult,
+)
 from qpqcore.api.delivery import (
+    ENQUEUE_PARAMS_LAYOUT,
+    FETCH_GROUP_INFO_PARAMS_LAYOUT,
+    FETCH_TREE_PARAMS_LAYOUT,
+    SUBMIT_COMMIT_PARAMS_LAYOUT,
+    SUBMIT_PROPOSAL_PARAMS_LAYOUT,
     BatchEnqueueResult,
     EnqueueParams,
     EnqueueResult,
@@ -31,15 +38,41 @@ from qpqcore.api.keystore import (
     ResolveUserResult,
 )
 from qpqcore.model.method import CallerClass, Method
-from qpqcore.wire.message import decode, schema
+from qpqcore.model.record import record
+from qpqcore.wire.message import Layout, decode
 
 if TYPE_CHECKING:
     from qpqcore.model.call import CallContext
 
-_file = schema("federation")
+RELAY_ENQUEUE_PARAMS_LAYOUT = Layout(
+    1,
+    3,
+    None,
+    [
+        ("data", 0, None, None),
+        ("struct", 1, None, ENQUEUE_PARAMS_LAYOUT),
+        ("uint64", 0, None, None),
+        ("list data", 2, None, None),
+    ],
+)
+RELAY_BATCH_ENQUEUE_PARAMS_LAYOUT = Layout(0, 1, None, [("list struct", 0, None, RELAY_ENQUEUE_PARAMS_LAYOUT)])
+RELAY_COMMIT_PARAMS_LAYOUT = Layout(
+    1, 2, None, [("data", 0, None, None), ("struct", 1, None, SUBMIT_COMMIT_PARAMS_LAYOUT), ("uint64", 0, None, None)]
+)
+RELAY_PROPOSAL_PARAMS_LAYOUT = Layout(
+    1, 2, None, [("data", 0, None, None), ("struct", 1, None, SUBMIT_PROPOSAL_PARAMS_LAYOUT), ("uint64", 0, None, None)]
+)
+PROXY_GROUP_INFO_PARAMS_LAYOUT = Layout(
+    0, 2, None, [("data", 0, None, None), ("struct", 1, None, FETCH_GROUP_INFO_PARAMS_LAYOUT)]
+)
+PROXY_TREE_PARAMS_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("struct", 1, None, FETCH_TREE_PARAMS_LAYOUT)])
+PURGE_NOTICE_PARAMS_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("list data", 1, None, None)])
+PURGE_NOTICE_RESULT_LAYOUT = Layout(0, 0, None, [])
+FEDERATION_HEALTH_PARAMS_LAYOUT = Layout(0, 0, None, [])
+FEDERATION_HEALTH_RESULT_LAYOUT = Layout(0, 2, None, [("text", 0, None, None), ("text", 1, None, None)])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RelayEnqueueParams:
     """`RelayEnqueueParams` of schemas/federation.capnp."""
 
@@ -48,73 +81,63 @@ class RelayEnqueueParams:
     log_number: int = 0
     targets: tuple[bytes, ...] = ()
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.sender:
-            m.sender = self.sender
-        if self.item is not None:
-            self.item.write(m.init("item"))
-        m.logNumber = self.log_number
-        if self.targets:
-            m.targets = list(self.targets)
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.sender,
+            None if self.item is None else self.item.to_values(),
+            self.log_number,
+            tuple(self.targets),
+        )
 
     @classmethod
-    def read(cls, m: Any) -> RelayEnqueueParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> RelayEnqueueParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            sender=m.sender,
-            item=EnqueueParams.read(m.item) if m._has("item") else None,
-            log_number=m.logNumber,
-            targets=tuple(m.targets),
+            sender=v[0],
+            item=None if v[1] is None else EnqueueParams.from_values(v[1]),
+            log_number=v[2],
+            targets=v[3],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.RelayEnqueueParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return RELAY_ENQUEUE_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RelayEnqueueParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.RelayEnqueueParams, data, cls.read)
+        return decode(RELAY_ENQUEUE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RelayBatchEnqueueParams:
     """`RelayBatchEnqueueParams` of schemas/federation.capnp."""
 
     items: tuple[RelayEnqueueParams, ...] = ()
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.items:
-            items = m.init("items", len(self.items))
-            for i, item in enumerate(self.items):
-                item.write(items[i])
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (tuple([x.to_values() for x in self.items]),)
 
     @classmethod
-    def read(cls, m: Any) -> RelayBatchEnqueueParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> RelayBatchEnqueueParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            items=tuple([RelayEnqueueParams.read(x) for x in m.items]),
+            items=tuple([RelayEnqueueParams.from_values(x) for x in v[0]]),
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.RelayBatchEnqueueParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return RELAY_BATCH_ENQUEUE_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RelayBatchEnqueueParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.RelayBatchEnqueueParams, data, cls.read)
+        return decode(RELAY_BATCH_ENQUEUE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RelayCommitParams:
     """`RelayCommitParams` of schemas/federation.capnp."""
 
@@ -122,37 +145,34 @@ class RelayCommitParams:
     commit: SubmitCommitParams | None = None
     log_number: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.sender:
-            m.sender = self.sender
-        if self.commit is not None:
-            self.commit.write(m.init("commit"))
-        m.logNumber = self.log_number
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.sender,
+            None if self.commit is None else self.commit.to_values(),
+            self.log_number,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> RelayCommitParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> RelayCommitParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            sender=m.sender,
-            commit=SubmitCommitParams.read(m.commit) if m._has("commit") else None,
-            log_number=m.logNumber,
+            sender=v[0],
+            commit=None if v[1] is None else SubmitCommitParams.from_values(v[1]),
+            log_number=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.RelayCommitParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return RELAY_COMMIT_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RelayCommitParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.RelayCommitParams, data, cls.read)
+        return decode(RELAY_COMMIT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RelayProposalParams:
     """`RelayProposalParams` of schemas/federation.capnp."""
 
@@ -160,226 +180,207 @@ class RelayProposalParams:
     proposal: SubmitProposalParams | None = None
     log_number: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.sender:
-            m.sender = self.sender
-        if self.proposal is not None:
-            self.proposal.write(m.init("proposal"))
-        m.logNumber = self.log_number
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.sender,
+            None if self.proposal is None else self.proposal.to_values(),
+            self.log_number,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> RelayProposalParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> RelayProposalParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            sender=m.sender,
-            proposal=SubmitProposalParams.read(m.proposal) if m._has("proposal") else None,
-            log_number=m.logNumber,
+            sender=v[0],
+            proposal=None if v[1] is None else SubmitProposalParams.from_values(v[1]),
+            log_number=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.RelayProposalParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return RELAY_PROPOSAL_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> RelayProposalParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.RelayProposalParams, data, cls.read)
+        return decode(RELAY_PROPOSAL_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ProxyGroupInfoParams:
     """`ProxyGroupInfoParams` of schemas/federation.capnp."""
 
     device: bytes = b""
     params: FetchGroupInfoParams | None = None
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.device:
-            m.device = self.device
-        if self.params is not None:
-            self.params.write(m.init("params"))
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.device,
+            None if self.params is None else self.params.to_values(),
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ProxyGroupInfoParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ProxyGroupInfoParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            device=m.device,
-            params=FetchGroupInfoParams.read(m.params) if m._has("params") else None,
+            device=v[0],
+            params=None if v[1] is None else FetchGroupInfoParams.from_values(v[1]),
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ProxyGroupInfoParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PROXY_GROUP_INFO_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ProxyGroupInfoParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ProxyGroupInfoParams, data, cls.read)
+        return decode(PROXY_GROUP_INFO_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ProxyTreeParams:
     """`ProxyTreeParams` of schemas/federation.capnp."""
 
     device: bytes = b""
     params: FetchTreeParams | None = None
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.device:
-            m.device = self.device
-        if self.params is not None:
-            self.params.write(m.init("params"))
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.device,
+            None if self.params is None else self.params.to_values(),
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ProxyTreeParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ProxyTreeParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            device=m.device,
-            params=FetchTreeParams.read(m.params) if m._has("params") else None,
+            device=v[0],
+            params=None if v[1] is None else FetchTreeParams.from_values(v[1]),
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ProxyTreeParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PROXY_TREE_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ProxyTreeParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ProxyTreeParams, data, cls.read)
+        return decode(PROXY_TREE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PurgeNoticeParams:
     """`PurgeNoticeParams` of schemas/federation.capnp."""
 
     account: bytes = b""
     devices: tuple[bytes, ...] = ()
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.account:
-            m.account = self.account
-        if self.devices:
-            m.devices = list(self.devices)
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.account,
+            tuple(self.devices),
+        )
 
     @classmethod
-    def read(cls, m: Any) -> PurgeNoticeParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> PurgeNoticeParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            account=m.account,
-            devices=tuple(m.devices),
+            account=v[0],
+            devices=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.PurgeNoticeParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PURGE_NOTICE_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PurgeNoticeParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.PurgeNoticeParams, data, cls.read)
+        return decode(PURGE_NOTICE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PurgeNoticeResult:
     """`PurgeNoticeResult` of schemas/federation.capnp."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        del m
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return ()
 
     @classmethod
-    def read(cls, m: Any) -> PurgeNoticeResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> PurgeNoticeResult:
+        """Make one of what a message holds, in the order of its layout."""
+        del v
         return cls()
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.PurgeNoticeResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PURGE_NOTICE_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PurgeNoticeResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.PurgeNoticeResult, data, cls.read)
+        return decode(PURGE_NOTICE_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FederationHealthParams:
     """`FederationHealthParams` of schemas/federation.capnp."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        del m
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return ()
 
     @classmethod
-    def read(cls, m: Any) -> FederationHealthParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> FederationHealthParams:
+        """Make one of what a message holds, in the order of its layout."""
+        del v
         return cls()
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.FederationHealthParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return FEDERATION_HEALTH_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FederationHealthParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.FederationHealthParams, data, cls.read)
+        return decode(FEDERATION_HEALTH_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FederationHealthResult:
     """`FederationHealthResult` of schemas/federation.capnp."""
 
     domain: str = ""
     version: str = ""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.domain:
-            m.domain = self.domain
-        if self.version:
-            m.version = self.version
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.domain,
+            self.version,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> FederationHealthResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> FederationHealthResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            domain=m.domain,
-            version=m.version,
+            domain=v[0],
+            version=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.FederationHealthResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return FEDERATION_HEALTH_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FederationHealthResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.FederationHealthResult, data, cls.read)
+        return decode(FEDERATION_HEALTH_RESULT_LAYOUT, data, cls.from_values)
 
 
 class FederationApi(Protocol):

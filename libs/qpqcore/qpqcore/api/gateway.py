@@ -5,48 +5,86 @@ Generated from schemas/gateway.capnp by `make regenerate`: do not edit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from qpqcore.api.delivery import Entry
+from qpqcore.api.delivery import ENTRY_LAYOUT, Entry
 from qpqcore.model.method import CallerClass, Method
-from qpqcore.wire.message import decode, schema
+from qpqcore.model.record import record
+from qpqcore.wire.message import Layout, decode
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from qpqcore.model.call import CallContext
 
-_file = schema("gateway")
+HEALTH_PARAMS_LAYOUT = Layout(0, 0, None, [])
+HEALTH_RESULT_LAYOUT = Layout(1, 2, None, [("text", 0, None, None), ("text", 1, None, None), ("uint64", 0, None, None)])
+HELLO_PARAMS_LAYOUT = Layout(1, 1, None, [("text", 0, None, None), ("uint16", 0, None, None)])
+HELLO_RESULT_LAYOUT = Layout(
+    4,
+    7,
+    None,
+    [
+        ("uint16", 0, None, None),
+        ("text", 0, None, None),
+        ("text", 1, None, None),
+        ("text", 2, None, None),
+        ("data", 3, None, None),
+        ("uint64", 1, None, None),
+        ("uint32", 1, None, None),
+        ("uint32", 4, None, None),
+        ("uint64", 3, None, None),
+        ("uint32", 5, None, None),
+        ("data", 4, None, None),
+        ("data", 5, None, None),
+        ("text", 6, None, None),
+    ],
+)
+SUBSCRIBE_PARAMS_LAYOUT = Layout(2, 0, None, [("uint64", 0, None, None), ("uint16", 4, None, None)])
+SUBSCRIBE_EVENT_SIGNAL_LAYOUT = Layout(
+    2, 2, None, [("data", 0, None, None), ("uint32", 0, None, None), ("uint64", 1, None, None), ("data", 1, None, None)]
+)
+SUBSCRIBE_EVENT_LOW_STOCK_LAYOUT = Layout(1, 0, None, [("uint16", 0, None, None), ("uint32", 1, None, None)])
+SUBSCRIBE_EVENT_LAYOUT = Layout(
+    2,
+    1,
+    0,
+    [
+        ("list struct", 0, 0, ENTRY_LAYOUT),
+        ("struct", 0, 1, SUBSCRIBE_EVENT_SIGNAL_LAYOUT),
+        ("struct", 0, 2, SUBSCRIBE_EVENT_LOW_STOCK_LAYOUT),
+        ("uint32", 1, 3, None),
+        ("uint64", 1, 4, None),
+    ],
+)
+SUBSCRIBE_EVENT_LAYOUT_MEMBERS = ("entries", "signal", "lowStock", "goingAway", "ready")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HealthParams:
     """`HealthParams` of schemas/gateway.capnp."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        del m
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return ()
 
     @classmethod
-    def read(cls, m: Any) -> HealthParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> HealthParams:
+        """Make one of what a message holds, in the order of its layout."""
+        del v
         return cls()
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.HealthParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return HEALTH_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> HealthParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.HealthParams, data, cls.read)
+        return decode(HEALTH_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HealthResult:
     """`HealthResult` of schemas/gateway.capnp."""
 
@@ -55,37 +93,34 @@ class HealthResult:
     version: str = ""
     uptime_ms: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.status:
-            m.status = self.status
-        if self.version:
-            m.version = self.version
-        m.uptimeMs = self.uptime_ms
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.status,
+            self.version,
+            self.uptime_ms,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> HealthResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> HealthResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            status=m.status,
-            version=m.version,
-            uptime_ms=m.uptimeMs,
+            status=v[0],
+            version=v[1],
+            uptime_ms=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.HealthResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return HEALTH_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> HealthResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.HealthResult, data, cls.read)
+        return decode(HEALTH_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HelloParams:
     """`HelloParams` of schemas/gateway.capnp."""
 
@@ -93,34 +128,32 @@ class HelloParams:
     protocol: int = 0
     """1"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.client_version:
-            m.clientVersion = self.client_version
-        m.protocol = self.protocol
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.client_version,
+            self.protocol,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> HelloParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> HelloParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            client_version=m.clientVersion,
-            protocol=m.protocol,
+            client_version=v[0],
+            protocol=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.HelloParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return HELLO_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> HelloParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.HelloParams, data, cls.read)
+        return decode(HELLO_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HelloResult:
     """`HelloResult` of schemas/gateway.capnp."""
 
@@ -142,62 +175,54 @@ class HelloResult:
     registration: str = ""
     """'open', 'token' or 'closed'"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.protocol = self.protocol
-        if self.server_version:
-            m.serverVersion = self.server_version
-        if self.oldest_client:
-            m.oldestClient = self.oldest_client
-        if self.domain:
-            m.domain = self.domain
-        if self.challenge:
-            m.challenge = self.challenge
-        m.nowMs = self.now_ms
-        m.frameBytesMax = self.frame_bytes_max
-        m.handshakeBytesMax = self.handshake_bytes_max
-        m.blobBytesMax = self.blob_bytes_max
-        m.blobChunkBytes = self.blob_chunk_bytes
-        if self.external_sender_credential:
-            m.externalSenderCredential = self.external_sender_credential
-        if self.external_sender_key:
-            m.externalSenderKey = self.external_sender_key
-        if self.registration:
-            m.registration = self.registration
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.protocol,
+            self.server_version,
+            self.oldest_client,
+            self.domain,
+            self.challenge,
+            self.now_ms,
+            self.frame_bytes_max,
+            self.handshake_bytes_max,
+            self.blob_bytes_max,
+            self.blob_chunk_bytes,
+            self.external_sender_credential,
+            self.external_sender_key,
+            self.registration,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> HelloResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> HelloResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            protocol=m.protocol,
-            server_version=m.serverVersion,
-            oldest_client=m.oldestClient,
-            domain=m.domain,
-            challenge=m.challenge,
-            now_ms=m.nowMs,
-            frame_bytes_max=m.frameBytesMax,
-            handshake_bytes_max=m.handshakeBytesMax,
-            blob_bytes_max=m.blobBytesMax,
-            blob_chunk_bytes=m.blobChunkBytes,
-            external_sender_credential=m.externalSenderCredential,
-            external_sender_key=m.externalSenderKey,
-            registration=m.registration,
+            protocol=v[0],
+            server_version=v[1],
+            oldest_client=v[2],
+            domain=v[3],
+            challenge=v[4],
+            now_ms=v[5],
+            frame_bytes_max=v[6],
+            handshake_bytes_max=v[7],
+            blob_bytes_max=v[8],
+            blob_chunk_bytes=v[9],
+            external_sender_credential=v[10],
+            external_sender_key=v[11],
+            registration=v[12],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.HelloResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return HELLO_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> HelloResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.HelloResult, data, cls.read)
+        return decode(HELLO_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubscribeParams:
     """`SubscribeParams` of schemas/gateway.capnp."""
 
@@ -206,33 +231,32 @@ class SubscribeParams:
     max_entries: int = 0
     """in one event; 0: the server's choice"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.after = self.after
-        m.maxEntries = self.max_entries
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.after,
+            self.max_entries,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> SubscribeParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> SubscribeParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            after=m.after,
-            max_entries=m.maxEntries,
+            after=v[0],
+            max_entries=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.SubscribeParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return SUBSCRIBE_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SubscribeParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.SubscribeParams, data, cls.read)
+        return decode(SUBSCRIBE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubscribeEvent:
     """`SubscribeEvent` of schemas/gateway.capnp."""
 
@@ -246,50 +270,40 @@ class SubscribeEvent:
     which: str = ""
     """The set member of the union, by its name in the schema."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.which == "entries":
-            items = m.init("entries", len(self.entries or ()))
-            for i, item in enumerate(self.entries or ()):
-                item.write(items[i])
-        elif self.which == "signal":
-            assert self.signal is not None
-            self.signal.write(m.init("signal"))
-        elif self.which == "lowStock":
-            assert self.low_stock is not None
-            self.low_stock.write(m.init("lowStock"))
-        elif self.which == "goingAway":
-            m.goingAway = self.going_away
-        elif self.which == "ready":
-            m.ready = self.ready
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            None if self.entries is None else tuple([x.to_values() for x in self.entries]),
+            None if self.signal is None else self.signal.to_values(),
+            None if self.low_stock is None else self.low_stock.to_values(),
+            self.going_away,
+            self.ready,
+            SUBSCRIBE_EVENT_LAYOUT_MEMBERS.index(self.which) if self.which else 0,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> SubscribeEvent:
-        """Read from a message."""
-        which = str(m.which())
+    def from_values(cls, v: tuple[Any, ...]) -> SubscribeEvent:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            entries=tuple([Entry.read(x) for x in m.entries]) if which == "entries" else None,
-            signal=SubscribeEventSignal.read(m.signal) if which == "signal" else None,
-            low_stock=SubscribeEventLowStock.read(m.lowStock) if which == "lowStock" else None,
-            going_away=m.goingAway if which == "goingAway" else None,
-            ready=m.ready if which == "ready" else None,
-            which=which,
+            entries=None if v[0] is None else tuple([Entry.from_values(x) for x in v[0]]),
+            signal=None if v[1] is None else SubscribeEventSignal.from_values(v[1]),
+            low_stock=None if v[2] is None else SubscribeEventLowStock.from_values(v[2]),
+            going_away=v[3],
+            ready=v[4],
+            which=SUBSCRIBE_EVENT_LAYOUT_MEMBERS[v[5]],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.SubscribeEvent.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return SUBSCRIBE_EVENT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SubscribeEvent:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.SubscribeEvent, data, cls.read)
+        return decode(SUBSCRIBE_EVENT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubscribeEventSignal:
     """`SubscribeEvent.Signal` of schemas/gateway.capnp."""
 
@@ -298,69 +312,65 @@ class SubscribeEventSignal:
     epoch: int = 0
     payload: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.channel:
-            m.channel = self.channel
-        m.generation = self.generation
-        m.epoch = self.epoch
-        if self.payload:
-            m.payload = self.payload
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.channel,
+            self.generation,
+            self.epoch,
+            self.payload,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> SubscribeEventSignal:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> SubscribeEventSignal:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            channel=m.channel,
-            generation=m.generation,
-            epoch=m.epoch,
-            payload=m.payload,
+            channel=v[0],
+            generation=v[1],
+            epoch=v[2],
+            payload=v[3],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.SubscribeEvent.Signal.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return SUBSCRIBE_EVENT_SIGNAL_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SubscribeEventSignal:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.SubscribeEvent.Signal, data, cls.read)
+        return decode(SUBSCRIBE_EVENT_SIGNAL_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubscribeEventLowStock:
     """`SubscribeEvent.LowStock` of schemas/gateway.capnp."""
 
     suite: int = 0
     left: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.suite = self.suite
-        m.left = self.left
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.suite,
+            self.left,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> SubscribeEventLowStock:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> SubscribeEventLowStock:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            suite=m.suite,
-            left=m.left,
+            suite=v[0],
+            left=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.SubscribeEvent.LowStock.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return SUBSCRIBE_EVENT_LOW_STOCK_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> SubscribeEventLowStock:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.SubscribeEvent.LowStock, data, cls.read)
+        return decode(SUBSCRIBE_EVENT_LOW_STOCK_LAYOUT, data, cls.from_values)
 
 
 class GatewayApi(Protocol):

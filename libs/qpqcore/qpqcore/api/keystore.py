@@ -5,19 +5,70 @@ Generated from schemas/keystore.capnp by `make regenerate`: do not edit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqcore.model.method import CallerClass, Method
-from qpqcore.wire.message import decode, schema
+from qpqcore.model.record import record
+from qpqcore.wire.message import Layout, decode
 
 if TYPE_CHECKING:
     from qpqcore.model.call import CallContext
 
-_file = schema("keystore")
+UPLOAD_KEY_PACKAGES_PARAMS_LAYOUT = Layout(0, 2, None, [("list data", 0, None, None), ("list data", 1, None, None)])
+STOCK_LAYOUT = Layout(1, 0, None, [("uint16", 0, None, None), ("uint32", 1, None, None), ("bool", 16, None, None)])
+UPLOAD_KEY_PACKAGES_RESULT_LAYOUT = Layout(0, 1, None, [("list struct", 0, None, STOCK_LAYOUT)])
+FETCH_KEY_PACKAGE_PARAMS_LAYOUT = Layout(0, 2, None, [("list data", 0, None, None), ("list uint16", 1, None, None)])
+DEVICE_KEYS_LAYOUT = Layout(
+    1,
+    3,
+    None,
+    [
+        ("data", 0, None, None),
+        ("uint16", 0, None, None),
+        ("data", 1, None, None),
+        ("bool", 16, None, None),
+        ("data", 2, None, None),
+    ],
+)
+ACCOUNT_KEYS_LAYOUT = Layout(
+    0, 3, None, [("data", 0, None, None), ("data", 1, None, None), ("list struct", 2, None, DEVICE_KEYS_LAYOUT)]
+)
+FETCH_KEY_PACKAGE_RESULT_LAYOUT = Layout(0, 1, None, [("list struct", 0, None, ACCOUNT_KEYS_LAYOUT)])
+UPLOAD_HYBRID_KEY_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
+UPLOAD_HYBRID_KEY_RESULT_LAYOUT = Layout(0, 0, None, [])
+FETCH_HYBRID_KEY_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
+FETCH_HYBRID_KEY_RESULT_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
+FETCH_HYBRID_KEYS_PARAMS_LAYOUT = Layout(0, 1, None, [("list data", 0, None, None)])
+FETCH_HYBRID_KEYS_RESULT_LAYOUT = Layout(0, 1, None, [("list data", 0, None, None)])
+RESOLVE_USER_PARAMS_LAYOUT = Layout(0, 1, None, [("text", 0, None, None)])
+RESOLVE_USER_RESULT_LAYOUT = Layout(
+    0, 4, None, [("data", 0, None, None), ("text", 1, None, None), ("data", 2, None, None), ("data", 3, None, None)]
+)
+RESOLVE_IDENTITY_PARAMS_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("data", 1, None, None)])
+RESOLVE_IDENTITY_RESULT_LAYOUT = Layout(
+    0, 4, None, [("data", 0, None, None), ("text", 1, None, None), ("data", 2, None, None), ("data", 3, None, None)]
+)
+PUBLISH_ENDPOINT_PARAMS_LAYOUT = Layout(
+    1, 2, None, [("data", 0, None, None), ("uint32", 0, None, None), ("data", 1, None, None)]
+)
+PUBLISH_ENDPOINT_RESULT_LAYOUT = Layout(1, 0, None, [("uint64", 0, None, None)])
+RESOLVE_ENDPOINT_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
+RESOLVE_ENDPOINT_RESULT_LAYOUT = Layout(
+    2, 2, None, [("data", 0, None, None), ("uint64", 0, None, None), ("data", 1, None, None), ("uint32", 2, None, None)]
+)
+PUBLISH_DEVICE_LIST_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
+PUBLISH_DEVICE_LIST_RESULT_LAYOUT = Layout(1, 0, None, [("uint64", 0, None, None)])
+PUT_ACCOUNT_PARAMS_LAYOUT = Layout(
+    0, 3, None, [("data", 0, None, None), ("text", 1, None, None), ("data", 2, None, None)]
+)
+PUT_ACCOUNT_RESULT_LAYOUT = Layout(0, 0, None, [])
+DEVICE_LISTS_PARAMS_LAYOUT = Layout(0, 1, None, [("list data", 0, None, None)])
+DEVICE_LISTS_RESULT_LAYOUT = Layout(0, 1, None, [("list data", 0, None, None)])
+PURGE_ACCOUNT_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
+PURGE_ACCOUNT_RESULT_LAYOUT = Layout(0, 0, None, [])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UploadKeyPackagesParams:
     """`UploadKeyPackagesParams` of schemas/keystore.capnp."""
 
@@ -26,68 +77,59 @@ class UploadKeyPackagesParams:
     last_resort: tuple[bytes, ...] = ()
     """MLSMessage(KeyPackage) each; at most 100 and 2 in a call. A last-resort package replaces its suite's."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.packages:
-            m.packages = list(self.packages)
-        if self.last_resort:
-            m.lastResort = list(self.last_resort)
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            tuple(self.packages),
+            tuple(self.last_resort),
+        )
 
     @classmethod
-    def read(cls, m: Any) -> UploadKeyPackagesParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> UploadKeyPackagesParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            packages=tuple(m.packages),
-            last_resort=tuple(m.lastResort),
+            packages=v[0],
+            last_resort=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.UploadKeyPackagesParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return UPLOAD_KEY_PACKAGES_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> UploadKeyPackagesParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.UploadKeyPackagesParams, data, cls.read)
+        return decode(UPLOAD_KEY_PACKAGES_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UploadKeyPackagesResult:
     """`UploadKeyPackagesResult` of schemas/keystore.capnp."""
 
     stock: tuple[Stock, ...] = ()
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.stock:
-            items = m.init("stock", len(self.stock))
-            for i, item in enumerate(self.stock):
-                item.write(items[i])
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (tuple([x.to_values() for x in self.stock]),)
 
     @classmethod
-    def read(cls, m: Any) -> UploadKeyPackagesResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> UploadKeyPackagesResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            stock=tuple([Stock.read(x) for x in m.stock]),
+            stock=tuple([Stock.from_values(x) for x in v[0]]),
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.UploadKeyPackagesResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return UPLOAD_KEY_PACKAGES_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> UploadKeyPackagesResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.UploadKeyPackagesResult, data, cls.read)
+        return decode(UPLOAD_KEY_PACKAGES_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Stock:
     """`Stock` of schemas/keystore.capnp."""
 
@@ -95,35 +137,34 @@ class Stock:
     one_time: int = 0
     last_resort: bool = False
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.suite = self.suite
-        m.oneTime = self.one_time
-        m.lastResort = self.last_resort
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.suite,
+            self.one_time,
+            self.last_resort,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> Stock:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> Stock:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            suite=m.suite,
-            one_time=m.oneTime,
-            last_resort=m.lastResort,
+            suite=v[0],
+            one_time=v[1],
+            last_resort=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.Stock.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return STOCK_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Stock:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.Stock, data, cls.read)
+        return decode(STOCK_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchKeyPackageParams:
     """`FetchKeyPackageParams` of schemas/keystore.capnp."""
 
@@ -132,69 +173,60 @@ class FetchKeyPackageParams:
     suites: tuple[int, ...] = ()
     """suites: preferred first"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.accounts:
-            m.accounts = list(self.accounts)
-        if self.suites:
-            m.suites = list(self.suites)
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            tuple(self.accounts),
+            tuple(self.suites),
+        )
 
     @classmethod
-    def read(cls, m: Any) -> FetchKeyPackageParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> FetchKeyPackageParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            accounts=tuple(m.accounts),
-            suites=tuple(m.suites),
+            accounts=v[0],
+            suites=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.FetchKeyPackageParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return FETCH_KEY_PACKAGE_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FetchKeyPackageParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.FetchKeyPackageParams, data, cls.read)
+        return decode(FETCH_KEY_PACKAGE_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchKeyPackageResult:
     """`FetchKeyPackageResult` of schemas/keystore.capnp."""
 
     accounts: tuple[AccountKeys, ...] = ()
     """suites: preferred first"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.accounts:
-            items = m.init("accounts", len(self.accounts))
-            for i, item in enumerate(self.accounts):
-                item.write(items[i])
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (tuple([x.to_values() for x in self.accounts]),)
 
     @classmethod
-    def read(cls, m: Any) -> FetchKeyPackageResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> FetchKeyPackageResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            accounts=tuple([AccountKeys.read(x) for x in m.accounts]),
+            accounts=tuple([AccountKeys.from_values(x) for x in v[0]]),
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.FetchKeyPackageResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return FETCH_KEY_PACKAGE_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FetchKeyPackageResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.FetchKeyPackageResult, data, cls.read)
+        return decode(FETCH_KEY_PACKAGE_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AccountKeys:
     """`AccountKeys` of schemas/keystore.capnp."""
 
@@ -203,40 +235,34 @@ class AccountKeys:
     """empty: no such account"""
     packages: tuple[DeviceKeys, ...] = ()
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.account:
-            m.account = self.account
-        if self.device_list:
-            m.deviceList = self.device_list
-        if self.packages:
-            items = m.init("packages", len(self.packages))
-            for i, item in enumerate(self.packages):
-                item.write(items[i])
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.account,
+            self.device_list,
+            tuple([x.to_values() for x in self.packages]),
+        )
 
     @classmethod
-    def read(cls, m: Any) -> AccountKeys:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> AccountKeys:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            account=m.account,
-            device_list=m.deviceList,
-            packages=tuple([DeviceKeys.read(x) for x in m.packages]),
+            account=v[0],
+            device_list=v[1],
+            packages=tuple([DeviceKeys.from_values(x) for x in v[2]]),
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.AccountKeys.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return ACCOUNT_KEYS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> AccountKeys:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.AccountKeys, data, cls.read)
+        return decode(ACCOUNT_KEYS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeviceKeys:
     """`DeviceKeys` of schemas/keystore.capnp."""
 
@@ -248,258 +274,228 @@ class DeviceKeys:
     hybrid_key: bytes = b""
     """SignedHybridKey, or empty"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.device:
-            m.device = self.device
-        m.suite = self.suite
-        if self.key_package:
-            m.keyPackage = self.key_package
-        m.lastResort = self.last_resort
-        if self.hybrid_key:
-            m.hybridKey = self.hybrid_key
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.device,
+            self.suite,
+            self.key_package,
+            self.last_resort,
+            self.hybrid_key,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> DeviceKeys:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> DeviceKeys:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            device=m.device,
-            suite=m.suite,
-            key_package=m.keyPackage,
-            last_resort=m.lastResort,
-            hybrid_key=m.hybridKey,
+            device=v[0],
+            suite=v[1],
+            key_package=v[2],
+            last_resort=v[3],
+            hybrid_key=v[4],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.DeviceKeys.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return DEVICE_KEYS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> DeviceKeys:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.DeviceKeys, data, cls.read)
+        return decode(DEVICE_KEYS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UploadHybridKeyParams:
     """`UploadHybridKeyParams` of schemas/keystore.capnp."""
 
     hybrid_key: bytes = b""
     """SignedHybridKey (docs/spec/identity.md)"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.hybrid_key:
-            m.hybridKey = self.hybrid_key
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.hybrid_key,)
 
     @classmethod
-    def read(cls, m: Any) -> UploadHybridKeyParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> UploadHybridKeyParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            hybrid_key=m.hybridKey,
+            hybrid_key=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.UploadHybridKeyParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return UPLOAD_HYBRID_KEY_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> UploadHybridKeyParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.UploadHybridKeyParams, data, cls.read)
+        return decode(UPLOAD_HYBRID_KEY_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UploadHybridKeyResult:
     """`UploadHybridKeyResult` of schemas/keystore.capnp."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        del m
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return ()
 
     @classmethod
-    def read(cls, m: Any) -> UploadHybridKeyResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> UploadHybridKeyResult:
+        """Make one of what a message holds, in the order of its layout."""
+        del v
         return cls()
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.UploadHybridKeyResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return UPLOAD_HYBRID_KEY_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> UploadHybridKeyResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.UploadHybridKeyResult, data, cls.read)
+        return decode(UPLOAD_HYBRID_KEY_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchHybridKeyParams:
     """`FetchHybridKeyParams` of schemas/keystore.capnp."""
 
     device: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.device:
-            m.device = self.device
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.device,)
 
     @classmethod
-    def read(cls, m: Any) -> FetchHybridKeyParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> FetchHybridKeyParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            device=m.device,
+            device=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.FetchHybridKeyParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return FETCH_HYBRID_KEY_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FetchHybridKeyParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.FetchHybridKeyParams, data, cls.read)
+        return decode(FETCH_HYBRID_KEY_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchHybridKeyResult:
     """`FetchHybridKeyResult` of schemas/keystore.capnp."""
 
     hybrid_key: bytes = b""
     """SignedHybridKey (docs/spec/identity.md)"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.hybrid_key:
-            m.hybridKey = self.hybrid_key
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.hybrid_key,)
 
     @classmethod
-    def read(cls, m: Any) -> FetchHybridKeyResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> FetchHybridKeyResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            hybrid_key=m.hybridKey,
+            hybrid_key=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.FetchHybridKeyResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return FETCH_HYBRID_KEY_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FetchHybridKeyResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.FetchHybridKeyResult, data, cls.read)
+        return decode(FETCH_HYBRID_KEY_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchHybridKeysParams:
     """`FetchHybridKeysParams` of schemas/keystore.capnp."""
 
     devices: tuple[bytes, ...] = ()
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.devices:
-            m.devices = list(self.devices)
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (tuple(self.devices),)
 
     @classmethod
-    def read(cls, m: Any) -> FetchHybridKeysParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> FetchHybridKeysParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            devices=tuple(m.devices),
+            devices=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.FetchHybridKeysParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return FETCH_HYBRID_KEYS_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FetchHybridKeysParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.FetchHybridKeysParams, data, cls.read)
+        return decode(FETCH_HYBRID_KEYS_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FetchHybridKeysResult:
     """`FetchHybridKeysResult` of schemas/keystore.capnp."""
 
     hybrid_keys: tuple[bytes, ...] = ()
     """in the order asked for; empty where there is none"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.hybrid_keys:
-            m.hybridKeys = list(self.hybrid_keys)
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (tuple(self.hybrid_keys),)
 
     @classmethod
-    def read(cls, m: Any) -> FetchHybridKeysResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> FetchHybridKeysResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            hybrid_keys=tuple(m.hybridKeys),
+            hybrid_keys=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.FetchHybridKeysResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return FETCH_HYBRID_KEYS_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> FetchHybridKeysResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.FetchHybridKeysResult, data, cls.read)
+        return decode(FETCH_HYBRID_KEYS_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResolveUserParams:
     """`ResolveUserParams` of schemas/keystore.capnp."""
 
     name: str = ""
     """'name' or 'name@domain'"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.name:
-            m.name = self.name
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.name,)
 
     @classmethod
-    def read(cls, m: Any) -> ResolveUserParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ResolveUserParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            name=m.name,
+            name=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ResolveUserParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return RESOLVE_USER_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ResolveUserParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ResolveUserParams, data, cls.read)
+        return decode(RESOLVE_USER_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResolveUserResult:
     """`ResolveUserResult` of schemas/keystore.capnp."""
 
@@ -508,41 +504,36 @@ class ResolveUserResult:
     identity_key: bytes = b""
     device_list: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.account:
-            m.account = self.account
-        if self.name:
-            m.name = self.name
-        if self.identity_key:
-            m.identityKey = self.identity_key
-        if self.device_list:
-            m.deviceList = self.device_list
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.account,
+            self.name,
+            self.identity_key,
+            self.device_list,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ResolveUserResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ResolveUserResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            account=m.account,
-            name=m.name,
-            identity_key=m.identityKey,
-            device_list=m.deviceList,
+            account=v[0],
+            name=v[1],
+            identity_key=v[2],
+            device_list=v[3],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ResolveUserResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return RESOLVE_USER_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ResolveUserResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ResolveUserResult, data, cls.read)
+        return decode(RESOLVE_USER_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResolveIdentityParams:
     """`ResolveIdentityParams` of schemas/keystore.capnp."""
 
@@ -551,35 +542,32 @@ class ResolveIdentityParams:
     account: bytes = b""
     """one of the two"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.identity_key:
-            m.identityKey = self.identity_key
-        if self.account:
-            m.account = self.account
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.identity_key,
+            self.account,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ResolveIdentityParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ResolveIdentityParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            identity_key=m.identityKey,
-            account=m.account,
+            identity_key=v[0],
+            account=v[1],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ResolveIdentityParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return RESOLVE_IDENTITY_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ResolveIdentityParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ResolveIdentityParams, data, cls.read)
+        return decode(RESOLVE_IDENTITY_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResolveIdentityResult:
     """`ResolveIdentityResult` of schemas/keystore.capnp."""
 
@@ -588,41 +576,36 @@ class ResolveIdentityResult:
     identity_key: bytes = b""
     device_list: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.account:
-            m.account = self.account
-        if self.name:
-            m.name = self.name
-        if self.identity_key:
-            m.identityKey = self.identity_key
-        if self.device_list:
-            m.deviceList = self.device_list
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.account,
+            self.name,
+            self.identity_key,
+            self.device_list,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ResolveIdentityResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ResolveIdentityResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            account=m.account,
-            name=m.name,
-            identity_key=m.identityKey,
-            device_list=m.deviceList,
+            account=v[0],
+            name=v[1],
+            identity_key=v[2],
+            device_list=v[3],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ResolveIdentityResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return RESOLVE_IDENTITY_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ResolveIdentityResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ResolveIdentityResult, data, cls.read)
+        return decode(RESOLVE_IDENTITY_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PublishEndpointParams:
     """`PublishEndpointParams` of schemas/keystore.capnp."""
 
@@ -633,98 +616,88 @@ class PublishEndpointParams:
     signature: bytes = b""
     """signature: device key over 'qpq endpoint v1', device, ttlSeconds (4 bytes little-endian), endpoint"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.endpoint:
-            m.endpoint = self.endpoint
-        m.ttlSeconds = self.ttl_seconds
-        if self.signature:
-            m.signature = self.signature
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.endpoint,
+            self.ttl_seconds,
+            self.signature,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> PublishEndpointParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> PublishEndpointParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            endpoint=m.endpoint,
-            ttl_seconds=m.ttlSeconds,
-            signature=m.signature,
+            endpoint=v[0],
+            ttl_seconds=v[1],
+            signature=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.PublishEndpointParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PUBLISH_ENDPOINT_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PublishEndpointParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.PublishEndpointParams, data, cls.read)
+        return decode(PUBLISH_ENDPOINT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PublishEndpointResult:
     """`PublishEndpointResult` of schemas/keystore.capnp."""
 
     expires_ms: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.expiresMs = self.expires_ms
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.expires_ms,)
 
     @classmethod
-    def read(cls, m: Any) -> PublishEndpointResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> PublishEndpointResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            expires_ms=m.expiresMs,
+            expires_ms=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.PublishEndpointResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PUBLISH_ENDPOINT_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PublishEndpointResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.PublishEndpointResult, data, cls.read)
+        return decode(PUBLISH_ENDPOINT_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResolveEndpointParams:
     """`ResolveEndpointParams` of schemas/keystore.capnp."""
 
     device: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.device:
-            m.device = self.device
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.device,)
 
     @classmethod
-    def read(cls, m: Any) -> ResolveEndpointParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ResolveEndpointParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            device=m.device,
+            device=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ResolveEndpointParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return RESOLVE_ENDPOINT_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ResolveEndpointParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ResolveEndpointParams, data, cls.read)
+        return decode(RESOLVE_ENDPOINT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResolveEndpointResult:
     """`ResolveEndpointResult` of schemas/keystore.capnp."""
 
@@ -735,100 +708,90 @@ class ResolveEndpointResult:
     """signature: device key over 'qpq endpoint v1', device, ttlSeconds (4 bytes little-endian), endpoint"""
     ttl_seconds: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.endpoint:
-            m.endpoint = self.endpoint
-        m.expiresMs = self.expires_ms
-        if self.signature:
-            m.signature = self.signature
-        m.ttlSeconds = self.ttl_seconds
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.endpoint,
+            self.expires_ms,
+            self.signature,
+            self.ttl_seconds,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> ResolveEndpointResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> ResolveEndpointResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            endpoint=m.endpoint,
-            expires_ms=m.expiresMs,
-            signature=m.signature,
-            ttl_seconds=m.ttlSeconds,
+            endpoint=v[0],
+            expires_ms=v[1],
+            signature=v[2],
+            ttl_seconds=v[3],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.ResolveEndpointResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return RESOLVE_ENDPOINT_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ResolveEndpointResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.ResolveEndpointResult, data, cls.read)
+        return decode(RESOLVE_ENDPOINT_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PublishDeviceListParams:
     """`PublishDeviceListParams` of schemas/keystore.capnp."""
 
     device_list: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.device_list:
-            m.deviceList = self.device_list
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.device_list,)
 
     @classmethod
-    def read(cls, m: Any) -> PublishDeviceListParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> PublishDeviceListParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            device_list=m.deviceList,
+            device_list=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.PublishDeviceListParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PUBLISH_DEVICE_LIST_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PublishDeviceListParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.PublishDeviceListParams, data, cls.read)
+        return decode(PUBLISH_DEVICE_LIST_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PublishDeviceListResult:
     """`PublishDeviceListResult` of schemas/keystore.capnp."""
 
     version: int = 0
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.version = self.version
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.version,)
 
     @classmethod
-    def read(cls, m: Any) -> PublishDeviceListResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> PublishDeviceListResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            version=m.version,
+            version=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.PublishDeviceListResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PUBLISH_DEVICE_LIST_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PublishDeviceListResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.PublishDeviceListResult, data, cls.read)
+        return decode(PUBLISH_DEVICE_LIST_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PutAccountParams:
     """`PutAccountParams` of schemas/keystore.capnp."""
 
@@ -836,182 +799,162 @@ class PutAccountParams:
     name: str = ""
     identity_key: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.account:
-            m.account = self.account
-        if self.name:
-            m.name = self.name
-        if self.identity_key:
-            m.identityKey = self.identity_key
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.account,
+            self.name,
+            self.identity_key,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> PutAccountParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> PutAccountParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            account=m.account,
-            name=m.name,
-            identity_key=m.identityKey,
+            account=v[0],
+            name=v[1],
+            identity_key=v[2],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.PutAccountParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PUT_ACCOUNT_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PutAccountParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.PutAccountParams, data, cls.read)
+        return decode(PUT_ACCOUNT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PutAccountResult:
     """`PutAccountResult` of schemas/keystore.capnp."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        del m
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return ()
 
     @classmethod
-    def read(cls, m: Any) -> PutAccountResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> PutAccountResult:
+        """Make one of what a message holds, in the order of its layout."""
+        del v
         return cls()
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.PutAccountResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PUT_ACCOUNT_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PutAccountResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.PutAccountResult, data, cls.read)
+        return decode(PUT_ACCOUNT_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeviceListsParams:
     """`DeviceListsParams` of schemas/keystore.capnp."""
 
     accounts: tuple[bytes, ...] = ()
     """suites: preferred first"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.accounts:
-            m.accounts = list(self.accounts)
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (tuple(self.accounts),)
 
     @classmethod
-    def read(cls, m: Any) -> DeviceListsParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> DeviceListsParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            accounts=tuple(m.accounts),
+            accounts=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.DeviceListsParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return DEVICE_LISTS_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> DeviceListsParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.DeviceListsParams, data, cls.read)
+        return decode(DEVICE_LISTS_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class DeviceListsResult:
     """`DeviceListsResult` of schemas/keystore.capnp."""
 
     device_lists: tuple[bytes, ...] = ()
     """in the order asked for; empty: no such account"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.device_lists:
-            m.deviceLists = list(self.device_lists)
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (tuple(self.device_lists),)
 
     @classmethod
-    def read(cls, m: Any) -> DeviceListsResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> DeviceListsResult:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            device_lists=tuple(m.deviceLists),
+            device_lists=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.DeviceListsResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return DEVICE_LISTS_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> DeviceListsResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.DeviceListsResult, data, cls.read)
+        return decode(DEVICE_LISTS_RESULT_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PurgeAccountParams:
     """`PurgeAccountParams` of schemas/keystore.capnp."""
 
     account: bytes = b""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        if self.account:
-            m.account = self.account
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.account,)
 
     @classmethod
-    def read(cls, m: Any) -> PurgeAccountParams:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> PurgeAccountParams:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            account=m.account,
+            account=v[0],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.PurgeAccountParams.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PURGE_ACCOUNT_PARAMS_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PurgeAccountParams:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.PurgeAccountParams, data, cls.read)
+        return decode(PURGE_ACCOUNT_PARAMS_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PurgeAccountResult:
     """`PurgeAccountResult` of schemas/keystore.capnp."""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        del m
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return ()
 
     @classmethod
-    def read(cls, m: Any) -> PurgeAccountResult:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> PurgeAccountResult:
+        """Make one of what a message holds, in the order of its layout."""
+        del v
         return cls()
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.PurgeAccountResult.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return PURGE_ACCOUNT_RESULT_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> PurgeAccountResult:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.PurgeAccountResult, data, cls.read)
+        return decode(PURGE_ACCOUNT_RESULT_LAYOUT, data, cls.from_values)
 
 
 class KeystoreApi(Protocol):

@@ -5,15 +5,29 @@ Generated from schemas/rpc.capnp by `make regenerate`: do not edit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
-from qpqcore.wire.message import decode, schema
+from qpqcore.model.record import record
+from qpqcore.wire.message import Layout, decode
 
-_file = schema("rpc")
+CALL_LAYOUT = Layout(
+    1,
+    3,
+    None,
+    [
+        ("uint16", 0, None, None),
+        ("uint32", 1, None, None),
+        ("data", 0, None, None),
+        ("text", 1, None, None),
+        ("data", 2, None, None),
+    ],
+)
+REPLY_LAYOUT = Layout(
+    1, 2, None, [("uint16", 0, None, None), ("text", 0, None, None), ("uint32", 1, None, None), ("data", 1, None, None)]
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Call:
     """`Call` of schemas/rpc.capnp."""
 
@@ -28,42 +42,38 @@ class Call:
     params: bytes = b""
     """a message of its own: the method's parameter struct"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.method = self.method
-        m.deadlineMs = self.deadline_ms
-        if self.idempotency_key:
-            m.idempotencyKey = self.idempotency_key
-        if self.traceparent:
-            m.traceparent = self.traceparent
-        if self.params:
-            m.params = self.params
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.method,
+            self.deadline_ms,
+            self.idempotency_key,
+            self.traceparent,
+            self.params,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> Call:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> Call:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            method=m.method,
-            deadline_ms=m.deadlineMs,
-            idempotency_key=m.idempotencyKey,
-            traceparent=m.traceparent,
-            params=m.params,
+            method=v[0],
+            deadline_ms=v[1],
+            idempotency_key=v[2],
+            traceparent=v[3],
+            params=v[4],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.Call.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return CALL_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Call:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.Call, data, cls.read)
+        return decode(CALL_LAYOUT, data, cls.from_values)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Reply:
     """`Reply` of schemas/rpc.capnp."""
 
@@ -75,33 +85,30 @@ class Reply:
     result: bytes = b""
     """a message of its own: the method's result struct"""
 
-    def write(self, m: Any) -> None:
-        """Write into a message."""
-        m.code = self.code
-        if self.detail:
-            m.detail = self.detail
-        m.retryAfterMs = self.retry_after_ms
-        if self.result:
-            m.result = self.result
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.code,
+            self.detail,
+            self.retry_after_ms,
+            self.result,
+        )
 
     @classmethod
-    def read(cls, m: Any) -> Reply:
-        """Read from a message."""
+    def from_values(cls, v: tuple[Any, ...]) -> Reply:
+        """Make one of what a message holds, in the order of its layout."""
         return cls(
-            code=m.code,
-            detail=m.detail,
-            retry_after_ms=m.retryAfterMs,
-            result=m.result,
+            code=v[0],
+            detail=v[1],
+            retry_after_ms=v[2],
+            result=v[3],
         )
 
     def to_bytes(self) -> bytes:
         """Encode as one message."""
-        message = _file.Reply.new_message()
-        self.write(message)
-        data: bytes = message.to_bytes()
-        return data
+        return REPLY_LAYOUT.encode(self.to_values())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Reply:
         """Decode one message; Refusal(malformed)."""
-        return decode(_file.Reply, data, cls.read)
+        return decode(REPLY_LAYOUT, data, cls.from_values)

@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 PENDING_MAX = 64
+CARRIED_BYTES_MAX = 32 * 1024
+"""Of mailbox entries that wait for one subscriber; past it they are read from the mailbox."""
 
+MAILBOX = b"m"
+"""How a mailbox's topic begins."""
 REVOKED = b"revoked"
 """Payload: one byte (REVOKED_SESSION, REVOKED_DEVICE, REVOKED_ACCOUNT), then the id."""
 REVOKED_SESSION, REVOKED_DEVICE, REVOKED_ACCOUNT = 0, 1, 2
 
 
 def mailbox_topic(device: bytes) -> bytes:
-    """Return the topic that says: there is something new in the device's mailbox."""
-    return b"m" + device
+    """Return the topic that says: there is something new in the device's mailbox; payload: the encoded Entry, or empty."""
+    return MAILBOX + device
 
 
 def signal_topic(device: bytes) -> bytes:
@@ -44,9 +48,14 @@ class Subscription:
     def __init__(self) -> None:
         self._pending: deque[tuple[bytes, bytes]] = deque(maxlen=PENDING_MAX)
         self._event = trio.Event()
+        self._carried_bytes = 0
 
     def put_nowait(self, topic: bytes, payload: bytes = b"") -> None:
         """Add a notice and wake the waiter."""
+        if topic.startswith(MAILBOX) and payload:
+            self._carried_bytes += len(payload)
+            if self._carried_bytes > CARRIED_BYTES_MAX:
+                payload = b""
         self._pending.append((topic, payload))
         self._event.set()
 
@@ -54,6 +63,7 @@ class Subscription:
         """Take all that has come, as (topic, payload)."""
         found = list(self._pending)
         self._pending.clear()
+        self._carried_bytes = 0
         self._event = trio.Event()
         return found
 
@@ -70,6 +80,9 @@ class Notices(Protocol):
 
     def subscribe(self, *topics: bytes) -> AbstractContextManager[Subscription]:
         """Listen to the topics until the block is left."""
+
+    def has_listener(self, topic: bytes) -> bool:
+        """Tell whether anybody may listen to `topic`: what nobody hears need not be made."""
 
 
 class LocalNotices:

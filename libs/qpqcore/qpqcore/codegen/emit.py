@@ -46,37 +46,59 @@ def python_type(t: Type) -> tuple[str, str]:
     return SCALARS[t.kind]
 
 
+def layout_name(name: str) -> str:
+    """Return the name of a struct's layout."""
+    return snake(name).upper() + "_LAYOUT"
+
+
+def emit_layout(s: Struct) -> list[str]:
+    """Return the lines of a struct's layout: how it stands in a message."""
+    fields = []
+    for f in s.fields:
+        kind, of = f.type.kind, f.type.name if f.type.kind == "struct" else ""
+        if f.type.element is not None:
+            kind, of = f"list {f.type.element.kind}", f.type.element.name
+        fields.append(f'("{kind}", {f.offset}, {f.tag}, {layout_name(of) if of else None})')
+    return [f"{layout_name(s.name)} = Layout({s.data_words}, {s.pointers}, {s.union_at}, [{', '.join(fields)}])"]
+
+
+def in_order(structs: tuple[Struct, ...]) -> list[Struct]:
+    """Return structs so that each stands behind those that it holds."""
+    own = {s.name: s for s in structs}
+    found: dict[str, Struct] = {}
+
+    def visit(s: Struct) -> None:
+        for f in s.fields:
+            name = (f.type.element or f.type).name
+            if name in own and name not in found:
+                visit(own[name])
+        found[s.name] = s
+
+    for s in structs:
+        visit(s)
+    return list(found.values())
+
+
 def read_value(t: Type, source: str) -> str:
-    """Return the expression that reads a value of type `t` from pycapnp."""
-    if t.kind == "list":
-        assert t.element is not None
-        if t.element.kind == "struct":
-            return f"tuple([{t.element.name}.read(x) for x in {source}])"
-        return f"tuple({source})"
+    """Return the expression that makes a field's value of what a message holds."""
+    if t.kind == "struct":
+        return f"{t.name}.from_values({source})"
     if t.kind == "enum":
-        return f"{t.name}({source}.raw)"
+        return f"{t.name}({source})"
+    if t.element is not None and t.element.kind == "struct":
+        return f"tuple([{t.element.name}.from_values(x) for x in {source}])"
     return source
 
 
-def write_lines(f: Field, indent: str) -> list[str]:
-    """Return the statements that write field `f` of `self` into `m`."""
-    name, value = f.name, f"self.{field_name(f)}"
-    if f.type.kind == "struct":
-        return [f"{indent}if {value} is not None:", f'{indent}    {value}.write(m.init("{name}"))']
-    if f.type.kind == "list" and f.type.element is not None and f.type.element.kind == "struct":
-        return [
-            f"{indent}if {value}:",
-            f'{indent}    items = m.init("{name}", len({value}))',
-            f"{indent}    for i, item in enumerate({value}):",
-            f"{indent}        item.write(items[i])",
-        ]
-    if f.type.kind == "list":
-        return [f"{indent}if {value}:", f"{indent}    m.{name} = list({value})"]
-    if f.type.kind == "enum":
-        return [f"{indent}m.{name} = int({value})"]
-    if f.type.kind in {"text", "data"}:
-        return [f"{indent}if {value}:", f"{indent}    m.{name} = {value}"]
-    return [f"{indent}m.{name} = {value}"]
+def write_value(t: Type, source: str) -> str:
+    """Return the expression that makes what a message holds of a field's value."""
+    if t.kind == "struct":
+        return f"{source}.to_values()"
+    if t.element is not None and t.element.kind == "struct":
+        return f"tuple([x.to_values() for x in {source}])"
+    if t.element is not None:
+        return f"tuple({source})"
+    return source
 
 
 def field_name(f: Field) -> str:
@@ -85,81 +107,62 @@ def field_name(f: Field) -> str:
     return name + "_" if name in {"from", "import", "class", "del"} else name
 
 
-def emit_read(s: Struct) -> list[str]:
-    """Return the lines of `read`: from a pycapnp reader to the dataclass."""
-    plain = [f for f in s.fields if not f.tag]
-    tagged = [f for f in s.fields if f.tag]
-    out = ["    @classmethod", f"    def read(cls, m: Any) -> {s.name}:", '        """Read from a message."""']
-    if not s.fields:
-        return [*out, "        return cls()"]
+def emit_from_values(s: Struct) -> list[str]:
+    """Return the lines of `from_values`: from what a message holds to the dataclass."""
+    out = ["    @classmethod", f"    def from_values(cls, v: tuple[Any, ...]) -> {s.name}:"]
+    out += ['        """Make one of what a message holds, in the order of its layout."""']
     args = []
-    for f in plain:
-        value = read_value(f.type, f"m.{f.name}")
-        if f.type.kind == "struct":
-            value = f'{f.type.name}.read(m.{f.name}) if m._has("{f.name}") else None'
+    for number, f in enumerate(s.fields):
+        source = f"v[{number}]"
+        value = read_value(f.type, source)
+        if value != source and (f.type.kind == "struct" or f.tag is not None):
+            value = f"None if {source} is None else {value}"
         args.append(f"            {field_name(f)}={value},")
-    if tagged:
-        out.append("        which = str(m.which())")
-        for f in tagged:
-            value = read_value(f.type, f"m.{f.name}")
-            if f.type.kind == "struct":
-                value = f"{f.type.name}.read(m.{f.name})"
-            default = "None"
-            args.append(f'            {field_name(f)}={value} if which == "{f.name}" else {default},')
-        args.append("            which=which,")
+    if s.union_at is not None:
+        args.append(f"            which={layout_name(s.name)}_MEMBERS[v[{len(s.fields)}]],")
+    if not args:
+        return [*out, "        del v", "        return cls()"]
     return [*out, "        return cls(", *args, "        )"]
 
 
-def emit_write(s: Struct) -> list[str]:
-    """Return the lines of `write`: from the dataclass into a pycapnp builder."""
-    out = ["    def write(self, m: Any) -> None:", '        """Write into a message."""']
-    body: list[str] = []
+def emit_to_values(s: Struct) -> list[str]:
+    """Return the lines of `to_values`: from the dataclass to what a message holds."""
+    out = ["    def to_values(self) -> tuple[Any, ...]:", '        """Return what a message holds of it."""']
+    values = []
     for f in s.fields:
-        if not f.tag:
-            body += write_lines(f, "        ")
-    for number, f in enumerate(x for x in s.fields if x.tag):
-        word = "if" if number == 0 else "elif"
-        body.append(f'        {word} self.which == "{f.name}":')
-        value = f"self.{field_name(f)}"
-        if f.type.kind == "struct":
-            body += [f"            assert {value} is not None", f'            {value}.write(m.init("{f.name}"))']
-        elif f.type.kind == "list" and f.type.element is not None and f.type.element.kind == "struct":
-            body += [
-                f'            items = m.init("{f.name}", len({value} or ()))',
-                f"            for i, item in enumerate({value} or ()):",
-                "                item.write(items[i])",
-            ]
-        else:
-            body.append(f"            m.{f.name} = {value}")
-    return [*out, *(body or ["        del m"])]
+        source = f"self.{field_name(f)}"
+        value = write_value(f.type, source)
+        if value != source and (f.type.kind == "struct" or f.tag is not None):
+            value = f"None if {source} is None else {value}"
+        values.append(value + ",")
+    if s.union_at is not None:
+        values.append(f"{layout_name(s.name)}_MEMBERS.index(self.which) if self.which else 0,")
+    return [*out, f"        return ({' '.join(values)})"]
 
 
 def emit_struct(s: Struct, doc: str) -> list[str]:
     """Return the source of one dataclass."""
-    lines = ["@dataclass(frozen=True, slots=True, kw_only=True)", f"class {s.name}:", f'    """{doc}"""', ""]
+    lines = ["@record", f"class {s.name}:", f'    """{doc}"""', ""]
     for f in s.fields:
         hint, default = python_type(f.type)
-        if f.tag:
+        if f.tag is not None:
             hint, default = hint.removesuffix(" | None") + ("" if hint == "None" else " | None"), "None"
         lines.append(f"    {field_name(f)}: {hint} = {default}")
         if f.comment:
             lines.append('    """' + shorten(f.comment) + '"""')
-    if any(f.tag for f in s.fields):
+    if s.union_at is not None:
         lines.append('    which: str = ""')
         lines.append('    """The set member of the union, by its name in the schema."""')
-    lines += ["", *emit_write(s), "", *emit_read(s), ""]
+    lines += ["", *emit_to_values(s), "", *emit_from_values(s), ""]
     lines += [
         "    def to_bytes(self) -> bytes:",
         '        """Encode as one message."""',
-        f"        message = _file.{s.path}.new_message()",
-        "        self.write(message)",
-        "        data: bytes = message.to_bytes()",
-        "        return data",
+        f"        return {layout_name(s.name)}.encode(self.to_values())",
         "",
         "    @classmethod",
         f"    def from_bytes(cls, data: bytes) -> {s.name}:",
         '        """Decode one message; Refusal(malformed)."""',
-        f"        return decode(_file.{s.path}, data, cls.read)",
+        f"        return decode({layout_name(s.name)}, data, cls.from_values)",
         "", "",
     ]  # fmt: skip
     return lines
@@ -230,18 +233,25 @@ def emit_file(f: File, reader: Reader) -> str:
     own = {s.name for s in f.structs} | set(f.enums)
     imports: dict[str, list[str]] = {}
     for name in sorted(used_names(f) - own):
-        imports.setdefault(reader.module_of(name), []).append(name)
-    lines = ["from __future__ import annotations", "", "import enum", "from dataclasses import dataclass"]
+        imports.setdefault(reader.module_of(name), []).extend((layout_name(name), name))
+    lines = ["from __future__ import annotations", "", "import enum"]
     lines += ["from typing import TYPE_CHECKING, Any, Protocol", ""]
     for module, names in imports.items():
         lines.append(f"from qpqcore.api.{module} import {', '.join(names)}")
     lines += [
         "from qpqcore.model.method import CallerClass, Method",
-        "from qpqcore.wire.message import decode, schema",
+        "from qpqcore.model.record import record",
+        "from qpqcore.wire.message import Layout, decode",
         "",
     ]
     lines += ["if TYPE_CHECKING:", "    from collections.abc import Awaitable, Callable", ""]
-    lines += ["    from qpqcore.model.call import CallContext", "", f'_file = schema("{f.name}")', "", ""]
+    lines += ["    from qpqcore.model.call import CallContext", ""]
+    for s in in_order(f.structs):
+        lines += emit_layout(s)
+        if s.union_at is not None:
+            tagged = sorted((x for x in s.fields if x.tag is not None), key=lambda x: x.tag or 0)
+            lines.append(f"{layout_name(s.name)}_MEMBERS = {tuple(x.name for x in tagged)!r}")
+    lines += ["", ""]
     for name, members in f.enums.items():
         lines += [f"class {name}(enum.IntEnum):", f'    """{name} of the schema; numbers are wire format."""', ""]
         lines += [f"    {snake(m).upper()} = {n}" for n, m in enumerate(members)] + ["", ""]

@@ -30,6 +30,9 @@ FRAME_BYTES = 0xD1C0A5C3F0B84E07
 RETRYABLE = 0xD1C0A5C3F0B84E08
 EXIT = 0xD1C0A5C3F0B84E09
 
+NO_TAG = 0xFFFF
+"""A field that is in no union (schema.capnp, `Field.noDiscriminant`)."""
+
 
 @dataclass(frozen=True)
 class Type:
@@ -42,11 +45,12 @@ class Type:
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a struct; `tag` is set for members of its union."""
+    """One field of a struct; `tag` is its number in the struct's union, `offset` is in units of its own size."""
 
     name: str
     type: Type
-    tag: bool
+    tag: int | None
+    offset: int
     comment: str
 
 
@@ -56,6 +60,10 @@ class Struct:
 
     path: str
     name: str
+    data_words: int
+    pointers: int
+    union_at: int | None
+    """Where the union's number stands, in units of 2 bytes."""
     fields: tuple[Field, ...]
 
 
@@ -139,14 +147,20 @@ class Reader:
 
     def _struct(self, ident: int, text: str) -> Struct:
         path, thing = self._schemas[ident]
-        union = set(thing.schema.union_fields)
+        shape = thing.schema.node.struct
         fields = []
         for f in thing.schema.fields_list:
             raw = f.proto
             name = str(raw.name)
             comment = comment_of(text, rf".*\b{name} @{raw.ordinal.explicit} ")
-            fields.append(Field(name, self.type_of(raw.slot.type), name in union, comment))
-        return Struct(path, self.names[ident][1], tuple(fields))
+            tag = None if raw.discriminantValue == NO_TAG else int(raw.discriminantValue)
+            if raw.slot.hadExplicitDefault:
+                raise ValueError(f"{path}.{name} has a default of its own: no reader of ours knows it")
+            fields.append(Field(name, self.type_of(raw.slot.type), tag, int(raw.slot.offset), comment))
+        union_at = int(shape.discriminantOffset) if shape.discriminantCount else None
+        return Struct(
+            path, self.names[ident][1], int(shape.dataWordCount), int(shape.pointerCount), union_at, tuple(fields)
+        )
 
     def file(self, name: str) -> File:
         """Read one schema file."""

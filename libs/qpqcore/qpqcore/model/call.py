@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass, field
 
 from qpqcore.model.ids import AccountId, DeviceId
+from qpqcore.model.record import record
 
 
 class CallerKind(enum.IntEnum):
@@ -34,7 +35,7 @@ class Caller:
 ANONYMOUS = Caller(CallerKind.ANONYMOUS)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CallContext:
     """What surrounds one call. `deadline_s` is on the callee's own clock (trio.current_time)."""
 

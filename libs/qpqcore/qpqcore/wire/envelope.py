@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass
 
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.model.record import record
 
 VERSION = 1
 TRACE_FLAG = 1
@@ -59,7 +59,7 @@ class _Reader:
             raise _Cut
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Envelope:
     """One call on its way to a service."""
 
@@ -111,7 +111,7 @@ class Envelope:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BusReply:
     """The answer to an Envelope."""
 

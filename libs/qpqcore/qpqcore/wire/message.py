@@ -1,45 +1,27 @@
-"""Cap'n Proto messages: the schema files loaded once, whole messages read inside one except.
+"""Cap'n Proto messages: whole messages read inside one except.
 
-Standard segment table, unpacked. Values are read lazily by pycapnp and its errors carry C++
-text, so a message is decoded wholly, here, before anybody sees it.
+Standard segment table, unpacked. The generated modules hold each struct's layout; reading and writing is native, and a
+message is decoded wholly, here, before anybody sees it.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import capnp
-
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqnative import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+__all__ = ["Layout", "decode"]
+
 T = TypeVar("T")
 
-SCHEMA_FOLDER = Path(__file__).parent.parent / "schemas"
-NESTING_MAX = 16
-"""Pointers deep; the deepest message of the schema has 5."""
-TRAVERSAL_FACTOR = 2
-"""A message is read once, and once more for what pycapnp looks at twice."""
-TRAVERSAL_WORDS_MIN = 1024
 
-_parser = capnp.SchemaParser()
-
-
-@cache
-def schema(name: str) -> Any:
-    """Load `schemas/<name>.capnp`; its structs and interfaces are attributes."""
-    return _parser.load(str(SCHEMA_FOLDER / f"{name}.capnp"))
-
-
-def decode(struct: Any, data: bytes, read: Callable[[Any], T]) -> T:
-    """Decode one message wholly with `read`; Refusal(malformed) whatever is wrong with it."""
-    words = len(data) // 8 * TRAVERSAL_FACTOR + TRAVERSAL_WORDS_MIN
+def decode(layout: Layout, data: bytes, make: Callable[[tuple[Any, ...]], T]) -> T:
+    """Decode one message wholly and `make` something of its values; Refusal(malformed) whatever is wrong with it."""
     try:
-        with struct.from_bytes(data, traversal_limit_in_words=words, nesting_limit=NESTING_MAX) as message:
-            return read(message)
+        return make(layout.decode(data))
     except Exception as exc:
         raise Refusal(ErrorCode.MALFORMED, "not a well-formed message") from exc

@@ -1,0 +1,174 @@
+"""What is measured, in a process of its own: the server, or an engine's bare echo; its CPU is then nobody else's.
+
+The measuring process asks by a line on the other's standard input and gets a line of JSON back (`Usage`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import trio
+
+from qpqcore.bus.limits import LocalLimiter, Rate
+from qpqcore.config.settings import Settings
+from qpqserver.embedded import Surroundings, certificate, open_embedded
+from trio_quic import ClientTls, IncomingCall, QuicConfiguration, serve_quic
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from trio_quic import EngineName
+
+ALPN_ECHO = b"echo"
+START_SECONDS_MAX = 60
+LINE_BYTES_MAX = 4096
+WARNING = 30
+"""structlog's level: what the server says of connections that come and go stays out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a process has used since its start."""
+
+    cpu_s: float
+    resident_kib: int
+    """Now."""
+    peak_kib: int
+    threads: dict[str, float]
+    """CPU seconds of each living Python thread, by name: the scheduler's is MainThread."""
+
+
+def usage() -> Usage:
+    """Return what this process has used."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    threads: dict[str, float] = {}
+    for thread in threading.enumerate():
+        fields = Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(")")[2].split()
+        threads[thread.name] = threads.get(thread.name, 0.0) + (int(fields[11]) + int(fields[12])) / ticks
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    # Not getrusage's figure: that one begins with what the parent had.
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return Usage(time.process_time(), pages * os.sysconf("SC_PAGESIZE") // 1024, int(peak.split()[1]), threads)
+
+
+class Served:
+    """A process that serves, as the measuring one sees it."""
+
+    def __init__(self, process: trio.Process, address: tuple[str, int]) -> None:
+        self._process = process
+        self.address = address
+
+    @property
+    def where(self) -> str:
+        """Return host and port, as a client writes them."""
+        return f"{self.address[0]}:{self.address[1]}"
+
+    async def usage(self) -> Usage:
+        """Ask what it has used."""
+        assert self._process.stdin is not None
+        await self._process.stdin.send_all(b"usage\n")
+        return Usage(**await _line(self._process))
+
+
+async def _line(process: trio.Process) -> Any:
+    assert process.stdout is not None
+    found = b""
+    while not found.endswith(b"\n"):
+        part = await process.stdout.receive_some(LINE_BYTES_MAX)
+        if not part:
+            raise RuntimeError("the served process ended")
+        found += part
+    return json.loads(found)
+
+
+@asynccontextmanager
+async def served(data_dir: Path, what: str = "server", engine: EngineName = "native") -> AsyncIterator[Served]:
+    """Run the server, or an "echo" on an engine, in a process of its own; ended with the block."""
+    command = [sys.executable, "-m", "tools.bench.served", what, "--data-dir", str(data_dir), "--engine", engine]
+    process = await trio.lowlevel.open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        with trio.fail_after(START_SECONDS_MAX):
+            host, port = await _line(process)
+        yield Served(process, (host, port))
+    finally:
+        with trio.CancelScope(shield=True):
+            assert process.stdin is not None
+            await process.stdin.aclose()
+            await process.wait()
+
+
+# --- the process itself
+
+
+async def _obey(address: tuple[str, int]) -> None:
+    """Say where; answer each line until the input ends."""
+    sys.stdout.write(json.dumps(address) + "\n")
+    sys.stdout.flush()
+    async with trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())) as orders:
+        async for chunk in orders:
+            for _ in range(chunk.count(b"\n")):
+                sys.stdout.write(json.dumps(asdict(usage())) + "\n")
+            sys.stdout.flush()
+
+
+class NoLimits(LocalLimiter):
+    """Does what a limiter does, and refuses nobody: one machine plays all."""
+
+    def take(self, key: bytes, rate: Rate, now_ms: int) -> int:
+        """Take one; nothing has to wait."""
+        super().take(key, rate, now_ms)
+        return 0
+
+
+async def _server(settings: Settings) -> None:
+    async with open_embedded(settings, Surroundings(limiter=NoLimits())) as server:
+        await _obey(server.endpoint.address)
+
+
+async def _echo(settings: Settings, engine: EngineName) -> None:
+    """Send back what comes."""
+    tls, _, _ = certificate(settings, Path(settings.data_dir))
+    configuration = QuicConfiguration(alpn=(ALPN_ECHO,), server=tls, client=ClientTls(first_use=True))
+
+    def answer(call: IncomingCall) -> None:
+        call.reply(call.frame)
+
+    async with trio.open_nursery() as nursery:
+
+        async def run(*, task_status: trio.TaskStatus[Any] = trio.TASK_STATUS_IGNORED) -> None:
+            await serve_quic(answer, configuration, host="127.0.0.1", port=0, engine=engine, task_status=task_status)
+
+        endpoint = await nursery.start(run)
+        await _obey(endpoint.address)
+        nursery.cancel_scope.cancel()
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=("server", "echo"))
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--engine", choices=("native", "aioquic"), default="native")
+    arguments = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(WARNING))
+    arguments.data_dir.mkdir(parents=True, exist_ok=True)
+    settings = Settings(listen="127.0.0.1:0", data_dir=str(arguments.data_dir), quic_engine=arguments.engine)
+    if arguments.what == "server":
+        trio.run(_server, settings)
+    else:
+        trio.run(_echo, settings, arguments.engine)
+
+
+if __name__ == "__main__":
+    main()
