@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check simulate soak second-opinion fuzz audit conformance coverage docs format bench bench-compare regenerate lock clean
+.PHONY: help setup run demo test check simulate soak second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -95,6 +95,9 @@ bench: setup ## measure (docs/benchmarks.md): PART=calls
 
 bench-compare: setup ## measure again and show the figures beside a stored run: WITH=build/bench.json
 	$(BIN)/python -m tools.bench $(PART:%=--part %) --json build/bench-again.json --compare $(or $(WITH),build/bench.json)
+
+hostile: setup ## play hostile peers at a server, with and without its bounds (docs/operate/hostile-peers.md)
+	@$(BIN)/python -m tools.hostile --seconds $(or $(SECONDS),4) --only "$(ONLY)" $(if $(WRITE),--write)
 
 regenerate: setup ## write qpqcore.api from schemas/
 	$(BIN)/python -m qpqcore.codegen

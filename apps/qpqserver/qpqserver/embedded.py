@@ -147,6 +147,7 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
         endpoint = await nursery.start(
             partial(serve, gateway, config, edge, transport_factory=around.transport_factory)
         )
+        metrics.watch_quic(endpoint.counters)
         yield Embedded(gateway, endpoint, metrics, pin, made)
         nursery.cancel_scope.cancel()
 
@@ -222,6 +223,9 @@ async def _compose(
     config = GatewayConfig(
         domain=domain, host=host, port=port, engine=settings.quic_engine,  # type: ignore[arg-type]  # checked with the settings
         registration=registration_of(settings), blob_bytes_max=settings.blob_bytes_max,
+        connections_max=settings.connections_max, connections_per_address_max=settings.connections_per_address_max,
+        handshakes_per_address_max=settings.handshakes_per_address_max,
+        retry_from_half_open=settings.retry_from_half_open, held_total_bytes_max=settings.held_total_bytes_max,
     )  # fmt: skip
     own = keys.issuer(CallerKind.SERVICE, "gateway")
     gateway = Gateway(

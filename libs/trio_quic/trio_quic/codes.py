@@ -18,3 +18,5 @@ DRAINING: Final = 0x4
 """The endpoint is being drained and takes no new calls: try another, or later."""
 NO_HANDLER: Final = 0x5
 """This end takes no streams of this kind."""
+FLOOD: Final = 0x6
+"""The peer, or its address, did more of what costs the other side than `Limits` allow in a second."""

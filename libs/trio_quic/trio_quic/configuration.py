@@ -19,7 +19,10 @@ class Limits:
 
     One connection can hold, at most: `connection_window_bytes` unread, `held_bytes_max` in frames that are partly here
     or with the application, `held_bytes_max` plus one reply waiting to be sent, and `send_window_bytes` sent and not
-    yet acknowledged.
+    yet acknowledged. All together hold `held_total_bytes_max` in frames and waiting replies, and a frame each.
+
+    What QUIC allows once and an attacker does for ever is counted by the second: a connection that does more of it is
+    closed with `codes.FLOOD`, and so is one of an address whose connections do more together.
     """
 
     frame_bytes_max: int = 64 * 1024
@@ -29,6 +32,10 @@ class Limits:
     held_bytes_max: int = 8 * 1024 * 1024
     """Frames of one connection that are partly here or not answered yet; past it the peer waits. One frame always fits.
     """
+    held_total_bytes_max: int = 512 * 1024 * 1024
+    """The same over all connections, replies that wait to be sent included; past it each connection has one frame at a
+    time, and a reply that would have to wait is reset with NO_ROOM.
+    """
     streams_max: int = 100
     """Streams a peer has in flight on one connection; past it the peer waits."""
     connections_max: int = 10_000
@@ -37,12 +44,17 @@ class Limits:
     """The same for one IPv4 address or one IPv6 /64. From half of it on, a new peer has to prove its address by a
     Retry.
     """
+    handshakes_per_address_max: int = 1_000
+    """Handshakes taken from one such address in 10 s, half of them without proof of it; past it new peers are refused.
+    """
     half_open_max: int = 2_000
     """Handshakes running at once; past it first packets are ignored and come again."""
     retry_from_half_open: int = 200
     """From so many running handshakes on, a new peer has to prove its address by a Retry first. 0: always."""
     handshake_ms: int = 10_000
     """A handshake that takes longer is given up."""
+    handshake_bytes_max: int = 16 * 1024
+    """Bytes of a handshake that wait for those before them."""
     frame_head_ms: int = 5_000
     """From a stream's beginning to the end of its first frame's length: else the frame is "late"."""
     frame_ms: int = 30_000
@@ -56,10 +68,41 @@ class Limits:
     connection_window_bytes: int = 16 * 1024 * 1024
     """The same over all streams. It covers all stream windows together, else half-read frames would starve each other.
     """
+    first_window_bytes: int = 0
+    """What a peer begins with in place of `connection_window_bytes`, until `QuicConnection.set_window`; 0: no less. A
+    stranger who fills stream windows that nobody can read from holds so much, and as much again in half frames.
+    """
     send_window_bytes: int = 8 * 1024 * 1024
     """Sent and not acknowledged, over all streams; past it the sender waits."""
+    cancels_per_second_max: int = 250
+    """Streams a peer abandons or wants no answer of (RESET_STREAM, STOP_SENDING), and calls the application refused
+    (`QuicConnection.charge`): each has cost a handler already.
+    All calls in flight given up at once are 200.
+    """
+    paths_per_second_max: int = 100
+    """Moves to another address, challenges, new and retired connection ids."""
+    idle_frames_per_second_max: int = 1_000
+    """Frames that bring nothing: pings, handshake bytes, "blocked" frames, acknowledgements and credit beyond two for
+    each datagram sent, stream frames that bring next to nothing with a datagram full of them.
+    """
+    floods_per_address_factor: int = 8
+    """One address may do so many times what one connection may, over 10 s."""
+    stream_gaps_max: int = 500
+    """Separate ranges that one stream, or the handshake, may have in waiting: each costs a search. The native engine
+    has quinn-proto's own bound in its place, some 1,000 in proportion to the bytes.
+    """
     datagram_bytes: int = 1350
     """Size of the UDP datagrams sent; not searched for, so choose what every path in use carries."""
+
+    @property
+    def beginning_window_bytes(self) -> int:
+        """The window a peer begins with."""
+        return self.first_window_bytes or self.connection_window_bytes
+
+    @property
+    def beginning_held_bytes(self) -> int:
+        """The budget of frames a peer begins with."""
+        return min(self.held_bytes_max, self.first_window_bytes or self.held_bytes_max)
 
     def __post_init__(self) -> None:
         """Raises ValueError for limits that cannot work."""
@@ -68,6 +111,8 @@ class Limits:
                 raise ValueError(f"{name} is negative")
         if self.connection_window_bytes < self.streams_max * self.stream_window_bytes:
             raise ValueError("connection_window_bytes does not cover streams_max * stream_window_bytes")
+        if 0 < self.first_window_bytes < self.stream_window_bytes:
+            raise ValueError("first_window_bytes does not cover one stream")
         if not DATAGRAM_BYTES_MIN <= self.datagram_bytes <= 65_527:
             raise ValueError("datagram_bytes is not in 1200..65527")
         if self.streams_max > STREAM_NUMBER_MAX:

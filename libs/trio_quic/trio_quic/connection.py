@@ -108,6 +108,15 @@ class QuicConnection:
         self.engine.update_keys(self.number)
         self.wake()
 
+    def charge(self) -> None:
+        """A call of the peer was refused: it counts like a cancelled one (`Limits.cancels_per_second_max`)."""
+        self.engine.charge(self.number)
+
+    def set_window(self, window_bytes: int) -> None:
+        """What the peer may send over all its streams before anything is read, from now on."""
+        self.engine.set_window(self.number, window_bytes)
+        self.wake()
+
     # --- facts
 
     @property

@@ -71,6 +71,12 @@ class Engine(Protocol):
     def set_frame_limit(self, connection: int, bytes_max: int) -> None:
         """The largest frame taken from this peer from now on."""
 
+    def set_window(self, connection: int, window_bytes: int) -> None:
+        """What this peer may send over all its streams before anything is read, from now on."""
+
+    def charge(self, connection: int) -> None:
+        """The application refused a call of this peer: it counts like a cancelled one."""
+
     # --- framed streams: one frame of a stream is with the application at a time
 
     def call(self, connection: int, frame: bytes) -> int:

@@ -43,6 +43,12 @@ class Config:
     call_ms_max: int = 65_000
     """No call has a longer one; fetchWait lasts 60 s at most."""
 
+    calls_max: int = 20_000
+    """Calls with a service at once, over all connections; each is a task of some 10 KiB. Past it: `overloaded`."""
+
+    subscriptions_max: int = 4
+    """Of one connection: each is told of every message."""
+
     renew_before_ms: int = 60_000
     """An assertion is renewed so long before its end."""
 
@@ -58,6 +64,18 @@ class Config:
     connections_max: int = 10_000
     connections_per_address_max: int = 512
     """An office, or a test, behind one address."""
+
+    handshakes_per_address_max: int = 1_000
+    """In 10 s; its clients may all come back at once after a restart."""
+
+    retry_from_half_open: int = 200
+    """From so many handshakes at once on, addresses have to be proven; 0: always."""
+
+    held_total_bytes_max: int = 512 * 1024 * 1024
+    """Frames and waiting replies over all connections."""
+
+    anonymous_window_bytes: int = 1024 * 1024
+    """What a connection may send before log-in without anything being read: sixteen of the largest frames."""
 
     idle_ms: int = 60_000
     """A connection nothing is heard of for so long is over."""

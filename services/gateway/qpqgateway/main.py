@@ -23,6 +23,10 @@ def quic_configuration(config: Config, tls: ServerTls, reset_key: bytes | None =
         held_bytes_max=2 * config.handshake_bytes_max,
         connections_max=config.connections_max,
         connections_per_address_max=config.connections_per_address_max,
+        handshakes_per_address_max=config.handshakes_per_address_max,
+        retry_from_half_open=config.retry_from_half_open,
+        held_total_bytes_max=config.held_total_bytes_max,
+        first_window_bytes=config.anonymous_window_bytes,
         idle_ms=config.idle_ms,
     )
     return QuicConfiguration(alpn=(ALPN,), server=tls, limits=limits, reset_key=reset_key)

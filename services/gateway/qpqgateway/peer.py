@@ -11,11 +11,14 @@ from qpqcore.crypto.assertion import read_claims
 from qpqcore.model.call import ANONYMOUS, Caller
 from qpqcore.wire.envelope import CHALLENGE_BYTES
 from qpqgateway.rules import limit_address
+from trio_quic import Limits
 
 if TYPE_CHECKING:
     from qpqcore.bus.notices import Subscription
     from trio_quic import QuicConnection
 
+WINDOW_BYTES = Limits().connection_window_bytes
+"""What a connection may send after log-in; before, it is `Config.anonymous_window_bytes`."""
 ENDED = b"ended"
 """Put into a connection's subscriptions when its session is over."""
 
@@ -53,6 +56,11 @@ class Peers:
         if peer is not None:
             self._unbind(peer)
 
+    def is_known(self, connection: QuicConnection) -> bool:
+        """Whether somebody is logged in."""
+        peer = self.all.get(connection)
+        return peer is not None and bool(peer.assertion)
+
     def bind(self, peer: Peer, assertion: bytes) -> None:
         """Let a connection carry an assertion; an empty one ends its session here."""
         session = peer.caller.session
@@ -67,6 +75,8 @@ class Peers:
                 subscription.put_nowait(ENDED)
         if peer.connection in self.all:
             peer.connection.set_frame_limit(self._frame_bytes[1 if assertion else 0])
+            if assertion:
+                peer.connection.set_window(WINDOW_BYTES)
 
     def _unbind(self, peer: Peer) -> None:
         for key in self._keys(peer.caller):

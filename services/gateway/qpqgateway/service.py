@@ -78,6 +78,7 @@ class Gateway:
         )
         self._started_ms = clock_ms()
         self._draining = False
+        self._forwarded = 0
 
     # --- connections
 
@@ -138,6 +139,8 @@ class Gateway:
 
     def _finish(self, incoming: IncomingCall, name: str, reply: Reply, started_s: float) -> None:
         incoming.reply(reply.to_bytes())
+        if reply.code and reply.code not in rules.BLAMELESS and not self._peers.is_known(incoming.connection):
+            incoming.connection.charge()
         self._observer.call_finished(name, CODE_NAMES[reply.code], trio.current_time() - started_s)
 
     def _own(self, number: int, peer: Peer, params: bytes) -> bytes:
@@ -160,6 +163,17 @@ class Gateway:
         ).to_bytes()  # fmt: skip
 
     async def _forward(self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float) -> None:
+        if self._forwarded >= self._config.calls_max:
+            no = Refusal(ErrorCode.OVERLOADED, "too many calls at once", retry_after_ms=rules.OVERLOADED_RETRY_MS)
+            self._finish(incoming, method.name, self._refused(method.name, no), started_s)
+            return
+        self._forwarded += 1
+        try:
+            await self._pass(incoming, peer, method, call, started_s)
+        finally:
+            self._forwarded -= 1
+
+    async def _pass(self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float) -> None:
         try:
             await self._renew(peer)
             check_caller(method, peer.caller)
@@ -207,6 +221,10 @@ class Gateway:
     # --- subscribe
 
     async def _subscribe(self, incoming: IncomingCall, peer: Peer, params: api.SubscribeParams) -> None:
+        if len(peer.subscriptions) >= self._config.subscriptions_max:
+            no = Refusal(ErrorCode.OVERLOADED, "too many subscriptions", retry_after_ms=rules.OVERLOADED_RETRY_MS)
+            self._finish(incoming, "subscribe", self._refused("subscribe", no), trio.current_time())
+            return
         device = peer.caller.device
         topics = (mailbox_topic(device), signal_topic(device), stock_topic(device))
         code = ErrorCode.UNAVAILABLE

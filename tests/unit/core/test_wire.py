@@ -7,7 +7,15 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qpqcore.api.delivery import EnqueueParams, Entry, EntryKind, FetchResult
+from qpqcore.api.delivery import (
+    BatchEnqueueParams,
+    ChannelInfo,
+    EnqueueParams,
+    Entry,
+    EntryKind,
+    FetchResult,
+    ListChannelsResult,
+)
 from qpqcore.api.methods import METHODS
 from qpqcore.bus.limits import LocalLimiter, Rate
 from qpqcore.bus.notices import CARRIED_BYTES_MAX, PENDING_MAX, LocalNotices, mailbox_topic, signal_topic
@@ -32,6 +40,29 @@ def test_a_bomb_is_refused_by_what_it_would_take_to_read():
     segment[8:16] = (1 | (0x1FFFFFFF << 35)).to_bytes(8, "little")
     with pytest.raises(Refusal):
         FetchResult.from_bytes(bytes(segment))
+
+
+LIST_STRUCTS_MAX = 10_000
+
+
+def list_of_nothing(count, words):
+    """A list that claims `count` structs without a byte, in a message of so many words more."""
+    pointers = (1 << 48, 1 | 7 << 32, count << 2)
+    segment = b"".join(word.to_bytes(8, "little") for word in pointers) + bytes(8 * words)
+    return (0).to_bytes(4, "little") + (len(segment) // 8).to_bytes(4, "little") + segment
+
+
+@pytest.mark.parametrize(("count", "words"), [(1_000, 0), (LIST_STRUCTS_MAX + 1, 250_000)])
+def test_a_list_of_nothing_is_refused_before_it_is_made(count, words):
+    """The larger held up the whole server for six seconds, the smaller, of 32 bytes, for eight milliseconds."""
+    with pytest.raises(Refusal):
+        BatchEnqueueParams.from_bytes(list_of_nothing(count, words))
+    assert len(BatchEnqueueParams.from_bytes(list_of_nothing(50, 0)).items) == 50
+
+
+def test_the_longest_list_there_is_can_be_read():
+    result = ListChannelsResult(channels=tuple(ChannelInfo() for _ in range(LIST_STRUCTS_MAX)))
+    assert len(ListChannelsResult.from_bytes(result.to_bytes()).channels) == LIST_STRUCTS_MAX
 
 
 def test_messages_read_as_they_were_written():

@@ -11,8 +11,18 @@ import pytest
 import trio
 from aioquic.quic.packet import QuicStreamFrame
 
-from trio_quic import ConnectionClosed, EngineName, IncomingCall, Limits, QuicConnection
-from trio_quic.testing import Certificates, bench
+from trio_quic import (
+    ConnectionClosed,
+    EngineName,
+    IncomingCall,
+    Limits,
+    QuicConfiguration,
+    QuicConnection,
+    ServerTls,
+    events,
+)
+from trio_quic.testing import ALPN, Certificates, bench
+from trio_quic.testing.hostile import Duel, length_and
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -172,3 +182,35 @@ async def test_a_stranger_cannot_close_a_connection(
             await trio.sleep(1)
             assert await connection.call(b"y") == b"y"
             assert place.endpoint.connections[0].remote_address[0] != "10.9.9.9"
+
+
+@pytest.mark.parametrize("kind", ["good", "empty", "rogue", "expired", "usage"])
+def test_a_call_sent_along_with_a_bad_client_certificate_is_not_dispatched(
+    engine: EngineName, kind: str, certificates: Certificates
+) -> None:
+    """The client does not wait for a verdict: its call is in the datagrams of its Finished."""
+    issued = certificates.authority.issue
+    identity = {
+        "good": issued("alice", client=True, elliptic=True),
+        "empty": None,
+        "rogue": certificates.rogue.issue("mallory", client=True, elliptic=True),
+        "expired": issued("alice", client=True, expired=True, elliptic=True),
+        "usage": issued("alice", client=False, elliptic=True),
+    }[kind]
+    server = certificates.server
+    root = certificates.authority.root_pem
+    tls = ServerTls(chain_pem=server.chain_pem, key_pem=server.key_pem, client_ca_pem=root)
+    place = Duel(engine, QuicConfiguration(alpn=ALPN, server=tls))
+    client = place.client(identity=identity)
+    place.send(client.connect(place.now))
+    assert client.state.tls.state.name == "CLIENT_POST_HANDSHAKE"
+    client.state.send_stream_data(0, length_and(b"call"), end_stream=True)
+    place.send(client.take(place.now))
+    place.exchange()
+    kinds = [event[0] for event in place.events]
+    if kind == "good":
+        assert kinds == [events.CONNECTED, events.FRAME]
+    else:
+        assert kinds == [events.CLOSED]
+        assert client.close_code is not None
+    assert place.counted("handshakes_failed") == (kind != "good")

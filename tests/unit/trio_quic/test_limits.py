@@ -160,8 +160,9 @@ async def test_a_retry_token_is_good_in_another_process(
         assert second.counters()["retries_sent"] == 0
 
 
-CALM = Load(validated=False, accepting=True, half_open=0, connections=0, of_site=0)
+CALM = Load(validated=False, accepting=True, half_open=0, connections=0, of_site=0, of_site_lately=0)
 CAPS = Limits(retry_from_half_open=2, half_open_max=4, connections_max=8, connections_per_address_max=6)
+CAPS = replace(CAPS, handshakes_per_address_max=20)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +176,9 @@ CAPS = Limits(retry_from_half_open=2, half_open_max=4, connections_max=8, connec
         (replace(CALM, of_site=3), Verdict.RETRY),
         (replace(CALM, of_site=3, validated=True), Verdict.ACCEPT),
         (replace(CALM, of_site=6, validated=True), Verdict.REFUSE),
+        (replace(CALM, of_site_lately=10), Verdict.RETRY),
+        (replace(CALM, of_site_lately=19, validated=True), Verdict.ACCEPT),
+        (replace(CALM, of_site_lately=20, validated=True), Verdict.LIMIT),
         (replace(CALM, accepting=False), Verdict.REFUSE),
     ],
 )

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tools.fuzz.quic_pair import CLIENT_AT, FRAME_BYTES_MAX, Pair, aioquic_server, pair, server
 from tools.fuzz.target import Target, demand
-from trio_quic.aio.stream import Budget, Progress, Stream
+from trio_quic.aio.stream import Budget, Progress, Stream, Total
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -162,7 +162,7 @@ def expected(data: bytes) -> tuple[list[bytes], str]:
 
 def cut_by_aioquic(data: bytes, step: int) -> tuple[list[bytes], str]:
     """Cut a stream that arrives in pieces as the aioquic engine does."""
-    stream, budget = Stream(framed=True, inbound=True), Budget(FRAME_BYTES_MAX)
+    stream, budget = Stream(framed=True, inbound=True), Budget(FRAME_BYTES_MAX, Total(FRAME_BYTES_MAX))
     found: list[bytes] = []
     pieces = [data[at : at + step] for at in range(0, len(data), step)]
     while True:

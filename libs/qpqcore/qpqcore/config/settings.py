@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 ENV_PREFIX = "QPQ_"
 TOKEN_CHARS_MIN = 16
 """A shorter auth_token is weak: it can be guessed at the rate the limits allow."""
+EDGE_LEAST = {
+    "connections_max": 1,
+    "connections_per_address_max": 1,
+    "handshakes_per_address_max": 1,
+    "retry_from_half_open": 0,
+    "held_total_bytes_max": 16 * 1024 * 1024,
+}
+"""The least of each of the edge's bounds that still serves somebody: the largest frame and its answer have to fit."""
 NOT_YET = {
     "federation_enabled": "federation is not built yet: leave federation_enabled out",
     "plugin_dir": "plugins are not built yet: leave plugin_dir out",
@@ -52,6 +60,11 @@ class Settings:
     plugin_dir: str = _doc("", "not built yet")
     blob_bytes_max: int = _doc(50 * 1024 * 1024, "largest file, at most 1 GiB")
     quic_engine: str = _doc("native", '"native" or "aioquic"')
+    connections_max: int = _doc(10_000, "connections in all; past it new peers are refused")
+    connections_per_address_max: int = _doc(512, "of one IPv4 address or IPv6 /64; half of them without proof of it")
+    handshakes_per_address_max: int = _doc(1_000, "of one such address in 10 s; past it new peers are refused")
+    retry_from_half_open: int = _doc(200, "handshakes at once from which on addresses are proven; 0: always")
+    held_total_bytes_max: int = _doc(512 * 1024 * 1024, "memory of frames and replies over all connections")
     allow_insecure_auth: bool = _doc(False, "development only: registration without the auth_token")
 
 
@@ -130,6 +143,9 @@ def check(s: Settings) -> None:
         raise ConfigError('registration = "token" needs an auth_token')
     if not 0 < s.blob_bytes_max <= 1 << 30:
         raise ConfigError("blob_bytes_max is 1 to 1073741824")
+    for name, least in EDGE_LEAST.items():
+        if getattr(s, name) < least:
+            raise ConfigError(f"{name} is at least {least}")
     for name in ("listen", "metrics_listen"):
         address_of(getattr(s, name))
     if s.mode == "production":

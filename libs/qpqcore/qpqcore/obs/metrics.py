@@ -10,11 +10,11 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from prometheus_client import Metric
 
@@ -53,6 +53,23 @@ class _Calls(Collector):
         yield seconds
 
 
+QUIC_GAUGES = frozenset({"connections", "half_open", "alarms"})
+"""What of an engine's counters goes down again."""
+
+
+class QuicCounters(Collector):
+    """An engine's own counters, read when they are asked for: `qpq_quic_retries_sent_total` and so on."""
+
+    def __init__(self, read: Callable[[], Mapping[str, int]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each (a prometheus_client collector)."""
+        for name, value in self._read().items():
+            kind = GaugeMetricFamily if name in QUIC_GAUGES else CounterMetricFamily
+            yield kind(f"qpq_quic_{name}", f"QUIC: {name.replace('_', ' ')}.", value=value)
+
+
 class Metrics:
     """Implements the gateway's Observer."""
 
@@ -76,6 +93,10 @@ class Metrics:
     def connections(self, count: int) -> None:
         """Note how many connections are open."""
         self._connections.set(count)
+
+    def watch_quic(self, read: Callable[[], Mapping[str, int]]) -> None:
+        """Show an engine's counters too."""
+        self.registry.register(QuicCounters(read))
 
     def page(self) -> bytes:
         """Return the text of /metrics."""

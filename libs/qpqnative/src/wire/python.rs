@@ -10,7 +10,8 @@ use std::sync::Arc;
 const NESTING_MAX: i32 = 16;
 /// A message is looked at once, and once more for what is looked at twice.
 const TRAVERSAL_FACTOR: usize = 2;
-const TRAVERSAL_WORDS_MIN: usize = 1024;
+/// For small messages. A struct of a list counts a word even if it has none: more of them than the bytes pay for.
+const TRAVERSAL_WORDS_MIN: usize = 64;
 
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {

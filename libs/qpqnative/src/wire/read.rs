@@ -9,6 +9,9 @@ use capnp::private::layout::{PointerBuilder, PointerReader, StructBuilder, Struc
 use capnp::traits::{FromPointerReader, HasStructSize, OwnedStruct, SetterInput};
 use capnp::{data_list, primitive_list, serialize, struct_list};
 
+/// Structs in one list: the channels of one account. A struct may have no size, so bytes do not bound their number.
+const LIST_STRUCTS_MAX: u32 = 10_000;
+
 /// What a reader may cost (capnp's `ReaderOptions`).
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
@@ -87,6 +90,9 @@ fn behind<'a>(field: &Field, pointer: &PointerReader<'a>) -> capnp::Result<Value
         }
         Kind::StructList(layout) => {
             let list = struct_list::Reader::<Any>::get_from_pointer(pointer, None)?;
+            if list.len() > LIST_STRUCTS_MAX {
+                return Err(capnp::Error::failed("too many structs in a list".into()));
+            }
             let values = list.iter().map(|item| layout.values(&item.0).map(Value::Many));
             Value::Many(values.collect::<capnp::Result<_>>()?)
         }

@@ -13,6 +13,8 @@ enum Verdict {
     Retry,
     /// Say no.
     Refuse,
+    /// Say no: too many of late.
+    Limit,
     /// Say nothing.
     Ignore,
 }
@@ -26,6 +28,8 @@ struct Load {
     half_open: usize,
     connections: usize,
     of_site: usize,
+    /// Handshakes taken from its address of late.
+    of_site_lately: usize,
 }
 
 /// The caps a verdict rests on.
@@ -35,6 +39,7 @@ struct Caps {
     half_open_max: usize,
     connections_max: usize,
     connections_per_address_max: usize,
+    handshakes_per_address_max: usize,
 }
 
 fn verdict(load: Load, caps: Caps) -> Verdict {
@@ -42,12 +47,16 @@ fn verdict(load: Load, caps: Caps) -> Verdict {
         return Verdict::Refuse;
     }
     // Anyone can write any source address on an Initial: unproven ones get half of an address's places at most.
-    let site_crowded = load.of_site >= caps.connections_per_address_max.div_ceil(2);
+    let site_crowded = load.of_site >= caps.connections_per_address_max.div_ceil(2)
+        || load.of_site_lately >= caps.handshakes_per_address_max.div_ceil(2);
     if !load.validated
         && load.may_retry
         && (load.half_open >= caps.retry_from_half_open || site_crowded)
     {
         return Verdict::Retry;
+    }
+    if load.of_site_lately >= caps.handshakes_per_address_max {
+        return Verdict::Limit;
     }
     if load.half_open >= caps.half_open_max {
         return Verdict::Ignore;
@@ -63,12 +72,15 @@ impl Engine {
     /// Takes a new peer in, or not.
     pub(super) fn admit(&mut self, incoming: Incoming, mut buffer: Vec<u8>) {
         buffer.clear();
+        let site = Site::from(&incoming.remote_address());
+        let of_site_lately = self.ledger.visitors.handshakes(site, self.ledger.now);
         let limits = &self.ledger.limits;
         let caps = Caps {
             retry_from_half_open: limits.retry_from_half_open,
             half_open_max: limits.half_open_max,
             connections_max: limits.connections_max,
             connections_per_address_max: limits.connections_per_address_max,
+            handshakes_per_address_max: limits.handshakes_per_address_max,
         };
         let load = Load {
             validated: incoming.remote_address_validated(),
@@ -76,19 +88,18 @@ impl Engine {
             accepting: self.accepting,
             half_open: self.ledger.half_open,
             connections: self.peers.len(),
-            of_site: self
-                .sites
-                .get(&Site::from(&incoming.remote_address()))
-                .copied()
-                .unwrap_or(0),
+            of_site: self.sites.get(&site).copied().unwrap_or(0),
+            of_site_lately,
         };
-        match verdict(load, caps) {
+        let verdict = verdict(load, caps);
+        match verdict {
             Verdict::Ignore => {
                 self.ledger.counters.connections_ignored += 1;
                 self.endpoint.ignore(incoming);
             }
-            Verdict::Refuse => {
+            Verdict::Refuse | Verdict::Limit => {
                 self.ledger.counters.connections_refused += 1;
+                self.ledger.counters.handshakes_limited += u64::from(verdict == Verdict::Limit);
                 let transmit = self.endpoint.refuse(incoming, &mut buffer);
                 self.answer(&transmit, buffer);
             }
@@ -99,17 +110,18 @@ impl Engine {
                 }
                 Err(refused) => self.endpoint.ignore(refused.into_incoming()),
             },
-            Verdict::Accept => self.accept(incoming, buffer),
+            Verdict::Accept => self.accept(incoming, site, buffer),
         }
     }
 
-    fn accept(&mut self, incoming: Incoming, mut buffer: Vec<u8>) {
+    fn accept(&mut self, incoming: Incoming, site: Site, mut buffer: Vec<u8>) {
         match self
             .endpoint
             .accept(incoming, self.ledger.now, &mut buffer, None)
         {
             Ok((handle, connection)) => {
                 self.ledger.counters.connections_accepted += 1;
+                self.ledger.visitors.note_handshake(site);
                 // Fails only above four thousand million connections, where the caps are long in the way.
                 let _ = self.insert(handle, connection, true);
             }
@@ -132,6 +144,7 @@ mod tests {
         half_open_max: 4,
         connections_max: 8,
         connections_per_address_max: 6,
+        handshakes_per_address_max: 20,
     };
     const CALM: Load = Load {
         validated: false,
@@ -140,6 +153,7 @@ mod tests {
         half_open: 0,
         connections: 0,
         of_site: 0,
+        of_site_lately: 0,
     };
     const PROVEN: Load = Load {
         validated: true,
@@ -193,6 +207,27 @@ mod tests {
                     ..PROVEN
                 },
                 Verdict::Refuse,
+            ),
+            (
+                Load {
+                    of_site_lately: 10,
+                    ..CALM
+                },
+                Verdict::Retry,
+            ),
+            (
+                Load {
+                    of_site_lately: 19,
+                    ..PROVEN
+                },
+                Verdict::Accept,
+            ),
+            (
+                Load {
+                    of_site_lately: 20,
+                    ..PROVEN
+                },
+                Verdict::Limit,
             ),
             (
                 Load {

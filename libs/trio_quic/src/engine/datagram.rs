@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 
 use bytes::BytesMut;
-use quinn_proto::EcnCodepoint;
+use quinn_proto::{ConnectionHandle, EcnCodepoint, Endpoint};
+
+use super::peer::Peer;
 
 /// Datagrams to send: one, or several of `segment` bytes each (the last may be shorter).
 #[derive(Debug)]
@@ -36,5 +38,19 @@ impl Transmit {
             .segment
             .map_or(1, |segment| self.contents.len().div_ceil(segment));
         u64::try_from(count).unwrap_or(u64::MAX)
+    }
+}
+
+impl Peer {
+    /// Lets endpoint and connection exchange events; true once the connection is wholly gone.
+    pub(super) fn exchange(&mut self, endpoint: &mut Endpoint, handle: ConnectionHandle) -> bool {
+        let mut drained = false;
+        while let Some(event) = self.connection.poll_endpoint_events() {
+            drained |= event.is_drained();
+            if let Some(answer) = endpoint.handle_event(handle, event) {
+                self.connection.handle_event(answer);
+            }
+        }
+        drained
     }
 }

@@ -109,7 +109,7 @@ impl Engine {
                 ("bytes_sent", stats.udp_tx.bytes),
                 ("streams", count(peer.streams.len())),
                 ("held_bytes", count(peer.budget.held)),
-                ("queued_bytes", count(peer.queued)),
+                ("queued_bytes", count(peer.queued.bytes())),
                 ("waiting_streams", count(peer.blocked.len())),
             ]
         })
@@ -120,8 +120,12 @@ impl Engine {
         &self.ledger.counters
     }
 
-    /// Connections now: all, and those whose handshake runs on the accepting side.
-    pub fn connections(&self) -> (usize, usize) {
-        (self.peers.len(), self.ledger.half_open)
+    /// How many there are now: connections, those whose handshake runs on the accepting side, deadlines.
+    pub fn gauges(&self) -> [(&'static str, usize); 3] {
+        [
+            ("connections", self.peers.len()),
+            ("half_open", self.ledger.half_open),
+            ("alarms", self.ledger.alarms.len()),
+        ]
     }
 }

@@ -2,11 +2,13 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::event::Event;
+use super::floods::Visitors;
 use super::settings::Limits;
-use super::stream::Phase;
+use super::stream::{Phase, Total};
 
 /// What the engine has counted since it was made.
 #[derive(Debug, Default, Clone)]
@@ -19,18 +21,26 @@ pub struct Counters {
     pub connections_refused: u64,
     pub connections_ignored: u64,
     pub retries_sent: u64,
+    pub handshakes_limited: u64,
     pub handshakes_late: u64,
     pub handshakes_failed: u64,
+    pub connections_broken: u64,
+    pub floods_of_cancels: u64,
+    pub floods_of_paths: u64,
+    pub floods_of_idle_frames: u64,
+    pub floods_by_address: u64,
+    pub moves: u64,
     pub frames_oversized: u64,
     pub frames_truncated: u64,
     pub frames_late: u64,
+    pub frames_waited: u64,
     pub replies_refused: u64,
     pub faults: u64,
 }
 
 impl Counters {
     /// Every counter with its name.
-    pub fn named(&self) -> [(&'static str, u64); 14] {
+    pub fn named(&self) -> [(&'static str, u64); 22] {
         [
             ("datagrams_received", self.datagrams_received),
             ("datagrams_sent", self.datagrams_sent),
@@ -39,11 +49,19 @@ impl Counters {
             ("connections_refused", self.connections_refused),
             ("connections_ignored", self.connections_ignored),
             ("retries_sent", self.retries_sent),
+            ("handshakes_limited", self.handshakes_limited),
             ("handshakes_late", self.handshakes_late),
             ("handshakes_failed", self.handshakes_failed),
+            ("connections_broken", self.connections_broken),
+            ("floods_of_cancels", self.floods_of_cancels),
+            ("floods_of_paths", self.floods_of_paths),
+            ("floods_of_idle_frames", self.floods_of_idle_frames),
+            ("floods_by_address", self.floods_by_address),
+            ("moves", self.moves),
             ("frames_oversized", self.frames_oversized),
             ("frames_truncated", self.frames_truncated),
             ("frames_late", self.frames_late),
+            ("frames_waited", self.frames_waited),
             ("replies_refused", self.replies_refused),
             ("faults", self.faults),
         ]
@@ -67,6 +85,8 @@ pub(super) struct Ledger {
     pub(super) limits: Limits,
     pub(super) alarms: BinaryHeap<Reverse<(Instant, Alarm)>>,
     pub(super) half_open: usize,
+    pub(super) visitors: Visitors,
+    pub(super) total: Arc<Total>,
 }
 
 impl Ledger {
@@ -75,6 +95,8 @@ impl Ledger {
             now,
             events: Vec::new(),
             counters: Counters::default(),
+            visitors: Visitors::new(now),
+            total: Arc::new(Total::new(limits.held_total_bytes_max)),
             limits,
             alarms: BinaryHeap::new(),
             half_open: 0,

@@ -7,6 +7,7 @@ mod admission;
 mod datagram;
 mod event;
 mod facts;
+mod floods;
 mod ids;
 mod ledger;
 mod operations;
@@ -195,7 +196,7 @@ impl Engine {
                 return self.admit(incoming, answer);
             }
             Ok(Some(DatagramEvent::ConnectionEvent(handle, event))) => {
-                self.guard(handle.0, |peer, _| peer.connection.handle_event(event));
+                self.guard(handle.0, |peer, _| peer.take(event));
             }
         }
         self.recycle(answer);
@@ -301,6 +302,7 @@ impl Engine {
             let worked = catch_unwind(AssertUnwindSafe(|| {
                 let gone = peer.exchange(endpoint, ConnectionHandle(index));
                 peer.drain_events(ledger);
+                peer.check_floods(ledger);
                 gone
             }));
             match worked {
@@ -363,9 +365,9 @@ impl Engine {
                 }
                 let gone = peer.exchange(endpoint, ConnectionHandle(index));
                 if let Some(at) = peer.connection.poll_timeout()
-                    && peer.timer.is_none_or(|armed| at < armed)
+                    && peer.timers.last().is_none_or(|armed| at < *armed)
                 {
-                    peer.timer = Some(at);
+                    peer.timers.push(at);
                     ledger.arm(at, Alarm::Transport { index });
                 }
                 gone

@@ -55,7 +55,7 @@ impl Peer {
             return Sent::Full;
         }
         if !frame.is_empty() {
-            self.queued = self.queued.saturating_add(frame.len());
+            self.queued.add(frame.len());
             stream.pending.push_back(frame);
         }
         stream.pending_fin = fin;
@@ -63,12 +63,13 @@ impl Peer {
             self.end_request(number);
         }
         self.push(number, ledger);
-        if wait || self.queued <= self.budget.held_max {
+        let waiting = self.queued.bytes();
+        if wait || (waiting <= self.budget.held_max && !self.queued.total.is_spent(0)) {
             return Sent::Taken;
         }
         match self.streams.get(&number).map(Stream::pending_bytes) {
             // The only one that waits may be as large as it likes; among others it may not.
-            Some(waiting) if waiting > 0 && waiting < self.queued => {
+            Some(own) if own > 0 && own < waiting => {
                 ledger.counters.replies_refused += 1;
                 self.reset(number, NO_ROOM.into_inner(), ledger);
                 Sent::Refused
@@ -201,7 +202,7 @@ impl Peer {
             .connection
             .send_stream(stream_id(number))
             .reset(error_code(code));
-        self.queued = self.queued.saturating_sub(stream.pending_bytes());
+        self.queued.sub(stream.pending_bytes());
         stream.pending.clear();
         stream.send_done = true;
         if stream.framed && stream.inbound {

@@ -3,15 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use quinn_proto::{
-    Connection, ConnectionHandle, Dir, Endpoint, Event as TransportEvent, StreamEvent, VarInt,
-};
+use quinn_proto::{Connection, Dir, Event as TransportEvent, StreamEvent, VarInt};
 use rustc_hash::FxHashMap;
 
-use super::event::{Event, Violation};
+use super::event::{CloseKind, Event, Violation};
+use super::floods::Meter;
 use super::ids::stream_id;
 use super::ledger::Ledger;
-use super::stream::{Budget, Progress, Stream};
+use super::stream::{Budget, Progress, Queued, Stream};
 use crate::address::Site;
 
 /// The code a stream is stopped with whose frame broke a rule, or whose sender is not needed any more.
@@ -36,14 +35,16 @@ pub(super) struct Peer {
     pub(super) streams: FxHashMap<u64, Stream>,
     pub(super) budget: Budget,
     /// Bytes waiting to be taken by QUIC, over all streams.
-    pub(super) queued: usize,
+    pub(super) queued: Queued,
     pub(super) blocked: Vec<u64>,
-    pub(super) timer: Option<Instant>,
+    /// Deadlines set, each earlier than the one before: a later one is found when the earlier has come.
+    pub(super) timers: Vec<Instant>,
     pub(super) dirty: bool,
     pub(super) address: SocketAddr,
     pub(super) site: Site,
     pub(super) stage: Stage,
     pub(super) server: bool,
+    pub(super) meter: Meter,
     /// On a client, between its own end of the handshake and the server's word for it.
     unconfirmed: bool,
     pub(super) frame_max: usize,
@@ -67,33 +68,23 @@ impl Peer {
             streams: FxHashMap::default(),
             budget: Budget {
                 held: 0,
-                held_max: ledger.limits.held_bytes_max,
+                held_max: ledger.limits.held_beginning(server),
+                total: ledger.total.clone(),
             },
-            queued: 0,
+            queued: Queued::new(ledger.total.clone()),
             blocked: Vec::new(),
-            timer: None,
+            timers: Vec::new(),
             dirty: false,
             address,
             site: Site::from(&address),
             stage: Stage::Opening,
             server,
+            meter: Meter::new(ledger.now, address),
             unconfirmed: false,
             frame_max: ledger.limits.frame_bytes_max,
             framed,
             watch_idle: false,
         }
-    }
-
-    /// Lets endpoint and connection exchange events; true once the connection is wholly gone.
-    pub(super) fn exchange(&mut self, endpoint: &mut Endpoint, handle: ConnectionHandle) -> bool {
-        let mut drained = false;
-        while let Some(event) = self.connection.poll_endpoint_events() {
-            drained |= event.is_drained();
-            if let Some(answer) = endpoint.handle_event(handle, event) {
-                self.connection.handle_event(answer);
-            }
-        }
-        drained
     }
 
     /// Turns what the transport reports into the engine's events.
@@ -118,6 +109,7 @@ impl Peer {
         let address = self.connection.remote_address();
         if address != self.address {
             self.address = address;
+            ledger.counters.moves += 1;
             ledger.events.push(Event::Path {
                 connection: self.key,
                 address,
@@ -126,7 +118,10 @@ impl Peer {
     }
 
     pub(super) fn report_idle(&mut self, ledger: &mut Ledger) {
-        if self.watch_idle && self.queued == 0 && self.connection.streams().send_streams() == 0 {
+        if self.watch_idle
+            && self.queued.bytes() == 0
+            && self.connection.streams().send_streams() == 0
+        {
             self.watch_idle = false;
             ledger.events.push(Event::Idle {
                 connection: self.key,
@@ -159,7 +154,15 @@ impl Peer {
         self.stage = Stage::Over;
         self.streams.clear();
         self.blocked.clear();
-        self.queued = 0;
+        self.queued.sub(self.queued.bytes());
+        let broken = matches!(
+            event,
+            Event::Closed {
+                kind: CloseKind::Transport,
+                ..
+            }
+        );
+        ledger.counters.connections_broken += u64::from(broken);
         ledger.events.push(event);
     }
 
@@ -205,7 +208,7 @@ impl Peer {
             return;
         };
         let _ = self.connection.send_stream(stream_id(number)).reset(code);
-        self.queued = self.queued.saturating_sub(stream.pending_bytes());
+        self.queued.sub(stream.pending_bytes());
         stream.pending.clear();
         stream.send_done = true;
         if stream.framed && stream.inbound && !stream.receive_done {
@@ -276,6 +279,7 @@ impl Peer {
             Progress::NoBudget => {
                 if !stream.waiting {
                     stream.waiting = true;
+                    ledger.counters.frames_waited += 1;
                     self.blocked.push(number);
                 }
                 return;
@@ -350,9 +354,8 @@ impl Peer {
         };
         let before = stream.pending_bytes();
         let empty = stream.push(self.connection.send_stream(stream_id(number)));
-        self.queued = self
-            .queued
-            .saturating_sub(before.saturating_sub(stream.pending_bytes()));
+        self.queued
+            .sub(before.saturating_sub(stream.pending_bytes()));
         if empty && std::mem::take(&mut stream.wants_writable) {
             ledger.events.push(Event::Writable {
                 connection: self.key,
@@ -369,7 +372,7 @@ impl Peer {
         };
         if stream.is_over() {
             self.budget.give_back(stream);
-            self.queued = self.queued.saturating_sub(stream.pending_bytes());
+            self.queued.sub(stream.pending_bytes());
             self.streams.remove(&number);
         }
         self.wake_blocked(ledger);

@@ -26,18 +26,26 @@ const ID_STREAM: u8 = 1;
 pub struct Limits {
     pub frame_bytes_max: usize,
     pub held_bytes_max: usize,
+    pub held_total_bytes_max: usize,
     pub streams_max: u32,
     pub connections_max: usize,
     pub connections_per_address_max: usize,
     pub half_open_max: usize,
+    pub handshakes_per_address_max: usize,
     pub retry_from_half_open: usize,
     pub handshake_ms: u64,
+    pub handshake_bytes_max: usize,
     pub frame_head_ms: u64,
     pub frame_ms: u64,
     pub idle_ms: u32,
     pub keepalive_ms: u64,
     pub stream_window_bytes: u32,
     pub connection_window_bytes: u32,
+    pub first_window_bytes: u32,
+    pub cancels_per_second_max: u64,
+    pub paths_per_second_max: u64,
+    pub idle_frames_per_second_max: u64,
+    pub floods_per_address_factor: u64,
     pub send_window_bytes: u64,
     pub datagram_bytes: u16,
 }
@@ -176,13 +184,18 @@ fn endpoint_config(settings: &Settings, secret: [u8; 32]) -> Result<EndpointConf
 }
 
 fn transport_config(limits: &Limits) -> TransportConfig {
+    let first_window = match limits.first_window_bytes {
+        0 => limits.connection_window_bytes,
+        bytes => bytes,
+    };
     let mut config = TransportConfig::default();
     config
         .max_concurrent_bidi_streams(limits.streams_max.into())
         .max_concurrent_uni_streams(VarInt::from_u32(0))
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(limits.idle_ms))))
         .stream_receive_window(limits.stream_window_bytes.into())
-        .receive_window(limits.connection_window_bytes.into())
+        .receive_window(first_window.into())
+        .crypto_buffer_size(limits.handshake_bytes_max)
         .send_window(limits.send_window_bytes)
         .initial_mtu(limits.datagram_bytes)
         .mtu_discovery_config(None)

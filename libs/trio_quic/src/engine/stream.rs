@@ -5,6 +5,8 @@
 //! before any of it is read.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use quinn_proto::{Chunks, ReadError, SendStream, WriteError};
@@ -66,25 +68,99 @@ pub(super) struct Stream {
     pub(super) wants_writable: bool,
 }
 
-/// The budget of a connection: bytes of frames that are partly here or with the application.
+/// Bytes that all connections hold together: frames partly here or with the application, and frames waiting to be sent.
+#[derive(Debug)]
+pub(super) struct Total {
+    bytes: AtomicUsize,
+    bytes_max: usize,
+}
+
+impl Total {
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self {
+            bytes: AtomicUsize::new(0),
+            bytes_max,
+        }
+    }
+
+    /// Whether so many more are too many.
+    pub(super) fn is_spent(&self, more: usize) -> bool {
+        self.bytes.load(Ordering::Relaxed).saturating_add(more) > self.bytes_max
+    }
+
+    fn add(&self, bytes: usize) {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn sub(&self, bytes: usize) {
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Bytes of one connection that wait to be taken by QUIC; part of the total.
+#[derive(Debug)]
+pub(super) struct Queued {
+    bytes: usize,
+    pub(super) total: Arc<Total>,
+}
+
+impl Queued {
+    pub(super) fn new(total: Arc<Total>) -> Self {
+        Self { bytes: 0, total }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn add(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.total.add(bytes);
+    }
+
+    pub(super) fn sub(&mut self, bytes: usize) {
+        let bytes = bytes.min(self.bytes);
+        self.bytes -= bytes;
+        self.total.sub(bytes);
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.total.sub(self.bytes);
+    }
+}
+
+/// The budget of a connection: bytes of frames that are partly here or with the application; part of the total.
 #[derive(Debug)]
 pub(super) struct Budget {
     pub(super) held: usize,
     pub(super) held_max: usize,
+    pub(super) total: Arc<Total>,
+}
+
+impl Drop for Budget {
+    fn drop(&mut self) {
+        self.total.sub(self.held);
+    }
 }
 
 impl Budget {
     /// A single frame always fits, however small the budget.
     fn take(&mut self, bytes: usize) -> bool {
-        if self.held != 0 && self.held.saturating_add(bytes) > self.held_max {
+        let beyond = self.held.saturating_add(bytes) > self.held_max;
+        if self.held != 0 && (beyond || self.total.is_spent(bytes)) {
             return false;
         }
         self.held = self.held.saturating_add(bytes);
+        self.total.add(bytes);
         true
     }
 
     pub(super) fn give_back(&mut self, stream: &mut Stream) {
-        self.held = self.held.saturating_sub(std::mem::take(&mut stream.held));
+        let bytes = std::mem::take(&mut stream.held).min(self.held);
+        self.held -= bytes;
+        self.total.sub(bytes);
     }
 }
 
@@ -227,6 +303,7 @@ mod tests {
         let mut budget = Budget {
             held: 0,
             held_max: 10,
+            total: Arc::new(Total::new(1_000)),
         };
         assert!(budget.take(100));
         assert!(!budget.take(1));
@@ -237,6 +314,25 @@ mod tests {
         budget.give_back(&mut stream);
         assert_eq!((budget.held, stream.held), (0, 0));
         assert!(budget.take(4) && budget.take(6) && !budget.take(1));
+    }
+
+    #[test]
+    fn when_the_total_is_spent_each_connection_has_one_frame_and_gives_back_what_it_held() {
+        let total = Arc::new(Total::new(10));
+        let budget = || Budget {
+            held: 0,
+            held_max: 100,
+            total: total.clone(),
+        };
+        let (mut one, mut other) = (budget(), budget());
+        assert!(one.take(8) && other.take(8) && !one.take(1) && !other.take(1));
+        drop(other);
+        assert!(one.take(1) && !one.take(2));
+        let mut queued = Queued::new(total.clone());
+        queued.add(5);
+        assert!(total.is_spent(0));
+        drop((one, queued));
+        assert!(!total.is_spent(10) && total.is_spent(11));
     }
 
     #[test]

@@ -17,18 +17,26 @@ fn limits() -> Limits {
     Limits {
         frame_bytes_max: 65_536,
         held_bytes_max: 100_000,
+        held_total_bytes_max: 1_000_000,
         streams_max: 10,
         connections_max: 10,
         connections_per_address_max: 10,
         half_open_max: 10,
+        handshakes_per_address_max: 10,
         retry_from_half_open: 10,
         handshake_ms: 10_000,
+        handshake_bytes_max: 16_384,
         frame_head_ms: 5_000,
         frame_ms: 30_000,
         idle_ms: 600_000,
         keepalive_ms: 0,
         stream_window_bytes: 20_000,
         connection_window_bytes: 200_000,
+        first_window_bytes: 0,
+        cancels_per_second_max: 1_000,
+        paths_per_second_max: 1_000,
+        idle_frames_per_second_max: 1_000,
+        floods_per_address_factor: 10,
         send_window_bytes: 1_000_000,
         datagram_bytes: 1350,
     }
@@ -357,7 +365,7 @@ fn a_silent_handshake_is_given_up_in_time() {
     let first = pair.client.transmit(0);
     pair.server.receive(arriving(first, pair.client_at), 0);
     pair.server.transmit(0);
-    assert_eq!(pair.server.connections(), (1, 1));
+    assert_eq!(pair.server.gauges().map(|(_, now)| now)[..2], [1; 2]);
     while let Some(at) = pair
         .server
         .next_timeout()
@@ -366,7 +374,7 @@ fn a_silent_handshake_is_given_up_in_time() {
         pair.server.handle_timeout(at);
         pair.server.transmit(at);
     }
-    assert_eq!(pair.server.connections(), (0, 0));
+    assert_eq!(pair.server.gauges().map(|(_, now)| now)[..2], [0; 2]);
     assert_eq!(pair.server.counters().handshakes_late, 1);
 }
 

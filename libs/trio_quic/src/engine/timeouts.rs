@@ -40,21 +40,21 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(&index) else {
             return;
         };
-        if peer.timer != Some(armed) {
+        if peer.timers.last() != Some(&armed) {
             return;
         }
-        peer.timer = None;
+        peer.timers.pop();
         match peer.connection.poll_timeout() {
             Some(at) if at <= self.ledger.now => {
                 self.guard(index, |peer, ledger| {
                     peer.connection.handle_timeout(ledger.now)
                 });
             }
-            Some(at) => {
-                peer.timer = Some(at);
+            Some(at) if peer.timers.last().is_none_or(|armed| at < *armed) => {
+                peer.timers.push(at);
                 self.ledger.arm(at, Alarm::Transport { index });
             }
-            None => {}
+            _ => {}
         }
     }
 

@@ -237,6 +237,14 @@ impl NativeEngine {
         Ok(self.lock().set_certificate(&tls)?)
     }
 
+    fn set_window(&self, connection: u64, window_bytes: u32) {
+        self.lock().set_window(connection, window_bytes);
+    }
+
+    fn charge(&self, connection: u64) {
+        self.lock().charge(connection);
+    }
+
     fn set_accepting(&self, accepting: bool) {
         self.lock().set_accepting(accepting);
     }
@@ -327,16 +335,17 @@ impl NativeEngine {
     }
 
     fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (counters, (connections, half_open)) = {
+        let (counters, gauges) = {
             let engine = self.lock();
-            (engine.counters().clone(), engine.connections())
+            (engine.counters().clone(), engine.gauges())
         };
         let dict = PyDict::new(py);
         for (name, value) in counters.named() {
             dict.set_item(name, value)?;
         }
-        dict.set_item("connections", connections)?;
-        dict.set_item("half_open", half_open)?;
+        for (name, value) in gauges {
+            dict.set_item(name, value)?;
+        }
         Ok(dict)
     }
 }

@@ -22,6 +22,8 @@ class Verdict(Enum):
     ACCEPT = auto()
     RETRY = auto()
     REFUSE = auto()
+    LIMIT = auto()
+    """Refused: too many of late."""
     IGNORE = auto()
 
 
@@ -34,15 +36,20 @@ class Load:
     half_open: int
     connections: int
     of_site: int
+    of_site_lately: int
 
 
 def verdict(load: Load, limits: Limits, retry_from_half_open: int) -> Verdict:
     """Pure. Anyone can write any source address: unproven ones get half of an address's places at most."""
     if not load.accepting:
         return Verdict.REFUSE
-    site_crowded = load.of_site >= -(-limits.connections_per_address_max // 2)
+    site_crowded = load.of_site >= -(-limits.connections_per_address_max // 2) or load.of_site_lately >= -(
+        -limits.handshakes_per_address_max // 2
+    )
     if not load.validated and (load.half_open >= retry_from_half_open or site_crowded):
         return Verdict.RETRY
+    if load.of_site_lately >= limits.handshakes_per_address_max:
+        return Verdict.LIMIT
     if load.half_open >= limits.half_open_max:
         return Verdict.IGNORE
     if load.connections >= limits.connections_max or load.of_site >= limits.connections_per_address_max:

@@ -1,7 +1,8 @@
 """aioquic's connection with the bounds it lacks, and the two facts it does not give.
 
-Windows move by what the application consumed (aioquic's double whenever half is used), gaps in a stream are counted,
-client certificates are asked for, and the TLS exporter's secret is kept. All of it rests on private names: the version
+Windows move by what the application consumed (aioquic's double whenever half is used), gaps in a stream and in the
+handshake are counted, frames are counted by kind, client certificates are asked for, and the TLS exporter's secret is
+kept. All of it rests on private names: the version
 is pinned, PRIVATE_NAMES is tested.
 """
 
@@ -13,18 +14,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aioquic import tls
 from aioquic._buffer import Buffer
-from aioquic.quic.connection import QuicConnection, QuicConnectionError
+from aioquic.quic.connection import QuicConnection, QuicConnectionError, QuicConnectionState
 from aioquic.quic.packet import QuicErrorCode
 
+from .floods import KIND_OF_FRAME, Seen
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from trio_quic.configuration import Limits
 
-GAPS_MAX: Final = 500
-"""Separate ranges one stream may have in waiting: each costs a search, and thousands of them are an attack."""
-
 PRIVATE_NAMES: Final = (
+    "__frame_handlers",
     "_close_event",
     "_close_pending",
+    "_crypto_streams",
+    "_handle_crypto_frame",
     "_handle_stream_frame",
     "_handshake_confirmed",
     "_host_cids",
@@ -34,6 +39,7 @@ PRIVATE_NAMES: Final = (
     "_local_max_streams_bidi",
     "_local_max_streams_uni",
     "_packet_number",
+    "_peer_cid",
     "_remote_max_streams_bidi",
     "_replenish_connection_ids",
     "_spaces",
@@ -75,6 +81,12 @@ class BoundedConnection(QuicConnection):
         """Delivered by aioquic and not consumed, over all streams; kept by the owner."""
         self.consumed: dict[int, int] = {}
         """Bytes consumed, by stream; kept by the owner."""
+        self.seen = Seen()
+        self.window_bytes = self._local_max_data.value
+        handlers = self._QuicConnection__frame_handlers  # type: ignore[attr-defined] # aioquic's private table
+        for frame, kind in KIND_OF_FRAME.items():
+            handler, epochs = handlers[frame]
+            handlers[frame] = (self._counting(kind, handler), epochs)
         streams, one_way = self._local_max_streams_bidi, self._local_max_streams_uni
         streams.value = streams.sent = limits.streams_max
         one_way.value = one_way.sent = 0
@@ -124,23 +136,57 @@ class BoundedConnection(QuicConnection):
 
     # --- bounds
 
+    def take_datagram(self, data: bytes, address: tuple[str, int], now: float) -> bool:
+        """Takes it in and notes what it does; False: an accepting side's first datagram that cannot be read."""
+        before = self.get_peer_address()
+        self.seen.bytes_received += len(data)
+        self.receive_datagram(data, address, now)
+        self.seen.paths += before is not None and self.get_peer_address() != before
+        return self._is_client or self._state is not QuicConnectionState.FIRSTFLIGHT
+
+    def _counting(self, kind: str, handler: Callable[..., None]) -> Callable[..., None]:
+        def count_and_handle(context: Any, frame_type: int, buf: Buffer) -> None:
+            self.seen.count(kind)
+            handler(context, frame_type, buf)
+
+        return count_and_handle
+
+    def _check_gaps(self, receiver: Any, frame_type: int) -> None:
+        if len(receiver._ranges) > self._limits.stream_gaps_max:
+            raise QuicConnectionError(
+                error_code=QuicErrorCode.INTERNAL_ERROR, frame_type=frame_type, reason_phrase="too many gaps"
+            )
+
+    def _handle_crypto_frame(self, context: Any, frame_type: int, buf: Buffer) -> None:
+        # aioquic lets half a megabyte wait, and makes room for all of it when the last byte comes first.
+        start = buf.tell()
+        end = buf.pull_uint_var() + buf.pull_uint_var()
+        buf.seek(start)
+        receiver = self._crypto_streams[context.epoch].receiver
+        if end - receiver.starting_offset() > self._limits.handshake_bytes_max:
+            raise QuicConnectionError(
+                error_code=QuicErrorCode.CRYPTO_BUFFER_EXCEEDED, frame_type=frame_type, reason_phrase="too much waits"
+            )
+        super()._handle_crypto_frame(context, frame_type, buf)
+        self._check_gaps(receiver, frame_type)
+
     def _handle_stream_frame(self, context: Any, frame_type: int, buf: Buffer) -> None:
         start = buf.tell()
         stream_id = buf.pull_uint_var()
         buf.seek(start)
         super()._handle_stream_frame(context, frame_type, buf)
         stream = self._streams.get(stream_id)
-        if stream is not None and len(stream.receiver._ranges) > GAPS_MAX:
-            raise QuicConnectionError(
-                error_code=QuicErrorCode.INTERNAL_ERROR,
-                frame_type=frame_type,
-                reason_phrase="too many gaps in a stream",
-            )
+        if stream is not None:
+            self._check_gaps(stream.receiver, frame_type)
 
     def _write_connection_limits(self, builder: Any, space: Any) -> None:
         limit = self._local_max_data
-        window = self._limits.connection_window_bytes
+        window = self.window_bytes
         free_up_to = limit.used - self.unread_bytes + window
+        if free_up_to - limit.value >= window // 4:
+            # What lies behind a hole has been counted as used, and has not been delivered yet.
+            receivers = [stream.receiver for stream in self._streams.values() if not stream.receiver.is_finished]
+            free_up_to -= sum(one.highest_offset - one.starting_offset() for one in receivers)
         if free_up_to - limit.value >= window // 4:
             limit.value = free_up_to
         # aioquic doubles the window when more than half is used: let it see none used.

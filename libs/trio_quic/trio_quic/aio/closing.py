@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Final
 from aioquic.quic.configuration import SMALLEST_MAX_DATAGRAM_SIZE
 from aioquic.quic.connection import QuicConnectionState
 from aioquic.quic.crypto import CryptoPair
-from aioquic.quic.packet import QuicErrorCode, QuicFrameType, QuicHeader, QuicPacketType, QuicProtocolVersion
+from aioquic.quic.packet import (
+    QuicErrorCode,
+    QuicFrameType,
+    QuicHeader,
+    QuicPacketType,
+    QuicProtocolVersion,
+    encode_quic_version_negotiation,
+)
 from aioquic.quic.packet_builder import QuicPacketBuilder
 
 if TYPE_CHECKING:
@@ -39,6 +46,15 @@ def encode_refusal(header: QuicHeader) -> bytes:
     frame.push_uint_var(0)
     datagrams, _ = builder.flush()
     return bytes(datagrams[0])
+
+
+def encode_versions(header: QuicHeader) -> bytes:
+    """A datagram that tells which versions are spoken here."""
+    return encode_quic_version_negotiation(
+        source_cid=header.destination_cid,
+        destination_cid=header.source_cid,
+        supported_versions=[QuicProtocolVersion.VERSION_1],
+    )
 
 
 def close_reason(connection: BoundedConnection) -> tuple[CloseKind, int, str] | None:

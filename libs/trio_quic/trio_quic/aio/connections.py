@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import heapq
 import os
 import time
 from contextlib import nullcontext
@@ -20,19 +19,22 @@ from aioquic.quic.packet import (
     QuicPacketType,
     QuicProtocolVersion,
     encode_quic_retry,
-    encode_quic_version_negotiation,
     pull_quic_header,
 )
 
-from trio_quic import events
+from trio_quic import codes, events
 from trio_quic.addresses import pack, unpack
 
 from . import trust
 from .admission import RETRY_KEY_BYTES, Load, RetryTokens, Verdict, site, verdict
+from .alarms import Alarms
 from .bounds import BoundedConnection
-from .closing import close_reason, encode_refusal
+from .closing import close_reason, encode_refusal, encode_versions
 from .counters import COUNTERS
+from .floods import REASONS, Visitors
 from .peer import Peer
+from .randomness import seeded_for
+from .stream import Total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,27 +45,16 @@ if TYPE_CHECKING:
     from trio_quic.engine import Datagram, Transmit
     from trio_quic.events import Event
 
-    from .seeded import Seeded
-
 CONNECTION_ID_BYTES: Final = 8
 MICROSECONDS: Final = 1_000_000
 T = TypeVar("T")
-
-
-def _seeded(configuration: QuicConfiguration) -> Seeded | None:
-    """Imported only here: it puts stand-ins into aioquic's modules."""
-    if configuration.seed is None and configuration.unix_time_s is None:
-        return None
-    from .seeded import Seeded
-
-    return Seeded(configuration.seed, configuration.unix_time_s)
 
 
 class Connections:
     """All connections of one engine, behind a boundary each: whatever goes wrong inside one ends that one only."""
 
     def __init__(self, configuration: QuicConfiguration, framed: bool) -> None:
-        seeded = _seeded(configuration)
+        seeded = seeded_for(configuration)
         self._randomness = nullcontext if seeded is None else seeded.at_work
         self._draw = os.urandom if seeded is None else seeded.draw
         self._epoch_s = time.time_ns() / 1e9 if configuration.unix_time_s is None else configuration.unix_time_s
@@ -82,14 +73,14 @@ class Connections:
         self._peers: dict[int, Peer] = {}
         self._routes: dict[bytes, int] = {}
         self._sites: dict[bytes, int] = {}
-        self._half_open = 0
-        self._next_number = 1
+        self._visitors = Visitors(self._limits)
+        self._total = Total(self._limits.held_total_bytes_max)
+        self._half_open, self._next_number = 0, 1
         self._refused: bytes | None = None
         self._touched: set[int] = set()
         self._events: list[Event] = []
         self._answers: list[Transmit] = []
-        self._alarms: list[tuple[int, int, str, int]] = []
-        self._armed: dict[int, int] = {}
+        self._alarms = Alarms()
         self._now_us = 0
         self._counters = dict.fromkeys(COUNTERS, 0)
 
@@ -122,9 +113,11 @@ class Connections:
             with self._randomness():
                 number = self._new_peer(packed, header, len(data))
         if number is not None:
-            address = unpack(packed)
-            now = self._now_us / MICROSECONDS
-            self._guarded(number, lambda peer: peer.connection.receive_datagram(data, address, now))
+            self._guarded(number, lambda peer: self._take(peer, packed, data))
+
+    def _take(self, peer: Peer, packed: bytes, data: bytes) -> None:
+        if not peer.connection.take_datagram(data, unpack(packed), self._now_us / MICROSECONDS):
+            self._discard(peer, "fault", "not a first packet")
 
     def _guarded(self, number: int, work: Callable[[Peer], T]) -> T | None:
         """Works on one connection; whatever goes wrong inside ends that connection only."""
@@ -155,6 +148,7 @@ class Connections:
                 peer.routes.discard(event.connection_id)
             elif isinstance(event, aioquic_events.HandshakeCompleted):
                 self._judge(peer)
+                self._show(peer)
             elif not (peer.over or peer.refused):
                 peer.take(event)
         if (closed := close_reason(peer.connection)) is not None and not peer.over:
@@ -166,16 +160,27 @@ class Connections:
             if peer.connection._state in END_STATES:
                 self._forget(peer)
             return
-        if peer.opening and not peer.refused and self._is_done(peer):
-            self._leave_opening(peer, failed=False)
-            self._events.append((events.CONNECTED, peer.number, peer.address, peer.is_server))
+        self._show(peer)
         if not peer.opening:
             peer.accept_opened()
             peer.progress()
+        if peer.is_server:
+            self._check_floods(peer)
 
-    def _is_done(self, peer: Peer) -> bool:
-        """A server's handshake ends with the client's Finished, a client's with the server's word for it."""
-        return bool(peer.connection._handshake_confirmed)
+    def _check_floods(self, peer: Peer) -> None:
+        seen = peer.connection.seen
+        found = self._visitors.measure(site(peer.accepted_at), peer.meter, seen, self._now_us)
+        if found:
+            self._counters[found] += 1
+            peer.connection.close(error_code=codes.FLOOD, reason_phrase=REASONS[found])
+            self._leave_opening(peer, failed=True)
+            peer.end("local", codes.FLOOD, REASONS[found])
+
+    def _show(self, peer: Peer) -> None:
+        # A server's handshake ends with the client's Finished, a client's with the server's word for it.
+        if peer.opening and not peer.refused and peer.connection._handshake_confirmed:
+            self._leave_opening(peer, failed=False)
+            self._events.append((events.CONNECTED, peer.number, peer.address, peer.is_server))
 
     def _judge(self, peer: Peer) -> None:
         """Certificates, before anybody sees the connection."""
@@ -208,9 +213,9 @@ class Connections:
             return
         for route in peer.routes:
             self._routes.pop(route, None)
-        self._armed.pop(peer.number, None)
+        self._alarms.forget(peer.number)
         if peer.is_server:
-            place = site(peer.address)
+            place = site(peer.accepted_at)
             self._sites[place] -= 1
             if not self._sites[place]:
                 del self._sites[place]
@@ -222,12 +227,7 @@ class Connections:
             return None
         # Version 0 is itself a version negotiation: answering it would let two servers be set upon each other.
         if header.version not in (None, 0, QuicProtocolVersion.VERSION_1):
-            answer = encode_quic_version_negotiation(
-                source_cid=header.destination_cid,
-                destination_cid=header.source_cid,
-                supported_versions=[QuicProtocolVersion.VERSION_1],
-            )
-            self._answers.append((packed, answer, 0))
+            self._answers.append((packed, encode_versions(header), 0))
             return None
         if header.packet_type != QuicPacketType.INITIAL or header.version != QuicProtocolVersion.VERSION_1:
             return None
@@ -238,6 +238,7 @@ class Connections:
             half_open=self._half_open,
             connections=len(self._peers),
             of_site=self._sites.get(site(packed), 0),
+            of_site_lately=self._visitors.at(site(packed), self._now_us).handshakes,
         )
         decision = verdict(load, self._limits, self._retry_from)
         if decision is Verdict.ACCEPT:
@@ -245,8 +246,9 @@ class Connections:
         if decision is Verdict.RETRY:
             self._counters["retries_sent"] += 1
             self._answers.append((packed, self._retry(packed, header), 0))
-        elif decision is Verdict.REFUSE:
+        elif decision in {Verdict.REFUSE, Verdict.LIMIT}:
             self._counters["connections_refused"] += 1
+            self._counters["handshakes_limited"] += decision is Verdict.LIMIT
             self._answers.append((packed, encode_refusal(header), 0))
         else:
             self._counters["connections_ignored"] += 1
@@ -290,6 +292,7 @@ class Connections:
         )
         self._counters["connections_accepted"] += 1
         self._half_open += 1
+        self._visitors.at(site(packed), self._now_us).handshakes += 1
         self._sites[site(packed)] = self._sites.get(site(packed), 0) + 1
         number = self._insert(connection, packed, is_server=True)
         self._route(header.destination_cid, self._peers[number])
@@ -310,35 +313,34 @@ class Connections:
             out=self._events,
             counters=self._counters,
             arm_frame=self._arm_frame,
+            total=self._total,
+            now_us=self._now_us,
         )
-        peer.address = packed
+        peer.address = peer.accepted_at = packed
         self._peers[number] = peer
         self._route(connection.host_cid, peer)
         self._touched.add(number)
-        self._arm(self._now_us + self._limits.handshake_ms * 1000, number, "handshake", 0)
+        self._alarms.set(self._now_us + self._limits.handshake_ms * 1000, number, "handshake", 0)
         self._arm_keepalive(number)
         return number
 
     def _arm_keepalive(self, number: int) -> None:
         if self._limits.keepalive_ms:
-            self._arm(self._now_us + self._limits.keepalive_ms * 1000, number, "keepalive", 0)
+            self._alarms.set(self._now_us + self._limits.keepalive_ms * 1000, number, "keepalive", 0)
 
     # --- time
 
-    def _arm(self, at_us: int, number: int, what: str, stream: int) -> None:
-        heapq.heappush(self._alarms, (at_us, number, what, stream))
-
     def _arm_frame(self, number: int, stream: int, phase: str) -> None:
         after_ms = self._limits.frame_head_ms if phase == "head" else self._limits.frame_ms
-        self._arm(self._now_us + after_ms * 1000, number, phase, stream)
+        self._alarms.set(self._now_us + after_ms * 1000, number, phase, stream)
 
     def next_timeout(self) -> int | None:
-        return self._alarms[0][0] if self._alarms else None
+        return self._alarms.next_us
 
     def handle_timeout(self, now_us: int) -> None:
         self._now_us = now_us
-        while self._alarms and self._alarms[0][0] <= now_us:
-            at_us, number, what, stream = heapq.heappop(self._alarms)
+        while (due := self._alarms.pop_due(now_us)) is not None:
+            at_us, number, what, stream = due
             peer = self._peers.get(number)
             if peer is None:
                 continue
@@ -348,8 +350,7 @@ class Connections:
                 self._guarded(number, lambda peer: peer.connection.send_ping(0))
                 self._arm_keepalive(number)
             elif what == "transport":
-                if self._armed.get(number) == at_us:
-                    del self._armed[number]
+                if self._alarms.disarm(number, at_us):
                     self._guarded(number, self._transport_due)
             else:
                 self._guarded(number, partial(Peer.frame_due, number=stream, phase=what))
@@ -370,10 +371,7 @@ class Connections:
         if timer is None:
             return
         # aioquic may name the present instant and then find nothing to do: a microsecond later is safe.
-        at_us = max(ceil(timer * MICROSECONDS), self._now_us) + 1
-        if at_us != self._armed.get(peer.number):
-            self._armed[peer.number] = at_us
-            self._arm(at_us, peer.number, "transport", 0)
+        self._alarms.arm(peer.number, max(ceil(timer * MICROSECONDS), self._now_us) + 1)
 
     def poll(self) -> list[Event]:
         # The list is shared with the peers: it is emptied, not replaced.
@@ -393,6 +391,7 @@ class Connections:
 
     def _collect(self, peer: Peer, out: list[Transmit]) -> None:
         for data, address in peer.connection.datagrams_to_send(self._now_us / MICROSECONDS):
+            peer.connection.seen.datagrams_sent += 1
             out.append((pack(address[:2]), data, 0))
         self._rearm(peer)
         if peer.over and peer.connection._state in END_STATES:

@@ -67,6 +67,19 @@ class AioquicEngine(Connections):
         if peer is not None:
             peer.frame_max = bytes_max
 
+    def charge(self, connection: int) -> None:
+        peer = self._peers.get(connection)
+        if peer is not None:
+            peer.connection.seen.cancels += 1
+
+    def set_window(self, connection: int, window_bytes: int) -> None:
+        def work(peer: Peer) -> None:
+            peer.connection.window_bytes = window_bytes
+            peer._budget.held_max = min(self._limits.held_bytes_max, window_bytes)
+            peer._wake_blocked()
+
+        self._guarded(connection, work)
+
     # --- streams
 
     def _request(self, connection: int, work: Callable[[Peer], int]) -> int:
@@ -155,7 +168,8 @@ class AioquicEngine(Connections):
         return peer.stats() if peer is not None else None
 
     def counters(self) -> dict[str, int]:
-        return {**self._counters, "connections": len(self._peers), "half_open": self._half_open}
+        gauges = {"connections": len(self._peers), "half_open": self._half_open, "alarms": len(self._alarms)}
+        return {**self._counters, **gauges}
 
     # --- the endpoint as a whole
 

@@ -14,7 +14,8 @@ from trio_quic.addresses import pack
 from trio_quic.engine import BLOCKED, GONE, REFUSED
 from trio_quic.events import CLOSE_NUMBERS, VIOLATIONS, CloseKind, Event, ViolationName
 
-from .stream import Budget, Progress, Stream, framed
+from .floods import Meter
+from .stream import Budget, Progress, Queued, Stream, Total, framed
 
 if TYPE_CHECKING:
     from trio_quic.configuration import Limits
@@ -43,23 +44,26 @@ class Peer:
         out: list[Event],
         counters: dict[str, int],
         arm_frame: ArmFrame,
+        total: Total,
+        now_us: int,
     ) -> None:
         self.connection = connection
         self.number = number
         self.is_server = is_server
         self.address = b""
+        self.accepted_at = b""  # whose limits it counts for, wherever it moves
+        self.meter = Meter(now_us)
         self.routes: set[bytes] = set()
         self.opening = True
         self.over = False
         self.refused = False
         self.frame_max = limits.frame_bytes_max
         self.streams: dict[int, Stream] = {}
-        self.watch_idle = False
-        self.wants_available = False
+        self.watch_idle = self.wants_available = False
         self._limits = limits
         self._framed_streams = framed_streams
-        self._budget = Budget(limits.held_bytes_max)
-        self._queued = 0
+        self._budget = Budget(limits.beginning_held_bytes, total)
+        self._queued = Queued(total)
         self._blocked: list[int] = []
         self._out = out
         self._counters = counters
@@ -140,7 +144,10 @@ class Peer:
         """Reports the end, once."""
         if not self.over:
             self.over = True
+            self._counters["connections_broken"] += kind == "transport"
             self.streams.clear()
+            for held in (self._budget, self._queued):
+                held.add(-held.held)
             self._out.append((events.CLOSED, self.number, CLOSE_NUMBERS[kind], code, reason))
 
     # --- receiving
@@ -166,6 +173,7 @@ class Peer:
         elif progress is Progress.NO_BUDGET:
             if number not in self._blocked:
                 self._blocked.append(number)
+                self._counters["frames_waited"] += 1
             return
         elif progress is Progress.ENDED:
             stream.receive_done = True
@@ -264,12 +272,13 @@ class Peer:
             return BLOCKED
         if frame is not None:
             stream.pending.append(framed(frame))
-            self._queued += len(stream.pending[-1])
+            self._queued.add(len(stream.pending[-1]))
         stream.pending_fin = fin
         if fin and stream.inbound:
             self._stop_receiving(number, stream, codes.NO_ERROR)
         self.push(number)
-        if not wait and self._queued > self._limits.held_bytes_max and 0 < stream.pending_bytes < self._queued:
+        crowded = self._queued.held > self._budget.held_max or self._queued.total.is_spent(0)
+        if not wait and crowded and 0 < stream.pending_bytes < self._queued.held:
             self._counters["replies_refused"] += 1
             self.reset(number, codes.NO_ROOM)
             return REFUSED
@@ -288,7 +297,7 @@ class Peer:
         while stream.pending and (room := self._room(number)) > 0:
             first = stream.pending.popleft()
             self.connection.send_stream_data(number, first[:room])
-            self._queued -= min(room, len(first))
+            self._queued.add(-min(room, len(first)))
             if len(first) > room:
                 stream.pending.appendleft(first[room:])
         if not stream.pending:
@@ -326,7 +335,7 @@ class Peer:
         self.tidy(number)
 
     def _drop_pending(self, stream: Stream) -> None:
-        self._queued -= stream.pending_bytes
+        self._queued.add(-stream.pending_bytes)
         stream.pending.clear()
 
     # --- the streams as a whole
@@ -363,6 +372,7 @@ class Peer:
         address = self.connection.get_peer_address()
         if address is not None and self.address and pack(address[:2]) != self.address:
             self.address = pack(address[:2])
+            self._counters["moves"] += 1
             self._out.append((events.PATH, self.number, self.address))
         self.report_idle()
 
@@ -370,7 +380,7 @@ class Peer:
         """Answers `watch_idle` once nothing waits to be sent or acknowledged."""
         if (
             self.watch_idle
-            and not self._queued
+            and not self._queued.held
             and all(
                 stream.sender.is_finished or not (stream.sender._buffer or stream.sender._buffer_fin is not None)
                 for stream in self.connection._streams.values()
@@ -384,7 +394,7 @@ class Peer:
         return {
             "streams": len(self.streams),
             "held_bytes": self._budget.held,
-            "queued_bytes": self._queued,
+            "queued_bytes": self._queued.held,
             "unread_bytes": self.connection.unread_bytes,
             "waiting_streams": len(self._blocked),
         }

@@ -27,18 +27,51 @@ class Progress(Enum):
 
 
 @dataclass(slots=True)
+class Total:
+    """Bytes that all connections hold together: frames partly here or with the application, and those waiting to be
+    sent.
+    """
+
+    bytes_max: int
+    held: int = 0
+
+    def is_spent(self, more: int) -> bool:
+        """Whether so many more are too many."""
+        return self.held + more > self.bytes_max
+
+
+@dataclass(slots=True)
+class Queued:
+    """Bytes of one connection that wait to be handed to aioquic; part of the total."""
+
+    total: Total
+    held: int = 0
+
+    def add(self, amount: int) -> None:
+        """More wait, or fewer."""
+        self.held += amount
+        self.total.held += amount
+
+
+@dataclass(slots=True)
 class Budget:
-    """Bytes of frames that are partly here or with the application."""
+    """Bytes of frames that are partly here or with the application; part of the total."""
 
     held_max: int
+    total: Total
     held: int = 0
 
     def take(self, amount: int) -> bool:
         """Reserves; a single frame always fits."""
-        if self.held and self.held + amount > self.held_max:
+        if self.held and (self.held + amount > self.held_max or self.total.is_spent(amount)):
             return False
-        self.held += amount
+        self.add(amount)
         return True
+
+    def add(self, amount: int) -> None:
+        """More are held, or fewer."""
+        self.held += amount
+        self.total.held += amount
 
 
 @dataclass(slots=True)
@@ -76,7 +109,7 @@ class Stream:
 
     def give_back(self, budget: Budget) -> None:
         """Gives the budget back that this stream holds."""
-        budget.held -= self.held
+        budget.add(-self.held)
         self.held = 0
 
     def take(self, amount: int) -> bytes:

@@ -42,7 +42,7 @@ def _common(configuration: QuicConfiguration, *, is_client: bool) -> AioquicConf
         alpn_protocols=[protocol.decode("ascii") for protocol in configuration.alpn],
         is_client=is_client,
         idle_timeout=limits.idle_ms / 1000,
-        max_data=limits.connection_window_bytes,
+        max_data=limits.connection_window_bytes if is_client else limits.beginning_window_bytes,
         max_stream_data=limits.stream_window_bytes,
         max_datagram_size=limits.datagram_bytes,
         supported_versions=[QuicProtocolVersion.VERSION_1],

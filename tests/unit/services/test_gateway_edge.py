@@ -1,0 +1,148 @@
+"""The gateway on an in-memory network: strangers that cost more than they may, and what a log-in changes."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+
+import pytest
+import trio
+import trio.testing
+
+from qpqclient.transport import frame_of
+from qpqcore.api.auth import LoginFinishParams, LoginStartParams
+from qpqcore.api.delivery import FetchResult
+from qpqcore.api.gateway import HealthParams, SubscribeParams
+from qpqcore.api.methods import METHODS
+from qpqcore.api.rpc import Call, Reply
+from qpqcore.bus.local import LocalBus
+from qpqcore.bus.notices import LocalNotices
+from qpqcore.crypto.assertion import AssertionIssuer
+from qpqcore.model.call import Caller, CallerKind
+from qpqcore.model.errors import ErrorCode
+from qpqcore.wire.envelope import BusReply
+from qpqgateway.config import Config
+from qpqgateway.main import ALPN, quic_configuration, serve
+from qpqgateway.peer import WINDOW_BYTES, Peers
+from qpqgateway.service import Gateway
+from trio_quic import ClientTls, ConnectionClosed, Limits, QuicConfiguration, ServerTls, codes, open_quic_connection
+from trio_quic.testing import Certificates, MemoryLink
+
+
+@asynccontextmanager
+async def edge(engine, bus=None, **settings):
+    """A gateway without services, and a way to connect."""
+    config = Config(host="10.0.0.1", engine=engine, **settings)
+    server = Certificates().server
+    gateway = Gateway(
+        config,
+        bus or LocalBus(),
+        version="0",
+        own_assertion=bytes,
+        external_sender=(b"", b""),
+        notices=LocalNotices(),
+        clock_ms=lambda: 0,
+    )
+    configuration = quic_configuration(config, ServerTls(chain_pem=server.chain_pem, key_pem=server.key_pem))
+    client = QuicConfiguration(alpn=(ALPN,), client=ClientTls(first_use=True))
+    async with MemoryLink.running() as link, trio.open_nursery() as nursery:
+        endpoint = await nursery.start(partial(serve, gateway, config, configuration, transport_factory=link.bind))
+        yield endpoint, partial(open_quic_connection, *endpoint.address, client, transport_factory=link.bind)
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("engine", ["native", "aioquic"])
+async def test_a_stranger_whose_calls_are_refused_again_and_again_is_closed(engine, autojump_clock):
+    frame = Call(method=60_000).to_bytes()
+    answered = []
+    async with edge(engine) as (endpoint, connect), connect() as bystander, connect() as stranger:
+
+        async def call():
+            with trio.CancelScope():
+                try:
+                    answered.append(Reply.from_bytes(await stranger.call(frame)).code)
+                except ConnectionClosed as closed:
+                    assert closed.code == codes.FLOOD
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(2 * Limits().cancels_per_second_max):
+                nursery.start_soon(call)
+        assert stranger.closed is not None
+        assert Limits().cancels_per_second_max <= len(answered) < 2 * Limits().cancels_per_second_max
+        assert set(answered) == {ErrorCode.UNKNOWN_METHOD}
+        assert endpoint.counters()["floods_of_cancels"] == 1
+        assert Reply.from_bytes(await bystander.call(frame_of(HealthParams()))).code == ErrorCode.OK
+
+
+async def test_calls_in_all_are_bounded(autojump_clock):
+    frame = frame_of(LoginStartParams(name="alice"))
+    go, waiting = trio.Event(), []
+
+    class Bus:
+        async def call(self, envelope):
+            waiting.append(envelope)
+            await go.wait()
+            return BusReply()
+
+    codes_of = []
+    async with edge("native", Bus(), calls_max=5) as (endpoint, connect), connect() as one, connect() as other:
+
+        async def call(connection):
+            codes_of.append(Reply.from_bytes(await connection.call(frame)).code)
+
+        async with trio.open_nursery() as nursery:
+            for connection in (one, one, one, other, other):
+                nursery.start_soon(call, connection)
+            await trio.testing.wait_all_tasks_blocked()
+            await trio.sleep(1)
+            await call(other)
+            assert (codes_of, len(waiting)) == ([ErrorCode.OVERLOADED], 5)
+            go.set()
+        await call(one)
+        assert codes_of == [ErrorCode.OVERLOADED, *[ErrorCode.OK] * 6]
+
+
+async def test_a_connection_has_few_subscriptions(autojump_clock):
+    caller = Caller(CallerKind.ACCOUNT, account=b"a", device=b"d", session=b"s")
+
+    class Bus:
+        async def call(self, envelope):
+            logs_in = METHODS[envelope.method].name == "loginFinish"
+            assertion = AssertionIssuer({1: bytes(32)}, "auth").issue(caller, 0) if logs_in else None
+            return BusReply(assertion=assertion, result=b"" if logs_in else FetchResult().to_bytes())
+
+    async with edge("native", Bus()) as (_, connect), connect() as connection, AsyncExitStack() as stack:
+        await connection.call(frame_of(LoginFinishParams()))
+        frame = frame_of(SubscribeParams())
+        for _ in range(Config().subscriptions_max):
+            replies = await stack.enter_async_context(connection.open_call(frame))
+            assert Reply.from_bytes(await anext(replies)).code == ErrorCode.OK
+        assert Reply.from_bytes(await connection.call(frame)).code == ErrorCode.OVERLOADED
+        replies.give_up()
+        await trio.sleep(1)
+        async with connection.open_call(frame) as again:
+            assert Reply.from_bytes(await anext(again)).code == ErrorCode.OK
+
+
+async def test_a_stranger_has_a_small_window_and_a_device_that_is_logged_in_the_whole(autojump_clock):
+    assert quic_configuration(Config(), ServerTls(chain_pem=b"", key_pem=b"")).limits.first_window_bytes == 1024 * 1024
+    assert WINDOW_BYTES == 16 * 1024 * 1024
+
+    class Connection:
+        remote_address = ("10.0.0.2", 1)
+        frame_bytes = window_bytes = 0
+
+        def set_frame_limit(self, frame_bytes):
+            self.frame_bytes = frame_bytes
+
+        def set_window(self, window_bytes):
+            self.window_bytes = window_bytes
+
+    peers, connection = Peers(anonymous_frame_bytes=1, frame_bytes=2), Connection()
+    peer = peers.add(connection)
+    assert (connection.frame_bytes, connection.window_bytes, peers.is_known(connection)) == (1, 0, False)
+    caller = Caller(CallerKind.ACCOUNT, account=b"a", device=b"d", session=b"s")
+    peers.bind(peer, AssertionIssuer({1: bytes(32)}, "auth").issue(caller, 0))
+    assert (connection.frame_bytes, connection.window_bytes, peers.is_known(connection)) == (2, WINDOW_BYTES, True)
+    peers.bind(peer, b"")
+    assert (connection.frame_bytes, peers.is_known(connection)) == (1, False)
