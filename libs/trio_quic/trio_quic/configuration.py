@@ -195,6 +195,7 @@ class QuicConfiguration:
     """First byte of this endpoint's connection ids, so that a router can tell whose a datagram is."""
     unix_time_s: int | None = None
     """The wall clock's seconds for certificates and tokens, standing still: simulations only. None: the system's clock.
+    The aioquic engine judges chains (not pins) by the system's clock all the same.
     """
 
     def __post_init__(self) -> None:
