@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check simulate soak second-opinion fuzz audit coverage docs format bench bench-compare hostile regenerate lock clean
+.PHONY: help setup run demo test check simulate soak second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -70,6 +70,11 @@ fuzz: .venv/fuzz ## fuzz what reads strangers' bytes: TARGET= (or KIND=quick) SE
 second-opinion: ## play groups and bad commits with OpenMLS: SEEDS=1-400
 	cargo clippy --quiet --locked --release -p qpq-second-opinion --tests -- -D warnings
 	SECOND_OPINION_SEEDS=$(or $(SEEDS),1-400) cargo test --locked --release -p qpq-second-opinion --lib -- --nocapture
+
+conformance: setup ## play every case between every pair of QUIC engines, s2n-quic among them (CASE=word); move in a download
+	cargo build --quiet --locked --release -p qpq-quic-peer
+	$(BIN)/python -m tests.conformance --case "$(CASE)"
+	$(BIN)/python -m tests.conformance.moving
 
 audit: setup ## licences; advisories as far as they can be had offline
 	$(BIN)/python -m tools.audit

@@ -131,6 +131,10 @@ class ServerTls:
     """Roots for client certificates, verified in the handshake. None: clients are not asked."""
     client_required: bool = True
     """Whether a client without certificate is refused; only read with `client_ca_pem`."""
+    client_names: tuple[str, ...] = ()
+    """Names (or addresses) of which a client's certificate must hold one; (): any will do. Only read with
+    `client_ca_pem`.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +184,7 @@ class QuicConfiguration:
     """32 bytes that all randomness is drawn from: simulations only, never on a network."""
     retry_key: bytes | None = None
     """32 bytes that Retry tokens are sealed with; the same in every process that one client may be routed to. None:
-    random.
+    random. `QuicEndpoint.set_retry_keys` rotates them.
     """
     reset_key: bytes | None = None
     """32 bytes that stateless resets are made with (RFC 9000 §10.3). A server that keeps it over a restart tells its
@@ -191,6 +195,7 @@ class QuicConfiguration:
     """First byte of this endpoint's connection ids, so that a router can tell whose a datagram is."""
     unix_time_s: int | None = None
     """The wall clock's seconds for certificates and tokens, standing still: simulations only. None: the system's clock.
+    The aioquic engine judges chains (not pins) by the system's clock all the same.
     """
 
     def __post_init__(self) -> None:

@@ -103,6 +103,11 @@ class QuicConnection:
         """The largest frame taken from the peer from now on."""
         self.engine.set_frame_limit(self.number, bytes_max)
 
+    def update_keys(self) -> None:
+        """Goes on to the next traffic keys (RFC 9001 section 6); does nothing while the last step is under way."""
+        self.engine.update_keys(self.number)
+        self.wake()
+
     def charge(self) -> None:
         """A call of the peer was refused: it counts like a cancelled one (`Limits.cancels_per_second_max`)."""
         self.engine.charge(self.number)

@@ -111,6 +111,14 @@ class QuicEndpoint:
         """
         self.engine.set_certificate(tls)
 
+    def set_retry_keys(self, current: bytes, also: bytes | None = None) -> None:
+        """Seals Retry tokens with `current` (32 bytes) from now on, and takes those of `also` besides until they expire.
+
+        A client answers one Retry only, so where processes share keys no token may meet one that cannot open it: rotate
+        in two steps, first everywhere `(old, new)`, then everywhere `(new, old)`.
+        """
+        self.engine.set_retry_keys(current, also)
+
     async def drain(self, code: int = 0, reason: bytes = b"") -> None:
         """Takes no new peers and no new calls (they are reset with DRAINING), lets calls finish, closes each connection
         as it gets idle.

@@ -60,6 +60,11 @@ class Engine(Protocol):
     def close(self, connection: int, code: int, reason: bytes, now_us: int) -> None:
         """Closes at once: what has not been sent is not sent any more."""
 
+    def update_keys(self, connection: int) -> None:
+        """Goes on to the next traffic keys (RFC 9001 section 6); does nothing before the handshake is confirmed, and
+        while the last step is not.
+        """
+
     def watch_idle(self, connection: int) -> None:
         """Asks for one IDLE event, once all that was sent is acknowledged."""
 
@@ -147,6 +152,16 @@ class Engine(Protocol):
 
     def set_retry(self, from_half_open: int) -> None:
         """From how many running handshakes on a Retry is asked for; 0: always."""
+
+    def set_retry_keys(self, current: bytes, also: bytes | None = None) -> None:
+        """Seals Retry tokens with `current` from now on, and takes those of `also` besides, until they expire. Both are
+        32 bytes.
+        """
+
+    def set_forwarding(self, worker: int | None) -> None:
+        """Hands out datagrams whose connection id bears another worker's number, as FOREIGN, instead of dropping them;
+        None: drops them.
+        """
 
 
 class SocketEngine(Engine, Protocol):

@@ -19,6 +19,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 mod timeouts;
+mod tokens;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -134,6 +134,16 @@ impl Engine {
         self.ledger.limits.retry_from_half_open = from_half_open;
     }
 
+    /// Seals Retry tokens with `current` from now on, and takes those of `also` besides, until they expire.
+    pub fn set_retry_keys(&mut self, current: &[u8; 32], also: Option<&[u8; 32]>) {
+        self.built.retry_keys.set(current, also);
+    }
+
+    /// Goes on to the next traffic keys (RFC 9001 section 6), unless the last step is not confirmed yet.
+    pub fn update_keys(&mut self, connection: u64) {
+        self.with(connection, |peer, _| peer.connection.force_key_update());
+    }
+
     /// Hands out datagrams whose connection id bears another worker's number, instead of dropping them.
     pub fn set_forwarding(&mut self, worker: Option<u8>) {
         self.forward_from = worker;

@@ -4,12 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::{hkdf, hmac, rand as system_random};
+use aws_lc_rs::{hmac, rand as system_random};
 use quinn_proto::{
     EndpointConfig, IdleTimeout, NoneTokenLog, ServerConfig, TimeSource, TransportConfig, VarInt,
 };
 
 use super::ids::WorkerIds;
+use super::tokens::RetryKeys;
 use crate::error::EngineError;
 use crate::tls::{self, ClientTls, RefusedKey, ServerTls, TlsContext};
 
@@ -91,7 +92,7 @@ pub(super) struct Built {
     pub(super) now_us: Arc<AtomicU64>,
     transport: Arc<TransportConfig>,
     context: TlsContext,
-    token_secret: [u8; 32],
+    pub(super) retry_keys: Arc<RetryKeys>,
     unix_time_s: Option<u64>,
 }
 
@@ -117,7 +118,7 @@ impl Built {
             now_us: Arc::default(),
             transport: Arc::new(transport_config(&settings.limits)),
             context,
-            token_secret: settings.retry_key.unwrap_or(secret),
+            retry_keys: Arc::new(RetryKeys::new(&settings.retry_key.unwrap_or(secret))),
             unix_time_s: settings.unix_time_s,
         };
         if let Some(server) = &settings.server {
@@ -132,8 +133,7 @@ impl Built {
     /// A server configuration with this certificate, for connections accepted from then on.
     pub(super) fn server_config(&self, tls: &ServerTls) -> Result<Arc<ServerConfig>, EngineError> {
         let crypto = tls::server_config(&self.context, tls)?;
-        let token_key = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(&self.token_secret);
-        let mut config = ServerConfig::new(Arc::new(crypto), Arc::new(token_key));
+        let mut config = ServerConfig::new(Arc::new(crypto), self.retry_keys.clone());
         config
             .transport_config(self.transport.clone())
             .retry_token_lifetime(RETRY_TOKEN_LIFETIME);

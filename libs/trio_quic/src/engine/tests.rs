@@ -69,6 +69,7 @@ impl Pair {
             key_pem: key.into(),
             client_ca_pem: None,
             client_required: true,
+            client_names: Vec::new(),
         };
         let client = ClientTls {
             ca_pem: None,

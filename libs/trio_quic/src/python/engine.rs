@@ -253,6 +253,15 @@ impl NativeEngine {
         self.lock().set_retry(from_half_open);
     }
 
+    #[pyo3(signature = (current, also=None))]
+    fn set_retry_keys(&self, current: [u8; 32], also: Option<[u8; 32]>) {
+        self.lock().set_retry_keys(&current, also.as_ref());
+    }
+
+    fn update_keys(&self, connection: u64) {
+        self.lock().update_keys(connection);
+    }
+
     fn set_forwarding(&self, worker: Option<u8>) {
         self.lock().set_forwarding(worker);
     }

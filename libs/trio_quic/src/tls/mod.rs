@@ -1,6 +1,7 @@
 //! The rustls side: TLS 1.3 only, the key exchange groups asked for, certificates verified in the handshake, no 0-RTT, no tickets.
 
 mod client;
+mod clients;
 mod seeded;
 mod server;
 mod verifier;

@@ -6,6 +6,7 @@ use quinn_proto::crypto::rustls::QuicServerConfig;
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::SingleCertAndKey;
 
+use super::clients::NamedClients;
 use super::{TlsContext, certified_key, roots};
 use crate::error::EngineError;
 
@@ -21,6 +22,8 @@ pub struct ServerTls {
     pub client_ca_pem: Option<Vec<u8>>,
     /// Whether a client without certificate is refused.
     pub client_required: bool,
+    /// Names of which a client's certificate must hold one; none: any will do.
+    pub client_names: Vec<String>,
 }
 
 /// Builds the QUIC form of a server's TLS: TLS 1.3, no tickets, no early data, client chains verified in the handshake.
@@ -44,7 +47,8 @@ pub fn server_config(
             } else {
                 verifier.allow_unauthenticated()
             };
-            builder.with_client_cert_verifier(verifier.build().map_err(EngineError::configuration)?)
+            let verifier = verifier.build().map_err(EngineError::configuration)?;
+            builder.with_client_cert_verifier(NamedClients::around(verifier, &tls.client_names)?)
         }
     };
     let key = certified_key(context, &tls.chain_pem, &tls.key_pem)?;

@@ -32,12 +32,17 @@ PRIVATE_NAMES: Final = (
     "_handle_crypto_frame",
     "_handle_stream_frame",
     "_handshake_confirmed",
+    "_host_cids",
     "_initialize",
+    "_local_initial_source_connection_id",
     "_local_max_data",
     "_local_max_streams_bidi",
     "_local_max_streams_uni",
+    "_packet_number",
     "_peer_cid",
     "_remote_max_streams_bidi",
+    "_replenish_connection_ids",
+    "_spaces",
     "_state",
     "_streams",
     "_streams_queue",
@@ -58,13 +63,20 @@ PRIVATE_TLS_NAMES: Final = (
 class BoundedConnection(QuicConnection):
     """A connection whose peer cannot make it hold more than `limits` say."""
 
-    def __init__(self, limits: Limits, groups: list[tls.Group], asks_client: bool, **arguments: Any) -> None:
+    def __init__(
+        self, limits: Limits, groups: list[tls.Group], asks_client: bool, worker: int, **arguments: Any
+    ) -> None:
         super().__init__(**arguments)
+        self._worker = worker
+        self._mark_ids(0)
+        self.host_cid = self._local_initial_source_connection_id = self._host_cids[0].cid
         self._limits = limits
         self._groups = groups
         self._asks_client = asks_client
         self.exporter_secret: bytes | None = None
         self.server_name_asked: str | None = None
+        self._keys_from = 0
+        """The first packet under the present keys."""
         self.unread_bytes = 0
         """Delivered by aioquic and not consumed, over all streams; kept by the owner."""
         self.consumed: dict[int, int] = {}
@@ -78,6 +90,18 @@ class BoundedConnection(QuicConnection):
         streams, one_way = self._local_max_streams_bidi, self._local_max_streams_uni
         streams.value = streams.sent = limits.streams_max
         one_way.value = one_way.sent = 0
+
+    # --- connection ids
+
+    def _mark_ids(self, start: int) -> None:
+        """Puts the worker's number at the front of the ids made last, none of which has been sent."""
+        for one in self._host_cids[start:]:
+            one.cid = bytes([self._worker]) + one.cid[1:]
+
+    def _replenish_connection_ids(self) -> None:
+        before = len(self._host_cids)
+        super()._replenish_connection_ids()
+        self._mark_ids(before)
 
     # --- what TLS does
 
@@ -100,6 +124,15 @@ class BoundedConnection(QuicConnection):
             assert self.tls.key_schedule is not None
             self.exporter_secret = self.tls.key_schedule.derive_secret(b"exp master")
         super()._update_traffic_key(direction, epoch, *arguments)
+
+    # --- keys
+
+    def step_keys(self) -> None:
+        """RFC 9001 section 6.1: not before the handshake is confirmed, nor before the last step is acknowledged."""
+        if not self._handshake_confirmed or self._spaces[tls.Epoch.ONE_RTT].largest_acked_packet < self._keys_from:
+            return
+        self._keys_from = self._packet_number
+        self.request_key_update()
 
     # --- bounds
 

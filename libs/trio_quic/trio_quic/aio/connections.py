@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import os
+import time
+from contextlib import nullcontext
 from functools import partial
 from math import ceil
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -24,13 +26,14 @@ from trio_quic import codes, events
 from trio_quic.addresses import pack, unpack
 
 from . import trust
-from .admission import Load, RetryTokens, Verdict, site, verdict
+from .admission import RETRY_KEY_BYTES, Load, RetryTokens, Verdict, site, verdict
 from .alarms import Alarms
 from .bounds import BoundedConnection
 from .closing import close_reason, encode_refusal, encode_versions
 from .counters import COUNTERS
 from .floods import REASONS, Visitors
 from .peer import Peer
+from .randomness import seeded_for
 from .stream import Total
 
 if TYPE_CHECKING:
@@ -51,19 +54,22 @@ class Connections:
     """All connections of one engine, behind a boundary each: whatever goes wrong inside one ends that one only."""
 
     def __init__(self, configuration: QuicConfiguration, framed: bool) -> None:
-        if configuration.seed is not None or configuration.unix_time_s is not None:
-            raise ValueError("the aioquic engine can neither be seeded nor given another wall clock")
+        seeded = seeded_for(configuration)
+        self._randomness = nullcontext if seeded is None else seeded.at_work
+        self._draw = os.urandom if seeded is None else seeded.draw
+        self._epoch_s = time.time_ns() / 1e9 if configuration.unix_time_s is None else configuration.unix_time_s
         self._configuration = configuration
         self._limits = configuration.limits
         self._framed = framed
-        self._groups = trust.supported_groups(configuration)
+        self._groups = trust.supported_groups(configuration, seeded=configuration.seed is not None)
         self._server: ServerTls | None = None
         self._server_configuration: AioquicConfiguration | None = None
         if configuration.server is not None:
             self.set_certificate(configuration.server)
-        self._tokens = RetryTokens(configuration.retry_key)
+        self._tokens = RetryTokens(configuration.retry_key or (seeded.draw(RETRY_KEY_BYTES) if seeded else None))
         self._retry_from = self._limits.retry_from_half_open
         self._accepting = True
+        self._worker: int | None = None
         self._peers: dict[int, Peer] = {}
         self._routes: dict[bytes, int] = {}
         self._sites: dict[bytes, int] = {}
@@ -100,8 +106,12 @@ class Connections:
         except ValueError:
             return
         number = self._routes.get(header.destination_cid)
+        if number is None and self._worker is not None and header.version is None and data[1] != self._worker:
+            self._events.append((events.FOREIGN, data[1], packed, data))
+            return
         if number is None:
-            number = self._new_peer(packed, header, len(data))
+            with self._randomness():
+                number = self._new_peer(packed, header, len(data))
         if number is not None:
             self._guarded(number, lambda peer: self._take(peer, packed, data))
 
@@ -115,7 +125,8 @@ class Connections:
         if peer is None:
             return None
         try:
-            result = work(peer)
+            with self._randomness():
+                result = work(peer)
         except Exception:  # noqa: BLE001 - the boundary of one connection
             self._counters["faults"] += 1
             self._discard(peer, "fault", "engine fault")
@@ -247,24 +258,15 @@ class Connections:
         """The first destination id of a peer that brought a good Retry token."""
         if not header.token:
             return None
-        try:
-            return self._tokens.validate_token(
-                address=unpack(packed),
-                destination_cid=header.destination_cid,
-                token=header.token,
-                now=self._now_us / MICROSECONDS,
-            )
-        except ValueError:
-            return None
+        return self._tokens.origin(unpack(packed), header.destination_cid, header.token, self._unix_s())
+
+    def _unix_s(self) -> float:
+        """The wall clock: what processes that share a Retry key have in common."""
+        return self._epoch_s + self._now_us / MICROSECONDS
 
     def _retry(self, packed: bytes, header: QuicHeader) -> bytes:
         source = self._connection_id()
-        token = self._tokens.create_token(
-            address=unpack(packed),
-            original_destination_connection_id=header.destination_cid,
-            retry_source_connection_id=source,
-            now=self._now_us / MICROSECONDS,
-        )
+        token = self._tokens.create(unpack(packed), header.destination_cid, source, self._unix_s())
         return encode_quic_retry(
             version=QuicProtocolVersion.VERSION_1,
             source_cid=source,
@@ -274,7 +276,7 @@ class Connections:
         )
 
     def _connection_id(self) -> bytes:
-        return bytes([self._configuration.worker]) + os.urandom(CONNECTION_ID_BYTES - 1)
+        return bytes([self._configuration.worker]) + self._draw(CONNECTION_ID_BYTES - 1)
 
     def _accept(self, packed: bytes, header: QuicHeader, original: bytes | None) -> int:
         assert self._server_configuration is not None
@@ -283,6 +285,7 @@ class Connections:
             self._limits,
             self._groups,
             self._server.client_ca_pem is not None,
+            self._configuration.worker,
             configuration=self._server_configuration,
             original_destination_connection_id=original or header.destination_cid,
             retry_source_connection_id=header.destination_cid if original else None,

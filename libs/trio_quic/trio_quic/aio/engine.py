@@ -34,8 +34,11 @@ class AioquicEngine(Connections):
         if client is None:
             raise ValueError("the engine has no client configuration")
         made = trust.client_configuration(self._configuration, client, server_name)
-        connection = BoundedConnection(self._limits, self._groups, False, configuration=made)
-        connection.connect(unpack(address), now_us / MICROSECONDS)
+        with self._randomness():
+            connection = BoundedConnection(
+                self._limits, self._groups, False, self._configuration.worker, configuration=made
+            )
+            connection.connect(unpack(address), now_us / MICROSECONDS)
         return self._insert(connection, address, is_server=False)
 
     def close(self, connection: int, code: int, reason: bytes, now_us: int) -> None:
@@ -48,6 +51,9 @@ class AioquicEngine(Connections):
                 peer.end("local", 0, "closed here")
 
         self._guarded(connection, work)
+
+    def update_keys(self, connection: int) -> None:
+        self._guarded(connection, lambda peer: peer.connection.step_keys())
 
     def watch_idle(self, connection: int) -> None:
         def work(peer: Peer) -> None:
@@ -172,3 +178,9 @@ class AioquicEngine(Connections):
 
     def set_retry(self, from_half_open: int) -> None:
         self._retry_from = from_half_open
+
+    def set_retry_keys(self, current: bytes, also: bytes | None = None) -> None:
+        self._tokens.set_keys(current, also)
+
+    def set_forwarding(self, worker: int | None) -> None:
+        self._worker = worker

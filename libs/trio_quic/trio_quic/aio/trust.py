@@ -26,8 +26,10 @@ CERTIFICATE_REQUIRED: Final = 0x100 + 116
 BAD_CERTIFICATE: Final = 0x100 + 42
 
 
-def supported_groups(configuration: QuicConfiguration) -> list[tls.Group]:
-    """The groups asked for that aioquic has. Raises ValueError if there are none."""
+def supported_groups(configuration: QuicConfiguration, *, seeded: bool) -> list[tls.Group]:
+    """The groups asked for that aioquic has; seeded, the one whose keys repeat. Raises ValueError if there are none."""
+    if seeded:
+        return [tls.Group.X25519]
     groups = [GROUPS[name] for name in configuration.groups if name in GROUPS]
     if not groups:
         raise ValueError("the aioquic engine has none of the key exchange groups configured")
@@ -105,14 +107,16 @@ def judge_server(client: ClientTls, connection: BoundedConnection) -> int | None
 
 
 def judge_client(server: ServerTls, connection: BoundedConnection) -> int | None:
-    """The close code for a client whose certificate is missing, rogue, expired, or not for clients; else None."""
+    """The close code for a client whose certificate is missing, rogue, expired, not for clients, or another's;
+    else None.
+    """
     if server.client_ca_pem is None:
         return None
     chain = peer_chain(connection)
     if not chain:
         return CERTIFICATE_REQUIRED if server.client_required else None
     try:
-        tls.verify_certificate(chain[0], chain[1:], cadata=server.client_ca_pem)
+        _verify_client(server, chain)
         usage = chain[0].extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except tls.Alert as alert:
         return 0x100 + int(alert.description)
@@ -121,6 +125,19 @@ def judge_client(server: ServerTls, connection: BoundedConnection) -> int | None
     except ValueError:
         return BAD_CERTIFICATE
     return None if ExtendedKeyUsageOID.CLIENT_AUTH in usage else BAD_CERTIFICATE
+
+
+def _verify_client(server: ServerTls, chain: list[x509.Certificate]) -> None:
+    """Time, chain, and that it holds one of the names asked for, if any are. Raises tls.Alert."""
+    names: list[str | None] = [*server.client_names] or [None]
+    for name in names:
+        try:
+            tls.verify_certificate(chain[0], chain[1:], server_name=name, cadata=server.client_ca_pem)
+        except tls.Alert:
+            if name is names[-1]:
+                raise
+        else:
+            return
 
 
 def export_keying_material(connection: BoundedConnection, label: bytes, context: bytes, length: int) -> bytes:
