@@ -9,6 +9,7 @@ from __future__ import annotations
 import secrets
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 import qpqclient
@@ -56,7 +57,7 @@ def ciphertexts(client: qpqclient.Client, channels: Sequence[bytes]) -> Iterator
         yield EnqueueParams(channel=channel, generation=FIRST_GENERATION, epoch=group.epoch, payload=payload)
 
 
-async def prepared(root: Path, where: str, links: Sequence[Link]) -> list[list[EnqueueParams]]:
+async def prepared(root: Path, where: str, links: Sequence[Link]) -> list[Iterator[EnqueueParams]]:
     """Make a device for each link, a conversation with the next one, and messages; log the links in; close the clients.
 
     So the mailboxes written to are those of devices that are away: nobody decrypts while it is measured.
@@ -70,11 +71,12 @@ async def prepared(root: Path, where: str, links: Sequence[Link]) -> list[list[E
             await client.register(f"user{number}", f"secret of {number}")
         for number, client in enumerate(clients):
             await client.dm(f"user{(number + 1) % DEVICES}")
-        made = []
+        made: list[Iterator[EnqueueParams]] = []
         for client, link in zip(clients, links, strict=True):
             await client.sync()
             await client._core.account.resume(link)  # noqa: SLF001 - a second connection in the same session
-            made.append(list(ciphertexts(client, [c.id for c in client.conversations()])))
+            waiting = ciphertexts(client, [c.id for c in client.conversations()])
+            made.append(chain([next(waiting)], waiting))  # the groups are copied while the client is open
         return made
 
 
@@ -102,7 +104,7 @@ async def calls(root: Path, effort: Effort) -> list[Row]:
         echoes = {name: await enter(served(root / name, "echo", name)) for name in ENGINES}
         bare = {name: await enter(connected(echo.address, DEVICES)) for name, echo in echoes.items()}
         links = [await enter(open_link(server.where, Trust(), accept=lambda _: True)) for _ in range(DEVICES)]
-        messages = [iter(m) for m in await prepared(root, server.where, links)]
+        messages = await prepared(root, server.where, links)
         health = [partial(link.call, HealthParams(), HealthResult) for link in links]
         enqueue = [partial(send, link, waiting) for link, waiting in zip(links, messages, strict=True)]
         sample = next(messages[0])

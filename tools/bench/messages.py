@@ -82,7 +82,7 @@ async def messages(root: Path, effort: Effort) -> list[Row]:
             await stack.enter_async_context(open_link(server.where, Trust(), accept=lambda _: True))
             for _ in range(DEVICES)
         ]
-        waiting = [iter(m) for m in await prepared(root, server.where, links)]
+        waiting = await prepared(root, server.where, links)
         nursery = await stack.enter_async_context(trio.open_nursery())
         stack.callback(nursery.cancel_scope.cancel)
         boxes = Mailboxes()

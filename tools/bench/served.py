@@ -51,11 +51,10 @@ class Usage:
 
 def usage() -> Usage:
     """Return what this process has used."""
-    ticks = os.sysconf("SC_CLK_TCK")
     threads: dict[str, float] = {}
     for thread in threading.enumerate():
-        fields = Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(")")[2].split()
-        threads[thread.name] = threads.get(thread.name, 0.0) + (int(fields[11]) + int(fields[12])) / ticks
+        on_processor_ns = int(Path(f"/proc/self/task/{thread.native_id}/schedstat").read_text().split()[0])
+        threads[thread.name] = threads.get(thread.name, 0.0) + on_processor_ns / 1e9
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     # Not getrusage's figure: that one begins with what the parent had.
     peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
