@@ -32,7 +32,7 @@ WRITES = {
     ("qpqauth", "begin_deletion"): " of a deletion",
 }
 """Transactions with a window before their commit and one after it."""
-PURGE = ("qpqdelivery", "expire")
+PURGE = {("qpqdelivery", "expire"), ("qpqdelivery", "purge")}
 
 
 def before(what: str) -> str:
@@ -118,7 +118,7 @@ class Midway:
 def _purge(fuse: Fuse) -> None:
     def parted(savepoint: Callable[[Database, Any, Write], None]) -> Callable[[Database, Any, Write], None]:
         def work(self: Database, connection: Any, write: Write) -> None:
-            savepoint(self, Midway(connection, fuse) if place_of(write) == PURGE else connection, write)
+            savepoint(self, Midway(connection, fuse) if place_of(write) in PURGE else connection, write)
 
         return work
 
