@@ -13,6 +13,7 @@ from qpqcore.api import delivery
 from qpqcore.bus.background import repeat
 from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode, Refusal
+from tests.support import recipes
 from tests.support.people import people, settle, texts
 from tests.support.world import STORE_KEY
 
@@ -277,3 +278,64 @@ async def test_a_new_device_whose_mailbox_is_opened_late_begins_by_itself(open_w
                 while w.direct not in {c.id for c in new.conversations()}:
                     with trio.move_on_after(1.0):
                         await anext(new.events())
+
+
+# --- found by the soak
+
+
+async def test_a_reset_that_meets_itself_is_one_reset(open_world):
+    """Repeated while the first was under way, it was refused as if somebody else had reset, and its group was given up."""
+    async with open_world() as w:
+        alice = await w.device("alice")
+        store, params, twins = w.service("delivery")._store, recipes.reset_of(alice, w.club), []
+        members, is_first = store.members, True
+
+        async def meanwhile(channel, generation):
+            nonlocal is_first
+            if is_first:
+                is_first = False
+                twins.append(await alice.call(params, delivery.ResetChannelResult))
+            return await members(channel, generation)
+
+        store.members = meanwhile
+        twins.append(await alice.call(params, delivery.ResetChannelResult))
+        assert twins[0] == twins[1]
+        assert twins[0].generation == 2
+
+
+async def test_a_reset_that_somebody_else_overtakes_is_refused(open_world):
+    async with open_world() as w:
+        alice, bob = await w.device("alice"), await w.device("bob")
+        store = w.service("delivery")._store
+        members, is_first = store.members, True
+
+        async def meanwhile(channel, generation):
+            nonlocal is_first
+            if is_first:
+                is_first = False
+                await bob.call(recipes.reset_of(bob, w.club), delivery.ResetChannelResult)
+            return await members(channel, generation)
+
+        store.members = meanwhile
+        assert await alice.code(recipes.reset_of(alice, w.club)) is ErrorCode.GENERATION_CONFLICT
+
+
+async def test_a_founding_under_way_is_not_submitted_a_second_time(open_world):
+    async with open_world() as w:
+        alice = await w.client("alice")
+        await alice.sync()
+        core, handshakes = alice._core, w.service("delivery")._handshakes
+        real, calls = handshakes.reset, []
+
+        async def counted(call, params):
+            calls.append(params)
+            core.upkeep.wake()
+            await trio.testing.wait_all_tasks_blocked(0.1)
+            return await real(call, params)
+
+        handshakes.reset = counted
+        await core.births.reset(w.club, core.groups.generation(w.club))
+        await settle(alice)
+        assert len(calls) == 1
+        assert core.groups.generation(w.club) == 2
+        assert not core.store.rows("SELECT 1 FROM births")

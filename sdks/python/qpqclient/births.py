@@ -9,6 +9,8 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import trio
+
 import qpqnative
 from qpqclient.errors import GroupUnusable, Refused
 from qpqclient.groups import leaves_of, write_key
@@ -34,6 +36,8 @@ class Births:
         self._core = core
         self._store = core.store
         self._groups = core.groups
+        self._one = trio.Lock()
+        """Of submitting: the founder and the upkeep, which sees what is stored, would both do it."""
 
     async def create(
         self, kind: ChannelKind, accounts: Sequence[bytes], name: str, suite: int = SUITE_DEFAULT
@@ -102,7 +106,14 @@ class Births:
             raise
 
     async def finish(self, channel: bytes, generation: int, params: bytes) -> None:
-        """Submit a stored birth; what the server refuses is dropped here, then raised."""
+        """Submit a stored birth, unless that is done by now; what the server refuses is dropped here, then raised."""
+        async with self._one:
+            if self._store.rows("SELECT 1 FROM births WHERE channel = ? AND generation = ?", channel, generation):
+                await self._submit(channel, generation, params)
+            elif self._groups.generation(channel) < generation:
+                raise GroupUnusable("this conversation was refused")
+
+    async def _submit(self, channel: bytes, generation: int, params: bytes) -> None:
         try:
             if not params:
                 raise GroupUnusable("this conversation was not finished")

@@ -284,8 +284,11 @@ class Handshakes:
     async def _check_reset(self, state: Channel, birth: Birth, *, again: bool) -> None:
         before = {m.account for m in await self._store.members(state.channel, state.generation)}
         after = {birth.creator.account, *(m.account for m in (birth.first.added if birth.first else ()))}
-        if not before and not again:  # another reset came in between
-            raise Refusal(ErrorCode.GENERATION_CONFLICT, "the channel has been reset already")
+        if not before and not again:  # a reset came in between: this very one, asked for twice, or somebody else's
+            now = await self._store.channel(state.channel)
+            if now is None or now.birth_hash != birth.birth_hash:
+                raise Refusal(ErrorCode.GENERATION_CONFLICT, "the channel has been reset already")
+            return
         kinds = read_policy(state.policy).kind, read_policy(birth.state.policy).kind
         if not again and not rules.may_reset(*kinds, before, after):
             raise Refusal(ErrorCode.COMMIT_INVALID, "a reset keeps the kind and brings in nobody new")
