@@ -255,7 +255,9 @@ async def test_a_lie_told_while_somebody_leaves(open_world, monkeypatch, leaver)
         with trio.fail_after(PATIENCE_SECONDS):
             await scene.until(lambda: bool(calls), scene.alice)
             await scene.until(lambda: not leaves.conversation(scene.id).active, leaves)
-            await scene.until(lambda: leaves.name not in {m.name for m in stays.conversation(scene.id).members()}, stays)
+            await scene.until(
+                lambda: leaves.name not in {m.name for m in stays.conversation(scene.id).members()}, stays
+            )
             await scene.until_alike(stays, scene.carol)
         assert len(calls) < TRIES_MAX
 
