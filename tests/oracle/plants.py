@@ -5,7 +5,7 @@ Each is a context manager over the play. `expected` is the rule that names it: t
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from unittest import mock
@@ -25,7 +25,7 @@ from qpqclient.people import People
 from qpqclient.upkeep import Upkeep
 from qpqcore.api import delivery as api
 from qpqcore.api import keystore as keystore_api
-from qpqcore.api.delivery import EntryKind
+from qpqcore.api.delivery import Entry, EntryKind
 from qpqcore.bus.local import LocalBus
 from qpqcore.bus.notices import REVOKED, LocalNotices
 from qpqcore.crypto.identity import DeviceList
@@ -35,13 +35,14 @@ from qpqdelivery import sqlite_channels, store_sqlite
 from qpqdelivery.handshakes import Handshakes
 from qpqdelivery.service import Delivery
 from qpqdelivery.store import Accepted
+from qpqgateway import rules as gateway_rules
 from qpqgateway.peer import Peers
 from qpqkeystore.service import Keystore
 from qpqkeystore.store_sqlite import SqliteStore as KeyStore
 from qpqserver.embedded import beside
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 MESSAGE, COMMIT, PROPOSAL, WELCOME = (
     int(k) for k in (EntryKind.MESSAGE, EntryKind.COMMIT, EntryKind.PROPOSAL, EntryKind.WELCOME)
@@ -72,12 +73,22 @@ def plant(name: str, expected: str) -> Callable[..., Any]:
     return enter
 
 
-def patched(name: str, expected: str, owner: Any, attribute: str) -> Callable[..., Any]:
+@contextmanager
+def mailboxes_are_read() -> Iterator[None]:
+    """Let no message be told whole to who listens: what is wrong in a mailbox would not be seen."""
+    with mock.patch.object(LocalNotices, "has_listener", return_value=False):
+        yield
+
+
+def patched(name: str, expected: str, owner: Any, attribute: str, *, read: bool = False) -> Callable[..., Any]:
     """Enter a fault that replaces a function: the decorated one is given the original and returns the bad one."""
 
     def enter(make: Any) -> Any:
         def work(play: Any) -> Any:
-            with mock.patch.object(owner, attribute, make(getattr(owner, attribute))):
+            with (
+                mailboxes_are_read() if read else nullcontext(),
+                mock.patch.object(owner, attribute, make(getattr(owner, attribute))),
+            ):
                 yield
 
         PLANTS.append(Plant(name, expected, contextmanager(work)))
@@ -93,7 +104,8 @@ def sql(name: str, expected: str, service: str, *statements: str) -> None:
         with beside(play.server.settings, service, read_only=False) as connection:
             for statement in statements:
                 connection.execute(statement)
-        yield
+        with mailboxes_are_read():
+            yield
 
     PLANTS.append(Plant(name, expected, contextmanager(work)))
 
@@ -258,7 +270,7 @@ def fetched(name: str, expected: str) -> Callable[..., Any]:
 
             return bad
 
-        return patched(name, expected, store_sqlite.SqliteStore, "fetch")(make)
+        return patched(name, expected, store_sqlite.SqliteStore, "fetch", read=True)(make)
 
     return enter
 
@@ -565,6 +577,26 @@ def _(fetch):
 @patched("gateway: a revocation does not end connections", "served_after", Peers, "revoke")
 def _(revoke):
     return lambda self, what, ident: None
+
+
+@patched("bus: a message is told with the one before it in its place", "lost", Delivery, "_taken")
+def _(taken):
+    before = {}
+
+    def bad(self, message, accepted, arrivals):
+        payload, before[message.channel] = before.get(message.channel, message.payload), message.payload
+        return taken(self, replace(message, payload=payload), accepted, arrivals)
+
+    return bad
+
+
+@patched("gateway: what is told is passed on past a hole", "mailbox", gateway_rules, "following")
+def _(following):
+    def bad(position, told):
+        entries = [Entry.from_bytes(data) for data in told if data]
+        return tuple(sorted((e for e in entries if e.number > position), key=lambda e: e.number)), True
+
+    return bad
 
 
 @patched("bus: revocations are lost", "served_after", LocalNotices, "publish")
