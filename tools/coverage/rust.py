@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 CRATES = ("trio_quic", "qpqnative")
 WRAPPER = '#!/bin/sh\nexec "$@" -C instrument-coverage\n'
-"""Round rustc, for this workspace's crates only: what they depend on stays as it is built already."""
+"""Round rustc, for this workspace's crates only."""
 
 
 def llvm_tools() -> Path | None:
@@ -28,7 +28,12 @@ def counting(work: Path) -> dict[str, str]:
     wrapper.write_text(WRAPPER)
     wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
     profiles = work / "rust" / "%4m.profraw"  # four files that processes take turns to add to
-    return {**os.environ, "RUSTC_WORKSPACE_WRAPPER": str(wrapper), "LLVM_PROFILE_FILE": str(profiles)}
+    # A folder of its own: cargo names a module alike with and without counters, and took one for the other.
+    target = ROOT / "target" / "counting"
+    return {
+        **os.environ, "RUSTC_WORKSPACE_WRAPPER": str(wrapper), "LLVM_PROFILE_FILE": str(profiles),
+        "CARGO_TARGET_DIR": str(target),
+    }  # fmt: skip
 
 
 def build(environment: dict[str, str]) -> None:
