@@ -18,6 +18,7 @@ import trio
 from qpqclient.transport import frame_of
 from qpqcore.api.gateway import HealthParams
 from qpqgateway.main import ALPN
+from tools.demo.processes import free_port
 from tools.hostile.attacks import ATTACKS
 from trio_quic import ClientTls, QuicConfiguration, QuicError, open_quic_connection
 
@@ -78,13 +79,6 @@ class Server:
             lines = page.read().decode("ascii").splitlines()
         pairs = [line.split() for line in lines if line.startswith("qpq_quic_")]
         return {name.removeprefix("qpq_quic_").removesuffix("_total"): int(float(value)) for name, value in pairs}
-
-
-def free_port(kind: socket.SocketKind) -> int:
-    """Return a port of 127.0.0.1 that nobody has now."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @asynccontextmanager
