@@ -46,25 +46,24 @@ class Reference:
 
 def deliver(c: Connection, bounds: Bounds, devices: Iterable[bytes], ref: Reference) -> list[Arrival]:
     """Append a reference to each device's mailbox; return where it stands in those that there are."""
-    reached, waiting = [], list(devices)
-    while waiting:
-        some, waiting = waiting[: STEPS[-1]], waiting[STEPS[-1] :]
+    reached, told = [], list(devices)
+    common = (
+        int(ref.kind), ref.channel, ref.generation, ref.epoch, ref.log_number, ref.now_ms, ref.expires_ms,
+        ref.size_bytes, ref.payload, ref.tree_hash,
+    )  # fmt: skip
+    for start in range(0, len(told), STEPS[-1]):
+        some = told[start : start + STEPS[-1]]
         step = next(step for step in STEPS if step >= len(some))
         rows = c.execute(ADVANCE[step], (ref.size_bytes, *some, *some[-1:] * (step - len(some)))).fetchall()
-        common = (
-            int(ref.kind), ref.channel, ref.generation, ref.epoch, ref.log_number, ref.now_ms, ref.expires_ms,
-            ref.size_bytes, ref.payload, ref.tree_hash,
-        )  # fmt: skip
         c.executemany(
             "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [(device, number, *common) for device, number, _, _ in rows],
         )
-        for device, last, entries, size in rows:
-            number = last
-            if entries > bounds.mailbox_entries_max or size > bounds.mailbox_bytes_max:
+        for device, number, entries, size in rows:
+            is_full = entries > bounds.mailbox_entries_max or size > bounds.mailbox_bytes_max
+            if is_full:
                 cut_off(c, device, ref.now_ms)
-                number = 0
-            reached.append(Arrival(device, number))
+            reached.append(Arrival(device, 0 if is_full else number))
     return reached
 
 

@@ -198,7 +198,7 @@ class Gateway:
             code=answer.code, detail=answer.detail, retry_after_ms=answer.retry_after_ms, result=answer.result
         )
         if answer.code:
-            log.info("call_refused", method=method.name, code=ErrorCode(answer.code).name)
+            log.info("call_refused", method=method.name, code=CODE_NAMES[answer.code])
         self._finish(incoming, method.name, reply, started_s)
 
     async def _renew(self, peer: Peer) -> None:
