@@ -50,8 +50,8 @@ check: setup ## types, lints, walls, formats, generated code; changes nothing
 	cargo fmt --all --check
 	cargo clippy --quiet --locked --release -p trio_quic -p qpqnative -- -D warnings
 
-simulate: setup ## play one seed of the simulation: SEED= STEPS= PEOPLE= WITHOUT=
-	@$(BIN)/python -m tools.simulation --seed $(or $(SEED),1) --steps $(or $(STEPS),40) --people $(or $(PEOPLE),0) --without "$(WITHOUT)"
+simulate: setup ## play one seed of the simulation: SEED= STEPS= PEOPLE= WITHOUT= ENGINE=
+	@$(BIN)/python -m tools.simulation --seed $(or $(SEED),1) --steps $(or $(STEPS),40) --people $(or $(PEOPLE),0) --engine $(or $(ENGINE),native) --without "$(WITHOUT)"
 
 soak: setup second-opinion ## simulate SEEDS=1-2000, kill real processes KILLS=200 times, cut the power, time log-ins, race
 	$(BIN)/python -m tools.simulation --seeds $(or $(SEEDS),1-2000)
