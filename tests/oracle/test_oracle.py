@@ -87,16 +87,18 @@ def simulate(*arguments):
     )  # fmt: skip
 
 
-def test_a_seed_plays_alike_in_two_processes():
-    first, second = (simulate("--seed", "7", "--steps", "30") for _ in range(2))
+@pytest.mark.parametrize("engine", get_args(EngineName))
+def test_a_seed_plays_alike_in_two_processes(engine):
+    first, second = (simulate("--seed", "7", "--steps", "30", "--engine", engine) for _ in range(2))
     assert first.returncode == 0, first.stdout
     trace = [word for word in first.stdout.split() if len(word) == 64]
     assert len(trace) == 1
     assert trace[0] in second.stdout
 
 
-def test_a_handful_of_seeds_is_clean():
-    done = simulate("--seeds", "1-12")
+@pytest.mark.parametrize(("engine", "count"), [("native", 12), ("aioquic", 4)])
+def test_a_handful_of_seeds_is_clean(engine, count):
+    done = simulate("--seeds", f"1-{count}", "--engine", engine)
     assert done.returncode == 0, done.stdout
-    assert "12 of 12 seeds" in done.stdout
+    assert f"{count} of {count} seeds" in done.stdout
     assert "findings: none" in done.stdout
