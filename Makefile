@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check simulate soak second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock clean
+.PHONY: help setup run demo test check simulate soak endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -66,6 +66,9 @@ soak: setup second-opinion ## simulate SEEDS=1-2000, kill real processes KILLS=2
 
 fuzz: .venv/fuzz ## fuzz what reads strangers' bytes: TARGET= (or KIND=quick) SECONDS= RUNS=
 	@$(BIN)/python -m tools.fuzz $(TARGET:%=--target %) $(KIND:%=--kind %) $(if $(RUNS),--runs $(RUNS),--seconds $(or $(SECONDS),60))
+
+endurance: setup ## put mixed load on a server for MINUTES=60: memory flat, nothing left open (ENGINE=)
+	$(BIN)/python -m tools.endurance --minutes $(or $(MINUTES),60) --engine $(or $(ENGINE),native)
 
 second-opinion: ## play groups and bad commits with OpenMLS: SEEDS=1-400
 	cargo clippy --quiet --locked --release -p qpq-second-opinion --tests -- -D warnings

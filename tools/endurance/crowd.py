@@ -70,14 +70,16 @@ class Crowd:
             await self._compare(ann, ben, group)
 
     async def _again(self, what: str, every: float, work: Callable[..., Awaitable[None]], *to: object) -> None:
-        while not self._over.is_set():
+        while True:
+            with trio.move_on_after(self._dice.uniform(0.5, 1.5) * every):
+                await self._over.wait()
+            if self._over.is_set():
+                return
             try:
                 await work(*to)
                 self.count[what] += 1
             except qpqclient.QpqError as exc:
                 self.trouble[f"{what}: {exc.name}"] += 1
-            with trio.move_on_after(self._dice.uniform(0.5, 1.5) * every):
-                await self._over.wait()
 
     async def _talk(self, client: qpqclient.Client, ident: bytes) -> None:
         conversation = client.conversation(ident)
