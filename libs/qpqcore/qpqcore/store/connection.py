@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY_BYTES = 32
-CACHE_KIBIBYTES = 64 * 1024
+CACHE_KIBIBYTES = 16 * 1024
+"""Of each connection, and a server in its embedded form has twelve: what they may hold is a large part of its memory."""
 BUSY_MS = 5_000
 EMPTYING_MS = 100
 """How long emptying the log waits for readers: ours take a few milliseconds, and meanwhile nobody writes."""
