@@ -37,7 +37,8 @@ demo: setup ## play a conversation of three people through kills, and show it
 	@$(BIN)/python -m tools.demo
 
 test: setup ## run the whole test suite
-	$(BIN)/python -m pytest -q -ra
+	$(BIN)/python -m pytest -q -ra --ignore=tests/oracle
+	$(BIN)/python -m pytest -q -ra -n auto tests/oracle
 	cargo test --quiet --locked --release -p trio_quic -p qpqnative -p qpq-second-opinion --lib
 
 check: setup ## types, lints, walls, formats, generated code; changes nothing
