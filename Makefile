@@ -94,8 +94,8 @@ format: setup ## lay out the code
 	$(BIN)/python -m ruff format .
 	cargo fmt --all
 
-bench: setup ## measure (docs/benchmarks.md): PART=calls
-	$(BIN)/python -m tools.bench $(PART:%=--part %)
+bench: setup ## measure (docs/benchmarks.md): PART=calls RUNS=3
+	$(BIN)/python -m tools.bench --runs $(or $(RUNS),1) $(PART:%=--part %)
 
 bench-compare: setup ## measure again and show the figures beside a stored run: WITH=build/bench.json
 	$(BIN)/python -m tools.bench $(PART:%=--part %) --json build/bench-again.json --compare $(or $(WITH),build/bench.json)
