@@ -24,6 +24,9 @@ STATEMENTS_MAX = 256
 DISK_FULL = ("disk is full", "disk I/O error", "unable to open")
 """What SQLite says when the disk, its quota or its number of files is used up."""
 
+STORE_ERRORS = (sqlcipher3.Error, MemoryError)
+"""What the driver raises; the second for a page whose seal does not hold: SQLCipher says "out of memory" then."""
+
 Connection: TypeAlias = Any
 """A sqlcipher3.Connection: the driver has no type stubs, so its rows are untyped too."""
 
@@ -52,7 +55,7 @@ def connect(path: Path | None, key: bytes, *, read_only: bool = False, shared_na
         connection.execute("PRAGMA secure_delete = ON")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
-    except (sqlcipher3.DatabaseError, sqlcipher3.OperationalError) as exc:
+    except STORE_ERRORS as exc:
         connection.close()
         raise DatabaseUnreadable(f"{path} cannot be read: not a database, or another key") from exc
     return connection
@@ -74,7 +77,7 @@ def packed(connection: Connection) -> bool:
         return True
     try:
         connection.execute("VACUUM")
-    except sqlcipher3.Error:
+    except STORE_ERRORS:
         return False
     return True
 
@@ -87,7 +90,7 @@ def emptied_log(connection: Connection) -> bool:
     connection.execute(f"PRAGMA busy_timeout = {EMPTYING_MS}")
     try:
         return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    except sqlcipher3.Error:
+    except STORE_ERRORS:
         return False
     finally:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
