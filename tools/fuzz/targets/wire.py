@@ -151,7 +151,11 @@ TARGETS = (
         name="reply", what="Reply", run=_round_trip(Reply.from_bytes), errors=REFUSED, native=True, seeds=_reply_seeds
     ),
     Target(
-        name="params", what="parameters and results of every method", run=params, errors=REFUSED, native=True,
+        name="params",
+        what="parameters and results of every method",
+        run=params,
+        errors=REFUSED,
+        native=True,
         seeds=_params_seeds,
     ),  # fmt: skip
     Target(
