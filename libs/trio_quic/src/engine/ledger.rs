@@ -75,10 +75,12 @@ pub(super) enum Alarm {
     Handshake { connection: u64 },
     FrameHead { connection: u64, stream: u64 },
     FrameBody { connection: u64, stream: u64 },
+    Silence { connection: u64 },
 }
 
 /// The shared side of an engine.
 pub(super) struct Ledger {
+    pub(super) base: Instant,
     pub(super) now: Instant,
     pub(super) events: Vec<Event>,
     pub(super) counters: Counters,
@@ -92,6 +94,7 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) fn new(now: Instant, limits: Limits) -> Self {
         Self {
+            base: now,
             now,
             events: Vec::new(),
             counters: Counters::default(),

@@ -14,6 +14,7 @@ mod operations;
 mod peer;
 mod requests;
 mod settings;
+mod silence;
 mod socket;
 mod stream;
 #[cfg(test)]
@@ -301,6 +302,7 @@ impl Engine {
             let (endpoint, ledger) = (&mut self.endpoint, &mut self.ledger);
             let worked = catch_unwind(AssertUnwindSafe(|| {
                 let gone = peer.exchange(endpoint, ConnectionHandle(index));
+                peer.listen(ledger.now);
                 peer.drain_events(ledger);
                 peer.check_floods(ledger);
                 gone
@@ -364,12 +366,8 @@ impl Engine {
                     });
                 }
                 let gone = peer.exchange(endpoint, ConnectionHandle(index));
-                if let Some(at) = peer.connection.poll_timeout()
-                    && peer.timers.last().is_none_or(|armed| at < *armed)
-                {
-                    peer.timers.push(at);
-                    ledger.arm(at, Alarm::Transport { index });
-                }
+                peer.arm_timer(index, ledger);
+                peer.arm_watch(ledger);
                 gone
             }));
             match worked {

@@ -2,6 +2,8 @@
 //!
 //! quinn-proto asserts on stream numbers, so every one is looked up in the connection's own table first.
 
+use std::time::Instant;
+
 use bytes::Bytes;
 use quinn_proto::{Dir, ReadError, WriteError};
 
@@ -33,6 +35,14 @@ impl Peer {
         let number = u64::from(self.connection.streams().open(Dir::Bi)?);
         self.streams.insert(number, Stream::new(framed, false));
         Some(number)
+    }
+
+    /// The stream is a call: its answer is awaited from now on.
+    pub(super) fn call(&mut self, number: u64, now: Instant) {
+        if let Some(stream) = self.streams.get_mut(&number) {
+            stream.unanswered = true;
+            self.watch.called(now);
+        }
     }
 
     /// Queues a frame, and the stream's end if `fin`. `wait`: one frame waits at most; else the budget bounds all that waits.
