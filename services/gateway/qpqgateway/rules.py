@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qpqcore.api.rpc import Call
+    from qpqcore.bus.notices import Notices
     from qpqcore.model.method import Method
     from qpqgateway.config import Config
 
@@ -68,6 +69,11 @@ def following(position: int, told: Sequence[bytes]) -> tuple[tuple[Entry, ...], 
 def deadline_ms(config: Config, call: Call) -> int:
     """Return how long the call may take."""
     return min(call.deadline_ms or config.call_ms, config.call_ms_max)
+
+
+def look_again_seconds(config: Config, notices: Notices) -> float:
+    """Return how long a subscription waits for a notice before it looks by itself."""
+    return config.look_again_lossless_seconds if notices.lossless else config.look_again_seconds
 
 
 def trace_of(call: Call) -> str:
