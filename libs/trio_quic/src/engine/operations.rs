@@ -2,8 +2,6 @@
 //!
 //! quinn-proto asserts on stream numbers, so every one is looked up in the connection's own table first.
 
-use std::time::Instant;
-
 use bytes::Bytes;
 use quinn_proto::{Dir, ReadError, WriteError};
 
@@ -38,10 +36,10 @@ impl Peer {
     }
 
     /// The stream is a call: its answer is awaited from now on.
-    pub(super) fn call(&mut self, number: u64, now: Instant) {
+    pub(super) fn call(&mut self, number: u64) {
         if let Some(stream) = self.streams.get_mut(&number) {
             stream.unanswered = true;
-            self.watch.called(now);
+            self.watch.called();
         }
     }
 

@@ -34,8 +34,8 @@ pub(super) struct Watch {
     heard_at: Instant,
     /// Calls opened here whose answer has not begun.
     unanswered: usize,
-    /// Since when something is owed without a break: a call's answer, or a ping's.
-    owed_since: Instant,
+    /// Since when something is owed without a break: a call's answer, or a ping's. None: since the datagrams that leave next.
+    owed_since: Option<Instant>,
     pinged: bool,
     /// The alarm that is set; others that come up are stale.
     armed: Option<Instant>,
@@ -49,7 +49,7 @@ impl Watch {
             heard: 0,
             heard_at: now,
             unanswered: 0,
-            owed_since: now,
+            owed_since: None,
             pinged: false,
             armed: None,
             pings: 0,
@@ -63,15 +63,15 @@ impl Watch {
         }
     }
 
-    fn owe(&mut self, now: Instant) {
+    fn owe(&mut self) {
         if self.unanswered == 0 && !self.pinged {
-            self.owed_since = now;
+            self.owed_since = None;
         }
     }
 
-    /// A call was opened.
-    pub(super) fn called(&mut self, now: Instant) {
-        self.owe(now);
+    /// A call was opened; its time is that of the datagrams that leave next, since calls come without one.
+    pub(super) fn called(&mut self) {
+        self.owe();
         self.unanswered = self.unanswered.saturating_add(1);
     }
 
@@ -80,17 +80,17 @@ impl Watch {
         self.unanswered = self.unanswered.saturating_sub(1);
     }
 
-    fn ping(&mut self, now: Instant) {
-        self.owe(now);
+    fn ping(&mut self) {
+        self.owe();
         self.pinged = true;
     }
 
     /// What comes next and when, if nothing is heard until then.
-    fn next(&self, limits: &Limits) -> Option<(Instant, Step)> {
+    fn next(&mut self, limits: &Limits, now: Instant) -> Option<(Instant, Step)> {
         let after = |begin: Instant, ms: u64, step| {
             (ms > 0).then(|| (begin + Duration::from_millis(ms), step))
         };
-        let silent_since = self.heard_at.max(self.owed_since);
+        let silent_since = self.heard_at.max(*self.owed_since.get_or_insert(now));
         if self.pinged {
             return after(silent_since, limits.silence_ms, Step::GiveUp);
         }
@@ -125,7 +125,7 @@ impl Peer {
         if self.stage != Stage::Open {
             return;
         }
-        if let Some((at, _)) = self.watch.next(&ledger.limits)
+        if let Some((at, _)) = self.watch.next(&ledger.limits, ledger.now)
             && self.watch.armed.is_none_or(|armed| at < armed)
         {
             self.watch.armed = Some(at);
@@ -139,9 +139,9 @@ impl Peer {
             return;
         }
         self.watch.armed = None;
-        match self.watch.next(&ledger.limits) {
+        match self.watch.next(&ledger.limits, ledger.now) {
             Some((at, Step::Ping)) if at <= ledger.now => {
-                self.watch.ping(ledger.now);
+                self.watch.ping();
                 self.connection.ping();
             }
             Some((at, Step::GiveUp)) if at <= ledger.now => {

@@ -363,7 +363,7 @@ class Connections:
             peer.connection.handle_timer(self._now_us / MICROSECONDS)
 
     def _rearm(self, peer: Peer) -> None:
-        if not (peer.opening or peer.over) and (silent_us := peer.watch.arm()) is not None:
+        if not (peer.opening or peer.over) and (silent_us := peer.watch.arm(self._now_us)) is not None:
             self._alarms.set(silent_us, peer.number, "silence", 0)
         timer = peer.connection.get_timer()
         if timer is None:

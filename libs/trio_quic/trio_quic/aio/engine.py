@@ -95,7 +95,7 @@ class AioquicEngine(Connections):
             number = peer.open(True)
             if number >= 0:
                 peer.streams[number].unanswered = True
-                peer.watch.called(self._now_us)
+                peer.watch.called()
                 peer.send(number, frame, fin=True, wait=True)
             return number
 
