@@ -5,6 +5,7 @@
 
 mod admission;
 mod datagram;
+mod doze;
 mod event;
 mod facts;
 mod floods;
@@ -41,6 +42,7 @@ use peer::Peer;
 use settings::Built;
 
 pub use datagram::{Received, Transmit};
+pub use doze::Bed;
 pub use event::{CloseKind, Event, Violation};
 pub use facts::{Handshake, Statistics};
 pub use ledger::Counters;
@@ -97,7 +99,12 @@ impl Engine {
     }
 
     fn set_now(&mut self, now_us: u64) {
-        self.built.now_us.store(now_us, Ordering::Relaxed);
+        // Two threads may tell the time, and one of them a microsecond late.
+        let now_us = self
+            .built
+            .now_us
+            .fetch_max(now_us, Ordering::Relaxed)
+            .max(now_us);
         self.ledger.now = self.base + Duration::from_micros(now_us);
     }
 
@@ -327,6 +334,11 @@ impl Engine {
             peer.over(event, &mut self.ledger);
             self.release_site(&peer);
         }
+    }
+
+    /// Whether there are events to take.
+    pub fn has_events(&self) -> bool {
+        !self.ledger.events.is_empty()
     }
 
     /// Takes the events out.
