@@ -193,8 +193,9 @@ class QuicConfiguration:
     random. `QuicEndpoint.set_retry_keys` rotates them.
     """
     reset_key: bytes | None = None
-    """32 bytes that stateless resets are made with (RFC 9000 §10.3). A server that keeps it over a restart tells its
-    clients at once that their connections are gone; without it they find out by the idle timeout. None: random. The
+    """32 bytes that stateless resets are made with (RFC 9000 §10.3). A server that keeps it over a restart answers its
+    clients' next datagrams by telling them that their connections are gone; without it they find out by `silence_ms`
+    or `idle_ms`. None: random. The
     aioquic engine neither sends nor understands stateless resets.
     """
     worker: int = 0
