@@ -241,13 +241,12 @@ async def test_a_lone_ping_is_answered_in_its_own_turn(certificates: Certificate
 
 
 def test_late_deadlines_of_all_connections_fall_together(certificates: Certificates) -> None:
-    """Of many idle connections each has its own idle time-out; they wake the native engine twice a second at most."""
+    """Each idle connection has its own idle time-out, and a handshake's; they wake the native engine twice a second."""
     place = pair(certificates, ("native", "native"), limits=Limits(idle_ms=IDLE_S * 1000))
     for number in range(5):
         place.client.connect(SERVER, "server.test", place.now_us + number)
         place.settle()
-    # The deadlines of the handshakes are exact, and far off no more.
-    place.now_us += 11_000_000
+    place.now_us += 1_000_000
     place.server.handle_timeout(place.now_us)
     sent(place.server, SERVER, place.now_us)
     due = []
@@ -258,3 +257,4 @@ def test_late_deadlines_of_all_connections_fall_together(certificates: Certifica
     assert place.server.counters()["connections"] == 0
     assert due
     assert all(at % 500_000 == 0 for at in due if at - place.now_us > 8_000_000)
+    assert len(due) < 10

@@ -92,6 +92,8 @@ impl Bed {
         engine.receive_socket(now_us);
         let sent = engine.flush_socket(now_us);
         let told_us = self.told_us.load(Ordering::Relaxed);
-        !sent || engine.has_events() || engine.next_timeout().is_some_and(|at| at < told_us)
+        !sent
+            || !engine.ledger.events.is_empty()
+            || engine.next_timeout().is_some_and(|at| at < told_us)
     }
 }

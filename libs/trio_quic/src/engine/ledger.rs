@@ -110,6 +110,13 @@ impl Ledger {
         self.alarms.push(Reverse((at, alarm)));
     }
 
+    /// Sets an alarm that may come a little late when it is far off; returns when it comes.
+    pub(super) fn arm_about(&mut self, at: Instant, alarm: Alarm) -> Instant {
+        let at = self.rounded(at);
+        self.arm(at, alarm);
+        at
+    }
+
     /// Sets the deadline of a frame's head or body.
     pub(super) fn arm_frame(&mut self, connection: u64, stream: u64, phase: Phase) {
         let (after_ms, alarm) = match phase {

@@ -151,7 +151,8 @@ impl Engine {
         self.peers.insert(handle.0, Box::new(peer));
         self.mark(handle.0);
         let late = self.ledger.now + Duration::from_millis(self.ledger.limits.handshake_ms);
-        self.ledger.arm(late, Alarm::Handshake { connection: key });
+        self.ledger
+            .arm_about(late, Alarm::Handshake { connection: key });
         Ok(key)
     }
 
@@ -334,11 +335,6 @@ impl Engine {
             peer.over(event, &mut self.ledger);
             self.release_site(&peer);
         }
-    }
-
-    /// Whether there are events to take.
-    pub fn has_events(&self) -> bool {
-        !self.ledger.events.is_empty()
     }
 
     /// Takes the events out.

@@ -9,14 +9,14 @@ use super::ledger::{Alarm, Ledger};
 use super::peer::{Peer, Stage};
 use super::stream::{Phase, Stream};
 
-/// A deadline so far off is the idle time-out or a late repetition: it may come a little late.
+/// A deadline so far off may come a little late: an idle time-out, a handshake, a late repetition.
 const COARSE_FROM: Duration = Duration::from_secs(8);
 /// Late deadlines fall on multiples of this, so that those of all connections, stale ones most of them, share a wake-up.
 const GRID_US: u128 = 500_000;
 
 impl Ledger {
     /// When to wake up for a deadline.
-    fn rounded(&self, at: Instant) -> Instant {
+    pub(super) fn rounded(&self, at: Instant) -> Instant {
         if at.saturating_duration_since(self.now) < COARSE_FROM {
             return at;
         }
@@ -29,12 +29,11 @@ impl Ledger {
 impl Peer {
     /// Sets QUIC's timer, if it comes earlier than the one set: a later one is found when the earlier has come.
     pub(super) fn arm_timer(&mut self, index: usize, ledger: &mut Ledger) {
-        if let Some(at) = self.connection.poll_timeout() {
-            let at = ledger.rounded(at);
-            if self.timers.last().is_none_or(|armed| at < *armed) {
-                self.timers.push(at);
-                ledger.arm(at, Alarm::Transport { index });
-            }
+        if let Some(at) = self.connection.poll_timeout()
+            && self.timers.last().is_none_or(|armed| at < *armed)
+        {
+            let at = ledger.arm_about(at, Alarm::Transport { index });
+            self.timers.push(at);
         }
     }
 }
