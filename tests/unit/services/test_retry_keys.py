@@ -40,9 +40,7 @@ def server_of(engine, certificates, keys):
     own = ServerTls(chain_pem=certificates.server.chain_pem, key_pem=certificates.server.key_pem)
     made = make_engine(
         engine,
-        QuicConfiguration(
-            alpn=(ALPN,), server=own, limits=Limits(retry_from_half_open=0), unix_time_s=NOW_MS // 1000
-        ),
+        QuicConfiguration(alpn=(ALPN,), server=own, limits=Limits(retry_from_half_open=0), unix_time_s=NOW_MS // 1000),
     )
     made.set_retry_keys(*keys)
     return made

@@ -109,7 +109,9 @@ async def test_pings_are_answered_in_the_thread(certificates: Certificates, monk
         # Thirty pings and no turn for them, and the answers have arrived.
         assert waits.begun <= begun + 1
         heard = [connection.stats()["datagrams_received"] for connection in clients]
-        await until(lambda: all(now.stats()["datagrams_received"] > was for now, was in zip(clients, heard, strict=True)))
+        await until(
+            lambda: all(now.stats()["datagrams_received"] > was for now, was in zip(clients, heard, strict=True))
+        )
 
 
 async def test_calls_and_pushes_are_heard_from_the_thread(
