@@ -96,8 +96,12 @@ class EnginePort:
         await trio.lowlevel.wait_readable(self._descriptor)
 
     async def wait_barren(self, now_us: int) -> None:
-        # Cancelling cannot end a thread: `rouse` does.
-        await trio.to_thread.run_sync(self._engine.doze, now_us, limiter=self._thread)
+        try:
+            # Cancelling cannot end a thread: `rouse` does.
+            await trio.to_thread.run_sync(self._engine.doze, now_us, limiter=self._thread)
+        except OSError:
+            # No descriptors are left for it: the scheduler's turns do as well.
+            await self.wait_readable()
 
     def rouse(self) -> None:
         self._engine.rouse()
