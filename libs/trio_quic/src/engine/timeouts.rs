@@ -1,13 +1,42 @@
 //! What happens by the clock: QUIC's own timers, the deadline of a handshake, the deadlines of a frame.
 
 use std::cmp::Reverse;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::event::{CloseKind, Violation};
-use super::ledger::Alarm;
-use super::peer::Stage;
+use super::ledger::{Alarm, Ledger};
+use super::peer::{Peer, Stage};
 use super::stream::{Phase, Stream};
+
+/// A deadline so far off may come a little late: an idle time-out, a handshake, a late repetition.
+const COARSE_FROM: Duration = Duration::from_secs(8);
+/// Late deadlines fall on multiples of this, so that those of all connections, stale ones most of them, share a wake-up.
+const GRID_US: u128 = 500_000;
+
+impl Ledger {
+    /// When to wake up for a deadline.
+    pub(super) fn rounded(&self, at: Instant) -> Instant {
+        if at.saturating_duration_since(self.now) < COARSE_FROM {
+            return at;
+        }
+        let us = at.saturating_duration_since(self.base).as_micros();
+        let on_grid = us.div_ceil(GRID_US).saturating_mul(GRID_US);
+        u64::try_from(on_grid).map_or(at, |us| self.base + Duration::from_micros(us))
+    }
+}
+
+impl Peer {
+    /// Sets QUIC's timer, if it comes earlier than the one set: a later one is found when the earlier has come.
+    pub(super) fn arm_timer(&mut self, index: usize, ledger: &mut Ledger) {
+        if let Some(at) = self.connection.poll_timeout()
+            && self.timers.last().is_none_or(|armed| at < *armed)
+        {
+            let at = ledger.arm_about(at, Alarm::Transport { index });
+            self.timers.push(at);
+        }
+    }
+}
 
 impl Engine {
     /// When `handle_timeout` is due, in microseconds.
@@ -31,6 +60,7 @@ impl Engine {
                 Alarm::FrameBody { connection, stream } => {
                     self.frame_due(connection, stream, Phase::Body)
                 }
+                Alarm::Silence { connection } => self.watch_due(connection, at),
             }
         }
         self.drive();
@@ -50,11 +80,7 @@ impl Engine {
                     peer.connection.handle_timeout(ledger.now)
                 });
             }
-            Some(at) if peer.timers.last().is_none_or(|armed| at < *armed) => {
-                peer.timers.push(at);
-                self.ledger.arm(at, Alarm::Transport { index });
-            }
-            _ => {}
+            _ => peer.arm_timer(index, &mut self.ledger),
         }
     }
 
