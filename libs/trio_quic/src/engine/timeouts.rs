@@ -11,7 +11,16 @@ use super::stream::{Phase, Stream};
 
 impl Engine {
     /// When `handle_timeout` is due, in microseconds.
-    pub fn next_timeout(&self) -> Option<u64> {
+    ///
+    /// A timer that has moved on meanwhile is set anew first: most acknowledgements move the one of the packet that they
+    /// acknowledge, and to wake up for it costs a lone call as much as the call itself.
+    pub fn next_timeout(&mut self) -> Option<u64> {
+        while let Some(Reverse((at, Alarm::Transport { index }))) = self.ledger.alarms.peek().copied()
+            && self.has_moved(index, at)
+        {
+            self.ledger.alarms.pop();
+            self.transport_due(index, at);
+        }
         self.ledger
             .alarms
             .peek()
@@ -34,6 +43,14 @@ impl Engine {
             }
         }
         self.drive();
+    }
+
+    /// Whether a timer that was armed is not due at that time any more.
+    fn has_moved(&mut self, index: usize, armed: Instant) -> bool {
+        self.peers.get_mut(&index).is_none_or(|peer| {
+            peer.timers.last() != Some(&armed)
+                || peer.connection.poll_timeout().is_none_or(|at| at > armed.max(self.ledger.now))
+        })
     }
 
     fn transport_due(&mut self, index: usize, armed: Instant) {
