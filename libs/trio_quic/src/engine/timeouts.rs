@@ -15,7 +15,8 @@ impl Engine {
     /// A timer that has moved on meanwhile is set anew first: most acknowledgements move the one of the packet that they
     /// acknowledge, and to wake up for it costs a lone call as much as the call itself.
     pub fn next_timeout(&mut self) -> Option<u64> {
-        while let Some(Reverse((at, Alarm::Transport { index }))) = self.ledger.alarms.peek().copied()
+        while let Some(Reverse((at, Alarm::Transport { index }))) =
+            self.ledger.alarms.peek().copied()
             && self.has_moved(index, at)
         {
             self.ledger.alarms.pop();
@@ -49,7 +50,10 @@ impl Engine {
     fn has_moved(&mut self, index: usize, armed: Instant) -> bool {
         self.peers.get_mut(&index).is_none_or(|peer| {
             peer.timers.last() != Some(&armed)
-                || peer.connection.poll_timeout().is_none_or(|at| at > armed.max(self.ledger.now))
+                || peer
+                    .connection
+                    .poll_timeout()
+                    .is_none_or(|at| at > armed.max(self.ledger.now))
         })
     }
 
