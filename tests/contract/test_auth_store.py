@@ -151,7 +151,7 @@ async def test_a_login_state_has_one_session_however_many_finish_it(open_store):
         async with trio.open_nursery() as nursery:
             for n in range(8):
                 nursery.start_soon(finish, b"token %d" % n)
-        assert sorted(outcomes, key=str) == [LOGIN_EXPIRED] * 7 + [[]]
+        assert outcomes.count(LOGIN_EXPIRED) == 7
         assert len(await store.end_sessions(ACCOUNT, None)) == 1
 
 
