@@ -156,11 +156,9 @@ class Auth:
     async def login_finish(self, call: CallContext, params: api.LoginFinishParams) -> api.LoginFinishResult:
         state = unseal(self._state_key, params.state, call.now_ms)
         used = UsedState(rules.sha256(params.state), state.expires_ms)
-        try:
-            qpqnative.opaque_login_finish(state.opaque, params.finalization)
-        except qpqnative.OpaqueError as exc:
+        if not self._proven(state, params.finalization):
             await self._store.use_login_state(used)
-            raise Refusal(ErrorCode.LOGIN_FAILED, "wrong name or password") from exc
+            raise Refusal(ErrorCode.LOGIN_FAILED, "wrong name or password")
 
         def decide(stored: Account | None) -> Account:
             if not state.known or stored is None or stored.state is AccountState.DELETING:
@@ -319,6 +317,14 @@ class Auth:
         """Return the caller's account, its session checked in the store: these calls are rare and weighty."""
         _, stored = await self._touch(call.caller.session, call.now_ms)
         return stored
+
+    @staticmethod
+    def _proven(state: LoginState, finalization: bytes) -> bool:
+        try:
+            qpqnative.opaque_login_finish(state.opaque, finalization)
+        except qpqnative.OpaqueError:
+            return False
+        return True
 
     @staticmethod
     def _check_device(

@@ -11,7 +11,6 @@ from qpqcore.model.ids import BLOB_HASH_BYTES, domain_of, is_id
 
 if TYPE_CHECKING:
     from qpqblob.config import Config
-    from qpqblob.store import Blob
     from qpqcore.api.blob import UploadBlobParams
 
 SECRET_BYTES = 16
@@ -37,14 +36,6 @@ def check_upload(config: Config, params: UploadBlobParams) -> None:
         raise Refusal(ErrorCode.TOO_LARGE, f"a chunk has at most {config.chunk_bytes_max} bytes")
     if params.offset + len(params.chunk) > params.total_bytes:
         raise Refusal(ErrorCode.BLOB_OFFSET, "the chunk goes past the blob's end")
-
-
-def check_begun(row: Blob, fresh: Blob) -> None:
-    """Refuse to go on with an upload of somebody else, or of something else. Refusal(forbidden), Refusal(malformed)."""
-    if row.account != fresh.account:
-        raise Refusal(ErrorCode.FORBIDDEN, "somebody else keeps this blob")
-    if row.total_bytes != fresh.total_bytes or not hmac.compare_digest(row.secret_hash, fresh.secret_hash):
-        raise Refusal(ErrorCode.MALFORMED, "this blob was begun with another size or secret")
 
 
 def secret_fits(secret: bytes, secret_hash: bytes) -> bool:

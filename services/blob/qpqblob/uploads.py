@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 import structlog
 import trio
 
-from qpqblob import rules
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.model.ids import BLOB_HASH_BYTES
 
@@ -42,6 +41,14 @@ HASH_STEP_BYTES = 1024 * 1024
 
 class Lost(Exception):
     """What a lane knew may not be so any more."""
+
+
+def check_begun(row: Blob, fresh: Blob) -> None:
+    """Refuse to go on with an upload of somebody else, or of something else. Refusal(forbidden), Refusal(malformed)."""
+    if row.account != fresh.account:
+        raise Refusal(ErrorCode.FORBIDDEN, "somebody else keeps this blob")
+    if row.total_bytes != fresh.total_bytes or not hmac.compare_digest(row.secret_hash, fresh.secret_hash):
+        raise Refusal(ErrorCode.MALFORMED, "this blob was begun with another size or secret")
 
 
 class Lane:
@@ -176,7 +183,7 @@ class Uploads:
         if lane is None:
             row = await self._store.begin(fresh, self._account_bytes_max)
             lane = self._lanes.get(fresh.blob) or self._opened(row)
-        rules.check_begun(lane.row, fresh)
+        check_begun(lane.row, fresh)
         if fresh.blob in self._lanes:
             self._lanes.move_to_end(fresh.blob)
         return lane
