@@ -79,6 +79,7 @@ pub(super) enum Alarm {
 
 /// The shared side of an engine.
 pub(super) struct Ledger {
+    pub(super) base: Instant,
     pub(super) now: Instant,
     pub(super) events: Vec<Event>,
     pub(super) counters: Counters,
@@ -92,6 +93,7 @@ pub(super) struct Ledger {
 impl Ledger {
     pub(super) fn new(now: Instant, limits: Limits) -> Self {
         Self {
+            base: now,
             now,
             events: Vec::new(),
             counters: Counters::default(),

@@ -364,12 +364,7 @@ impl Engine {
                     });
                 }
                 let gone = peer.exchange(endpoint, ConnectionHandle(index));
-                if let Some(at) = peer.connection.poll_timeout()
-                    && peer.timers.last().is_none_or(|armed| at < *armed)
-                {
-                    peer.timers.push(at);
-                    ledger.arm(at, Alarm::Transport { index });
-                }
+                peer.arm_timer(index, ledger);
                 gone
             }));
             match worked {

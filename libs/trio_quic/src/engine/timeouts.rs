@@ -1,26 +1,55 @@
 //! What happens by the clock: QUIC's own timers, the deadline of a handshake, the deadlines of a frame.
 
 use std::cmp::Reverse;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Engine;
 use super::event::{CloseKind, Violation};
-use super::ledger::Alarm;
-use super::peer::Stage;
+use super::ledger::{Alarm, Ledger};
+use super::peer::{Peer, Stage};
 use super::stream::{Phase, Stream};
+
+/// Closed connections are forgotten at multiples of this, so that they share a wake-up: one each was a fifth of a handshake's cost.
+const FORGET_US: u128 = 100_000;
+
+impl Ledger {
+    /// The next time at which closed connections are forgotten.
+    fn forgetting(&self, at: Instant) -> Instant {
+        let us = at.saturating_duration_since(self.base).as_micros();
+        let on_grid = us.div_ceil(FORGET_US).saturating_mul(FORGET_US);
+        u64::try_from(on_grid).map_or(at, |us| self.base + Duration::from_micros(us))
+    }
+}
+
+impl Peer {
+    /// Sets QUIC's timer, if it comes earlier than the one set: a later one is found when the earlier has come.
+    pub(super) fn arm_timer(&mut self, index: usize, ledger: &mut Ledger) {
+        let Some(mut at) = self.connection.poll_timeout() else {
+            return;
+        };
+        if self.connection.is_closed() {
+            at = ledger.forgetting(at);
+        }
+        if self.timers.last().is_none_or(|armed| at < *armed) {
+            self.timers.push(at);
+            ledger.arm(at, Alarm::Transport { index });
+        }
+    }
+}
 
 impl Engine {
     /// When `handle_timeout` is due, in microseconds.
     ///
-    /// A timer that has moved on meanwhile is set anew first: most acknowledgements move the one of the packet that they
-    /// acknowledge, and to wake up for it costs a lone call as much as the call itself.
+    /// What is stale is taken off first, and a timer that has moved on is set anew: most acknowledgements move that of the
+    /// packet that they acknowledge. To wake up for it costs a lone call as much as the call itself.
     pub fn next_timeout(&mut self) -> Option<u64> {
-        while let Some(Reverse((at, Alarm::Transport { index }))) =
-            self.ledger.alarms.peek().copied()
-            && self.has_moved(index, at)
+        while let Some(Reverse((at, alarm))) = self.ledger.alarms.peek().copied()
+            && self.is_stale(at, alarm)
         {
             self.ledger.alarms.pop();
-            self.transport_due(index, at);
+            if let Alarm::Transport { index } = alarm {
+                self.transport_due(index, at);
+            }
         }
         self.ledger
             .alarms
@@ -46,15 +75,27 @@ impl Engine {
         self.drive();
     }
 
-    /// Whether a timer that was armed is not due at that time any more.
-    fn has_moved(&mut self, index: usize, armed: Instant) -> bool {
-        self.peers.get_mut(&index).is_none_or(|peer| {
-            peer.timers.last() != Some(&armed)
-                || peer
-                    .connection
-                    .poll_timeout()
-                    .is_none_or(|at| at > armed.max(self.ledger.now))
-        })
+    /// Whether nothing would come of an alarm.
+    fn is_stale(&mut self, armed: Instant, alarm: Alarm) -> bool {
+        let now = self.ledger.now;
+        match alarm {
+            Alarm::Transport { index } => self.peers.get_mut(&index).is_none_or(|peer| {
+                peer.timers.last() != Some(&armed)
+                    || peer
+                        .connection
+                        .poll_timeout()
+                        .is_none_or(|at| at > armed.max(now))
+            }),
+            Alarm::Handshake { connection } => !self.is_opening(connection),
+            Alarm::FrameHead { .. } | Alarm::FrameBody { .. } => false,
+        }
+    }
+
+    fn is_opening(&self, connection: u64) -> bool {
+        usize::try_from(connection & u64::from(u32::MAX))
+            .ok()
+            .and_then(|index| self.peers.get(&index))
+            .is_some_and(|peer| peer.key == connection && peer.stage == Stage::Opening)
     }
 
     fn transport_due(&mut self, index: usize, armed: Instant) {
@@ -71,19 +112,15 @@ impl Engine {
                     peer.connection.handle_timeout(ledger.now)
                 });
             }
-            Some(at) if peer.timers.last().is_none_or(|armed| at < *armed) => {
-                peer.timers.push(at);
-                self.ledger.arm(at, Alarm::Transport { index });
-            }
-            _ => {}
+            _ => peer.arm_timer(index, &mut self.ledger),
         }
     }
 
     fn handshake_due(&mut self, connection: u64) {
-        let opening = self
-            .with(connection, |peer, _| peer.stage == Stage::Opening)
-            .unwrap_or(false);
-        if let (true, Ok(index)) = (opening, usize::try_from(connection & u64::from(u32::MAX))) {
+        if let (true, Ok(index)) = (
+            self.is_opening(connection),
+            usize::try_from(connection & u64::from(u32::MAX)),
+        ) {
             self.ledger.counters.handshakes_late += 1;
             self.discard(index, CloseKind::HandshakeLate, "handshake took too long");
         }
