@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check simulate soak second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock clean
+.PHONY: help setup run demo test check simulate soak endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,7 +37,8 @@ demo: setup ## play a conversation of three people through kills, and show it
 	@$(BIN)/python -m tools.demo
 
 test: setup ## run the whole test suite
-	$(BIN)/python -m pytest -q -ra
+	$(BIN)/python -m pytest -q -ra --ignore=tests/oracle
+	$(BIN)/python -m pytest -q -ra -n auto tests/oracle
 	cargo test --quiet --locked --release -p trio_quic -p qpqnative -p qpq-second-opinion --lib
 
 check: setup ## types, lints, walls, formats, generated code; changes nothing
@@ -50,8 +51,8 @@ check: setup ## types, lints, walls, formats, generated code; changes nothing
 	cargo fmt --all --check
 	cargo clippy --quiet --locked --release -p trio_quic -p qpqnative -- -D warnings
 
-simulate: setup ## play one seed of the simulation: SEED= STEPS= PEOPLE= WITHOUT=
-	@$(BIN)/python -m tools.simulation --seed $(or $(SEED),1) --steps $(or $(STEPS),40) --people $(or $(PEOPLE),0) --without "$(WITHOUT)"
+simulate: setup ## play one seed of the simulation: SEED= STEPS= PEOPLE= WITHOUT= ENGINE=
+	@$(BIN)/python -m tools.simulation --seed $(or $(SEED),1) --steps $(or $(STEPS),40) --people $(or $(PEOPLE),0) --engine $(or $(ENGINE),native) --without "$(WITHOUT)"
 
 soak: setup second-opinion ## simulate SEEDS=1-2000, kill real processes KILLS=200 times, cut the power, time log-ins, race
 	$(BIN)/python -m tools.simulation --seeds $(or $(SEEDS),1-2000)
@@ -66,6 +67,9 @@ soak: setup second-opinion ## simulate SEEDS=1-2000, kill real processes KILLS=2
 
 fuzz: .venv/fuzz ## fuzz what reads strangers' bytes: TARGET= (or KIND=quick) SECONDS= RUNS=
 	@$(BIN)/python -m tools.fuzz $(TARGET:%=--target %) $(KIND:%=--kind %) $(if $(RUNS),--runs $(RUNS),--seconds $(or $(SECONDS),60))
+
+endurance: setup ## put mixed load on a server for MINUTES=60: memory flat, nothing left open (ENGINE=)
+	$(BIN)/python -m tools.endurance --minutes $(or $(MINUTES),60) --engine $(or $(ENGINE),native)
 
 second-opinion: ## play groups and bad commits with OpenMLS: SEEDS=1-400
 	cargo clippy --quiet --locked --release -p qpq-second-opinion --tests -- -D warnings
@@ -90,8 +94,8 @@ format: setup ## lay out the code
 	$(BIN)/python -m ruff format .
 	cargo fmt --all
 
-bench: setup ## measure (docs/benchmarks.md): PART=calls
-	$(BIN)/python -m tools.bench $(PART:%=--part %)
+bench: setup ## measure (docs/benchmarks.md): PART=calls RUNS=3
+	$(BIN)/python -m tools.bench --runs $(or $(RUNS),1) $(PART:%=--part %)
 
 bench-compare: setup ## measure again and show the figures beside a stored run: WITH=build/bench.json
 	$(BIN)/python -m tools.bench $(PART:%=--part %) --json build/bench-again.json --compare $(or $(WITH),build/bench.json)

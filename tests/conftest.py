@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import trio
@@ -12,6 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from qpqcore.config.settings import Settings
 from qpqserver.embedded import open_embedded
 from tests.support import world
+from trio_quic import EngineName
 
 PATIENCE_SECONDS = 60
 
@@ -20,6 +22,11 @@ PATIENCE_SECONDS = 60
 hypothesis_settings.register_profile("qpq", deadline=None, derandomize=True)
 hypothesis_settings.register_profile("search", deadline=None, max_examples=2_000)
 hypothesis_settings.load_profile("qpq")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the oracle's own tests be played on either QUIC engine."""
+    parser.addoption("--quic-engine", choices=get_args(EngineName), default="native", help="of tests/oracle's stories")
 
 
 def pytest_configure(config: pytest.Config) -> None:

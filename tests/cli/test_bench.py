@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.bench import goals
+from tools.bench import goals, page
 
 PROJECT = Path(__file__).resolve().parents[2]
 WIDTHS = (1, 32, 128, 256)
@@ -52,13 +52,29 @@ def test_a_quick_run_has_every_row(tmp_path):
         cwd=PROJECT, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert again.returncode == 0, again.stderr
-    assert set(json.loads((tmp_path / "2").read_bytes())) == {"quick", "machine", "entering"}
+    assert set(json.loads((tmp_path / "2").read_bytes())) == {"quick", "machine", "entering", "runs"}
     assert again.stdout.count("server_cpu_ms") == 1 + 2
 
 
 def test_a_goal_is_met_or_missed_by_its_own_figure():
     rows = [{"what": "handshake", "server_cpu_ms": 0.5}, {"what": "log-in", "server_cpu_ms": 9.0}]
-    entering = [line.split()[-2:] for line in goals.lines({"entering": rows})]
+    entering = [line.split()[-2:] for line in goals.lines([{"entering": rows}])]
     assert entering == [["0.50", "met"], ["9.00", "MISSED"]]
-    files = [line.split()[-2:] for line in goals.lines({"blobs": [{"up_mb_s": 61.0, "down_mb_s": 59.0}]})]
+    files = [line.split()[-2:] for line in goals.lines([{"blobs": [{"up_mb_s": 61.0, "down_mb_s": 59.0}]}])]
     assert files == [["61.00", "met"], ["59.00", "MISSED"]]
+
+
+def test_of_several_runs_the_middle_counts_and_the_spread_is_told():
+    runs = [{"blobs": [{"what": "file", "up_mb_s": up, "down_mb_s": 70.0}]} for up in (50.0, 61.0, 64.0)]
+    (up, _) = goals.lines(runs)
+    assert up.split()[-5:] == ["61.00", "met", "50.00", "to", "64.00"]
+    assert goals.middle_of(runs) == {"blobs": [{"what": "file", "up_mb_s": 61.0, "down_mb_s": 70.0}]}
+
+
+def test_the_page_has_a_place_for_the_figures():
+    text = page.PAGE.read_text(encoding="utf-8")
+    assert text.count(page.BEGIN) == text.count(page.END) == 1
+    runs = [
+        {"blobs": [{"what": "file", "megabytes": 40.0, "up_mb_s": 61.0, "down_mb_s": 70.0, "server_cpu_ms_a_mb": 9.0}]}
+    ]
+    assert "| file up: MB/s | at least 60 | 61.00 | | met |" in page.measured(runs, goals.middle_of(runs))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import shutil
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 
 import trio
@@ -241,18 +242,16 @@ class Story:
 
 
 def people_bounds(bounds):
-    from dataclasses import replace
-
     return replace(bounds, mailbox_entries_max=4)
 
 
-def play_story(base, folder, plant=None):
+def play_story(base, folder, plant=None, engine="native"):
     """Play the scenario with a fault planted; return (findings, history)."""
     shutil.copytree(base, folder)
 
     async def main():
         async with MemoryLink.running() as link, trio.open_nursery() as nursery:
-            play = Play(Plan(1, PEOPLE, ()), folder, link, nursery)
+            play = Play(Plan(1, PEOPLE, ()), folder, link, nursery, engine)
             play.canaries.add(LABEL.encode())
             with plant(play) if plant else nullcontext():
                 await play.begin()

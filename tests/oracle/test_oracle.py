@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from typing import get_args
 
 import pytest
 import structlog
@@ -17,11 +18,18 @@ from tests.oracle.plants import PLANTS
 from tests.oracle.rules import RULES, check
 from tests.oracle.scenario import play_story
 from tools.simulation import base
+from trio_quic import EngineName
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     return base.build(tmp_path_factory.mktemp("oracle") / "base")
+
+
+@pytest.fixture
+def engine(request):
+    """Of the stories: `--quic-engine`."""
+    return request.config.getoption("--quic-engine")
 
 
 @pytest.fixture
@@ -34,8 +42,8 @@ def quiet():
     structlog.reset_defaults()
 
 
-def test_a_story_without_a_fault_breaks_no_rule(world, tmp_path, quiet):
-    findings, noted = play_story(world, tmp_path / "run")
+def test_a_story_without_a_fault_breaks_no_rule(world, engine, tmp_path, quiet):
+    findings, noted = play_story(world, tmp_path / "run", engine=engine)
     assert findings == []
     seen = Counter(type(n).__name__ for n in noted)
     # Everything that the rules judge happens in it; `Started` is for processes that die between two instructions.
@@ -59,8 +67,8 @@ def test_there_are_enough_plants_and_each_has_its_own_name():
 
 
 @pytest.mark.parametrize("plant", PLANTS, ids=lambda p: p.name)
-def test_a_planted_fault_is_found_and_named(plant, world, tmp_path, quiet):
-    findings, _ = play_story(world, tmp_path / "run", plant.switch)
+def test_a_planted_fault_is_found_and_named(plant, world, engine, tmp_path, quiet):
+    findings, _ = play_story(world, tmp_path / "run", plant.switch, engine)
     assert plant.expected in {f.rule for f in findings}
 
 
@@ -73,8 +81,8 @@ def test_a_hole_in_a_mailbox_is_explained_by_starts_behind_each_missing_entry_al
     assert [f.rule for f in findings] == (["mailbox"] if found else [])
 
 
-def test_a_history_can_be_written_down_and_read_back(world, tmp_path, quiet):
-    _, noted = play_story(world, tmp_path / "run")
+def test_a_history_can_be_written_down_and_read_back(world, engine, tmp_path, quiet):
+    _, noted = play_story(world, tmp_path / "run", engine=engine)
     again = [from_line(to_line(n)) for n in noted]
     assert again == noted
     assert check(again) == []
@@ -87,16 +95,18 @@ def simulate(*arguments):
     )  # fmt: skip
 
 
-def test_a_seed_plays_alike_in_two_processes():
-    first, second = (simulate("--seed", "7", "--steps", "30") for _ in range(2))
+@pytest.mark.parametrize("engine", get_args(EngineName))
+def test_a_seed_plays_alike_in_two_processes(engine):
+    first, second = (simulate("--seed", "7", "--steps", "30", "--engine", engine) for _ in range(2))
     assert first.returncode == 0, first.stdout
     trace = [word for word in first.stdout.split() if len(word) == 64]
     assert len(trace) == 1
     assert trace[0] in second.stdout
 
 
-def test_a_handful_of_seeds_is_clean():
-    done = simulate("--seeds", "1-12")
+@pytest.mark.parametrize(("engine", "count"), [("native", 12), ("aioquic", 4)])
+def test_a_handful_of_seeds_is_clean(engine, count):
+    done = simulate("--seeds", f"1-{count}", "--engine", engine)
     assert done.returncode == 0, done.stdout
-    assert "12 of 12 seeds" in done.stdout
+    assert f"{count} of {count} seeds" in done.stdout
     assert "findings: none" in done.stdout

@@ -19,7 +19,7 @@ import structlog
 import trio
 
 from qpqcore.config.settings import Settings
-from tools.bench import goals
+from tools.bench import goals, page
 from tools.bench.blobs import blobs
 from tools.bench.calls import calls
 from tools.bench.entering import entering
@@ -90,18 +90,27 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="once and briefly; the figures mean nothing")
     parser.add_argument("--json", type=Path, default=JSON_DEFAULT, metavar="FILE", help=f"default {JSON_DEFAULT}")
+    parser.add_argument("--runs", type=int, default=1, help="how often all of it; figures are medians then")
+    parser.add_argument("--write", action="store_true", help="put the figures into docs/benchmarks.md")
     parser.add_argument("--part", action="append", default=[], metavar="NAME", help="only this one; may be said again")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="show the figures beside those of a stored run")
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(WARNING))
-    with tempfile.TemporaryDirectory(prefix="qpq-bench-") as temporary:
-        found = run(Path(temporary), QUICK if arguments.quick else FULL, sys.stdout.write, arguments.part)
-    sys.stdout.write("\n".join(("", *goals.lines(found), "")))
+    runs = []
+    for _ in range(arguments.runs):
+        with tempfile.TemporaryDirectory(prefix="qpq-bench-") as temporary:
+            runs.append(run(Path(temporary), QUICK if arguments.quick else FULL, sys.stdout.write, arguments.part))
+    found = goals.middle_of(runs)
+    sys.stdout.write("\n".join(("", *goals.lines(runs), "")))
+    if arguments.write:
+        page.write(runs, found)
     if arguments.compare:
         sys.stdout.write("\n".join(("", *goals.compared(json.loads(arguments.compare.read_bytes()), found), "")))
     machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()}
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps({"quick": arguments.quick, "machine": machine, **found}, indent=1) + "\n")
+    arguments.json.write_text(
+        json.dumps({"quick": arguments.quick, "machine": machine, **found, "runs": runs}, indent=1) + "\n"
+    )
     sys.stdout.write(f"\nwritten to {arguments.json}\n")
     return 0
 

@@ -47,17 +47,21 @@ async def connected(where: tuple[str, int], count: int) -> AsyncIterator[list[Qu
         ]  # fmt: skip
 
 
-def ciphertexts(client: qpqclient.Client, channels: Sequence[bytes]) -> Iterator[EnqueueParams]:
+def ciphertexts(
+    client: qpqclient.Client, channels: Sequence[bytes], count: int = CIPHERTEXTS
+) -> Iterator[EnqueueParams]:
     """Encrypt messages for a device's channels in turn, by copies of its groups: nothing is stored at the sender."""
     groups = client._core.groups  # noqa: SLF001 - real PrivateMessages, apart from the client's own outbox
     copies = [(channel, groups.copy(group_id(channel, FIRST_GENERATION))) for channel in channels]
-    for number in range(CIPHERTEXTS):
+    for number in range(count):
         channel, group = copies[number % len(copies)]
         payload = group.encrypt(secrets.token_bytes(MESSAGE_BYTES))
         yield EnqueueParams(channel=channel, generation=FIRST_GENERATION, epoch=group.epoch, payload=payload)
 
 
-async def prepared(root: Path, where: str, links: Sequence[Link]) -> list[Iterator[EnqueueParams]]:
+async def prepared(
+    root: Path, where: str, links: Sequence[Link], count: int = CIPHERTEXTS
+) -> list[Iterator[EnqueueParams]]:
     """Make a device for each link, a conversation with the next one, and messages; log the links in; close the clients.
 
     So the mailboxes written to are those of devices that are away: nobody decrypts while it is measured.
@@ -75,7 +79,7 @@ async def prepared(root: Path, where: str, links: Sequence[Link]) -> list[Iterat
         for client, link in zip(clients, links, strict=True):
             await client.sync()
             await client._core.account.resume(link)  # noqa: SLF001 - a second connection in the same session
-            waiting = ciphertexts(client, [c.id for c in client.conversations()])
+            waiting = ciphertexts(client, [c.id for c in client.conversations()], count)
             made.append(chain([next(waiting)], waiting))  # the groups are copied while the client is open
         return made
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from tools.bench.measure import Row
 
@@ -65,14 +66,36 @@ GOALS = (
 )
 
 
-def lines(found: Found) -> Iterator[str]:
-    """Return a line for each goal whose figure was measured."""
+def figures(goal: Goal, runs: Sequence[Found]) -> list[float]:
+    """Return a goal's figure of each run that measured it, the lowest first."""
+    found = [goal.figure(run[goal.part]) for run in runs if goal.part in run]
+    return sorted(figure for figure in found if figure is not None)
+
+
+def lines(runs: Sequence[Found]) -> Iterator[str]:
+    """Return a line for each goal whose figure was measured: its median, the verdict on it, the spread of several runs."""
     for goal in GOALS:
-        figure = goal.figure(found[goal.part]) if goal.part in found else None
-        if figure is not None:
+        found = figures(goal, runs)
+        if found:
             sign = ">=" if goal.at_least else "<="
-            verdict = "met" if goal.met(figure) else "MISSED"
-            yield f"{goal.measure:<58}{sign} {goal.limit:>6g}{figure:>12.2f}  {verdict}"
+            middle = median(found)
+            verdict = "met" if goal.met(middle) else "MISSED"
+            spread = f"  {found[0]:.2f} to {found[-1]:.2f}" if len(found) > 1 else ""
+            yield f"{goal.measure:<58}{sign} {goal.limit:>6g}{middle:>12.2f}  {verdict}{spread}"
+
+
+def middle_of(runs: Sequence[Found]) -> Found:
+    """Return the median of every measured figure; what is no figure is the first run's."""
+    return {
+        part: [
+            {
+                name: median(run[part][number][name] for run in runs) if isinstance(value, float) else value
+                for name, value in row.items()
+            }
+            for number, row in enumerate(rows)
+        ]
+        for part, rows in runs[0].items()
+    }
 
 
 def compared(before: Mapping[str, list[Row]], after: Found) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """What is measured, in a process of its own: the server, or an engine's bare echo; its CPU is then nobody else's.
 
-The measuring process asks by a line on the other's standard input and gets a line of JSON back (`Usage`).
+The measuring process asks by a line on the other's standard input and gets a line of JSON back (`Usage`, or a census).
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from qpqserver.embedded import Surroundings, certificate, open_embedded
 from trio_quic import ClientTls, IncomingCall, QuicConfiguration, serve_quic
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
-    from trio_quic import EngineName
+    from trio_quic import EngineName, QuicEndpoint
 
 ALPN_ECHO = b"echo"
 START_SECONDS_MAX = 60
@@ -75,9 +75,17 @@ class Served:
 
     async def usage(self) -> Usage:
         """Ask what it has used."""
+        return Usage(**await self._ask("usage"))
+
+    async def census(self) -> dict[str, int]:
+        """Ask what it has open: files, threads, tasks; a server also connections, half-open ones, calls."""
+        found: dict[str, int] = await self._ask("census")
+        return found
+
+    async def _ask(self, what: str) -> Any:
         assert self._process.stdin is not None
-        await self._process.stdin.send_all(b"usage\n")
-        return Usage(**await _line(self._process))
+        await self._process.stdin.send_all(f"{what}\n".encode())
+        return await _line(self._process)
 
 
 async def _line(process: trio.Process) -> Any:
@@ -113,14 +121,25 @@ async def served(
 # --- the process itself
 
 
-async def _obey(address: tuple[str, int]) -> None:
+def census(endpoint: QuicEndpoint) -> dict[str, int]:
+    """Return what this process has open; the folder that is listed is a file of its own."""
+    return {
+        "files": len(os.listdir("/proc/self/fd")) - 1, "threads": threading.active_count(),
+        "tasks": trio.lowlevel.current_statistics().tasks_living, "connections": len(endpoint.connections),
+        "half_open": endpoint.counters()["half_open"],
+        "calls": sum(connection.calls_in_flight for connection in endpoint.connections),
+    }  # fmt: skip
+
+
+async def _obey(endpoint: QuicEndpoint) -> None:
     """Say where; answer each line until the input ends."""
-    sys.stdout.write(json.dumps(address) + "\n")
+    answers: dict[bytes, Callable[[], Any]] = {b"usage": lambda: asdict(usage()), b"census": lambda: census(endpoint)}
+    sys.stdout.write(json.dumps(endpoint.address) + "\n")
     sys.stdout.flush()
     async with trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())) as orders:
         async for chunk in orders:
-            for _ in range(chunk.count(b"\n")):
-                sys.stdout.write(json.dumps(asdict(usage())) + "\n")
+            for order in bytes(chunk).splitlines():  # who asks waits for the answer: no order comes in two chunks
+                sys.stdout.write(json.dumps(answers[order]()) + "\n")
             sys.stdout.flush()
 
 
@@ -135,7 +154,7 @@ class NoLimits(LocalLimiter):
 
 async def _server(settings: Settings) -> None:
     async with open_embedded(settings, Surroundings(limiter=NoLimits())) as server:
-        await _obey(server.endpoint.address)
+        await _obey(server.endpoint)
 
 
 async def _echo(settings: Settings, engine: EngineName) -> None:
@@ -152,7 +171,7 @@ async def _echo(settings: Settings, engine: EngineName) -> None:
             await serve_quic(answer, configuration, host="127.0.0.1", port=0, engine=engine, task_status=task_status)
 
         endpoint = await nursery.start(run)
-        await _obey(endpoint.address)
+        await _obey(endpoint)
         nursery.cancel_scope.cancel()
 
 

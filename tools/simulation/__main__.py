@@ -14,13 +14,14 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import structlog
 
 from tests.oracle.history import to_line
 from tools.simulation import base, plan, play
 from tools.simulation.shrink import from_text, shrink, to_text
+from trio_quic import EngineName
 
 FAST_FOLDER = Path("/dev/shm")  # noqa: S108 - the simulated disks decide what is durable, so memory will do
 FINDINGS_SHOWN_MAX = 10
@@ -35,6 +36,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes for a range")
     parser.add_argument("--steps", type=int, default=plan.STEPS_DEFAULT)
     parser.add_argument("--people", type=int, default=0, help="how many; 0: as the seed says")
+    parser.add_argument("--engine", choices=get_args(EngineName), default="native", help="QUIC, at both ends")
     parser.add_argument("--without", default="", help="steps to leave out: 3,7-12")
     parser.add_argument("--no-shrink", action="store_true", help="do not make a failing plan smaller")
     parser.add_argument("--history", type=Path, help="write what was noted as JSON lines")
@@ -67,7 +69,7 @@ class _Stage:
         """Play a plan in a fresh copy of the world."""
         folder = self._root / "run"
         shutil.rmtree(folder, ignore_errors=True)
-        return play.run(what, self._base, folder)
+        return play.run(what, self._base, folder, engine=self._arguments.engine)
 
     def one(self, seed: int) -> int:
         """Play a seed and tell; return the exit code."""
@@ -101,7 +103,8 @@ class _Stage:
         for step in what.without(out).steps:
             say(f"    {step.number} {step.kind}")
         people = f" PEOPLE={a.people}" if a.people else ""
-        say(f"  make simulate SEED={what.seed} STEPS={a.steps}{people} WITHOUT={to_text(out)}")
+        engine = f" ENGINE={a.engine}" if a.engine != "native" else ""
+        say(f"  make simulate SEED={what.seed} STEPS={a.steps}{people}{engine} WITHOUT={to_text(out)}")
 
 
 def _as_json(seed: int, outcome: play.Outcome, seconds: float) -> dict[str, object]:
@@ -117,6 +120,7 @@ def _range(a: argparse.Namespace) -> int:
     seeds = _seeds(a.seeds)
     jobs = min(a.jobs, len(seeds))
     command = [sys.executable, "-m", "tools.simulation", "--json", "--steps", str(a.steps), "--people", str(a.people)]
+    command += ["--engine", a.engine]
     began = time.monotonic()
     totals = _Totals()
     # Every jobs-th seed to each, so that a finding is told when it is found, and no process is left with the dear ones.

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tools.simulation.plan import Plan, Step
+    from trio_quic import EngineName
 
 SETTLE_ROUNDS_MAX = 40
 SETTLE_ROUND_S = 15
@@ -50,15 +51,17 @@ class Outcome:
 class Play:
     """The state of one run."""
 
-    def __init__(self, plan: Plan, folder: Path, link: MemoryLink, nursery: trio.Nursery) -> None:
-        self.plan, self.folder, self.nursery = plan, folder, nursery
+    def __init__(
+        self, plan: Plan, folder: Path, link: MemoryLink, nursery: trio.Nursery, engine: EngineName = "native"
+    ) -> None:
+        self.plan, self.folder, self.nursery, self.engine = plan, folder, nursery, engine
         self.noted: list[Any] = []
         self._trace = hashlib.sha256()
         self.counts: dict[str, int] = {}
         self.dice = random.Random(f"world {plan.seed}")  # noqa: S311 - a simulation
         self.clock = machine.Clock()
         self.net = Net(self._dice_for("network"), link)
-        self.server = Server(folder / "server", self.clock, self.net, self._dice_for("server"), self.note)
+        self.server = Server(folder / "server", self.clock, self.net, self._dice_for("server"), self.note, engine)
         self.devices: list[Device] = []
         self.canaries: set[bytes] = set()
         """What nobody but its owner may read, beside the messages."""
@@ -88,8 +91,9 @@ class Play:
     def device(self, name: str) -> Device:
         """Make a device; its folder may be there already."""
         device = Device(
-            name, self.folder / name.replace("/", "-"), self.clock, self.net, self._dice_for(name), self.note
-        )
+            name, self.folder / name.replace("/", "-"), self.clock, self.net, self._dice_for(name), self.note,
+            self.engine,
+        )  # fmt: skip
         self.devices.append(device)
         return device
 
@@ -217,14 +221,18 @@ def shape_of(value: Any) -> str:
 
 
 def run(
-    plan: Plan, base: Path, folder: Path, fault: Callable[[Play], AbstractContextManager[Any]] | None = None
-) -> Outcome:
-    """Play a plan in an empty folder over a copy of the base; `fault` is switched on when all have begun."""
+    plan: Plan, base: Path, folder: Path, fault: Callable[[Play], AbstractContextManager[Any]] | None = None,
+    engine: EngineName = "native",
+) -> Outcome:  # fmt: skip
+    """Play a plan in an empty folder over a copy of the base; `fault` is switched on when all have begun.
+
+    `engine`: the QUIC engine of the server and of every device.
+    """
     shutil.copytree(base, folder, dirs_exist_ok=True)
 
     async def main() -> Outcome:
         async with MemoryLink.running() as link, trio.open_nursery() as nursery:
-            play = Play(plan, folder, link, nursery)
+            play = Play(plan, folder, link, nursery, engine)
             await play.begin()
             await _acts(play, fault)
             for process in (*play.devices, play.server):

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from qpqserver.embedded import Embedded
     from tools.simulation.machine import Clock
     from tools.simulation.network import Host, Net
+    from trio_quic import EngineName
 
 ADDRESS = "10.0.0.1:7000"
 STORE_KEY = b"k" * 32
@@ -121,11 +122,14 @@ def place_of(exc: BaseException) -> str:
 class Server(Process):
     """The server in its embedded form."""
 
-    def __init__(self, folder: Path, clock: Clock, net: Net, dice: Random, note: Callable[[Any], None]) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock, net: Net, dice: Random, note: Callable[[Any], None], engine: EngineName
+    ) -> None:
         super().__init__("the server", net, note)
         self.settings = Settings(
-            listen=ADDRESS, data_dir=str(folder), tls_cert=str(folder / "cert.pem"), tls_key=str(folder / "key.pem")
-        )
+            listen=ADDRESS, data_dir=str(folder), tls_cert=str(folder / "cert.pem"), tls_key=str(folder / "key.pem"),
+            quic_engine=engine,
+        )  # fmt: skip
         self._clock, self._dice = clock, dice
         self.disk = Disk(dice)
         self.notices = DeafNotices()
@@ -149,11 +153,18 @@ class Device(Process):
     """A client over one folder."""
 
     def __init__(
-        self, name: str, folder: Path, clock: Clock, net: Net, dice: Random, note: Callable[[Any], None]
+        self,
+        name: str,
+        folder: Path,
+        clock: Clock,
+        net: Net,
+        dice: Random,
+        note: Callable[[Any], None],
+        engine: EngineName,
     ) -> None:
         super().__init__(name, net, note)
         self.person = name.partition("/")[0]
-        self.folder = folder
+        self.folder, self._engine = folder, engine
         self._clock, self._dice = clock, dice
         self.skew_ms = 0
         self.sealed, self.push = dice.random() < 0.2, dice.random() < 0.8
@@ -170,7 +181,7 @@ class Device(Process):
         )
         opened = qpqclient.open_client(
             self.folder, server=ADDRESS, store_key=STORE_KEY, now_ms=lambda: self._clock.now_ms() + self.skew_ms,
-            sealed=self.sealed, push=self.push, network=network,
+            sealed=self.sealed, push=self.push, network=network, engine=self._engine,
         )  # fmt: skip
         try:
             async with opened as client, trio.open_nursery() as self._nursery:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tools.soak.windows import Window
+    from trio_quic import EngineName
 
 PEOPLE = ("alice", "bob", "carol")
 GONE = (trio.EndOfChannel, trio.BrokenResourceError, trio.ClosedResourceError)
@@ -49,6 +50,7 @@ class Soak:
     nursery: trio.Nursery
     server: ServerProcess
     dice: random.Random
+    engine: EngineName
     people: dict[str, PersonProcess] = field(default_factory=dict)
     guests: dict[str, dict[str, str]] = field(default_factory=dict)
     """Name -> account and device: who came and is gone again."""
@@ -77,7 +79,7 @@ class Soak:
     async def enter(self, name: str) -> PersonProcess:
         """Start a person's process."""
         person = self.people.get(name) or PersonProcess(
-            name, self.root, self.server.address, "native", lambda *_: None, "tools.soak.person"
+            name, self.root, self.server.address, self.engine, lambda *_: None, "tools.soak.person"
         )
         self.people[name] = person
         await self.nursery.start(person.run)
@@ -253,15 +255,15 @@ class Soak:
 
 
 async def run(
-    root: Path, seed: int, kills: int, told: Callable[[str], None] = lambda _: None
+    root: Path, seed: int, kills: int, told: Callable[[str], None] = lambda _: None, engine: EngineName = "native"
 ) -> tuple[Soak, list[dict[str, Any]]]:
     """Play one seeded run in an empty folder; return its state, and what each device noted last."""
     dice = random.Random(seed)  # noqa: S311 - not for secrets
     command = (sys.executable, "-m", "tools.soak.server", str(root / "server.fuse"))
-    server = ServerProcess(root / "server", free_port(), "native", command)
+    server = ServerProcess(root / "server", free_port(), engine, command)
     began = time.monotonic()
     async with stage() as nursery:
-        soak = Soak(root, seed, nursery, server, dice)
+        soak = Soak(root, seed, nursery, server, dice, engine)
         await server.start()
         await soak.begin()
         for number, windows in enumerate(scenes(deck(kills, dice))):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from qpqcore.store.migrations import Migration, migrations_of
 from tests.oracle.traces import pages
 
 KEY = b"k" * 32
+WIDE = [Migration(1, "CREATE TABLE wide (name BLOB, key BLOB, data BLOB, PRIMARY KEY (name, key)) WITHOUT ROWID;")]
 ONE = [Migration(1, "CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB);" + keyed.KEYED_DDL)]
 
 
@@ -171,6 +173,36 @@ async def test_what_is_erased_stands_in_no_page_of_any_file(tmp_path):
     assert found(died) == {"x.db-wal"}
     async with open_database(died / "x.db", KEY, ONE):  # what died before it could erase is erased at the next start
         assert found(died) == set()
+
+
+def come_and_go(dice, gone):
+    """Return a body that lets rows of several names come and go, and at last all of one."""
+    names = [gone, *(b"somebody of number %d" % number for number in range(9))]
+
+    def body(c):
+        for _ in range(60):
+            of = dice.choice(names)
+            rows = [(of, dice.randbytes(32), dice.randbytes(dice.choice((320, 1_700)))) for _ in range(3)]
+            c.executemany("INSERT INTO wide VALUES (?, ?, ?)", rows)
+            less = (dice.choice(names), dice.randrange(4))
+            c.execute("DELETE FROM wide WHERE (name, key) IN (SELECT name, key FROM wide WHERE name = ? LIMIT ?)", less)
+        c.execute("DELETE FROM wide WHERE name = ?", (gone,))
+        return c.execute("SELECT count(*) FROM wide").fetchone()[0]
+
+    return body
+
+
+async def test_what_sqlite_moved_between_pages_is_erased_too(tmp_path):
+    """`secure_delete` wipes a row where it was last: a tree that was balanced keeps copies in unused parts of pages."""
+    gone, found = b"somebody who is gone", []
+    for seed in (10, 11, 12):
+        path = tmp_path / f"{seed}.db"
+        async with open_database(path, KEY, WIDE) as db:
+            left = await db.write(come_and_go(random.Random(seed), gone))
+            await db.erase()
+            found += [f.name for f in tmp_path.glob(f"{path.name}*") if any(gone in page for page in pages(f, KEY))]
+            assert await db.read(lambda c: c.execute("SELECT count(*) FROM wide").fetchone()[0]) == left
+    assert found == []
 
 
 async def test_a_migration_that_fails_leaves_the_schema_before_it_and_a_copy(tmp_path: Path):

@@ -18,7 +18,15 @@ from qpqcore.api.delivery import (
 )
 from qpqcore.api.methods import METHODS
 from qpqcore.bus.limits import LocalLimiter, Rate
-from qpqcore.bus.notices import CARRIED_BYTES_MAX, PENDING_MAX, LocalNotices, mailbox_topic, signal_topic
+from qpqcore.bus.notices import (
+    CARRIED_BYTES_MAX,
+    PENDING_MAX,
+    REVOKED,
+    REVOKED_SESSION,
+    LocalNotices,
+    mailbox_topic,
+    signal_topic,
+)
 from qpqcore.model.errors import EXIT_CODES, ErrorCode, Refusal
 from qpqcore.model.method import CallerClass
 from qpqcore.wire.envelope import BusReply, Envelope
@@ -126,6 +134,15 @@ async def test_notices_wake_and_are_bounded():
         assert len(found) == PENDING_MAX
         assert found[-1] == (b"a", bytes([(PENDING_MAX + 9) % 256]))
     assert not notices.has_listener(b"a")
+
+
+async def test_revocations_are_all_heard_however_many_come_in_one_turn():
+    notices = LocalNotices()
+    told = [bytes([REVOKED_SESSION]) + number.to_bytes(4) for number in range(20 * PENDING_MAX)]
+    with notices.subscribe(REVOKED) as heard:
+        for payload in told:
+            notices.publish(REVOKED, payload)
+        assert heard.receive_nowait() == [(REVOKED, payload) for payload in told]
 
 
 async def test_mailbox_entries_that_wait_for_one_who_does_not_look_are_bounded_in_bytes():

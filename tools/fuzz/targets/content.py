@@ -92,11 +92,11 @@ def _content_seeds() -> Iterator[tuple[str, bytes]]:
 
 TARGETS = (
     Target(
-        name="content", what="the content format, applied to a client's store", run=content, errors=(Refusal,),
+        name="content", what="the content format, applied to a client's store", run=content, errors=(Refusal,), native=True,
         seeds=_content_seeds,
     ),
     Target(
-        name="signal", what="signals", run=signal, errors=(Refusal,),
+        name="signal", what="signals", run=signal, errors=(Refusal,), native=True,
         seeds=lambda: [("typing", Signal(typing=True, which="typing").to_bytes())],
     ),
 )  # fmt: skip

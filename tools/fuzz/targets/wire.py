@@ -146,11 +146,18 @@ def _assertion_seeds() -> Iterator[tuple[str, bytes]]:
 
 REFUSED = (Refusal,)
 TARGETS = (
-    Target(name="call", what="Call", run=_round_trip(Call.from_bytes), errors=REFUSED, seeds=_call_seeds),
-    Target(name="reply", what="Reply", run=_round_trip(Reply.from_bytes), errors=REFUSED, seeds=_reply_seeds),
+    Target(name="call", what="Call", run=_round_trip(Call.from_bytes), errors=REFUSED, native=True, seeds=_call_seeds),
     Target(
-        name="params", what="parameters and results of every method", run=params, errors=REFUSED, seeds=_params_seeds
+        name="reply", what="Reply", run=_round_trip(Reply.from_bytes), errors=REFUSED, native=True, seeds=_reply_seeds
     ),
+    Target(
+        name="params",
+        what="parameters and results of every method",
+        run=params,
+        errors=REFUSED,
+        native=True,
+        seeds=_params_seeds,
+    ),  # fmt: skip
     Target(
         name="envelope",
         what="the bus's Envelope",

@@ -1,7 +1,7 @@
 """Notices: "look now", and what is never stored. Losing one costs time, never a message.
 
 Topics are byte strings; the functions below make them. A subscriber that does not look keeps the
-newest PENDING_MAX payloads only.
+newest PENDING_MAX payloads only; who listens to REVOKED the newest REVOCATIONS_MAX.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 PENDING_MAX = 64
+REVOCATIONS_MAX = 32_768
+"""More than a gateway has calls at once: each tells one, and none may be pushed out by others of the same moment."""
 CARRIED_BYTES_MAX = 32 * 1024
 """Of mailbox entries that wait for one subscriber; past it they are read from the mailbox."""
 
@@ -45,8 +47,8 @@ def stock_topic(device: bytes) -> bytes:
 class Subscription:
     """What has been published since the last look."""
 
-    def __init__(self) -> None:
-        self._pending: deque[tuple[bytes, bytes]] = deque(maxlen=PENDING_MAX)
+    def __init__(self, pending_max: int) -> None:
+        self._pending: deque[tuple[bytes, bytes]] = deque(maxlen=pending_max)
         self._event = trio.Event()
         self._carried_bytes = 0
 
@@ -99,7 +101,7 @@ class LocalNotices:
     @contextmanager
     def subscribe(self, *topics: bytes) -> Iterator[Subscription]:
         """Listen to the topics until the block is left."""
-        subscription = Subscription()
+        subscription = Subscription(REVOCATIONS_MAX if REVOKED in topics else PENDING_MAX)
         for topic in topics:
             self._subscribers.setdefault(topic, {})[subscription] = None
         try:

@@ -13,13 +13,19 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY_BYTES = 32
-CACHE_KIBIBYTES = 64 * 1024
+CACHE_KIBIBYTES = 16 * 1024
+"""Of each connection, and a server in its embedded form has twelve: what they may hold is a large part of its memory."""
 BUSY_MS = 5_000
 EMPTYING_MS = 100
 """How long emptying the log waits for readers: ours take a few milliseconds, and meanwhile nobody writes."""
+PACKED_BYTES_MAX = 32 * 1024 * 1024
+"""A database of this size takes 0.3 s to be packed, and meanwhile nobody writes."""
 STATEMENTS_MAX = 256
 DISK_FULL = ("disk is full", "disk I/O error", "unable to open")
 """What SQLite says when the disk, its quota or its number of files is used up."""
+
+STORE_ERRORS = (sqlcipher3.Error, MemoryError)
+"""What the driver raises; the second for a page whose seal does not hold: SQLCipher says "out of memory" then."""
 
 Connection: TypeAlias = Any
 """A sqlcipher3.Connection: the driver has no type stubs, so its rows are untyped too."""
@@ -49,7 +55,7 @@ def connect(path: Path | None, key: bytes, *, read_only: bool = False, shared_na
         connection.execute("PRAGMA secure_delete = ON")
         if read_only:
             connection.execute("PRAGMA query_only = ON")
-    except (sqlcipher3.DatabaseError, sqlcipher3.OperationalError) as exc:
+    except STORE_ERRORS as exc:
         connection.close()
         raise DatabaseUnreadable(f"{path} cannot be read: not a database, or another key") from exc
     return connection
@@ -60,6 +66,22 @@ def is_disk_full(exc: Exception) -> bool:
     return isinstance(exc, sqlcipher3.OperationalError) and any(text in str(exc) for text in DISK_FULL)
 
 
+def packed(connection: Connection) -> bool:
+    """Write a database of up to PACKED_BYTES_MAX anew, page by page, without what stands in unused parts of its pages.
+
+    `secure_delete` wipes a row where it stands; of rows that were moved while a tree was balanced SQLite leaves copies.
+    False if a full disk was in the way. A larger database stays as it is: this would stop its writers for seconds.
+    """
+    pages, page_bytes = (int(connection.execute(f"PRAGMA {of}").fetchone()[0]) for of in ("page_count", "page_size"))
+    if pages * page_bytes > PACKED_BYTES_MAX:
+        return True
+    try:
+        connection.execute("VACUUM")
+    except STORE_ERRORS:
+        return False
+    return True
+
+
 def emptied_log(connection: Connection) -> bool:
     """Bring the write-ahead log into the database and empty it.
 
@@ -68,7 +90,7 @@ def emptied_log(connection: Connection) -> bool:
     connection.execute(f"PRAGMA busy_timeout = {EMPTYING_MS}")
     try:
         return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    except sqlcipher3.OperationalError:
+    except STORE_ERRORS:
         return False
     finally:
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")

@@ -5,7 +5,8 @@
 2. `write` returns after the commit is durable (`synchronous=FULL`): acknowledged means committed.
 3. A write cancelled while it waits is not run; one cancelled while it runs may be committed.
 4. `erase` returns when nothing of what was deleted before is left in the files: pages are overwritten as they are
-   freed (`secure_delete`), and the write-ahead log, where older copies of them stand, is emptied.
+   freed (`secure_delete`), small databases are packed, since moved rows leave copies in their pages, and the write-ahead
+   log, where older copies of them stand, is emptied.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import outcome
 import trio
 
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.store.connection import Connection, connect, emptied_log, translated
+from qpqcore.store.connection import Connection, connect, emptied_log, packed, translated
 from qpqcore.store.errors import DatabaseBusy
 from qpqcore.store.migrations import Migration, migrate
 
@@ -75,8 +76,8 @@ class Database:
         self._inline = inline
         self._token = trio.lowlevel.current_trio_token()
         self._writes, self._reads = _Lane(), _Lane()
-        self._asked_to_erase = self._erased = 0
-        """How often it was asked for, and up to which asking it is done."""
+        self._asked_to_erase = self._packed = self._erased = 0
+        """How often it was asked for, and up to which asking the first half and all of it is done."""
         self.statistics = Statistics()
         if not inline:
             self._start(self._writes, self._write_loop, writer)
@@ -106,7 +107,9 @@ class Database:
         return await self._run(self._reads, body)
 
     async def erase(self) -> None:
-        """Leave nothing of what was deleted in the write-ahead log; as durable as a write. For what has to be gone.
+        """Leave nothing of what was deleted in the files (see `packed` for its bound); as durable as a write.
+
+        For what has to be gone: an account.
 
         Refusal(storageFull) while the disk, or a reader that still looks at an older snapshot, is in the way; each later
         write tries again.
@@ -194,8 +197,10 @@ class Database:
         self.statistics.commits += 1
         self.statistics.largest_batch = max(self.statistics.largest_batch, len(batch))
         asked = self._asked_to_erase
-        if self._erased < asked and emptied_log(self._writer):
-            self._erased = asked
+        if self._packed < asked and packed(self._writer):
+            self._packed = asked
+        if self._erased < self._packed and emptied_log(self._writer):
+            self._erased = self._packed
 
     def _savepoint(self, connection: Connection, job: Job) -> None:
         if job.abandoned:

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING
 
-import sqlcipher3
-
-from qpqcore.store.connection import is_disk_full
+from qpqcore.store.connection import STORE_ERRORS, is_disk_full
 from qpqcore.store.errors import DatabaseTooNew, DatabaseUnreadable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from qpqcore.store.connection import Connection
 
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql\Z")
 
@@ -45,7 +45,7 @@ def migrations_of(package: str) -> tuple[Migration, ...]:
     return tuple(found)
 
 
-def migrate(connection: sqlcipher3.Connection, migrations: Sequence[Migration], path: Path | None) -> None:
+def migrate(connection: Connection, migrations: Sequence[Migration], path: Path | None) -> None:
     """Bring the schema to the last migration.
 
     Raises DatabaseTooNew if it is past it, DatabaseUnreadable if its tables are not those that its version says.
@@ -66,7 +66,7 @@ def migrate(connection: sqlcipher3.Connection, migrations: Sequence[Migration], 
         except BaseException as exc:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            if isinstance(exc, sqlcipher3.DatabaseError) and not is_disk_full(exc):
+            if isinstance(exc, STORE_ERRORS) and not is_disk_full(exc):
                 raise DatabaseUnreadable(
                     f"{path or 'the database'} cannot be brought to schema {migration.number}: {exc}"
                 ) from exc
