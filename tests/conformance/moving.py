@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import trio
 
 import qpqclient
+from qpqclient.transport import Network
 from qpqcore.config.settings import Settings
 from qpqserver.embedded import open_embedded
 from tests.support.people import people, texts
@@ -35,6 +36,8 @@ ENGINES = ("native", "aioquic")
 DOWNLOAD_BYTES = 50_000_000
 MESSAGES = 20
 PATIENCE_S = 300
+RESTLESS = Network(keepalive_ms=1_000)
+"""An idle client's ping is what tells the server of a move: for the figure of it, not after 25 s."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +129,9 @@ async def _bob(engine: str, folder: Folder, path: UdpPath, stack: AsyncExitStack
     """A person behind the relay, in the folder that he registered with."""
     host, port = path.front
     return await stack.enter_async_context(
-        qpqclient.open_client(folder / "bob", server=f"{host}:{port}", password="store bob", engine=engine)
+        qpqclient.open_client(
+            folder / "bob", server=f"{host}:{port}", password="store bob", engine=engine, network=RESTLESS
+        )
     )
 
 

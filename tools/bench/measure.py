@@ -47,13 +47,14 @@ class Effort:
     large_members: int
     idle_clients: int
     idle_seconds: float
+    """Each pings twice in a minute."""
 
 
 FULL = Effort(
     repetitions=5, health={1: 2_000, 32: 5_000, 128: 10_000, 256: 10_000},
     enqueue={1: 200, 32: 400, 128: 600, 256: 600}, latencies=200,
     groups=(10, 100, 1_000), messages=50, sdk_members=10, durable=500, copies=(3, 20, 200), fan_outs=100, entries=100,
-    entries_kept=1_000_000, file_bytes=40_000_000, large_members=1_000, idle_clients=1_000, idle_seconds=20,
+    entries_kept=1_000_000, file_bytes=40_000_000, large_members=1_000, idle_clients=5_000, idle_seconds=60,
 )  # fmt: skip
 QUICK = Effort(
     repetitions=1, health={1: 20, 32: 64, 128: 256, 256: 512},

@@ -35,6 +35,8 @@ STORE_KEY = b"k" * 32
 class DeafNotices(LocalNotices):
     """Notices that can be lost: what Redis does when it is flushed or dies. Revocations rest on more than that."""
 
+    lossless = False
+
     def __init__(self) -> None:
         super().__init__()
         self.deaf = False

@@ -144,9 +144,13 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
         reset_key = secrets.kept(data / "secrets", "quic-reset", secrets.random_key)
         edge = quic_configuration(config, tls, reset_key)
         edge = replace(edge, seed=around.quic_seed, unix_time_s=around.unix_time_s)
+        retry_secret = secrets.kept(data / "secrets", "quic-retry", secrets.random_key)
         endpoint = await nursery.start(
-            partial(serve, gateway, config, edge, transport_factory=around.transport_factory)
-        )
+            partial(
+                serve, gateway, config, edge, retry_secret=retry_secret, clock_ms=around.clock_ms,
+                transport_factory=around.transport_factory,
+            )
+        )  # fmt: skip
         metrics.watch_quic(endpoint.counters)
         yield Embedded(gateway, endpoint, metrics, pin, made)
         nursery.cancel_scope.cancel()

@@ -62,7 +62,13 @@ class Limits:
     idle_ms: int = 60_000
     """A connection nothing is heard of for so long is over."""
     keepalive_ms: int = 0
-    """How often an idle connection is pinged; 0: never."""
+    """A peer nothing is heard of for so long is pinged; 0: never."""
+    probe_ms: int = 0
+    """The same while a call that this side opened has no answer yet; 0: never."""
+    silence_ms: int = 0
+    """A peer that owes the answer to such a ping is given up ("idle") when nothing was heard of it for so long, from the
+    ping, or from the call, on; 0: after `idle_ms` only.
+    """
     stream_window_bytes: int = 128 * 1024
     """What a peer may send on one stream before anything is read."""
     connection_window_bytes: int = 16 * 1024 * 1024
@@ -187,8 +193,9 @@ class QuicConfiguration:
     random. `QuicEndpoint.set_retry_keys` rotates them.
     """
     reset_key: bytes | None = None
-    """32 bytes that stateless resets are made with (RFC 9000 §10.3). A server that keeps it over a restart tells its
-    clients at once that their connections are gone; without it they find out by the idle timeout. None: random. The
+    """32 bytes that stateless resets are made with (RFC 9000 §10.3). A server that keeps it over a restart answers its
+    clients' next datagrams by telling them that their connections are gone; without it they find out by `silence_ms`
+    or `idle_ms`. None: random. The
     aioquic engine neither sends nor understands stateless resets.
     """
     worker: int = 0

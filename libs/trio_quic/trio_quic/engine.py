@@ -179,6 +179,14 @@ class SocketEngine(Engine, Protocol):
     def poll_socket(self, now_us: int) -> list[Event]:
         """Takes in what has arrived, and the events out."""
 
+    def doze(self, now_us: int) -> None:
+        """Waits, in a thread of its own, and works off what brings no event; returns with the first that does, with an
+        earlier deadline than `next_timeout` said, and when roused.
+        """
+
+    def rouse(self) -> None:
+        """Ends `doze`, or the next one."""
+
     def flush_socket(self, now_us: int) -> bool:
         """Sends what there is; False: go on when the socket is writable."""
 

@@ -68,6 +68,12 @@ class Port(Protocol):
     async def wait_readable(self) -> None:
         """Waits for datagrams."""
 
+    async def wait_barren(self, now_us: int) -> None:
+        """The same where most datagrams bring no event: those may be worked off meanwhile."""
+
+    def rouse(self) -> None:
+        """Ends `wait_barren`, or the next one; for the end."""
+
     async def wait_writable(self) -> None:
         """Waits for room."""
 
@@ -82,11 +88,23 @@ class EnginePort:
         self._engine = engine
         self.address: Address = unpack(engine.bind(pack(address)))
         self._descriptor = engine.fileno()
+        self._thread = trio.CapacityLimiter(1)
         self.receive = engine.poll_socket
         self.flush = engine.flush_socket
 
     async def wait_readable(self) -> None:
         await trio.lowlevel.wait_readable(self._descriptor)
+
+    async def wait_barren(self, now_us: int) -> None:
+        try:
+            # Cancelling cannot end a thread: `rouse` does.
+            await trio.to_thread.run_sync(self._engine.doze, now_us, limiter=self._thread)
+        except OSError:
+            # No descriptors are left for it: the scheduler's turns do as well.
+            await self.wait_readable()
+
+    def rouse(self) -> None:
+        self._engine.rouse()
 
     async def wait_writable(self) -> None:
         await trio.lowlevel.wait_writable(self._descriptor)
@@ -124,6 +142,12 @@ class TransportPort:
             for _ in range(self._transport.send_nowait(list(unsent))):
                 unsent.popleft()
         return not unsent
+
+    async def wait_barren(self, now_us: int) -> None:
+        await self.wait_readable()
+
+    def rouse(self) -> None:
+        """Waits for readability can be cancelled."""
 
 
 class UdpTransport:

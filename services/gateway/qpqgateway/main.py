@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
 
+from qpqcore.runtime.clock import now_ms
+from qpqgateway import rules
+from qpqgateway.jobs import rotate_retry_keys
 from trio_quic import Limits, QuicConfiguration, ServerTls, serve_quic
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qpqgateway.config import Config
     from qpqgateway.service import Gateway
     from trio_quic import QuicEndpoint, TransportFactory
@@ -37,21 +44,33 @@ async def serve(
     config: Config,
     edge: QuicConfiguration,
     *,
+    retry_secret: bytes = b"",
+    clock_ms: Callable[[], int] = now_ms,
     transport_factory: TransportFactory | None = None,
     task_status: trio.TaskStatus[QuicEndpoint] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled; `task_status.started` gets the endpoint."""
+    """Serve until cancelled; `task_status.started` gets the endpoint.
+
+    Gateways with one `retry_secret` (32 bytes) take each other's Retry tokens, over restarts too; without one the key is
+    the configuration's, and stays.
+    """
+    if retry_secret:
+        edge = replace(edge, retry_key=rules.retry_keys(retry_secret, clock_ms())[0])
     async with trio.open_nursery() as nursery:
         nursery.start_soon(gateway.run)
-        await serve_quic(
-            gateway.on_call,
-            edge,
-            host=config.host,
-            port=config.port,
-            engine=config.engine,
-            on_connection=gateway.on_connection,
-            on_closed=gateway.on_closed,
-            transport_factory=transport_factory,
-            task_status=task_status,
+        endpoint = await nursery.start(
+            partial(
+                serve_quic,
+                gateway.on_call,
+                edge,
+                host=config.host,
+                port=config.port,
+                engine=config.engine,
+                on_connection=gateway.on_connection,
+                on_closed=gateway.on_closed,
+                transport_factory=transport_factory,
+            )
         )
-        nursery.cancel_scope.cancel()
+        if retry_secret:
+            nursery.start_soon(rotate_retry_keys, endpoint, retry_secret, clock_ms)
+        task_status.started(endpoint)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
 from qpqcore.api.delivery import Entry
 from qpqcore.api.methods import METHODS
+from qpqcore.crypto.parts import u64
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.wire.envelope import KEY_BYTES, is_traceparent
 
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from qpqcore.api.rpc import Call
+    from qpqcore.bus.notices import Notices
     from qpqcore.model.method import Method
     from qpqgateway.config import Config
 
@@ -24,6 +29,16 @@ IPV6_PREFIX_BITS = 64
 OVERLOADED_RETRY_MS = 1_000
 BLAMELESS = frozenset({ErrorCode.OVERLOADED, ErrorCode.UNAVAILABLE, ErrorCode.INTERNAL})
 """Answers that are not the caller's doing."""
+
+RETRY_LABEL = b"qpq retry key 1"
+RETRY_KEY_BYTES = 32
+RETRY_KEY_MS = 600_000
+"""One Retry key seals for so long; a token lives 15 s, so what somebody learns of a key is soon worth nothing."""
+RETRY_STEP_MS = RETRY_KEY_MS // 2
+"""Half of that time the key before is taken besides, the other half the one that comes: gateways whose clocks differ by less
+than this, or a token's life, open each other's tokens. A client answers one Retry only, so none may meet a gateway that
+cannot.
+"""
 
 VIOLATIONS = {
     "oversized": Refusal(ErrorCode.TOO_LARGE, "the frame is larger than this connection may send"),
@@ -68,6 +83,28 @@ def following(position: int, told: Sequence[bytes]) -> tuple[tuple[Entry, ...], 
 def deadline_ms(config: Config, call: Call) -> int:
     """Return how long the call may take."""
     return min(call.deadline_ms or config.call_ms, config.call_ms_max)
+
+
+def retry_keys(secret: bytes, now_ms: int) -> tuple[bytes, bytes]:
+    """Return the Retry key that seals now, and the other one that is taken: the same in all gateways with one secret."""
+    slot, into_ms = divmod(now_ms, RETRY_KEY_MS)
+    other = max(slot - 1, 0) if into_ms < RETRY_STEP_MS else slot + 1
+    return _retry_key(secret, slot), _retry_key(secret, other)
+
+
+def _retry_key(secret: bytes, slot: int) -> bytes:
+    """RFC 5869 §2.3; the secret is random, so there is nothing to extract."""
+    return HKDFExpand(SHA256(), RETRY_KEY_BYTES, RETRY_LABEL + u64(slot)).derive(secret)
+
+
+def retry_keys_change_ms(now_ms: int) -> int:
+    """Return how long the keys of now stay as they are."""
+    return RETRY_STEP_MS - now_ms % RETRY_STEP_MS
+
+
+def look_again_seconds(config: Config, notices: Notices) -> float:
+    """Return how long a subscription waits for a notice before it looks by itself."""
+    return config.look_again_lossless_seconds if notices.lossless else config.look_again_seconds
 
 
 def trace_of(call: Call) -> str:

@@ -279,7 +279,7 @@ class Gateway:
             if not ready:
                 ready = True
                 await self._send(incoming, api.SubscribeEvent(which="ready", ready=page.last))
-            with trio.move_on_after(self._config.look_again_seconds) as scope:
+            with trio.move_on_after(rules.look_again_seconds(self._config, self._notices)) as scope:
                 await notices.wait()
             look = scope.cancelled_caught
 

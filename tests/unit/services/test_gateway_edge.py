@@ -16,7 +16,7 @@ from qpqcore.api.gateway import HealthParams, SubscribeParams
 from qpqcore.api.methods import METHODS
 from qpqcore.api.rpc import Call, Reply
 from qpqcore.bus.local import LocalBus
-from qpqcore.bus.notices import LocalNotices
+from qpqcore.bus.notices import LocalNotices, mailbox_topic
 from qpqcore.crypto.assertion import AssertionIssuer
 from qpqcore.model.call import Caller, CallerKind
 from qpqcore.model.errors import ErrorCode
@@ -30,7 +30,7 @@ from trio_quic.testing import Certificates, MemoryLink
 
 
 @asynccontextmanager
-async def edge(engine, bus=None, **settings):
+async def edge(engine, bus=None, notices=None, **settings):
     """A gateway without services, and a way to connect."""
     config = Config(host="10.0.0.1", engine=engine, **settings)
     server = Certificates().server
@@ -40,11 +40,11 @@ async def edge(engine, bus=None, **settings):
         version="0",
         own_assertion=bytes,
         external_sender=(b"", b""),
-        notices=LocalNotices(),
+        notices=notices or LocalNotices(),
         clock_ms=lambda: 0,
     )
     configuration = quic_configuration(config, ServerTls(chain_pem=server.chain_pem, key_pem=server.key_pem))
-    client = QuicConfiguration(alpn=(ALPN,), client=ClientTls(first_use=True))
+    client = QuicConfiguration(alpn=(ALPN,), client=ClientTls(first_use=True), limits=Limits(keepalive_ms=25_000))
     async with MemoryLink.running() as link, trio.open_nursery() as nursery:
         endpoint = await nursery.start(partial(serve, gateway, config, configuration, transport_factory=link.bind))
         yield endpoint, partial(open_quic_connection, *endpoint.address, client, transport_factory=link.bind)
@@ -100,6 +100,41 @@ async def test_calls_in_all_are_bounded(autojump_clock):
             go.set()
         await call(one)
         assert codes_of == [ErrorCode.OVERLOADED, *[ErrorCode.OK] * 6]
+
+
+class Forgetful(LocalNotices):
+    """Notices as a network carries them."""
+
+    lossless = False
+
+
+@pytest.mark.parametrize(("kind", "looks"), [(LocalNotices, 1), (Forgetful, 120)])
+async def test_an_idle_subscription_looks_by_itself_only_where_notices_can_be_lost(kind, looks, autojump_clock):
+    """Each look is a read, and every fifth minute a durable write: nothing that thousands of idle devices may cost."""
+    caller = Caller(CallerKind.ACCOUNT, account=b"a", device=b"d", session=b"s")
+    called = []
+
+    class Bus:
+        async def call(self, envelope):
+            name = METHODS[envelope.method].name
+            called.append(name)
+            if name == "fetch":
+                return BusReply(result=FetchResult().to_bytes())
+            return BusReply(assertion=AssertionIssuer({1: bytes(32)}, "auth").issue(caller, 0))
+
+    notices = kind()
+    async with edge("native", Bus(), notices) as (_, connect), connect() as connection:
+        await connection.call(frame_of(LoginFinishParams()))
+        async with connection.open_call(frame_of(SubscribeParams())) as replies:
+            assert Reply.from_bytes(await anext(replies)).code == ErrorCode.OK
+            await trio.sleep(3_590)
+            assert called.count("fetch") == looks
+            # Whatever comes is looked at when it is told.
+            notices.publish(mailbox_topic(b"d"))
+            await trio.sleep(1)
+            assert called.count("fetch") == looks + 1
+            await trio.sleep(3_600)
+            assert called.count("fetch") == (looks + 2 if looks == 1 else 2 * looks + 1)
 
 
 async def test_a_connection_has_few_subscriptions(autojump_clock):

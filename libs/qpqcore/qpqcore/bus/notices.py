@@ -77,6 +77,10 @@ class Subscription:
 class Notices(Protocol):
     """Publishes to whoever listens at this moment."""
 
+    @property
+    def lossless(self) -> bool:
+        """Whether every notice reaches its listeners, so that looking without one finds nothing."""
+
     def publish(self, topic: bytes, payload: bytes = b"") -> None:
         """Tell all subscribers of `topic`; never blocks, never fails."""
 
@@ -88,7 +92,9 @@ class Notices(Protocol):
 
 
 class LocalNotices:
-    """Notices within one process."""
+    """Notices within one process: none is lost on its way."""
+
+    lossless = True
 
     def __init__(self) -> None:
         self._subscribers: dict[bytes, dict[Subscription, None]] = {}

@@ -75,6 +75,7 @@ pub(super) enum Alarm {
     Handshake { connection: u64 },
     FrameHead { connection: u64, stream: u64 },
     FrameBody { connection: u64, stream: u64 },
+    Silence { connection: u64 },
 }
 
 /// The shared side of an engine.
@@ -107,6 +108,13 @@ impl Ledger {
 
     pub(super) fn arm(&mut self, at: Instant, alarm: Alarm) {
         self.alarms.push(Reverse((at, alarm)));
+    }
+
+    /// Sets an alarm that may come a little late when it is far off; returns when it comes.
+    pub(super) fn arm_about(&mut self, at: Instant, alarm: Alarm) -> Instant {
+        let at = self.rounded(at);
+        self.arm(at, alarm);
+        at
     }
 
     /// Sets the deadline of a frame's head or body.

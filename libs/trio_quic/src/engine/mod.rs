@@ -5,6 +5,7 @@
 
 mod admission;
 mod datagram;
+mod doze;
 mod event;
 mod facts;
 mod floods;
@@ -14,6 +15,7 @@ mod operations;
 mod peer;
 mod requests;
 mod settings;
+mod silence;
 mod socket;
 mod stream;
 #[cfg(test)]
@@ -40,6 +42,7 @@ use peer::Peer;
 use settings::Built;
 
 pub use datagram::{Received, Transmit};
+pub use doze::Bed;
 pub use event::{CloseKind, Event, Violation};
 pub use facts::{Handshake, Statistics};
 pub use ledger::Counters;
@@ -96,7 +99,12 @@ impl Engine {
     }
 
     fn set_now(&mut self, now_us: u64) {
-        self.built.now_us.store(now_us, Ordering::Relaxed);
+        // Two threads may tell the time, and one of them a microsecond late.
+        let now_us = self
+            .built
+            .now_us
+            .fetch_max(now_us, Ordering::Relaxed)
+            .max(now_us);
         self.ledger.now = self.base + Duration::from_micros(now_us);
     }
 
@@ -143,7 +151,8 @@ impl Engine {
         self.peers.insert(handle.0, Box::new(peer));
         self.mark(handle.0);
         let late = self.ledger.now + Duration::from_millis(self.ledger.limits.handshake_ms);
-        self.ledger.arm(late, Alarm::Handshake { connection: key });
+        self.ledger
+            .arm_about(late, Alarm::Handshake { connection: key });
         Ok(key)
     }
 
@@ -301,6 +310,7 @@ impl Engine {
             let (endpoint, ledger) = (&mut self.endpoint, &mut self.ledger);
             let worked = catch_unwind(AssertUnwindSafe(|| {
                 let gone = peer.exchange(endpoint, ConnectionHandle(index));
+                peer.listen(ledger.now);
                 peer.drain_events(ledger);
                 peer.check_floods(ledger);
                 gone
@@ -365,6 +375,7 @@ impl Engine {
                 }
                 let gone = peer.exchange(endpoint, ConnectionHandle(index));
                 peer.arm_timer(index, ledger);
+                peer.arm_watch(ledger);
                 gone
             }));
             match worked {

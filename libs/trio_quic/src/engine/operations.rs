@@ -35,6 +35,14 @@ impl Peer {
         Some(number)
     }
 
+    /// The stream is a call: its answer is awaited from now on.
+    pub(super) fn call(&mut self, number: u64) {
+        if let Some(stream) = self.streams.get_mut(&number) {
+            stream.unanswered = true;
+            self.watch.called();
+        }
+    }
+
     /// Queues a frame, and the stream's end if `fin`. `wait`: one frame waits at most; else the budget bounds all that waits.
     pub(super) fn send(
         &mut self,

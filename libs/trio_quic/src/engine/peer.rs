@@ -10,6 +10,7 @@ use super::event::{CloseKind, Event, Violation};
 use super::floods::Meter;
 use super::ids::stream_id;
 use super::ledger::Ledger;
+use super::silence::Watch;
 use super::stream::{Budget, Progress, Queued, Stream};
 use crate::address::Site;
 
@@ -45,6 +46,7 @@ pub(super) struct Peer {
     pub(super) stage: Stage,
     pub(super) server: bool,
     pub(super) meter: Meter,
+    pub(super) watch: Watch,
     /// On a client, between its own end of the handshake and the server's word for it.
     unconfirmed: bool,
     pub(super) frame_max: usize,
@@ -80,6 +82,7 @@ impl Peer {
             stage: Stage::Opening,
             server,
             meter: Meter::new(ledger.now, address),
+            watch: Watch::new(ledger.now),
             unconfirmed: false,
             frame_max: ledger.limits.frame_bytes_max,
             framed,
@@ -370,6 +373,10 @@ impl Peer {
         let Some(stream) = self.streams.get_mut(&number) else {
             return;
         };
+        if stream.unanswered && (stream.delivered || stream.receive_done) {
+            stream.unanswered = false;
+            self.watch.answered();
+        }
         if stream.is_over() {
             self.budget.give_back(stream);
             self.queued.sub(stream.pending_bytes());

@@ -26,6 +26,7 @@ impl Engine {
         let frame = stream::framed(frame).ok_or(EngineError::Gone)?;
         self.with(connection, |peer, ledger| {
             let number = peer.open(true)?;
+            peer.call(number);
             peer.send(number, frame, true, true, ledger);
             Some(number)
         })

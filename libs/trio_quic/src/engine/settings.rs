@@ -39,6 +39,8 @@ pub struct Limits {
     pub frame_ms: u64,
     pub idle_ms: u32,
     pub keepalive_ms: u64,
+    pub probe_ms: u64,
+    pub silence_ms: u64,
     pub stream_window_bytes: u32,
     pub connection_window_bytes: u32,
     pub first_window_bytes: u32,
@@ -200,8 +202,5 @@ fn transport_config(limits: &Limits) -> TransportConfig {
         .initial_mtu(limits.datagram_bytes)
         .mtu_discovery_config(None)
         .datagram_receive_buffer_size(None);
-    if limits.keepalive_ms > 0 {
-        config.keep_alive_interval(Some(Duration::from_millis(limits.keepalive_ms)));
-    }
     config
 }

@@ -54,6 +54,8 @@ pub(super) struct Stream {
     pub(super) held: usize,
     /// A frame is with the application.
     pub(super) delivered: bool,
+    /// A call whose answer has not begun.
+    pub(super) unanswered: bool,
     /// At least one frame has come.
     any_frame: bool,
     pub(super) receive_done: bool,

@@ -30,6 +30,8 @@ fn limits() -> Limits {
         frame_ms: 30_000,
         idle_ms: 600_000,
         keepalive_ms: 0,
+        probe_ms: 0,
+        silence_ms: 0,
         stream_window_bytes: 20_000,
         connection_window_bytes: 200_000,
         first_window_bytes: 0,

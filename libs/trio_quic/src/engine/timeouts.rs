@@ -9,14 +9,27 @@ use super::ledger::{Alarm, Ledger};
 use super::peer::{Peer, Stage};
 use super::stream::{Phase, Stream};
 
+/// A deadline so far off may come a little late: an idle time-out, a handshake, a late repetition.
+const COARSE_FROM: Duration = Duration::from_secs(8);
+/// Late deadlines fall on multiples of this, so that those of all connections, stale ones most of them, share a wake-up.
+const GRID: Duration = Duration::from_millis(500);
 /// Closed connections are forgotten at multiples of this, so that they share a wake-up: one each was a fifth of a handshake's cost.
-const FORGET_US: u128 = 100_000;
+const FORGET_GRID: Duration = Duration::from_millis(100);
 
 impl Ledger {
-    /// The next time at which closed connections are forgotten.
-    fn forgetting(&self, at: Instant) -> Instant {
+    /// When to wake up for a deadline.
+    pub(super) fn rounded(&self, at: Instant) -> Instant {
+        if at.saturating_duration_since(self.now) < COARSE_FROM {
+            return at;
+        }
+        self.on_grid(at, GRID)
+    }
+
+    fn on_grid(&self, at: Instant, grid: Duration) -> Instant {
         let us = at.saturating_duration_since(self.base).as_micros();
-        let on_grid = us.div_ceil(FORGET_US).saturating_mul(FORGET_US);
+        let on_grid = us
+            .div_ceil(grid.as_micros())
+            .saturating_mul(grid.as_micros());
         u64::try_from(on_grid).map_or(at, |us| self.base + Duration::from_micros(us))
     }
 }
@@ -28,11 +41,11 @@ impl Peer {
             return;
         };
         if self.connection.is_closed() {
-            at = ledger.forgetting(at);
+            at = ledger.on_grid(at, FORGET_GRID);
         }
         if self.timers.last().is_none_or(|armed| at < *armed) {
+            let at = ledger.arm_about(at, Alarm::Transport { index });
             self.timers.push(at);
-            ledger.arm(at, Alarm::Transport { index });
         }
     }
 }
@@ -70,6 +83,7 @@ impl Engine {
                 Alarm::FrameBody { connection, stream } => {
                     self.frame_due(connection, stream, Phase::Body)
                 }
+                Alarm::Silence { connection } => self.watch_due(connection, at),
             }
         }
         self.drive();
@@ -87,7 +101,7 @@ impl Engine {
                         .is_none_or(|at| at > armed.max(now))
             }),
             Alarm::Handshake { connection } => !self.is_opening(connection),
-            Alarm::FrameHead { .. } | Alarm::FrameBody { .. } => false,
+            Alarm::FrameHead { .. } | Alarm::FrameBody { .. } | Alarm::Silence { .. } => false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! `NativeEngine`: the engine behind one lock, which is only ever held for the length of a call.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::BytesMut;
 use pyo3::exceptions::{PyOSError, PyRuntimeError, PyValueError};
@@ -10,7 +10,7 @@ use pyo3::types::{PyBytes, PyDict, PyList};
 
 use super::events::event_list;
 use crate::address;
-use crate::engine::{Engine, Read, Received, Sent, Settings};
+use crate::engine::{Bed, Engine, Read, Received, Sent, Settings};
 use crate::error::EngineError;
 use crate::tls::ServerTls;
 
@@ -54,6 +54,7 @@ fn sent(result: Sent) -> i64 {
 #[pyclass(frozen, module = "trio_quic._native")]
 pub struct NativeEngine {
     engine: Mutex<Engine>,
+    bed: OnceLock<Bed>,
 }
 
 impl NativeEngine {
@@ -75,6 +76,7 @@ impl NativeEngine {
     fn new(configuration: Settings, framed: bool) -> PyResult<Self> {
         Ok(Self {
             engine: Mutex::new(Engine::new(&configuration, framed)?),
+            bed: OnceLock::new(),
         })
     }
 
@@ -117,7 +119,12 @@ impl NativeEngine {
     }
 
     fn next_timeout(&self) -> Option<u64> {
-        self.lock().next_timeout()
+        let mut engine = self.lock();
+        let deadline_us = engine.next_timeout();
+        if let Some(bed) = self.bed.get() {
+            bed.tell(deadline_us);
+        }
+        deadline_us
     }
 
     fn handle_timeout(&self, py: Python<'_>, now_us: u64) {
@@ -149,6 +156,26 @@ impl NativeEngine {
             engine.poll()
         });
         event_list(py, events)
+    }
+
+    fn doze(&self, py: Python<'_>, now_us: u64) -> PyResult<()> {
+        let bed = match self.bed.get() {
+            Some(bed) => bed,
+            None => {
+                let made = Bed::new()?;
+                made.tell(self.lock().next_timeout());
+                self.bed.get_or_init(|| made)
+            }
+        };
+        py.detach(|| bed.doze(&self.engine, now_us))?;
+        Ok(())
+    }
+
+    fn rouse(&self) -> PyResult<()> {
+        if let Some(bed) = self.bed.get() {
+            bed.rouse()?;
+        }
+        Ok(())
     }
 
     fn flush_socket(&self, py: Python<'_>, now_us: u64) -> bool {

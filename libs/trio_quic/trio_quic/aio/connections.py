@@ -34,6 +34,7 @@ from .counters import COUNTERS
 from .floods import REASONS, Visitors
 from .peer import Peer
 from .randomness import seeded_for
+from .silence import silence_due
 from .stream import Total
 
 if TYPE_CHECKING:
@@ -162,6 +163,7 @@ class Connections:
             return
         self._show(peer)
         if not peer.opening:
+            peer.watch.hear(peer.connection.seen, self._now_us)
             peer.accept_opened()
             peer.progress()
         if peer.is_server:
@@ -321,12 +323,7 @@ class Connections:
         self._route(connection.host_cid, peer)
         self._touched.add(number)
         self._alarms.set(self._now_us + self._limits.handshake_ms * 1000, number, "handshake", 0)
-        self._arm_keepalive(number)
         return number
-
-    def _arm_keepalive(self, number: int) -> None:
-        if self._limits.keepalive_ms:
-            self._alarms.set(self._now_us + self._limits.keepalive_ms * 1000, number, "keepalive", 0)
 
     # --- time
 
@@ -346,9 +343,8 @@ class Connections:
                 continue
             if what == "handshake":
                 self._handshake_due(peer)
-            elif what == "keepalive":
-                self._guarded(number, lambda peer: peer.connection.send_ping(0))
-                self._arm_keepalive(number)
+            elif what == "silence":
+                self._guarded(number, partial(silence_due, at_us=at_us, now_us=now_us))
             elif what == "transport":
                 if self._alarms.disarm(number, at_us):
                     self._guarded(number, self._transport_due)
@@ -367,6 +363,8 @@ class Connections:
             peer.connection.handle_timer(self._now_us / MICROSECONDS)
 
     def _rearm(self, peer: Peer) -> None:
+        if not (peer.opening or peer.over) and (silent_us := peer.watch.arm(self._now_us)) is not None:
+            self._alarms.set(silent_us, peer.number, "silence", 0)
         timer = peer.connection.get_timer()
         if timer is None:
             return

@@ -94,6 +94,8 @@ class AioquicEngine(Connections):
         def work(peer: Peer) -> int:
             number = peer.open(True)
             if number >= 0:
+                peer.streams[number].unanswered = True
+                peer.watch.called()
                 peer.send(number, frame, fin=True, wait=True)
             return number
 

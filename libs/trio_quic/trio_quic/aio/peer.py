@@ -15,6 +15,7 @@ from trio_quic.engine import BLOCKED, GONE, REFUSED
 from trio_quic.events import CLOSE_NUMBERS, VIOLATIONS, CloseKind, Event, ViolationName
 
 from .floods import Meter
+from .silence import Watch
 from .stream import Budget, Progress, Queued, Stream, Total, framed
 
 if TYPE_CHECKING:
@@ -53,10 +54,9 @@ class Peer:
         self.address = b""
         self.accepted_at = b""  # whose limits it counts for, wherever it moves
         self.meter = Meter(now_us)
+        self.watch = Watch(limits, now_us)
         self.routes: set[bytes] = set()
-        self.opening = True
-        self.over = False
-        self.refused = False
+        self.opening, self.over, self.refused = True, False, False
         self.frame_max = limits.frame_bytes_max
         self.streams: dict[int, Stream] = {}
         self.watch_idle = self.wants_available = False
@@ -65,9 +65,7 @@ class Peer:
         self._budget = Budget(limits.beginning_held_bytes, total)
         self._queued = Queued(total)
         self._blocked: list[int] = []
-        self._out = out
-        self._counters = counters
-        self._arm_frame = arm_frame
+        self._out, self._counters, self._arm_frame = out, counters, arm_frame
 
     # --- events of aioquic
 
@@ -343,6 +341,8 @@ class Peer:
     def tidy(self, number: int) -> None:
         """Forgets a stream that is over."""
         stream = self.streams.get(number)
+        if stream is not None and stream.answer_begins():
+            self.watch.answered()
         if stream is not None and stream.receive_done and stream.send_done:
             stream.give_back(self._budget)
             self._drop_pending(stream)

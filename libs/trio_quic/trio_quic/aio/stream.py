@@ -88,6 +88,8 @@ class Stream:
     body: bytearray = field(default_factory=bytearray)
     held: int = 0
     delivered: bool = False
+    unanswered: bool = False
+    """A call whose answer has not begun."""
     any_frame: bool = False
     receive_done: bool = False
     send_done: bool = False
@@ -101,6 +103,12 @@ class Stream:
     def phase(self) -> str:
         """Which part of a frame is awaited."""
         return "head" if self.need is None else "body"
+
+    def answer_begins(self) -> bool:
+        """Whether the answer to a call has begun, or none is wanted any more; once."""
+        begins = self.unanswered and (self.delivered or self.receive_done)
+        self.unanswered = self.unanswered and not begins
+        return begins
 
     @property
     def pending_bytes(self) -> int:
