@@ -7,7 +7,8 @@ using import "annotations.capnp".idempotent;
 
 interface Blob $service(4) {
   uploadBlob @0 UploadBlobParams -> UploadBlobResult $caller("device") $idempotent;
-  # One chunk at the next missing byte; resumable; a repeat of a chunk already there is taken.
+  # The chunk at the next missing byte, or one of the next 4 MiB: it waits its turn, and with none stored for 2 s it is refused.
+  # Resumable; a repeat of a chunk already there is taken.
   downloadBlob @1 DownloadBlobParams -> DownloadBlobResult $caller("anonymous") $idempotent;
   # Whoever has the read secret.
   statBlob @2 StatBlobParams -> StatBlobResult $caller("anonymous") $idempotent;

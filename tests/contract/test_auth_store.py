@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+import sqlcipher3
 import trio
 
 from qpqauth.jobs import DELETION
-from qpqauth.store import Account, AccountState, Held, Session
+from qpqauth.store import Account, AccountState, Held, Session, UsedState
 from qpqcore.crypto.identity import DeviceEntry, DeviceList
 from qpqcore.crypto.signatures import generate_key
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -22,6 +23,7 @@ ACCOUNT = AccountId(make_id(b"a" * 16, "localhost"))
 DEVICE, OTHER = (DeviceId(make_id(n * 16, "localhost")) for n in (b"d", b"o"))
 ALICE = Account(ACCOUNT, "alice", 1, b"cred", b"record", PUBLIC, b"wraps", 1, b"", AccountState.ACTIVE, NOW_MS)
 NOT_HELD = Held((), NOW_MS - 90 * DAY_MS)
+LOGIN_EXPIRED = ErrorCode.LOGIN_EXPIRED
 NO_KEY = Keyed(b"caller", 1, b"", b"", NOW_MS)
 
 
@@ -49,6 +51,11 @@ async def advance(store, fresh, *, register=b"", session=b"token"):
         session=session,
         now_ms=NOW_MS,
     )
+
+
+async def begin_session(store, session, *, state=b"", sessions_max=64, decide=lambda stored: stored):
+    used = UsedState(state or session.token_hash, NOW_MS + 1)
+    return (await store.begin_session(session, used, sessions_max, decide))[1]
 
 
 async def code(awaitable):
@@ -109,7 +116,7 @@ async def test_one_of_two_changes_of_password_wins_and_ends_the_other_sessions(o
     async with open_store("qpqauth") as store:
         await begin(store)
         for token in (b"own", b"other"):
-            await store.add_session(Session(token, ACCOUNT, b"", NOW_MS), 64)
+            await begin_session(store, Session(token, ACCOUNT, b"", NOW_MS))
         change = replace(ALICE, record=b"record 2", wraps=b"wraps 2", wrap_version=2)
         reply, ended = await store.change_password(change, b"own", NO_KEY, lambda n: b"%d" % n)
         assert (reply, ended) == (b"1", [b"other"])
@@ -120,17 +127,61 @@ async def test_one_of_two_changes_of_password_wins_and_ends_the_other_sessions(o
 
 async def test_a_login_state_is_used_once(open_store):
     async with open_store("qpqauth") as store:
-        assert await store.use_login_state(b"state", NOW_MS + 1)
-        assert not await store.use_login_state(b"state", NOW_MS + 1)
+        await begin(store)
+        used = UsedState(b"state", NOW_MS + 1)
+        await store.use_login_state(used)
+        assert await code(store.use_login_state(used)) is ErrorCode.LOGIN_EXPIRED
+        assert await code(begin_session(store, Session(b"t", ACCOUNT, b"", NOW_MS), state=b"state")) is LOGIN_EXPIRED
+        assert await store.touch_session(b"t", NOW_MS, 0) is None
         await store.sweep(NOW_MS + 2, DAY_MS, DAY_MS)
-        assert await store.use_login_state(b"state", NOW_MS + 1)
+        await store.use_login_state(used)
+
+
+async def test_a_login_state_has_one_session_however_many_finish_it(open_store):
+    async with open_store("qpqauth") as store:
+        await begin(store)
+        outcomes = []
+
+        async def finish(token):
+            try:
+                outcomes.append(await begin_session(store, Session(token, ACCOUNT, b"", NOW_MS), state=b"state"))
+            except Refusal as no:
+                outcomes.append(no.code)
+
+        async with trio.open_nursery() as nursery:
+            for n in range(8):
+                nursery.start_soon(finish, b"token %d" % n)
+        assert outcomes.count(LOGIN_EXPIRED) == 7
+        assert len(await store.end_sessions(ACCOUNT, None)) == 1
+
+
+async def test_a_refused_log_in_uses_its_state_up_and_a_failed_one_does_not(open_store):
+    def no(stored):
+        assert stored == ALICE
+        raise Refusal(ErrorCode.ACCOUNT_SUSPENDED, "no")
+
+    async with open_store("qpqauth") as store:
+        await begin(store)
+        session = Session(b"token", ACCOUNT, b"", NOW_MS)
+        refused = begin_session(store, session, state=b"refused", decide=no)
+        assert await code(refused) is ErrorCode.ACCOUNT_SUSPENDED
+        assert await code(begin_session(store, session, state=b"refused")) is LOGIN_EXPIRED
+        assert await store.touch_session(b"token", NOW_MS, 0) is None
+        await begin_session(store, session)
+        with pytest.raises(sqlcipher3.IntegrityError):  # the token is there already: nothing is done
+            await begin_session(store, session, state=b"failed")
+        await begin_session(store, replace(session, token_hash=b"another"), state=b"failed")
+        seen = []
+        nobody = Session(b"nobody's", OTHER, b"", NOW_MS)
+        await begin_session(store, nobody, decide=lambda stored: seen.append(stored) or ALICE)
+        assert seen == [None]
 
 
 async def test_sessions_slide_end_and_make_room(open_store):
     async with open_store("qpqauth") as store:
         await begin(store)
         for n in range(4):
-            ended = await store.add_session(Session(b"token %d" % n, ACCOUNT, b"", NOW_MS + n), 3)
+            ended = await begin_session(store, Session(b"token %d" % n, ACCOUNT, b"", NOW_MS + n), sessions_max=3)
         assert ended == [b"token 0"]
         late = NOW_MS + 29 * DAY_MS
         session, account = await store.touch_session(b"token 1", late, late - 30 * DAY_MS)
@@ -145,7 +196,7 @@ async def test_sessions_slide_end_and_make_room(open_store):
 async def test_a_suspended_account_has_no_sessions(open_store):
     async with open_store("qpqauth") as store:
         await begin(store)
-        await store.add_session(Session(b"token", ACCOUNT, b"", NOW_MS), 64)
+        await begin_session(store, Session(b"token", ACCOUNT, b"", NOW_MS))
         assert await store.set_state(ACCOUNT, AccountState.SUSPENDED)
         assert await store.touch_session(b"token", NOW_MS, 0) is None
         assert await store.set_state(ACCOUNT, AccountState.ACTIVE)
@@ -156,7 +207,7 @@ async def test_a_suspended_account_has_no_sessions(open_store):
 async def test_a_list_adds_the_device_that_is_named_and_no_other(open_store):
     async with open_store("qpqauth") as store:
         await begin(store)
-        await store.add_session(Session(b"token", ACCOUNT, b"", NOW_MS), 64)
+        await begin_session(store, Session(b"token", ACCOUNT, b"", NOW_MS))
         first = listed(DEVICE)
         assert await code(advance(store, first)) is ErrorCode.DEVICE_LIST_INVALID
         assert await code(advance(store, first, register=OTHER)) is ErrorCode.DEVICE_LIST_INVALID
@@ -173,7 +224,7 @@ async def test_a_list_without_a_device_ends_what_it_had(open_store):
     async with open_store("qpqauth") as store:
         await begin(store)
         first = listed(DEVICE)
-        await store.add_session(Session(b"token", ACCOUNT, b"", NOW_MS), 64)
+        await begin_session(store, Session(b"token", ACCOUNT, b"", NOW_MS))
         await advance(store, first, register=DEVICE)
         change = await advance(store, listed(previous=first))
         assert (change.removed, change.sessions_ended) == ((DEVICE,), (b"token",))
@@ -184,7 +235,7 @@ async def test_a_list_without_a_device_ends_what_it_had(open_store):
 async def test_a_deleted_account_is_closed_at_once_and_its_name_held(open_store):
     async with open_store("qpqauth") as store:
         await begin(store)
-        await store.add_session(Session(b"token", ACCOUNT, b"", NOW_MS), 64)
+        await begin_session(store, Session(b"token", ACCOUNT, b"", NOW_MS))
         assert await store.begin_deletion(ACCOUNT, NOW_MS, DELETION)
         assert not await store.begin_deletion(ACCOUNT, NOW_MS, DELETION)
         assert await store.touch_session(b"token", NOW_MS, 0) is None

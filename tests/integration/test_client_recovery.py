@@ -122,10 +122,12 @@ async def test_an_upload_goes_on_in_another_process(open_world, monkeypatch, tmp
 
     async def counted(self, params, result, *, key=b""):
         if isinstance(params, blob.UploadBlobParams) and params.chunk:
-            if len(chunks) == 4:
+            if len(chunks) >= 4:
                 reached.set()
                 await trio.sleep_forever()
+            answer = await real(self, params, result, key=key)
             chunks.append(params.offset)
+            return answer
         return await real(self, params, result, key=key)
 
     async with open_world() as w:
@@ -133,7 +135,7 @@ async def test_an_upload_goes_on_in_another_process(open_world, monkeypatch, tmp
             patched.setattr(Connection, "call", counted)
             async with opened(w, "alice") as alice:
                 await until(reached, alice.conversation(w.direct).send_file, source)
-        assert len(chunks) == 4
+        assert len(chunks) >= 4
         bob = await w.client("bob")
         async with opened(w, "alice") as alice:
             resumed, again = [], Connection.call

@@ -115,18 +115,16 @@ class Story:
             h.Uploaded(self.at["alice/1"].recorder.device, sent.id, people.hashlib.sha256(path.read_bytes()).digest())
         )
         await self.rest()
-        got = self.client("carol/1").conversation(group.id).message(sent.id)
+        got = self.client("bob/1").conversation(group.id).message(sent.id)
         if got is not None:
             saved = await self.does(
-                "carol/1",
+                "bob/1",
                 "download",
-                partial(
-                    self.client("carol/1").conversation(group.id).download, got, self.at["carol/1"].folder / "saved"
-                ),
+                partial(self.client("bob/1").conversation(group.id).download, got, self.at["bob/1"].folder / "saved"),
             )
             if saved is not None:
                 content = people.hashlib.sha256(saved.read_bytes()).digest()
-                self.play.note(h.Downloaded(self.at["carol/1"].recorder.device, sent.id, content))
+                self.play.note(h.Downloaded(self.at["bob/1"].recorder.device, sent.id, content))
 
     async def _changes(self, group):
         of = {name: self.client(name).conversation(group.id) for name in ("alice/1", "bob/1", "carol/1")}

@@ -13,14 +13,15 @@ import trio
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from qpqclient.errors import DiskFull, FileDamaged, QpqError
+from qpqclient.errors import DiskFull, FileDamaged, QpqError, Refused
 from qpqcore.api.blob import DownloadBlobParams, DownloadBlobResult, UploadBlobParams, UploadBlobResult
 from qpqcore.api.content import ContentFile
 from qpqcore.crypto.parts import u32, u64
+from qpqcore.model.errors import ErrorCode
 from qpqcore.model.ids import make_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterator, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
     from hashlib import _Hash as Hash
     from pathlib import Path
 
@@ -32,6 +33,12 @@ TAG_BYTES = 16
 CHUNK_BYTES = 256 * 1024
 AHEAD = 4
 """Chunks of a download asked for at a time: over a long way each takes some round trips."""
+UNDER_WAY = 8
+"""Chunks of an upload under way at a time, at most: the server stores some while others travel, several in one commit."""
+SOON_SECONDS = 2.0
+"""A chunk that took less lets one more go, else they go one by one: a frame has 30 s, however many share the line."""
+TRIES = 3
+"""How often chunks that lost their order on the way, or their upload on the server, are begun with again."""
 AAD = b"qpq file v1"
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 NAME_CHARS_MAX = 255
@@ -70,35 +77,38 @@ def chunks(path: Path, key: bytes) -> Iterator[bytes]:
         yield buffer
 
 
-def _hash_of(path: Path) -> tuple[bytes, int]:
-    digest, total = hashlib.sha256(), 0
+def _hash_of(path: Path) -> bytes:
+    digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(CHUNK_BYTES):
             digest.update(block)
-            total += len(block)
-    return digest.digest(), total
+    return digest.digest()
 
 
-def _secrets_for(store: Store, sha256: bytes) -> tuple[bytes, bytes]:
-    """Return key and read secret of an upload: those of one that was broken off, bound to the very same content."""
-    rows = store.rows("SELECT key, secret FROM uploads WHERE sha256 = ?", sha256)
-    if rows:
-        return rows[0][0], rows[0][1]
-    key, secret = secrets.token_bytes(32), secrets.token_bytes(16)
-    store.db.execute("INSERT INTO uploads VALUES (?, ?, ?)", (sha256, key, secret))
-    return key, secret
+def _secrets_for(store: Store, path: Path) -> tuple[bytes, bytes, bytes]:
+    """Return key and read secret of an upload, and the hash of the content that they are bound to.
+
+    They are fresh and bound to nothing, unless some upload was broken off: then the file is hashed, which may be that one's.
+    """
+    if store.rows("SELECT 1 FROM uploads LIMIT 1"):
+        sha256 = _hash_of(path)
+        for key, secret in store.rows("SELECT key, secret FROM uploads WHERE sha256 = ?", sha256):
+            return key, secret, sha256
+    return secrets.token_bytes(32), secrets.token_bytes(16), b""
 
 
 async def upload(core: Core, path: Path) -> ContentFile:
     """Encrypt and upload a file; return what the message carries. Goes on where an earlier try, or process, stopped."""
-    sha256, size = _hash_of(path)
-    key, secret = _secrets_for(core.store, sha256)
-    cipher, plain, total = hashlib.sha256(), hashlib.sha256(), 0
+    key, secret, bound = _secrets_for(core.store, path)
+    cipher, plain, total, size = hashlib.sha256(), hashlib.sha256(), 0, 0
     for piece in encrypted(path, key, plain):
         cipher.update(piece)
         total += len(piece)
-    if plain.digest() != sha256:
+        size += len(piece) - TAG_BYTES
+    sha256 = plain.digest()
+    if bound and bound != sha256:
         raise FileDamaged(f"{path.name} changed while it was read: try again")
+    core.store.db.execute("INSERT OR IGNORE INTO uploads VALUES (?, ?, ?)", (sha256, key, secret))
     blob = make_id(cipher.digest(), (await core.link()).hello.domain)
 
     secret_hash = hashlib.sha256(secret).digest()
@@ -107,17 +117,45 @@ async def upload(core: Core, path: Path) -> ContentFile:
         params = UploadBlobParams(blob=blob, total_bytes=total, secret_hash=secret_hash, offset=offset, chunk=chunk)
         return await core.call(params, UploadBlobResult)
 
-    there = (await put(0, b"")).received
-    offset = 0
-    for chunk in chunks(path, key):
-        if offset + len(chunk) > there:
-            await put(offset, chunk)
-        offset += len(chunk)
+    for left in reversed(range(TRIES)):
+        try:
+            await _send(chunks(path, key), (await put(0, b"")).received, put)
+            break
+        except Refused as exc:
+            if exc.code is not ErrorCode.BLOB_OFFSET or not left:
+                raise
     core.store.db.execute("DELETE FROM uploads WHERE sha256 = ?", (sha256,))
     return ContentFile(
         blob=blob, secret=secret, key=key, total_bytes=size, name=safe_name(path.name),
         mime=mimetypes.guess_type(path.name)[0] or "application/octet-stream", sha256=sha256,
     )  # fmt: skip
+
+
+async def _send(pieces: Iterator[bytes], there: int, put: Callable[[int, bytes], Awaitable[UploadBlobResult]]) -> None:
+    """Upload what is not there yet, several chunks at a time; raise the error of the first that failed."""
+    under_way, failed, offset = trio.CapacityLimiter(1), dict[int, QpqError](), 0
+
+    async def one(offset: int, chunk: bytes) -> None:
+        begun_s = trio.current_time()
+        try:
+            await put(offset, chunk)
+            soon = trio.current_time() - begun_s < SOON_SECONDS
+            under_way.total_tokens = min(UNDER_WAY, under_way.total_tokens + 1) if soon else 1
+        except QpqError as exc:
+            failed[offset] = exc
+        finally:
+            under_way.release_on_behalf_of(offset)
+
+    async with trio.open_nursery() as nursery:
+        for chunk in pieces:
+            if offset + len(chunk) > there:
+                await under_way.acquire_on_behalf_of(offset)
+                if failed:
+                    break
+                nursery.start_soon(one, offset, chunk)
+            offset += len(chunk)
+    if failed:
+        raise failed[min(failed)]
 
 
 async def download(core: Core, file: ContentFile, to: Path) -> Path:

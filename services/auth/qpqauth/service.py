@@ -12,7 +12,7 @@ import qpqnative
 from qpqauth import rules
 from qpqauth.jobs import DELETION, Jobs
 from qpqauth.login_state import LoginRecord, LoginState, fake_record, login_record, seal, unseal
-from qpqauth.store import Account, AccountState, Held, Session
+from qpqauth.store import Account, AccountState, Held, Session, UsedState
 from qpqcore.api import auth as api
 from qpqcore.bus.background import repeat
 from qpqcore.bus.limits import enforce
@@ -155,25 +155,26 @@ class Auth:
 
     async def login_finish(self, call: CallContext, params: api.LoginFinishParams) -> api.LoginFinishResult:
         state = unseal(self._state_key, params.state, call.now_ms)
-        state_hash = rules.sha256(params.state)
-        if not await self._store.use_login_state(state_hash, state.expires_ms):
-            raise Refusal(ErrorCode.LOGIN_EXPIRED, "this log-in was used: begin again")
-        try:
-            qpqnative.opaque_login_finish(state.opaque, params.finalization)
-        except qpqnative.OpaqueError as exc:
-            raise Refusal(ErrorCode.LOGIN_FAILED, "wrong name or password") from exc
-        stored = await self._store.account(state.account)
-        if not state.known or stored is None or stored.state is AccountState.DELETING:
+        used = UsedState(rules.sha256(params.state), state.expires_ms)
+        if not self._proven(state, params.finalization):
+            await self._store.use_login_state(used)
             raise Refusal(ErrorCode.LOGIN_FAILED, "wrong name or password")
-        if stored.state is AccountState.SUSPENDED:
-            raise Refusal(ErrorCode.ACCOUNT_SUSPENDED, "the operator has suspended this account")
-        if params.device:
-            self._check_device(
-                stored, params.device, params.device_signature, rules.LOGIN_LABEL, call.challenge, state_hash
-            )
+
+        def decide(stored: Account | None) -> Account:
+            if not state.known or stored is None or stored.state is AccountState.DELETING:
+                raise Refusal(ErrorCode.LOGIN_FAILED, "wrong name or password")
+            if stored.state is AccountState.SUSPENDED:
+                raise Refusal(ErrorCode.ACCOUNT_SUSPENDED, "the operator has suspended this account")
+            if params.device:
+                self._check_device(
+                    stored, params.device, params.device_signature, rules.LOGIN_LABEL, call.challenge, used.state_hash
+                )
+            return stored
+
         token = secrets.token_bytes(TOKEN_BYTES)
-        session = Session(rules.sha256(token), stored.account, params.device, call.now_ms)
-        self._revoke_sessions(await self._store.add_session(session, self._config.sessions_max))
+        session = Session(rules.sha256(token), state.account, params.device, call.now_ms)
+        stored, ended = await self._store.begin_session(session, used, self._config.sessions_max, decide)
+        self._revoke_sessions(ended)
         self._assert(call, session)
         return api.LoginFinishResult(
             account=stored.account, session=token, expires_ms=call.now_ms + self._config.session_ms,
@@ -316,6 +317,14 @@ class Auth:
         """Return the caller's account, its session checked in the store: these calls are rare and weighty."""
         _, stored = await self._touch(call.caller.session, call.now_ms)
         return stored
+
+    @staticmethod
+    def _proven(state: LoginState, finalization: bytes) -> bool:
+        try:
+            qpqnative.opaque_login_finish(state.opaque, finalization)
+        except qpqnative.OpaqueError:
+            return False
+        return True
 
     @staticmethod
     def _check_device(

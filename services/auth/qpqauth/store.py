@@ -49,6 +49,14 @@ class Session:
 
 
 @dataclass(frozen=True, slots=True)
+class UsedState:
+    """A log-in state that is used up, and when it may be forgotten."""
+
+    state_hash: bytes
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceRow:
     """One active device."""
 
@@ -120,11 +128,17 @@ class Store(Protocol):
         Return the reply (made from how many sessions ended) and the ended sessions; Refusal(versionConflict).
         """
 
-    async def use_login_state(self, state_hash: bytes, expires_ms: int) -> bool:
-        """Note a log-in state as used; False if it was."""
+    async def use_login_state(self, used: UsedState) -> None:
+        """Use up the state of a log-in that failed. Refusal(loginExpired) if it was used before."""
 
-    async def add_session(self, session: Session, sessions_max: int) -> list[bytes]:
-        """Add a session; return those that ended to make room."""
+    async def begin_session(
+        self, session: Session, used: UsedState, sessions_max: int, decide: Callable[[Account | None], Account]
+    ) -> tuple[Account, list[bytes]]:
+        """Use up a log-in state and add its session; return the account, and the sessions that ended to make room.
+
+        One transaction, so that no crash leaves a state used without its session, or two sessions of one state. `decide`
+        checks the stored account; what it refuses uses the state up all the same. Refusal(loginExpired) as above.
+        """
 
     async def touch_session(
         self, token_hash: bytes, now_ms: int, oldest_used_ms: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qpqauth import rules
-from qpqauth.store import Account, AccountState, DeviceRow, Held, Job, ListChange, Session
+from qpqauth.store import Account, AccountState, DeviceRow, Held, Job, ListChange, Session, UsedState
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.store.keyed import Keyed, prune
 
@@ -39,6 +39,12 @@ def _end(c: Connection, where: str, values: tuple[Any, ...]) -> list[bytes]:
     ended = [row[0] for row in c.execute(f"SELECT token_hash FROM sessions WHERE {where}", values)]  # noqa: S608 - fixed texts
     c.execute(f"DELETE FROM sessions WHERE {where}", values)  # noqa: S608 - fixed texts
     return ended
+
+
+def _use(c: Connection, used: UsedState) -> None:
+    noted = c.execute("INSERT OR IGNORE INTO login_states VALUES (?, ?)", (used.state_hash, used.expires_ms)).rowcount
+    if noted != 1:
+        raise Refusal(ErrorCode.LOGIN_EXPIRED, "this log-in was used: begin again")
 
 
 class SqliteStore:
@@ -127,27 +133,33 @@ class SqliteStore:
 
         return await self._db.write(body)
 
-    async def use_login_state(self, state_hash: bytes, expires_ms: int) -> bool:
-        return await self._db.write(
-            lambda c: (
-                c.execute("INSERT OR IGNORE INTO login_states VALUES (?, ?)", (state_hash, expires_ms)).rowcount == 1
-            )
-        )
+    async def use_login_state(self, used: UsedState) -> None:
+        await self._db.write(lambda c: _use(c, used))
 
-    async def add_session(self, session: Session, sessions_max: int) -> list[bytes]:
-        def body(c: Connection) -> list[bytes]:
+    async def begin_session(
+        self, session: Session, used: UsedState, sessions_max: int, decide: Callable[[Account | None], Account]
+    ) -> tuple[Account, list[bytes]]:
+        def body(c: Connection) -> tuple[Account, list[bytes]] | Refusal:
+            _use(c, used)
+            try:
+                stored = decide(self._get(c, session.account))
+            except Refusal as no:
+                return no  # not raised here: that would undo the use of the state
             c.execute(
                 "INSERT INTO sessions VALUES (?, ?, ?, ?)",
                 (session.token_hash, session.account, session.device, session.used_ms),
             )
             self._seen(c, session)
-            return _end(
+            return stored, _end(
                 c,
                 "token_hash IN (SELECT token_hash FROM sessions WHERE account = ? AND token_hash <> ? ORDER BY used_ms DESC LIMIT -1 OFFSET ?)",
                 (session.account, session.token_hash, sessions_max - 1),
             )
 
-        return await self._db.write(body)
+        done = await self._db.write(body)
+        if isinstance(done, Refusal):
+            raise done
+        return done
 
     @staticmethod
     def _seen(c: Connection, session: Session) -> None:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from typing import TYPE_CHECKING
 
-import structlog
 import trio
 
 from qpqblob import rules
 from qpqblob.store import Blob as Row
+from qpqblob.uploads import Uploads
 from qpqcore.api import blob as api
 from qpqcore.bus.background import repeat
 from qpqcore.bus.limits import enforce
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.model.ids import BLOB_HASH_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,11 +22,6 @@ if TYPE_CHECKING:
     from qpqcore.bus.limits import Limiter
     from qpqcore.model.call import CallContext
 
-log = structlog.get_logger()
-
-HASH_STEP_BYTES = 1024 * 1024
-"""What is read at a time when a finished upload's hash is verified."""
-
 
 class Blob:
     """Implements `qpqcore.api.blob.BlobApi` and `BlobInternalApi`."""
@@ -37,6 +29,7 @@ class Blob:
     def __init__(self, config: Config, store: Store, *, limiter: Limiter, clock_ms: Callable[[], int]) -> None:
         self._config = config
         self._store = store
+        self._uploads = Uploads(store, config.account_bytes_max)
         self._limiter = limiter
         self._clock_ms = clock_ms
 
@@ -56,30 +49,13 @@ class Blob:
             params.blob, call.caller.account, params.total_bytes, 0, complete=False,
             secret_hash=params.secret_hash, expires_ms=unfinished_ms,
         )  # fmt: skip
-        row = await self._store.begin(fresh, self._config.account_bytes_max)
-        if row.account != call.caller.account:
-            raise Refusal(ErrorCode.FORBIDDEN, "somebody else keeps this blob")
-        if row.total_bytes != params.total_bytes or not hmac.compare_digest(row.secret_hash, params.secret_hash):
-            raise Refusal(ErrorCode.MALFORMED, "this blob was begun with another size or secret")
+        row = await self._uploads.begin(fresh, call.now_ms)
         kept_ms = call.now_ms + rules.ttl_ms(self._config, params.ttl_seconds)
         if row.complete:
             row = await self._store.extend(params.blob, kept_ms)
-        elif params.chunk:
-            row = await self._store.append(params.blob, params.offset, params.chunk, unfinished_ms)
-        if not row.complete and row.received == row.total_bytes:
-            row = await self._finish(row, kept_ms)
+        elif params.chunk or row.received == row.total_bytes:
+            row = await self._uploads.add(fresh, params.offset, params.chunk, kept_ms)
         return api.UploadBlobResult(received=row.received, complete=row.complete, expires_ms=row.expires_ms)
-
-    async def _finish(self, row: Row, kept_ms: int) -> Row:
-        """Verify the hash, then mark the blob complete; a blob that is not its name is dropped."""
-        digest = hashlib.sha256()
-        for offset in range(0, row.total_bytes, HASH_STEP_BYTES):
-            digest.update(await self._store.chunk(row.blob, offset, HASH_STEP_BYTES))
-        if not hmac.compare_digest(digest.digest(), row.blob[:BLOB_HASH_BYTES]):
-            await self._store.delete(row.blob)
-            log.info("blob_hash_mismatch", bytes=row.total_bytes)
-            raise Refusal(ErrorCode.BLOB_HASH_MISMATCH, "the bytes are not those that the id names: send them again")
-        return await self._store.complete(row.blob, kept_ms)
 
     async def _readable(self, call: CallContext, blob: bytes, secret: bytes, *, owner_too: bool) -> Row:
         rules.check_id(self._config, blob)
@@ -116,6 +92,7 @@ class Blob:
             return api.DeleteBlobResult()
         if row.account != call.caller.account:
             raise Refusal(ErrorCode.FORBIDDEN, "only who uploaded a blob deletes it")
+        self._uploads.forget(params.blob)
         await self._store.delete(params.blob)
         return api.DeleteBlobResult()
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +31,8 @@ class Store(Protocol):
     async def begin(self, fresh: Blob, account_bytes_max: int) -> Blob:
         """Begin an upload, or return the one that is there. Refusal(blobQuota)."""
 
-    async def append(self, blob: bytes, offset: int, chunk: bytes, expires_ms: int) -> Blob:
-        """Append a chunk at `offset`; one that is there already is taken. Refusal(blobOffset), Refusal(notFound)."""
+    async def append(self, blob: bytes, offset: int, chunks: Sequence[bytes], expires_ms: int) -> Blob:
+        """Append chunks at `offset`, all or none. Refusal(blobOffset) where that is not the end, Refusal(notFound)."""
 
     async def chunk(self, blob: bytes, offset: int, bytes_max: int) -> bytes:
         """Return up to `bytes_max` bytes from `offset`."""

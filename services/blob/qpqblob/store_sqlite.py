@@ -8,6 +8,8 @@ from qpqblob.store import Blob
 from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qpqcore.store.connection import Connection
     from qpqcore.store.database import Database
 
@@ -60,17 +62,17 @@ class SqliteStore:
 
         return await self._db.write(body)
 
-    async def append(self, blob: bytes, offset: int, chunk: bytes, expires_ms: int) -> Blob:
+    async def append(self, blob: bytes, offset: int, chunks: Sequence[bytes], expires_ms: int) -> Blob:
         def body(c: Connection) -> Blob:
             there = _need(c, blob)
-            if offset + len(chunk) <= there.received:
-                return there
             if there.complete or offset != there.received:
                 raise Refusal(ErrorCode.BLOB_OFFSET, f"go on at byte {there.received}")
-            c.execute("INSERT INTO chunks VALUES (?, ?, ?)", (blob, offset, chunk))
+            at = offset
+            for chunk in chunks:
+                c.execute("INSERT INTO chunks VALUES (?, ?, ?)", (blob, at, chunk))
+                at += len(chunk)
             c.execute(
-                "UPDATE blobs SET received = received + ?, expires_ms = max(expires_ms, ?) WHERE blob = ?",
-                (len(chunk), expires_ms, blob),
+                "UPDATE blobs SET received = ?, expires_ms = max(expires_ms, ?) WHERE blob = ?", (at, expires_ms, blob)
             )
             return _need(c, blob)
 

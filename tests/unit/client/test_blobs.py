@@ -1,4 +1,4 @@
-"""Downloads: chunks asked for ahead, put together in order, whatever their lengths."""
+"""Files: chunks asked for ahead and put together in order, whatever their lengths; and sent several at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import trio
 
 from qpqclient import blobs
 from qpqclient.errors import FileDamaged, Unreachable
-from qpqcore.api.blob import DownloadBlobResult
+from qpqcore.api.blob import DownloadBlobResult, UploadBlobResult
 from qpqcore.api.content import ContentFile
 
 FILE = ContentFile(blob=b"blob", secret=b"secret", key=b"k" * 32)
@@ -71,3 +71,48 @@ async def test_an_error_is_raised_as_itself():
     core.call = call
     with pytest.raises(Unreachable):
         await downloaded(core, 1_000)
+
+
+class Line:
+    """A server that takes chunks after as many seconds as it is told."""
+
+    def __init__(self, seconds=0.1, there=0):
+        self.seconds, self.there = seconds, there
+        self.taken, self.widths, self._now, self.refuse = [], [], 0, {}
+
+    async def put(self, offset, chunk):
+        self._now += 1
+        self.widths.append(self._now)
+        try:
+            await trio.sleep(self.seconds)
+            if offset in self.refuse:
+                raise self.refuse.pop(offset)
+            self.taken.append((offset, chunk))
+        finally:
+            self._now -= 1
+        return UploadBlobResult(received=self.there)
+
+
+PIECES = [bytes([n]) * 10 for n in range(40)]
+
+
+async def test_chunks_go_several_at_a_time_each_once(autojump_clock):
+    line = Line()
+    await blobs._send(iter(PIECES), 30, line.put)
+    assert sorted(line.taken) == [(n * 10, PIECES[n]) for n in range(3, 40)]
+    assert max(line.widths) == blobs.UNDER_WAY
+    assert line.widths[0] == 1
+
+
+async def test_on_a_slow_line_chunks_go_one_by_one(autojump_clock):
+    line = Line(seconds=blobs.SOON_SECONDS)
+    await blobs._send(iter(PIECES), 0, line.put)
+    assert set(line.widths) == {1}
+
+
+async def test_the_first_error_ends_an_upload(autojump_clock):
+    line = Line()
+    line.refuse = {100: Unreachable("the second"), 90: Unreachable("the first")}
+    with pytest.raises(Unreachable, match="the first"):
+        await blobs._send(iter(PIECES), 0, line.put)
+    assert len(line.taken) < 10 + blobs.UNDER_WAY

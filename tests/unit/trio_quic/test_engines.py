@@ -20,6 +20,10 @@ NOW_S = 1_800_000_000
 OLD, NEW, NEWER = (bytes([byte]) * 32 for byte in (1, 2, 3))
 ROUNDS_MAX = 50
 SECOND_US = 1_000_000
+ACK_US = 25_000
+"""After so long a lone answer is acknowledged (RFC 9000 section 18.2)."""
+PROBE_US = 50_000
+"""How much later it would be sent again, at most."""
 
 
 def server_configuration(certificates: Certificates, **options: Any) -> QuicConfiguration:
@@ -196,6 +200,28 @@ def test_one_turn_takes_all_that_has_arrived(certificates: Certificates) -> None
         engine.poll_socket(1)
     engine.unbind()
     assert engine.counters()["datagrams_received"] == 200
+
+
+# --- timers
+
+
+def test_what_was_acknowledged_wakes_nobody(certificates: Certificates) -> None:
+    """The time-out of a packet moves once the packet is acknowledged: the native engine does not ask for the old one."""
+    place = pair(certificates, ("native", "native"))
+    number = place.client.connect(SERVER, NAME, place.now_us)
+    place.settle()
+    (server,) = (event[1] for event in place.of("server", events.CONNECTED))
+    for call in range(5):
+        place.client.call(number, b"call")
+        place.settle()
+        place.server.reply(server, place.of("server", events.FRAME)[call][2], b"answer")
+        place.settle()
+        assert place.server.next_timeout() - place.now_us < ACK_US + PROBE_US  # the answer is not acknowledged yet
+        place.now_us += ACK_US
+        place.client.handle_timeout(place.now_us)
+        place.settle()
+        assert place.server.next_timeout() - place.now_us > SECOND_US
+    assert len(place.of("client", events.FRAME)) == 5
 
 
 # --- the boundary of one connection

@@ -384,7 +384,8 @@ class BlobApi(Protocol):
     """What Blob offers; each method may refuse."""
 
     async def upload_blob(self, call: CallContext, params: UploadBlobParams) -> UploadBlobResult:
-        """One chunk at the next missing byte; resumable; a repeat of a chunk already there is
+        """The chunk at the next missing byte, or one of the next 4 MiB: it waits its turn, and
+        with none stored for 2 s it is refused. Resumable; a repeat of a chunk already there is
         taken."""
 
     async def download_blob(self, call: CallContext, params: DownloadBlobParams) -> DownloadBlobResult:

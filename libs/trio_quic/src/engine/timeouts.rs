@@ -12,7 +12,9 @@ use super::stream::{Phase, Stream};
 /// A deadline so far off may come a little late: an idle time-out, a handshake, a late repetition.
 const COARSE_FROM: Duration = Duration::from_secs(8);
 /// Late deadlines fall on multiples of this, so that those of all connections, stale ones most of them, share a wake-up.
-const GRID_US: u128 = 500_000;
+const GRID: Duration = Duration::from_millis(500);
+/// Closed connections are forgotten at multiples of this, so that they share a wake-up: one each was a fifth of a handshake's cost.
+const FORGET_GRID: Duration = Duration::from_millis(100);
 
 impl Ledger {
     /// When to wake up for a deadline.
@@ -20,8 +22,14 @@ impl Ledger {
         if at.saturating_duration_since(self.now) < COARSE_FROM {
             return at;
         }
+        self.on_grid(at, GRID)
+    }
+
+    fn on_grid(&self, at: Instant, grid: Duration) -> Instant {
         let us = at.saturating_duration_since(self.base).as_micros();
-        let on_grid = us.div_ceil(GRID_US).saturating_mul(GRID_US);
+        let on_grid = us
+            .div_ceil(grid.as_micros())
+            .saturating_mul(grid.as_micros());
         u64::try_from(on_grid).map_or(at, |us| self.base + Duration::from_micros(us))
     }
 }
@@ -29,9 +37,13 @@ impl Ledger {
 impl Peer {
     /// Sets QUIC's timer, if it comes earlier than the one set: a later one is found when the earlier has come.
     pub(super) fn arm_timer(&mut self, index: usize, ledger: &mut Ledger) {
-        if let Some(at) = self.connection.poll_timeout()
-            && self.timers.last().is_none_or(|armed| at < *armed)
-        {
+        let Some(mut at) = self.connection.poll_timeout() else {
+            return;
+        };
+        if self.connection.is_closed() {
+            at = ledger.on_grid(at, FORGET_GRID);
+        }
+        if self.timers.last().is_none_or(|armed| at < *armed) {
             let at = ledger.arm_about(at, Alarm::Transport { index });
             self.timers.push(at);
         }
@@ -40,7 +52,18 @@ impl Peer {
 
 impl Engine {
     /// When `handle_timeout` is due, in microseconds.
-    pub fn next_timeout(&self) -> Option<u64> {
+    ///
+    /// What is stale is taken off first, and a timer that has moved on is set anew: most acknowledgements move that of the
+    /// packet that they acknowledge. To wake up for it costs a lone call as much as the call itself.
+    pub fn next_timeout(&mut self) -> Option<u64> {
+        while let Some(Reverse((at, alarm))) = self.ledger.alarms.peek().copied()
+            && self.is_stale(at, alarm)
+        {
+            self.ledger.alarms.pop();
+            if let Alarm::Transport { index } = alarm {
+                self.transport_due(index, at);
+            }
+        }
         self.ledger
             .alarms
             .peek()
@@ -66,6 +89,29 @@ impl Engine {
         self.drive();
     }
 
+    /// Whether nothing would come of an alarm.
+    fn is_stale(&mut self, armed: Instant, alarm: Alarm) -> bool {
+        let now = self.ledger.now;
+        match alarm {
+            Alarm::Transport { index } => self.peers.get_mut(&index).is_none_or(|peer| {
+                peer.timers.last() != Some(&armed)
+                    || peer
+                        .connection
+                        .poll_timeout()
+                        .is_none_or(|at| at > armed.max(now))
+            }),
+            Alarm::Handshake { connection } => !self.is_opening(connection),
+            Alarm::FrameHead { .. } | Alarm::FrameBody { .. } | Alarm::Silence { .. } => false,
+        }
+    }
+
+    fn is_opening(&self, connection: u64) -> bool {
+        usize::try_from(connection & u64::from(u32::MAX))
+            .ok()
+            .and_then(|index| self.peers.get(&index))
+            .is_some_and(|peer| peer.key == connection && peer.stage == Stage::Opening)
+    }
+
     fn transport_due(&mut self, index: usize, armed: Instant) {
         let Some(peer) = self.peers.get_mut(&index) else {
             return;
@@ -85,10 +131,10 @@ impl Engine {
     }
 
     fn handshake_due(&mut self, connection: u64) {
-        let opening = self
-            .with(connection, |peer, _| peer.stage == Stage::Opening)
-            .unwrap_or(false);
-        if let (true, Ok(index)) = (opening, usize::try_from(connection & u64::from(u32::MAX))) {
+        if let (true, Ok(index)) = (
+            self.is_opening(connection),
+            usize::try_from(connection & u64::from(u32::MAX)),
+        ) {
             self.ledger.counters.handshakes_late += 1;
             self.discard(index, CloseKind::HandshakeLate, "handshake took too long");
         }

@@ -119,7 +119,7 @@ impl NativeEngine {
     }
 
     fn next_timeout(&self) -> Option<u64> {
-        let engine = self.lock();
+        let mut engine = self.lock();
         let deadline_us = engine.next_timeout();
         if let Some(bed) = self.bed.get() {
             bed.tell(deadline_us);
