@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
+from types import SimpleNamespace
 
 import pytest
 import trio
 
 from qpqclient import blobs
-from qpqclient.errors import FileDamaged, Unreachable
+from qpqclient.errors import FileDamaged, Refused, Unreachable
 from qpqcore.api.blob import DownloadBlobResult, UploadBlobResult
 from qpqcore.api.content import ContentFile
+from qpqcore.model.errors import ErrorCode, Refusal
 
 FILE = ContentFile(blob=b"blob", secret=b"secret", key=b"k" * 32)
 
@@ -116,3 +118,32 @@ async def test_the_first_error_ends_an_upload(autojump_clock):
     with pytest.raises(Unreachable, match="the first"):
         await blobs._send(iter(PIECES), 0, line.put)
     assert len(line.taken) < 10 + blobs.UNDER_WAY
+
+
+class Uploader:
+    """What `upload` needs of a client; its server loses the order once, and the file is another one by then."""
+
+    def __init__(self, path):
+        self.path, self.tries = path, 0
+        self.store = SimpleNamespace(rows=lambda *_: [], db=SimpleNamespace(execute=lambda *_: None))
+
+    async def link(self):
+        return SimpleNamespace(hello=SimpleNamespace(domain="localhost"))
+
+    async def call(self, params, result):
+        del result
+        await trio.lowlevel.checkpoint()
+        if params.chunk:
+            self.tries += 1
+            self.path.write_bytes(b"another content")
+            raise Refused(Refusal(ErrorCode.BLOB_OFFSET, "go on at byte 0"))
+        return UploadBlobResult(received=0)
+
+
+async def test_what_a_file_has_become_is_not_sent_under_the_key_of_what_it_was(tmp_path):
+    path = tmp_path / "changing"
+    path.write_bytes(b"some content ..")
+    core = Uploader(path)
+    with pytest.raises(FileDamaged, match="changed while it was sent"):
+        await blobs.upload(core, path)
+    assert core.tries == 1
