@@ -10,7 +10,7 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,10 @@ WHOLE_FILE = 0xFF
 PATCH_BYTES = 4
 
 
+MADE_MAX = 64
+"""Databases kept, of some 100 KiB each: the growth that a run watches for has to be the reader's."""
+
+
 @cache
 def _folder() -> Path:
     fast = Path("/dev/shm")  # noqa: S108 - thousands of small files that nobody keeps
@@ -41,7 +45,7 @@ def _folder() -> Path:
     return folder
 
 
-@cache
+@lru_cache(maxsize=MADE_MAX)
 def _genuine(version: int, claimed: int, dropped: int) -> bytes:
     """Return a database with the first migrations applied, one table (counted from 1) dropped, another number written."""
     path = _folder() / "made.db"
