@@ -31,8 +31,6 @@ KEY = b"k" * 32
 WHOLE_FILE = 0xFF
 """As first byte: the rest is the file."""
 PATCH_BYTES = 4
-
-
 MADE_MAX = 64
 """Databases kept, of some 100 KiB each: the growth that a run watches for has to be the reader's."""
 
