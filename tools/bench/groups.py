@@ -1,4 +1,4 @@
-"""MLS groups in qpqnative alone, suite 1: no network, no database; the changes are taken, as a database would."""
+"""MLS groups in qpqnative alone, in both suites: no network, no database; the changes are taken, as a database would."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
 
-from qpqnative import SUITE_1, Application, GroupView
+from qpqnative import SUITE_1, SUITE_XWING, Application, GroupView
 from qpqnative.testing import StoredDevice
 from tools.bench.measure import Effort, Row, medians, timed
 
@@ -17,6 +17,7 @@ NOW_S = 1_800_000_000
 GROUP_ID = b"bench"
 POLICY = b"policy"
 TEXT = bytes(100)
+SUITES = {"1": SUITE_1, "X-Wing": SUITE_XWING}
 STEPS = ("create", "join", "add", "commit", "follow", "check", "send", "receive")
 """`add` and `commit` are the committer's, path included; `follow` is a member's, `check` the server's."""
 
@@ -26,19 +27,19 @@ def take(source: Group | Device) -> int:
     return sum(len(key) + len(value or b"") for key, value in source.take_changes())
 
 
-def package(name: str) -> bytes:
+def package(name: str, suite: int) -> bytes:
     """Return a KeyPackage of a device that will not act."""
-    return StoredDevice(name).key_package(SUITE_1, now_s=NOW_S)
+    return StoredDevice(name).key_package(suite, now_s=NOW_S)
 
 
-def one_life(packages: list[bytes], messages: int) -> dict[str, float]:
+def one_life(suite: int, packages: list[bytes], messages: int) -> dict[str, float]:
     """Create a group of these, a joiner and oneself; join, add, commit, send and receive; each step's milliseconds."""
     times: dict[str, list[float]] = {name: [] for name in STEPS}
     maker, joiner = StoredDevice("maker"), StoredDevice("joiner")
-    all_packages = [joiner.key_package(SUITE_1, now_s=NOW_S), *packages]
+    all_packages = [joiner.key_package(suite, now_s=NOW_S), *packages]
 
     def create() -> tuple[Group, bytes, bytes]:
-        group = maker.device.create_group(SUITE_1, group_id=GROUP_ID, policy=POLICY, now_s=NOW_S)
+        group = maker.device.create_group(suite, group_id=GROUP_ID, policy=POLICY, now_s=NOW_S)
         pending = group.commit(add=all_packages, now_s=NOW_S)
         group.apply(pending)
         take(group)
@@ -62,7 +63,7 @@ def one_life(packages: list[bytes], messages: int) -> dict[str, float]:
     group, welcome, tree = timed(create, times["create"])
     other = timed(join, times["join"])
     view = GroupView.observe(group.group_info(), group.tree())
-    newcomer = package("newcomer")
+    newcomer = package("newcomer", suite)
     steps: tuple[tuple[str, list[bytes]], ...] = (("add", [newcomer]), ("commit", []))
     for step, add in steps:
         commit = timed(partial(change, add), times[step])
@@ -99,9 +100,11 @@ def exchange(sender: Group, receiver: Group, messages: int, times: dict[str, lis
 
 def groups(effort: Effort) -> list[Row]:
     """Measure groups of all sizes."""
-    packages = [package(f"member{number}") for number in range(max(effort.groups) - 2)]
     rows: list[Row] = []
-    for members in effort.groups:
-        runs = [one_life(packages[: members - 2], effort.messages) for _ in range(effort.repetitions)]
-        rows.append({"what": "group", "members": members, "repetitions": effort.repetitions, **medians(runs)})
+    for name, suite in SUITES.items():
+        packages = [package(f"member{number}", suite) for number in range(max(effort.groups) - 2)]
+        for members in effort.groups:
+            runs = [one_life(suite, packages[: members - 2], effort.messages) for _ in range(effort.repetitions)]
+            facts = {"what": "group", "suite": name, "members": members, "repetitions": effort.repetitions}
+            rows.append(facts | medians(runs))
     return rows

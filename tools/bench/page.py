@@ -125,12 +125,12 @@ def _latency(rows: list[Row]) -> Iterator[str]:
 
 def _groups(rows: list[Row]) -> Iterator[str]:
     yield "## Groups\n"
-    yield "qpqnative alone, suite 1, milliseconds; no network and no database, but what would be written is taken each time.\n"
-    yield "| members | create | join | add one | commit | follow a commit | server's check | send | receive | message, bytes | bytes written: send + receive |"
-    yield "|---|---|---|---|---|---|---|---|---|---|---|"
+    yield "qpqnative alone, milliseconds; no network and no database, but what would be written is taken each time.\n"
+    yield "| suite | members | create | join | add one | commit | follow a commit | server's check | send | receive | message, bytes | bytes written: send + receive |"
+    yield "|---|---|---|---|---|---|---|---|---|---|---|---|"
     for r in rows:
         steps = " | ".join(f"{r[f'{step}_ms']:.2f}" for step in STEPS)
-        yield f"| {r['members']:,} | {steps} | {r['message_bytes']:.0f} | {r['written_by_send']:,.0f} + {r['written_by_receive']:,.0f} |"
+        yield f"| {r['suite']} | {r['members']:,} | {steps} | {r['message_bytes']:.0f} | {r['written_by_send']:,.0f} + {r['written_by_receive']:,.0f} |"
 
 
 def _by_sdk(rows: list[Row]) -> Iterator[str]:
