@@ -29,6 +29,8 @@ def test_a_quick_run_has_every_row(tmp_path):
     costs = ("per_second", "cpu_us", "native_echo_us", "aioquic_echo_us", "lowest", "ratio", "highest")
     assert all(row[name] > 0 for row in rows.values() for name in costs)
 
+    (store,) = found["store"]
+    assert 0 < store["share"]
     (durable,) = found["messages"]
     assert durable["server_cpu_us"] > 0
     assert 0 < durable["p50_ms"] <= durable["p99_ms"]

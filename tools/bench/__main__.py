@@ -31,6 +31,7 @@ from tools.bench.latency import group_by_sdk, latency
 from tools.bench.measure import FULL, QUICK, Effort, Row
 from tools.bench.messages import messages
 from tools.bench.restart import restart
+from tools.bench.store import store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,6 +52,7 @@ def run(root: Path, effort: Effort, say: Callable[[str], object], only: Sequence
     """Run every part, or the named ones, each with a server of its own; print its table as it comes."""
     parts: dict[str, Callable[[Path], list[Row]]] = {
         "calls": lambda folder: trio.run(calls, folder, effort),
+        "store": lambda folder: trio.run(store, folder, effort),
         "messages": lambda folder: trio.run(messages, folder, effort),
         "fan-out": lambda folder: trio.run(fan_out, folder, effort),
         "entering": lambda folder: trio.run(entering, folder, effort),

@@ -30,7 +30,7 @@ def measured(runs: Sequence[Found], found: Found) -> str:
     """Return the goals and every part that was measured, as Markdown."""
     sections = [("goals", _goals(runs))]
     parts = {
-        "calls": _calls, "messages": _messages, "fan-out": _fan_out, "entering": _entering, "blobs": _files,
+        "calls": _calls, "store": _store, "messages": _messages, "fan-out": _fan_out, "entering": _entering, "blobs": _files,
         "restart": _restart, "idle": _idle, "large": _large, "latency": _latency, "groups": _groups, "sdk": _by_sdk,
     }  # fmt: skip
     sections += [(name, lines(found[name])) for name, lines in parts.items() if name in found]
@@ -61,6 +61,14 @@ def _calls(rows: list[Row]) -> Iterator[str]:
             f"| {r['cpu_us']:.1f} | {r['native_echo_us']:.1f} | {r['aioquic_echo_us']:.1f} | **{r['ratio']:.1f}** "
             f"| {r['lowest']:.1f} to {r['highest']:.1f} |"
         )
+
+
+def _store(rows: list[Row]) -> Iterator[str]:
+    (r,) = rows
+    yield (
+        f"With {r['in_flight']} in flight the server takes {r['server_per_second']:,.0f} durable messages a second, delivery's store alone "
+        f"{r['store_per_second']:,.0f} of the same ({r['store_cpu_us']:.0f} us each): {r['share']:.2f} of the store's own rate."
+    )
 
 
 def _messages(rows: list[Row]) -> Iterator[str]:
