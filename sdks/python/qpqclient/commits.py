@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 TRIES_MAX = 40
 LOST_RACE = frozenset({ErrorCode.EPOCH_CONFLICT, ErrorCode.PROPOSAL_MISSING, ErrorCode.GENERATION_CONFLICT})
 BACKOFF_SECONDS = 0.15
+ACCOUNTS_AT_ONCE = 256
+"""KeyPackages of so many accounts are fetched by one call (docs/spec: fetchKeyPackage takes no more)."""
 
 
 class Added:
@@ -53,14 +55,12 @@ class Commits:
         self, accounts: Sequence[bytes], suite: int, *, but: frozenset[bytes] = frozenset()
     ) -> list[Added]:
         """Return a KeyPackage of each active device of the accounts, this device and `but` left out."""
-        params = FetchKeyPackageParams(accounts=tuple(accounts), suites=(suite,))
-        found = await self._core.call(params, FetchKeyPackageResult, key=new_key())
-        return [
-            a
-            for keys in found.accounts
-            for a in self._usable(keys)
-            if a.device not in but | {self._core.account.device}
-        ]
+        found: list[AccountKeys] = []
+        for start in range(0, len(accounts), ACCOUNTS_AT_ONCE):
+            some = tuple(accounts[start : start + ACCOUNTS_AT_ONCE])
+            params = FetchKeyPackageParams(accounts=some, suites=(suite,))
+            found += (await self._core.call(params, FetchKeyPackageResult, key=new_key())).accounts
+        return [a for keys in found for a in self._usable(keys) if a.device not in but | {self._core.account.device}]
 
     def _usable(self, keys: AccountKeys) -> list[Added]:
         """Return what the account has signed for; what it has not is left out, with a warning."""

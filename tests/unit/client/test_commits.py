@@ -1,0 +1,37 @@
+"""Changes of groups: KeyPackages of many accounts."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from qpqclient.commits import ACCOUNTS_AT_ONCE, Commits
+from qpqcore.api.keystore import AccountKeys, FetchKeyPackageResult
+from qpqkeystore.config import Config
+
+
+class Core:
+    """A keystore where nobody has keys; notes who was asked for."""
+
+    def __init__(self):
+        self.asked, self.keys = [], set()
+        self.store = self.groups = None
+        self.account = SimpleNamespace(device=b"mine")
+
+    async def call(self, params, result, *, key):
+        assert result is FetchKeyPackageResult
+        self.asked.append(params.accounts)
+        self.keys.add(key)
+        return FetchKeyPackageResult(accounts=tuple(AccountKeys(account=a) for a in params.accounts))
+
+
+async def test_packages_of_a_thousand_accounts_are_fetched_in_calls_that_the_keystore_takes():
+    core, accounts = Core(), [number.to_bytes(16) for number in range(1_000)]
+    assert await Commits(core).packages(accounts, 1) == []
+    assert [a for some in core.asked for a in some] == accounts
+    assert max(map(len, core.asked)) == ACCOUNTS_AT_ONCE == Config().accounts_per_fetch_max
+    assert len(core.keys) == len(core.asked) == 4
+
+
+def test_a_group_of_a_thousand_can_be_looked_up_and_drawn_at_once():
+    config = Config()
+    assert min(config.resolve_per_account.burst, config.fetch_per_account.burst) > 1_000
