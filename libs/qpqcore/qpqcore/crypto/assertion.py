@@ -94,13 +94,13 @@ class AssertionVerifier:
         """Return the caller; anonymous for an empty assertion; Refusal(unauthenticated)."""
         if not assertion:
             return ANONYMOUS
-        claims = self._known.get(assertion) or self._check(assertion)
+        claims = self._known.get(assertion) or self._check(assertion, now_ms)
         if claims.expiry_ms + SKEW_MS <= now_ms:
             self._known.pop(assertion, None)
             raise Refusal(ErrorCode.UNAUTHENTICATED, "the session has to be renewed")
         return claims.caller
 
-    def _check(self, assertion: bytes) -> Claims:
+    def _check(self, assertion: bytes, now_ms: int) -> Claims:
         try:
             r = Reader(assertion)
             claims = _read(r)
@@ -114,6 +114,13 @@ class AssertionVerifier:
         if not key or not genuine:
             raise Refusal(ErrorCode.UNAUTHENTICATED, "not a genuine assertion")
         self._known[assertion] = claims
-        if len(self._known) > CACHE_ASSERTIONS_MAX:
-            self._known.popitem(last=False)
+        self._forget(now_ms)
         return claims
+
+    def _forget(self, now_ms: int) -> None:
+        """Let go of what has ended, the oldest first; each lives about as long."""
+        while self._known:
+            oldest = next(iter(self._known.values()))
+            if len(self._known) <= CACHE_ASSERTIONS_MAX and oldest.expiry_ms + SKEW_MS > now_ms:
+                return
+            self._known.popitem(last=False)
