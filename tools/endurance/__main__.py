@@ -25,6 +25,8 @@ from trio_quic import EngineName
 
 JSON_DEFAULT = Path("build/endurance.json")
 WINDOW_MINUTES_MAX = 10.0
+WARM_UP_MINUTES = 5.0
+"""Page caches, views of groups and assertions fill until then, each up to its bound."""
 SHARE = 0.5
 """Of what the server takes at most."""
 FLAT_OUT_SECONDS = 10.0
@@ -37,8 +39,10 @@ ERROR = 40
 """structlog's level: connections of a server that is busy come and go."""
 
 
-async def play(root: Path, minutes: float, seed: int, engine: EngineName, every: float) -> Verdict:
-    """Run once, in an empty folder."""
+async def play(
+    root: Path, minutes: float, seed: int, engine: EngineName, every: float, warm_up: float = 0.0
+) -> Verdict:
+    """Run once, in an empty folder; samples are taken for so many minutes, after others of the same load."""
     verdict = Verdict(60 * min(WINDOW_MINUTES_MAX, minutes / 3))
     async with served(
         root / "server", engine=engine, connections_per_address_max=CONNECTIONS_MAX,
@@ -46,12 +50,14 @@ async def play(root: Path, minutes: float, seed: int, engine: EngineName, every:
     ) as server:  # fmt: skip
         await accounts(root / "people", server.where, ["first"])  # the server has done everything once
         verdict.before = await left_behind(server)
-        await load(root, server, verdict, minutes, seed, every)
+        await load(root, server, verdict, (warm_up, minutes), seed, every)
         verdict.after = await left_behind(server, verdict.before)
     return verdict
 
 
-async def load(root: Path, server: Served, verdict: Verdict, minutes: float, seed: int, every: float) -> None:
+async def load(
+    root: Path, server: Served, verdict: Verdict, minutes: tuple[float, float], seed: int, every: float
+) -> None:
     """Put the load on the server, and take it away again."""
     over = trio.Event()
     crowd = Crowd(root, server.where, random.Random(seed), over)  # noqa: S311 - a load's dice
@@ -65,12 +71,13 @@ async def load(root: Path, server: Served, verdict: Verdict, minutes: float, see
         stack.callback(readers.cancel_scope.cancel)
         for number in range(DEVICES):
             await readers.start(stream.read, number)
-        verdict.capacity = await stream.flat_out(WIDTH, min(FLAT_OUT_SECONDS, minutes * 6))
+        verdict.capacity = await stream.flat_out(WIDTH, min(FLAT_OUT_SECONDS, sum(minutes) * 6))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(crowd.run)
             nursery.start_soon(stream.paced, verdict.capacity * SHARE, over)
+            await trio.sleep(minutes[0] * 60)
             nursery.start_soon(sample, server, stream, verdict, over, every)
-            await trio.sleep(minutes * 60)
+            await trio.sleep(minutes[1] * 60)
             over.set()
         await stream.wait()
     take(verdict, stream, crowd)
@@ -80,16 +87,19 @@ def main() -> int:
     """Run once."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument(
+        "--warm-up", type=float, default=WARM_UP_MINUTES, help="minutes of load before the first sample"
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--every", type=float, default=SAMPLE_SECONDS, help="seconds between samples")
     parser.add_argument("--engine", choices=get_args(EngineName), default="native", help="the server's")
     parser.add_argument("--json", type=Path, default=JSON_DEFAULT, metavar="FILE", help=f"default {JSON_DEFAULT}")
-    arguments = parser.parse_args()
+    a = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(ERROR))
     with tempfile.TemporaryDirectory(prefix="qpq-endurance-") as root:
-        run = partial(play, Path(root), arguments.minutes, arguments.seed, arguments.engine, arguments.every)
+        run = partial(play, Path(root), a.minutes, a.seed, a.engine, a.every, a.warm_up)
         verdict = trio.run(run)
-    verdict.write(arguments.json)
+    verdict.write(a.json)
     findings = verdict.findings()
     sys.stdout.write("\n".join([*verdict.lines(), *(f"  OFF: {finding}" for finding in findings), ""]))
     return 1 if findings else 0
