@@ -55,7 +55,7 @@ class Config:
     look_again_seconds: float = 30.0
     """A subscription looks by itself so often, whatever the notices say, where they may be lost."""
 
-    look_again_lossless_seconds: float = 3_600.0
+    look_again_lossless_seconds: float = 30.0
     """The same where none is lost: it prolongs the session of a device that is only subscribed, and costs a read and a
     durable write, so that an idle device costs nothing but its pings.
     """
