@@ -56,9 +56,7 @@ class Config:
     """A subscription looks by itself so often, whatever the notices say, where they may be lost."""
 
     look_again_lossless_seconds: float = 30.0
-    """The same where none is lost: it prolongs the session of a device that is only subscribed, and costs a read and a
-    durable write, so that an idle device costs nothing but its pings.
-    """
+    """The same where none is lost; each look is a read, and now and then a durable write that prolongs the session."""
 
     going_away_ms: int = 2_000
     """Within this time clients are asked to reconnect when the server drains."""
