@@ -49,10 +49,10 @@ async def repeated(server: Served, what: str, work: Callable[[], Awaitable[None]
     return {"what": what, "times": effort.entries, **medians(runs)}
 
 
-async def log_in(link: Link) -> None:
+async def log_in(link: Link, name: str = NAME) -> None:
     """Go through OPAQUE."""
     opaque = qpqnative.OpaqueLogin()
-    start = LoginStartParams(name=NAME, request=opaque.start(PASSWORD.encode()))
+    start = LoginStartParams(name=name, request=opaque.start(PASSWORD.encode()))
     started = await link.call(start, LoginStartResult)
     finalization = opaque.finish(PASSWORD.encode(), started.response)[0]
     await link.call(LoginFinishParams(state=started.state, finalization=finalization), LoginFinishResult)

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 import qpqclient
-import qpqnative
 from qpqclient.transport import Link, Trust, open_link
-from qpqcore.api.auth import LoginFinishParams, LoginFinishResult, LoginStartParams, LoginStartResult
 from qpqcore.api.delivery import FetchResult, FetchWaitParams
+from tools.bench.entering import log_in
 from tools.bench.people import PASSWORD, STORE_KEY, clients
 
 if TYPE_CHECKING:
@@ -128,13 +127,7 @@ class Crowd:
     async def _log_in(self) -> None:
         """Connect, go through OPAQUE, leave."""
         async with open_link(self._where, Trust(), accept=lambda _: True) as link:
-            opaque = qpqnative.OpaqueLogin()
-            start = LoginStartParams(name=PEOPLE[2], request=opaque.start(PASSWORD.encode()))
-            started = await link.call(start, LoginStartResult)
-            finish = LoginFinishParams(
-                state=started.state, finalization=opaque.finish(PASSWORD.encode(), started.response)[0]
-            )
-            await link.call(finish, LoginFinishResult)
+            await log_in(link, PEOPLE[2])
 
     async def _leave_a_poll(self, client: qpqclient.Client) -> None:
         """Wait for mail on a connection of one's own, and give up before the answer."""

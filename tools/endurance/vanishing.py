@@ -1,4 +1,4 @@
-"""`python -m tools.endurance.vanishing HOST:PORT`: connect, leave calls open, say so, and wait to be killed."""
+"""`python -m tools.endurance.vanishing HOST:PORT`: connect, say so, and wait to be killed."""
 
 from __future__ import annotations
 

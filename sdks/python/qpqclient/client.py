@@ -227,7 +227,7 @@ async def open_client(
 
     `password` opens the local database (or `store_key`, 32 bytes). `trust` judges the server's key (SHA-256 of its
     SubjectPublicKeyInfo) at first use; later it must stay the same. `sealed` sends messages without a sender's name, over
-    a second connection; `push=False` asks for long polling from the start; `network` is for simulations, and for networks that forget soon. Raises WrongPassword, FolderBusy.
+    a second connection; `push=False` asks for long polling from the start; `network` is for simulations, and says how often an idle connection is pinged. Raises WrongPassword, FolderBusy.
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if store_key is None:
