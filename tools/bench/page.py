@@ -7,6 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from tools.bench.goals import GOALS, figures
+from tools.bench.groups import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parents[2] / "docs/benchmarks.md"
 BEGIN, END = "<!-- measured: begin -->\n", "<!-- measured: end -->\n"
-STEPS = ("create", "join", "add", "commit", "follow", "check", "send", "receive")
 
 
 def write(runs: Sequence[Found], found: Found) -> None:

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 import qpqclient
-from qpqclient.transport import Network
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from qpqclient import Client, Conversation
 
 HISTORY_MAX = 100_000
-RESTLESS = Network(keepalive_ms=2_000)
-"""Where servers are killed all the time an idle device has to notice soon; elsewhere its battery is worth more."""
 
 
 class Person:
@@ -261,7 +258,7 @@ def told(description: str | None) -> argparse.Namespace:
 def opened(arguments: argparse.Namespace) -> AbstractAsyncContextManager[Client]:
     """Open the client of a process that was told so."""
     return qpqclient.open_client(
-        arguments.folder, server=arguments.server, password=arguments.secret, engine=arguments.engine, network=RESTLESS
+        arguments.folder, server=arguments.server, password=arguments.secret, engine=arguments.engine
     )
 
 
