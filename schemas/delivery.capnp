@@ -75,6 +75,7 @@ struct EnqueueParams {
   payload @3 :Data;           # MLSMessage(PrivateMessage, application)
   ttlSeconds @4 :UInt32;      # 0: the server's default
   writeSignature @5 :Data;    # sealed sender; empty with a session
+  ratchet @6 :UInt32;         # 1 + the sender's generation in the epoch's application ratchet; 0: not told
 }
 struct EnqueueResult { logNumber @0 :UInt64; acceptedMs @1 :UInt64; duplicate @2 :Bool; }
 struct BatchEnqueueParams { items @0 :List(EnqueueParams); }      # at most 100
@@ -85,8 +86,7 @@ struct FetchParams { after @0 :UInt64; maxEntries @1 :UInt16; }   # after 0: fro
 struct FetchResult { entries @0 :List(Entry); last @1 :UInt64; acked @2 :UInt64; }
 struct FetchWaitParams { after @0 :UInt64; maxEntries @1 :UInt16; waitMs @2 :UInt32; }   # at most 60 s
 struct PeekParams { maxEntries @0 :UInt16; }
-struct PeekResult { entries @0 :List(Entry); last @1 :UInt64; acked @2 :UInt64; pendingBytes @3 :UInt64; oldestMs @4 :UInt64; sent @5 :UInt64; }
-# entries without payload; sent: messages taken from the calling device in its own name (docs/spec/delivery.md#mailboxes)
+struct PeekResult { entries @0 :List(Entry); last @1 :UInt64; acked @2 :UInt64; pendingBytes @3 :UInt64; oldestMs @4 :UInt64; }   # entries without payload
 struct AckParams { upTo @0 :UInt64; }
 struct AckResult { acked @0 :UInt64; }
 

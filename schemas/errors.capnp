@@ -64,4 +64,5 @@ enum ErrorCode {
   blobQuota @51 $exit(29);
 
   peerMismatch @52 $exit(30);                 # a peer spoke for another domain
+  ratchetUsed @53 $exit(27);                  # this device has sent as far in this epoch: its state is an older copy
 }

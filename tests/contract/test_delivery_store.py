@@ -60,10 +60,10 @@ def birth(*, first=(BOB, CAROL), generation=1, creator=ALICE):
     )  # fmt: skip
 
 
-def message(text, *, sender=ALICE, epoch=1, generation=1, ttl_ms=DAY_MS):
+def message(text, *, sender=ALICE, epoch=1, generation=1, ttl_ms=DAY_MS, ratchet=0):
     return Message(
         channel=CHANNEL, generation=generation, epoch=epoch, payload=text, hash=sha256(text), device=sender.device,
-        now_ms=NOW_MS, expires_ms=NOW_MS + ttl_ms,
+        now_ms=NOW_MS, expires_ms=NOW_MS + ttl_ms, ratchet=ratchet,
     )  # fmt: skip
 
 
@@ -327,6 +327,27 @@ async def test_handshakes_too_old_cut_the_mailbox_off(open_store):
         assert await store.tree(CHANNEL, sha256(b"0")) is None
 
 
+async def test_a_place_in_a_ratchet_is_used_once(open_store):
+    """A device that comes with a place that is not above those it had is an older copy of itself."""
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        await begin(store)
+        first = message(b"first", ratchet=2)
+        used = [await put(store, m) for m in (first, message(b"copy", ratchet=2), message(b"older", ratchet=1))]
+        assert [getattr(answer, "code", None) for (answer,) in used] == [
+            None, ErrorCode.RATCHET_USED, ErrorCode.RATCHET_USED
+        ]  # fmt: skip
+        (again,) = await put(store, first)
+        assert again.duplicate
+        taken = await put(
+            store, message(b"not told"), message(b"next", ratchet=3), message(b"bob's", sender=BOB, ratchet=1)
+        )
+        assert not any(isinstance(answer, Refusal) for answer in taken)
+        for epoch in range(1, 2 + BOUNDS.past_epochs):
+            await accept(store, commit(epoch))
+            (answer,) = await put(store, message(b"in epoch %d" % (epoch + 1), epoch=epoch + 1, ratchet=1))
+            assert not isinstance(answer, Refusal)
+
+
 async def test_who_has_not_come_is_absent_and_who_has_no_mailbox_an_orphan(open_store):
     async with open_store("qpqdelivery", BOUNDS) as store:
         await begin(store)
@@ -396,10 +417,10 @@ async def test_a_log_goes_on_where_an_older_database_left_it(tmp_path):
 
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("say"), st.sampled_from(PEOPLE), st.integers(0, 6)),
-        st.tuples(st.just("add"), st.sampled_from(PEOPLE), st.just(0)),
-        st.tuples(st.just("remove"), st.sampled_from(PEOPLE), st.just(0)),
-        st.tuples(st.just("ack"), st.sampled_from(PEOPLE), st.integers(0, 8)),
+        st.tuples(st.just("say"), st.sampled_from(PEOPLE), st.integers(0, 6), st.integers(0, 4)),
+        st.tuples(st.just("add"), st.sampled_from(PEOPLE), st.just(0), st.just(0)),
+        st.tuples(st.just("remove"), st.sampled_from(PEOPLE), st.just(0), st.just(0)),
+        st.tuples(st.just("ack"), st.sampled_from(PEOPLE), st.integers(0, 8), st.just(0)),
     ),
     max_size=25,
 )
@@ -414,14 +435,14 @@ def test_any_history_is_the_models(steps):
             store, model = SqliteStore(database, BOUNDS), ChannelModel(PEOPLE, BOUNDS.past_epochs)
             model.begin(ALICE, (BOB, CAROL))
             await begin(store)
-            for number, (what, person, amount) in enumerate(steps):
+            for number, (what, person, amount, ratchet) in enumerate(steps):
                 if what == "say":
                     if model.epoch - amount < 0:
                         continue
-                    sent = message(b"%d" % number, sender=person, epoch=model.epoch - amount)
+                    sent = message(b"%d" % number, sender=person, epoch=model.epoch - amount, ratchet=ratchet)
                     (answer,) = await put(store, sent)
                     code = answer.code if isinstance(answer, Refusal) else ErrorCode.OK
-                    assert model.say(person, model.epoch - amount) is code
+                    assert model.say(person, model.epoch - amount, ratchet=ratchet) is code
                 elif what == "add" and person not in model.members:
                     await accept(store, commit(model.epoch, added=(person,)))
                     model.change(add=(person,))

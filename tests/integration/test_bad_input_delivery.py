@@ -354,6 +354,14 @@ async def message_from_outside(w):
     yield await eve.code(alice.message(w.club))
 
 
+@row("a message of a place in the ratchet that was used", ErrorCode.RATCHET_USED)
+async def message_of_an_older_copy(w):
+    bob = await w.device("bob")
+    assert await bob.code(replace(bob.message(w.club, b"first"), ratchet=7)) is ErrorCode.OK
+    yield
+    yield await bob.code(replace(bob.message(w.club, b"second"), ratchet=7))
+
+
 @row("a message of an epoch long over", ErrorCode.STALE_EPOCH)
 async def stale_message(w):
     alice, bob = await w.device("alice"), await w.device("bob")

@@ -283,6 +283,37 @@ async def test_a_folder_copied_back_that_had_only_sent_since_takes_a_new_leaf_to
             assert bob.conversation(w.direct).epoch == epoch + 1  # once is enough
 
 
+async def test_a_folder_copied_back_while_its_last_message_is_still_being_stored_loses_nothing(open_world, monkeypatch):
+    """The server's disk is slow: what the device had sent is taken after its older copy has begun its session."""
+    real, held, go_on, slow = Delivery.enqueue, trio.Event(), trio.Event(), []
+
+    async def late(self, call, params):
+        with trio.CancelScope(shield=bool(slow)):  # the write had begun: it is done whatever becomes of the caller
+            if slow:
+                slow.clear()
+                held.set()
+                await go_on.wait()
+            return await real(self, call, params)
+
+    monkeypatch.setattr(Delivery, "enqueue", late)
+    async with open_world() as w:
+        alice = await w.client("alice")
+        async with opened(w, "bob") as bob:
+            await settle(bob)
+        with put_back(w.folder / "bob"):
+            async with opened(w, "bob") as bob:
+                slow.append(True)
+                await bob.conversation(w.direct).send("one")
+                await held.wait()
+        async with opened(w, "bob") as bob:
+            await settle(bob)
+            go_on.set()
+            await settle(alice)
+            await bob.conversation(w.direct).send("two")
+            await settle(bob, alice)
+        assert texts(alice.conversation(w.direct))[1:] == ["one", "two"]
+
+
 async def test_a_device_that_rejoined_still_reads_what_was_under_way(open_world):
     """Two messages of the epoch that its rejoining ended: one taken by the server before its commit, one after."""
     async with open_world() as w:

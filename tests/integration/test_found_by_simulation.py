@@ -223,6 +223,50 @@ async def test_a_founding_that_is_refused_for_now_is_tried_again(serving, tmp_pa
         assert not alice._core.store.rows("SELECT 1 FROM births")
 
 
+@pytest.mark.parametrize("code", [ErrorCode.UNAUTHENTICATED, ErrorCode.DEVICE_UNKNOWN])
+async def test_a_founding_whose_answer_was_lost_is_not_dropped_as_the_session_ends(serving, tmp_path, code):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        answer_lost_then_refused(alice, delivery.CreateChannelParams, code)
+        with pytest.raises(qpqclient.Refused):
+            await alice.create_group("club", ["bob"])
+        await settle(bob)
+        (club,) = [c for c in bob.conversations() if c.kind != "self"]
+        await settle(alice, bob)
+        mine, theirs = alice.conversation(club.id), bob.conversation(club.id)
+        assert (mine.epoch, mine.authenticator) == (theirs.epoch, theirs.authenticator)
+
+
+async def test_a_rejoin_whose_answer_was_lost_is_not_dropped_as_the_session_ends(serving, tmp_path):
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        talk = await alice.dm("bob")
+        await settle(alice, bob)
+        answer_lost_then_refused(bob, delivery.SubmitCommitParams, ErrorCode.UNAUTHENTICATED)
+        with pytest.raises(qpqclient.Refused):
+            await bob.conversation(talk.id).rejoin()
+        begun = bob._core.groups.joining(talk.id)
+        assert begun is not None
+        await settle(alice)
+        epoch = talk.epoch
+        await settle(bob, alice)
+        assert (bob.conversation(talk.id).epoch, talk.epoch) == (epoch, epoch)  # by that very commit, not by another
+
+
+def answer_lost_then_refused(client, params_type, code):
+    """Have the server do the next call of a kind, and the client hear that it has no session: as when that ended between two tries."""
+    real, left = client._core.call, [1]
+
+    async def call(params, result, *, key=b""):
+        answer = await real(params, result, key=key)
+        if isinstance(params, params_type) and left:
+            left.pop()
+            raise qpqclient.Refused(Refusal(code))
+        return answer
+
+    client._core.call = call
+
+
 async def test_what_waits_for_a_session_is_sent_however_often_it_ended(serving, tmp_path):
     async with serving() as server, AsyncExitStack() as stack:
         alice, bob = await people(stack, server, tmp_path, "alice", "bob")

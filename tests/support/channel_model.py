@@ -41,8 +41,8 @@ class ChannelModel(Generic[P]):
         self.last = dict.fromkeys(people, 0)
         self.closed: set[P] = set()
         """Whose mailbox is gone."""
-        self.sent = dict.fromkeys(people, 0)
-        """Messages taken from each."""
+        self.ratchets: dict[tuple[int, int, P], int] = {}
+        """How far each has come, by generation and epoch."""
         self.payloads: dict[object, int] = {}
         """The log number of each payload that was taken."""
         self.proposed: list[P] = []
@@ -132,7 +132,9 @@ class ChannelModel(Generic[P]):
 
     # --- messages
 
-    def say(self, sender: P, epoch: int, *, generation: int | None = None, payload: object = None) -> ErrorCode:
+    def say(
+        self, sender: P, epoch: int, *, generation: int | None = None, payload: object = None, ratchet: int = 0
+    ) -> ErrorCode:
         """Take a message or refuse it; return the answer's code."""
         if payload is not None and payload in self.payloads:
             return ErrorCode.OK
@@ -142,8 +144,11 @@ class ChannelModel(Generic[P]):
         stale = generation not in {None, self.generation} or not self.epoch - self.past_epochs <= epoch <= self.epoch
         if stale or sender not in audience or self._leaf_gone(sender, epoch):
             return ErrorCode.STALE_EPOCH
+        place = (self.generation, epoch, sender)
+        if 0 < ratchet <= self.ratchets.get(place, 0):
+            return ErrorCode.RATCHET_USED
+        self.ratchets[place] = max(ratchet, self.ratchets.get(place, 0))
         self._append(payload)
-        self.sent[sender] += 1
         for person in audience:
             if person != sender:
                 self.put(person, EntryKind.MESSAGE)

@@ -215,7 +215,7 @@ async def new_device(play: Play, device: Device, dice: Random) -> None:
         except qpqclient.QpqError as exc:
             play.count(f"new_device: {exc.name}")
             # Not everything is there: as a person would, this device is given up.
-            fresh.over = not client_of(fresh).known
+            fresh.over |= not client_of(fresh).known
 
     fresh.do(log_in)
 

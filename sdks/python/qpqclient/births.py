@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 import trio
 
 import qpqnative
-from qpqclient.errors import GroupUnusable, Refused
+from qpqclient.errors import UNDECIDED, GroupUnusable, Refused
 from qpqclient.groups import leaves_of, write_key
 from qpqclient.log import log
 from qpqcore.api import delivery
 from qpqcore.groups.policy import ChannelKind, GroupPolicy, group_id, read_policy
-from qpqcore.model.errors import RETRYABLE
 from qpqcore.model.ids import make_id
 
 if TYPE_CHECKING:
@@ -123,7 +122,7 @@ class Births:
             else:
                 await self._core.call(delivery.ResetChannelParams.from_bytes(params), delivery.ResetChannelResult)
         except (Refused, GroupUnusable) as exc:
-            if isinstance(exc, Refused) and exc.code in RETRYABLE:
+            if isinstance(exc, Refused) and exc.code in UNDECIDED:
                 raise
             self._drop(channel, generation)
             raise

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import qpqnative
 from qpqclient.connection import jitter, pause
-from qpqclient.errors import GroupBusy, GroupUnusable, Refused
+from qpqclient.errors import UNDECIDED, GroupBusy, GroupUnusable, Refused
 from qpqclient.groups import sha256, write_key
 from qpqclient.log import log
 from qpqclient.transport import new_key
@@ -17,7 +17,7 @@ from qpqcore.crypto.hybrid import seal_welcome
 from qpqcore.crypto.identity import DeviceList, SignedHybridKey
 from qpqcore.groups.policy import GroupPolicy, read_policy
 from qpqcore.groups.validity import read_leaf
-from qpqcore.model.errors import RETRYABLE, ErrorCode, Refusal
+from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -304,7 +304,7 @@ class Commits:
         try:
             await self._core.call(params, delivery.SubmitCommitResult)
         except Refused as exc:
-            if exc.code not in RETRYABLE:
+            if exc.code not in UNDECIDED:
                 with self._store.transaction():
                     self._groups.forget_joining(channel)
             raise
@@ -326,7 +326,7 @@ class Commits:
             try:
                 await self._submit_join(channel, delivery.SubmitCommitParams.from_bytes(stored[2]))
             except Refused as exc:
-                if exc.code in RETRYABLE:
+                if exc.code in UNDECIDED:
                     raise
                 log.info("join_dropped", code=exc.name)
                 return False

@@ -12,10 +12,10 @@ from qpqclient.account import Account
 from qpqclient.births import Births
 from qpqclient.commits import Commits
 from qpqclient.connection import BACKOFF_SECONDS_MIN, Connection, pause
-from qpqclient.errors import DiskFull, NotLoggedIn, QpqError, Refused, ServerBroke, Unreachable
+from qpqclient.errors import NO_SESSION, DiskFull, NotLoggedIn, QpqError, Refused, ServerBroke, Unreachable
 from qpqclient.events import Listeners
 from qpqclient.groups import Groups
-from qpqclient.inbox import NO_SESSION, POSITION, Inbox
+from qpqclient.inbox import POSITION, Inbox
 from qpqclient.log import log
 from qpqclient.model import Connected, Disconnected, Event, MessageReceived, MessageStored, Typing
 from qpqclient.outbox import Outbox
@@ -115,15 +115,14 @@ class Core:
         self.upkeep.wake()
 
     async def _begin_session(self, link: Link) -> None:
-        """Recognise a database that was copied back."""
+        """Recognise a database that was copied back; one that has only sent since shows at its next message (`Outbox`)."""
         box = await link.call(delivery.PeekParams(max_entries=1), delivery.PeekResult)
-        if box.acked > self.inbox.position or box.sent > self.outbox.sent_at_most:
+        if box.acked > self.inbox.position:
             # An older copy of this folder: what it would send next may have been sent, under the same keys.
             log.warning("database_copied_back")
             with self.store.transaction():
                 self.upkeep.want_rejoin_all()
-                self.store.put_number(POSITION, max(box.acked, self.inbox.position))
-                self.outbox.start_from(box.sent)
+                self.store.put_number(POSITION, box.acked)
 
     async def link(self) -> Link:
         """Return the open connection; Unreachable or KeyChanged after a while without one."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from qpqcore.model.errors import EXIT_CODES, ErrorCode, Refusal
+from qpqcore.model.errors import EXIT_CODES, RETRYABLE, ErrorCode, Refusal
+
+NO_SESSION = frozenset({ErrorCode.UNAUTHENTICATED, ErrorCode.DEVICE_UNKNOWN})
+"""Answers that say nothing of what was asked: the session is over."""
+UNDECIDED = RETRYABLE | NO_SESSION
+"""Answers after which the call has to be repeated: an earlier try, whose answer was lost, may have been taken."""
 
 
 class QpqError(Exception):

@@ -14,7 +14,7 @@ import trio
 
 import qpqnative
 from qpqclient.content import apply_content, read_content
-from qpqclient.errors import GroupUnusable, Refused
+from qpqclient.errors import UNDECIDED, GroupUnusable, Refused
 from qpqclient.groups import sha256
 from qpqclient.log import log
 from qpqclient.model import GroupChanged, Missed
@@ -23,7 +23,7 @@ from qpqcore.api.delivery import EntryKind, WelcomeItem
 from qpqcore.crypto.hybrid import open_welcome
 from qpqcore.groups.policy import group_id, read_group_id
 from qpqcore.groups.validity import read_leaf
-from qpqcore.model.errors import RETRYABLE, ErrorCode, Refusal
+from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,8 +35,6 @@ MISSED_AGAIN_SECONDS = 60.0
 """A hole in the mailbox so soon after another does not lead to rejoining."""
 IGNORED = frozenset({"wrong_epoch", "reused_key", "wrong_group", "rule"})
 """Reasons for which a message is passed over: of an epoch this device was not in, or read before."""
-NO_SESSION = frozenset({ErrorCode.UNAUTHENTICATED, ErrorCode.DEVICE_UNKNOWN})
-"""Answers that say nothing of what was asked: the session is over."""
 
 
 class Inbox:
@@ -265,7 +263,7 @@ class Inbox:
                 delivery.FetchTreeParams(channel=channel, tree_hash=entry.tree_hash), delivery.FetchTreeResult
             )
         except Refused as exc:
-            if exc.code in RETRYABLE | NO_SESSION:
+            if exc.code in UNDECIDED:
                 raise  # it stays in the mailbox: passed over, the messages of its epochs would be lost
             raise Refusal(exc.code, str(exc)) from exc
         group = self._groups.device().join(welcome, tree.tree)

@@ -1,7 +1,7 @@
 """Sends what waits: encrypt, store the ciphertext with the advanced ratchet, then send; until the server has it.
 
 A message's payload is its key at the server, so sending it again after a crash or a lost answer is harmless. Only
-`staleEpoch` makes a new ciphertext, under the same content id.
+`staleEpoch` and `ratchetUsed` make a new ciphertext, under the same content id.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from qpqclient.connection import pause
 from qpqclient.content import apply_action, expiry
-from qpqclient.errors import GroupUnusable, Refused
+from qpqclient.errors import NO_SESSION, GroupUnusable, Refused
 from qpqclient.groups import write_signature
 from qpqclient.log import log
 from qpqclient.model import MessageChanged
@@ -21,8 +21,6 @@ from qpqcore.model.errors import RETRYABLE, ErrorCode
 if TYPE_CHECKING:
     from qpqclient.core import Core
 
-SENT = "sent"
-"""Where it stands how many messages the server has taken in this device's name, as far as it has answered."""
 RETRY_SECONDS_MIN = 0.5
 """Between two tries to send a message that the server could not take."""
 GENERATION_MAX = 900
@@ -41,24 +39,11 @@ class Outbox:
         """How many messages the server does not have yet."""
         return int(self._store.rows("SELECT count(*) FROM outbox")[0][0])
 
-    @property
-    def sent_at_most(self) -> int:
-        """How many messages the server may have from this device, in its own name: those it has, and one under way."""
-        return self._store.number(SENT) + self._under_way
-
-    @property
-    def _under_way(self) -> int:
-        rows = self._store.rows("SELECT count(*) FROM outbox WHERE payload IS NOT NULL AND signature = x''")
-        return int(rows[0][0])
-
-    def start_from(self, sent: int) -> None:
-        """Take the server's count, in which what is under way may be; inside a transaction."""
-        self._store.put_number(SENT, max(sent - self._under_way, 0))
-
     async def send_next(self) -> bool:
         """Bring the oldest message to the server; False when there is none. Unreachable leaves it where it is."""
         rows = self._store.rows(
-            "SELECT number, channel, id, content, ttl_seconds, generation, epoch, payload, signature FROM outbox ORDER BY number LIMIT 1"
+            "SELECT number, channel, id, content, ttl_seconds, generation, epoch, payload, signature, ratchet FROM outbox "
+            "ORDER BY number LIMIT 1"
         )
         if not rows:
             return False
@@ -78,7 +63,8 @@ class Outbox:
                 await self._core.upkeep.settle()
             async with self._core.lock:
                 group = self._core.groups.load(channel)
-                if not group.pending_proposals() and group.next_generation < GENERATION_MAX:
+                ratchet = group.next_generation + 1
+                if not group.pending_proposals() and ratchet <= GENERATION_MAX:
                     try:
                         payload = group.encrypt(content)
                         generation = self._core.groups.generation(channel)
@@ -86,20 +72,20 @@ class Outbox:
                         with self._store.transaction() as db:
                             self._core.groups.save(channel, group)
                             db.execute(
-                                "UPDATE outbox SET payload = ?, generation = ?, epoch = ?, signature = ? WHERE number = ?",
-                                (payload, generation, group.epoch, signature, number),
+                                "UPDATE outbox SET payload = ?, generation = ?, epoch = ?, signature = ?, ratchet = ? WHERE number = ?",
+                                (payload, generation, group.epoch, signature, ratchet, number),
                             )
                     except BaseException:
                         self._core.groups.drop()
                         raise
-                    return number, channel, ident, content, ttl, generation, group.epoch, payload, signature
+                    return number, channel, ident, content, ttl, generation, group.epoch, payload, signature, ratchet
             await self._core.commits.update(channel)
 
     async def _deliver(self, row: Any) -> None:
-        _, channel, _, _, ttl, generation, epoch, payload, signature = row
+        _, channel, _, _, ttl, generation, epoch, payload, signature, ratchet = row
         params = delivery.EnqueueParams(
             channel=channel, generation=generation, epoch=epoch, payload=payload, ttl_seconds=ttl,
-            write_signature=signature,
+            write_signature=signature, ratchet=0 if signature else ratchet,
         )  # fmt: skip
         line = self._core.veiled if signature else self._core.wire
         try:
@@ -112,12 +98,10 @@ class Outbox:
         await self._refused(row, no)
 
     def _done(self, row: Any, done: delivery.EnqueueResult) -> None:
-        number, channel, ident, content, *_, signature = row
+        number, channel, ident, content = row[:4]
         sent = Content.from_bytes(content)
         with self._store.transaction() as db:
             db.execute("DELETE FROM outbox WHERE number = ?", (number,))
-            if not signature:
-                self._store.put_number(SENT, self._store.number(SENT) + 1)
             db.execute(
                 "UPDATE messages SET state = CASE WHEN state = 'pending' THEN 'sent' ELSE state END, log_number = ?, accepted_ms = ?, "
                 "expires_ms = ? WHERE channel = ? AND id = ?",
@@ -129,11 +113,14 @@ class Outbox:
             self._core.upkeep.wake()
 
     async def _refused(self, row: Any, no: Refused) -> None:
-        if no.code is ErrorCode.UNAUTHENTICATED:
+        if no.code in NO_SESSION:
             raise no  # it waits for the next log-in
         if no.code is ErrorCode.STALE_EPOCH:
             self._store.db.execute("UPDATE outbox SET payload = NULL WHERE number = ?", (row[0],))
             await self._core.catch_up()
+        elif no.code is ErrorCode.RATCHET_USED:
+            self._take_new_leaves(row)
+            await pause(RETRY_SECONDS_MIN)  # a server that says so for ever gets no more than this
         elif no.code is ErrorCode.WRITE_KEY_INVALID:
             await self._bring_write_key(row)
         elif no.code in RETRYABLE:
@@ -142,9 +129,16 @@ class Outbox:
             log.info("message_refused", code=no.name)
             self._fail(row)
 
+    def _take_new_leaves(self, row: Any) -> None:
+        """Rejoin every group before anything else is sent: this database is an older copy, its keys were used since."""
+        log.warning("database_copied_back")
+        with self._store.transaction() as db:
+            db.execute("UPDATE outbox SET payload = NULL WHERE number = ?", (row[0],))
+            self._core.upkeep.want_rejoin_all()
+
     async def _bring_write_key(self, row: Any) -> None:
         """Begin another epoch: the commit that began the message's brought a write key that is not the group's."""
-        number, channel, *_, generation, epoch, _payload, _signature = row
+        number, channel, *_, generation, epoch, _payload, _signature, _ratchet = row
         self._store.db.execute("UPDATE outbox SET payload = NULL WHERE number = ?", (number,))
         await self._core.catch_up()
         if (self._core.groups.generation(channel), self._core.groups.load(channel).epoch) == (generation, epoch):

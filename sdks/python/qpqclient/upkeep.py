@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import trio
 
 import qpqnative
-from qpqclient.errors import GroupUnusable, QpqError, Refused
+from qpqclient.errors import UNDECIDED, GroupUnusable, QpqError, Refused
 from qpqclient.log import log
 from qpqclient.model import GroupChanged
 from qpqcore.api.delivery import ListChannelsParams, ListChannelsResult
-from qpqcore.model.errors import RETRYABLE, Refusal
+from qpqcore.model.errors import Refusal
 
 if TYPE_CHECKING:
     from qpqclient.core import Core
@@ -117,7 +117,7 @@ class Upkeep:
             try:
                 await self._core.births.finish(channel, generation, params)
             except (Refused, GroupUnusable) as exc:
-                if isinstance(exc, Refused) and exc.code in RETRYABLE:
+                if isinstance(exc, Refused) and exc.code in UNDECIDED:
                     raise
                 log.info("birth_dropped", code=exc.name)
             else:

@@ -219,7 +219,7 @@ class Delivery:
         return Message(
             channel=params.channel, generation=params.generation, epoch=params.epoch, payload=params.payload,
             hash=rules.sha256(params.payload), device=b"" if sealed else call.caller.device, now_ms=call.now_ms,
-            expires_ms=call.now_ms + ttl_ms,
+            expires_ms=call.now_ms + ttl_ms, ratchet=params.ratchet,
         )  # fmt: skip
 
     @staticmethod
@@ -285,7 +285,6 @@ class Delivery:
             acked=box.acked,
             pending_bytes=box.bytes,
             oldest_ms=box.oldest_ms,
-            sent=box.sent,
         )
 
     async def ack(self, call: CallContext, params: api.AckParams) -> api.AckResult:

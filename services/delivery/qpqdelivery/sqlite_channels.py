@@ -72,8 +72,12 @@ def _store_state(c: Connection, channel: bytes, generation: int, state: NextStat
 
 
 def _epoch(
-    c: Connection, channel: bytes, generation: int, epoch: int, write_key: bytes, begun_by: bytes, number: int
-) -> None:
+    c: Connection, bounds: Bounds, channel: bytes, generation: int, epoch: int, write_key: bytes, begun_by: bytes, number: int
+) -> None:  # fmt: skip
+    c.execute(
+        "DELETE FROM ratchets WHERE channel = ? AND (generation < ? OR epoch < ?)",
+        (channel, generation, epoch - bounds.past_epochs),
+    )
     c.execute("INSERT INTO epochs VALUES (?, ?, ?, ?, ?, ?)", (channel, generation, epoch, write_key, begun_by, number))
 
 
@@ -88,7 +92,7 @@ def _born(c: Connection, bounds: Bounds, birth: Birth) -> tuple[Accepted, list[b
     _store_state(c, birth.channel, birth.generation, birth.state, birth.now_ms)
     c.execute("UPDATE channels SET birth_hash = ? WHERE channel = ?", (birth.birth_hash, birth.channel))
     c.execute("DELETE FROM proposals WHERE channel = ?", (birth.channel,))
-    _epoch(c, birth.channel, birth.generation, 0, birth.write_key, b"", 0)
+    _epoch(c, bounds, birth.channel, birth.generation, 0, birth.write_key, b"", 0)
     _add_leaf(c, birth.channel, birth.generation, birth.creator, 0)
     if birth.first is None:
         stored = find(c, birth.channel)
@@ -161,7 +165,7 @@ def apply_commit(c: Connection, bounds: Bounds, commit: Commit) -> tuple[Accepte
         _add_leaf(c, commit.channel, commit.generation, leaf, commit.after.epoch)
     c.execute("DELETE FROM proposals WHERE channel = ?", (commit.channel,))
     _store_state(c, commit.channel, commit.generation, commit.after, commit.now_ms)
-    _epoch(c, commit.channel, commit.generation, commit.after.epoch, commit.write_key, commit.hash, number)
+    _epoch(c, bounds, commit.channel, commit.generation, commit.after.epoch, commit.write_key, commit.hash, number)
     common: dict[str, Any] = {
         "channel": commit.channel, "generation": commit.generation, "log_number": number, "now_ms": commit.now_ms,
     }  # fmt: skip
@@ -228,8 +232,9 @@ def accept_message(c: Connection, bounds: Bounds, m: Message) -> tuple[Accepted,
         raise Refusal(ErrorCode.STALE_EPOCH, "the group has moved on: encrypt anew")
     if _leaf_is_gone(c, m):
         raise Refusal(ErrorCode.STALE_EPOCH, "this leaf is not in the group any more: encrypt anew")
+    if m.device and m.ratchet:
+        _advance_ratchet(c, m)
     number = append(c, EntryKind.MESSAGE, m, m.expires_ms)
-    c.execute("UPDATE mailboxes SET sent = sent + 1 WHERE device = ?", (m.device,))
     ref = Reference(
         kind=EntryKind.MESSAGE, channel=m.channel, generation=m.generation, epoch=m.epoch, log_number=number,
         now_ms=m.now_ms, expires_ms=m.expires_ms, size_bytes=len(m.payload),
@@ -260,6 +265,17 @@ def _leaf_is_gone(c: Connection, m: Message) -> bool:
         (m.channel, m.generation, m.epoch, m.device),
     ).fetchone()
     return row is not None
+
+
+def _advance_ratchet(c: Connection, m: Message) -> None:
+    """Note how far the sender has come; what has come so far already was sent by a device of which this is an older copy."""
+    advanced = c.execute(
+        "INSERT INTO ratchets VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET number = excluded.number "
+        "WHERE number < excluded.number RETURNING 1",
+        (m.channel, m.generation, m.epoch, m.device, m.ratchet),
+    ).fetchone()
+    if advanced is None:
+        raise Refusal(ErrorCode.RATCHET_USED, "this device has sent as far already: its state is an older copy")
 
 
 def _explain_absence(c: Connection, m: Message, generation: int) -> None:

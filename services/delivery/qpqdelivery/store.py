@@ -134,6 +134,8 @@ class Message:
     device: bytes
     now_ms: int
     expires_ms: int
+    ratchet: int = 0
+    """1 + the sender's generation in the ratchet of the epoch; 0: not told, and not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +183,6 @@ class Mailbox:
     oldest_ms: int
     seen_ms: int
     """When the device last came, to within a day."""
-    sent: int
-    """Messages that were taken from the device, in its own name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from qpqcore.store.database import Database
 
 SWEEP_ROWS_MAX = 500
-PRUNED_TABLES = ("channels", "log_heads", "epochs", "leaves", "proposals")
+PRUNED_TABLES = ("channels", "log_heads", "epochs", "leaves", "ratchets", "proposals")
 
 
 class SqliteStore:
@@ -186,7 +186,7 @@ class SqliteStore:
         self, c: Connection, device: bytes, after: int, entries_max: int, *, payloads: bool, now_ms: int
     ) -> tuple[list[Entry], Mailbox] | None:
         box = c.execute(
-            "SELECT account, last, acked, bytes, seen_ms, sent FROM mailboxes WHERE device = ?", (device,)
+            "SELECT account, last, acked, bytes, seen_ms FROM mailboxes WHERE device = ?", (device,)
         ).fetchone()
         if box is None:
             return None
@@ -204,8 +204,8 @@ class SqliteStore:
             room -= size
             found.append(self._entry(c, head, payload, tree_hash, payloads=payloads, now_ms=now_ms))
         oldest = c.execute("SELECT min(accepted_ms) FROM entries WHERE device = ?", (device,)).fetchone()[0]
-        account, last, acked, size, seen_ms, sent = box
-        return found, Mailbox(account, last, acked, size, oldest or 0, seen_ms, sent)
+        account, last, acked, size, seen_ms = box
+        return found, Mailbox(account, last, acked, size, oldest or 0, seen_ms)
 
     @staticmethod
     def _entry(
@@ -255,7 +255,7 @@ class SqliteStore:
         await self._db.write(
             lambda c: (
                 c.execute(
-                    "INSERT OR IGNORE INTO mailboxes VALUES (?, ?, 0, 0, 0, 0, ?, 0)", (device, account, now_ms)
+                    "INSERT OR IGNORE INTO mailboxes VALUES (?, ?, 0, 0, 0, 0, ?)", (device, account, now_ms)
                 ).rowcount
             )
         )

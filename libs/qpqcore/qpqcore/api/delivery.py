@@ -60,7 +60,7 @@ CREATE_CHANNEL_RESULT_LAYOUT = Layout(
     3, 0, None, [("uint32", 0, None, None), ("uint64", 1, None, None), ("uint64", 2, None, None)]
 )
 ENQUEUE_PARAMS_LAYOUT = Layout(
-    2,
+    3,
     3,
     None,
     [
@@ -70,6 +70,7 @@ ENQUEUE_PARAMS_LAYOUT = Layout(
         ("data", 1, None, None),
         ("uint32", 1, None, None),
         ("data", 2, None, None),
+        ("uint32", 4, None, None),
     ],
 )
 ENQUEUE_RESULT_LAYOUT = Layout(
@@ -89,7 +90,7 @@ FETCH_WAIT_PARAMS_LAYOUT = Layout(
 )
 PEEK_PARAMS_LAYOUT = Layout(1, 0, None, [("uint16", 0, None, None)])
 PEEK_RESULT_LAYOUT = Layout(
-    5,
+    4,
     1,
     None,
     [
@@ -98,7 +99,6 @@ PEEK_RESULT_LAYOUT = Layout(
         ("uint64", 1, None, None),
         ("uint64", 2, None, None),
         ("uint64", 3, None, None),
-        ("uint64", 4, None, None),
     ],
 )
 ACK_PARAMS_LAYOUT = Layout(1, 0, None, [("uint64", 0, None, None)])
@@ -427,6 +427,8 @@ class EnqueueParams:
     """0: the server's default"""
     write_signature: bytes = b""
     """sealed sender; empty with a session"""
+    ratchet: int = 0
+    """1 + the sender's generation in the epoch's application ratchet; 0: not told"""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""
@@ -437,6 +439,7 @@ class EnqueueParams:
             self.payload,
             self.ttl_seconds,
             self.write_signature,
+            self.ratchet,
         )
 
     @classmethod
@@ -449,6 +452,7 @@ class EnqueueParams:
             payload=v[3],
             ttl_seconds=v[4],
             write_signature=v[5],
+            ratchet=v[6],
         )
 
     def to_bytes(self) -> bytes:
@@ -729,11 +733,9 @@ class PeekResult:
     last: int = 0
     acked: int = 0
     pending_bytes: int = 0
-    """entries without payload; sent: messages taken from the calling device in its own name (docs/spec/delivery.md#mailboxes)"""
+    """entries without payload"""
     oldest_ms: int = 0
-    """entries without payload; sent: messages taken from the calling device in its own name (docs/spec/delivery.md#mailboxes)"""
-    sent: int = 0
-    """entries without payload; sent: messages taken from the calling device in its own name (docs/spec/delivery.md#mailboxes)"""
+    """entries without payload"""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""
@@ -743,7 +745,6 @@ class PeekResult:
             self.acked,
             self.pending_bytes,
             self.oldest_ms,
-            self.sent,
         )
 
     @classmethod
@@ -755,7 +756,6 @@ class PeekResult:
             acked=v[2],
             pending_bytes=v[3],
             oldest_ms=v[4],
-            sent=v[5],
         )
 
     def to_bytes(self) -> bytes:

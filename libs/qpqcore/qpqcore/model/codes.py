@@ -64,6 +64,7 @@ class ErrorCode(enum.IntEnum):
     BLOB_TOO_LARGE = 50
     BLOB_QUOTA = 51
     PEER_MISMATCH = 52
+    RATCHET_USED = 53
 
 
 RETRYABLE = frozenset(
@@ -132,5 +133,6 @@ EXIT_CODES = {
     ErrorCode.BLOB_TOO_LARGE: 29,
     ErrorCode.BLOB_QUOTA: 29,
     ErrorCode.PEER_MISMATCH: 30,
+    ErrorCode.RATCHET_USED: 27,
 }
 """The exit code of the command line for each error."""
