@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import AsyncExitStack
 
 import pytest
@@ -13,6 +14,7 @@ from qpqcore.api import delivery
 from qpqcore.bus.background import repeat
 from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqdelivery import sqlite_channels as channels
 from tests.support import recipes
 from tests.support.people import people, settle, texts
 from tests.support.world import STORE_KEY
@@ -101,6 +103,44 @@ async def test_what_is_sent_before_leaving_arrives(serving, tmp_path):
                 await settle(bob, alice)
         await settle(alice)
         assert [t for t in texts(club) if t.startswith("farewell")] == [f"farewell {n}" for n in range(5)]
+
+
+async def test_a_message_is_told_though_its_sender_vanished_while_it_was_stored(open_world, monkeypatch):
+    """Its call is cancelled as its connection ends; the transaction is not, and who waits has to hear of it."""
+    real, begun, go_on = channels.accept_message, threading.Event(), threading.Event()
+
+    def slow(*what):
+        begun.set()
+        assert go_on.wait(PATIENCE_SECONDS)
+        return real(*what)
+
+    monkeypatch.setattr(channels, "accept_message", slow)
+    async with open_world() as w:
+        bob = await w.client("bob")
+        await settle(bob)
+        told, left = bob.events(), connection_ended(w.server.gateway, monkeypatch)
+        async with qpqclient.open_client(w.folder / "alice", server=w.where, store_key=STORE_KEY) as alice:
+            await alice.conversation(w.direct).send("last words")
+            await trio.to_thread.run_sync(begun.wait)
+        await left.wait()
+        go_on.set()
+        with trio.fail_after(10):  # a subscription that hears of nothing looks by itself after 30 s
+            async for event in told:
+                if isinstance(event, qpqclient.MessageReceived):
+                    assert event.message.text == "last words"
+                    break
+
+
+def connection_ended(gateway, monkeypatch):
+    """Return an event for the end of the next connection to do so."""
+    real, ended = gateway._peers.drop, trio.Event()
+
+    def drop(connection):
+        real(connection)
+        ended.set()
+
+    monkeypatch.setattr(gateway._peers, "drop", drop)
+    return ended
 
 
 async def test_a_sealed_message_of_somebody_who_was_removed_is_refused(open_world):

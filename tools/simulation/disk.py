@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import outcome
 import sqlcipher3
 import trio
 
@@ -83,8 +84,10 @@ class _Database(Database):
         try:
             await done.wait()
         except trio.Cancelled:
-            job.abandoned = True
-            raise
+            if job.give_up():
+                raise
+            with trio.CancelScope(shield=True):
+                await done.wait()
         assert job.result is not None
         value: T = job.result.unwrap()
         return value
@@ -99,17 +102,24 @@ class _Database(Database):
             self._reader.execute("ROLLBACK")
 
     async def flush_for_ever(self) -> None:
-        """Work off what is to be written, a batch at a time."""
-        while True:
-            await self._arrived.wait()
-            await self._disk.take(WAIT_S_MAX)
-            batch, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
-            if not self._waiting:
-                self._arrived = trio.Event()
-            await self._flush([job for job, _ in batch])
-            await self._disk.take(ANSWER_S_MAX)
-            for _, done in batch:
-                done.set()
+        """Work off what is to be written, a batch at a time; whoever waits when the process dies learns of it."""
+        batch: list[tuple[Job, trio.Event]] = []
+        try:
+            while True:
+                await self._arrived.wait()
+                await self._disk.take(WAIT_S_MAX)
+                batch, self._waiting = self._waiting[:BATCH_MAX], self._waiting[BATCH_MAX:]
+                if not self._waiting:
+                    self._arrived = trio.Event()
+                await self._flush([job for job, _ in batch])
+                await self._disk.take(ANSWER_S_MAX)
+                for _, done in batch:
+                    done.set()
+        finally:
+            for job, done in (*batch, *self._waiting):
+                if not done.is_set():
+                    job.result = outcome.Error(Dead())
+                    done.set()
 
     async def _flush(self, jobs: list[Job]) -> None:
         try:

@@ -45,8 +45,10 @@ CALL_MS = 30_000
 FRAME_BYTES_MAX = 9 * 1024 * 1024
 """A reply: an X-Wing tree of 1,000 leaves has 1.4 MB, the law allows 8 MiB."""
 NUMBER_MAX = (1 << 63) - 1
-KEEPALIVE_MS = 2_000
-"""A connection nothing is heard on is pinged so often: a device notices soon that its address or the server has changed."""
+KEEPALIVE_MS = 25_000
+"""A connection nothing is heard on is pinged so often. Most middleboxes keep a UDP flow for 30 s (RFC 9000 §10.1.2, though
+RFC 4787 REQ-5 asks for two minutes), and each ping costs the device's radio and the server.
+"""
 PROBE_MS = 2_000
 SILENCE_MS = 6_000
 """While somebody waits for an answer a silent server is pinged after PROBE_MS, and a server that was pinged is given up
@@ -67,7 +69,7 @@ class Network:
     """Of each connection's own randomness (trio_quic's QuicConfiguration)."""
     unix_time_s: int | None = None
     keepalive_ms: int = KEEPALIVE_MS
-    """More where a battery counts: networks keep a UDP flow for 30 s at least (RFC 9000 section 10.1.2)."""
+    """Less where the network forgets sooner, or where a device must notice sooner that the server started anew."""
 
 
 MACHINE = Network()

@@ -55,7 +55,7 @@ class Config:
     look_again_seconds: float = 30.0
     """A subscription looks by itself so often, whatever the notices say, where they may be lost."""
 
-    look_again_lossless_seconds: float = 30.0
+    look_again_lossless_seconds: float = 900.0
     """The same where none is lost; each look is a read, and now and then a durable write that prolongs the session."""
 
     going_away_ms: int = 2_000

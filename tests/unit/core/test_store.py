@@ -129,6 +129,29 @@ async def test_a_cancelled_write_that_still_waits_is_not_run(tmp_path):
         assert await db.read(count) == 0
 
 
+async def test_a_write_that_has_begun_ends_for_its_caller_too(tmp_path):
+    """Who is cancelled while it runs goes on with what came of it: what follows from a commit is done."""
+    begun, go_on, results = threading.Event(), threading.Event(), []
+
+    def body(c):
+        begun.set()
+        assert go_on.wait(10)
+        return add(1)(c)
+
+    async with open_database(tmp_path / "x.db", KEY, ONE) as db:
+
+        async def caller():
+            results.append(await db.write(body))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(caller)
+            await trio.to_thread.run_sync(begun.wait)
+            nursery.cancel_scope.cancel()
+            go_on.set()
+        assert results == [1]
+        assert await db.read(count) == 1
+
+
 async def test_an_idempotency_key_repeats_the_reply_and_refuses_another_request(tmp_path):
     def call(c, request, reply):
         earlier = keyed.replay(c, b"me", 1, b"k" * 16, request)

@@ -3,7 +3,8 @@
 1. All writes that wait when the writer becomes free share one transaction: no timer, what arrives during
    a commit forms the next batch. Each runs in a savepoint: its exception undoes it and nothing else.
 2. `write` returns after the commit is durable (`synchronous=FULL`): acknowledged means committed.
-3. A write cancelled while it waits is not run; one cancelled while it runs may be committed.
+3. A write cancelled while it waits is not run. One that runs is not cancelled: its caller goes on with what came of it, so
+   that what follows from a commit (who waits is told, who was revoked is cut off) follows from every commit.
 4. `erase` returns when nothing of what was deleted before is left in the files: pages are overwritten as they are
    freed (`secure_delete`), small databases are packed, since moved rows leave copies in their pages, and the write-ahead
    log, where older copies of them stand, is emptied.
@@ -48,6 +49,16 @@ class Job:
     task: trio.lowlevel.Task | None = None
     abandoned: bool = False
     result: outcome.Outcome[Any] | None = None
+    _decided: threading.Lock = field(default_factory=threading.Lock)
+
+    def begin(self) -> bool:
+        """Begin, in the thread that works; False when its caller has given it up."""
+        return self._decided.acquire(blocking=False)
+
+    def give_up(self) -> bool:
+        """Give it up, as its caller; False when it has begun."""
+        self.abandoned = self._decided.acquire(blocking=False)
+        return self.abandoned
 
 
 @dataclass(slots=True)
@@ -136,8 +147,7 @@ class Database:
         lane.jobs.put(job)
 
         def abort(_: Any) -> trio.lowlevel.Abort:
-            job.abandoned = True
-            return trio.lowlevel.Abort.SUCCEEDED
+            return trio.lowlevel.Abort.SUCCEEDED if job.give_up() else trio.lowlevel.Abort.FAILED
 
         value: T = await trio.lowlevel.wait_task_rescheduled(abort)
         return value
@@ -203,7 +213,7 @@ class Database:
             self._erased = self._packed
 
     def _savepoint(self, connection: Connection, job: Job) -> None:
-        if job.abandoned:
+        if not job.begin():
             return
         connection.execute("SAVEPOINT member")
         try:
@@ -219,7 +229,7 @@ class Database:
 
     def _read_loop(self, connection: Connection) -> None:
         while (job := self._reads.jobs.get()) is not None:
-            if job.abandoned:
+            if not job.begin():
                 continue
             try:
                 connection.execute("BEGIN")
