@@ -84,7 +84,8 @@ def _(play):
             return BusReply(code=int(ErrorCode.UNAVAILABLE), detail="the answer is lost")
         return reply
 
-    with mock.patch.object(LocalBus, "call", forgetful), mock.patch.object(sqlite_channels, "found", lambda *a: None):
+    blind = mock.patch.multiple(sqlite_channels, found=lambda *_: None, _advance_ratchet=lambda *_: None)
+    with mock.patch.object(LocalBus, "call", forgetful), blind:
         yield
 
 
