@@ -34,10 +34,12 @@ ACCOUNTS_AT_ONCE = 256
 class Added:
     """One device to be added: its KeyPackage and, if it has one, its hybrid key."""
 
-    def __init__(self, account: bytes, device: bytes, key_package: bytes, hybrid_key: bytes) -> None:
+    def __init__(self, account: bytes, device: bytes, key_package: bytes, hybrid_key: bytes, reference: bytes) -> None:
         self.account = account
         self.device = device
         self.key_package = key_package
+        self.reference = reference
+        """The KeyPackage's, by which a Welcome names it (RFC 9420 §5.2)."""
         self.hybrid_key = hybrid_key
 
 
@@ -60,7 +62,9 @@ class Commits:
             some = tuple(accounts[start : start + ACCOUNTS_AT_ONCE])
             params = FetchKeyPackageParams(accounts=some, suites=(suite,))
             found += (await self._core.call(params, FetchKeyPackageResult, key=new_key())).accounts
-        return [a for keys in found for a in self._usable(keys) if a.device not in but | {self._core.account.device}]
+        left_out = but | {self._core.account.device}
+        with self._store.transaction():
+            return [a for keys in found for a in self._usable(keys) if a.device not in left_out]
 
     def _usable(self, keys: AccountKeys) -> list[Added]:
         """Return what the account has signed for; what it has not is left out, with a warning."""
@@ -90,12 +94,12 @@ class Commits:
             if signed.device != d.device or not signed.verify(leaf.key):
                 raise Refusal(ErrorCode.HYBRID_KEY_INVALID, "a hybrid key that its device has not signed")
             hybrid = signed.public_key
-        return Added(leaf.account, d.device, d.key_package, hybrid)
+        return Added(leaf.account, d.device, d.key_package, hybrid, info.reference)
 
     def _welcomes(
         self, channel: bytes, generation: int, pending: qpqnative.PendingCommit, added: Sequence[Added]
     ) -> tuple[WelcomeItem, ...]:
-        by_reference = {qpqnative.inspect_key_package(a.key_package, None).reference: a for a in added}
+        by_reference = {a.reference: a for a in added}
         items = []
         for reference, welcome in pending.welcomes:
             to = by_reference[reference]

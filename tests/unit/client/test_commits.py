@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 from qpqclient.commits import ACCOUNTS_AT_ONCE, Commits
@@ -14,7 +15,7 @@ class Core:
 
     def __init__(self):
         self.asked, self.keys = [], set()
-        self.store = self.groups = None
+        self.store, self.groups = SimpleNamespace(transaction=nullcontext), None
         self.account = SimpleNamespace(device=b"mine")
 
     async def call(self, params, result, *, key):
