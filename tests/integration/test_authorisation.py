@@ -314,7 +314,7 @@ class Everything:
 @pytest.mark.parametrize("service", [1, 2, 3, 4])
 async def test_a_service_believes_no_carrier(service):
     """A forged assertion, another service's, an outdated one, and a service's key used for an account."""
-    keys = {CallerKind.ACCOUNT: b"a" * 32, CallerKind.SERVICE: b"s" * 32}
+    keys = {(CallerKind.ACCOUNT, "auth"): b"a" * 32, (CallerKind.SERVICE, "gateway"): b"s" * 32}
     now_ms = 10_000_000_000
     entrance = Dispatcher(service, Everything(), AssertionVerifier(service, keys), clock_ms=lambda: now_ms)
     account = Caller(CallerKind.ACCOUNT, b"x" * 16 + b"localhost", b"y" * 16 + b"localhost", b"s" * 32)
@@ -324,6 +324,12 @@ async def test_a_service_believes_no_carrier(service):
         "another service's": AssertionIssuer({service + 1: b"a" * 32}, "auth").issue(account, now_ms),
         "outdated": AssertionIssuer({service: b"a" * 32}, "auth").issue(account, now_ms - 3_600_000),
         "by a service's key": AssertionIssuer({service: b"s" * 32}, "gateway").issue(account, now_ms),
+        "by a service's key in another's name": AssertionIssuer({service: b"s" * 32}, "gateway").issue(
+            Caller(CallerKind.SERVICE, name="auth"), now_ms
+        ),
+        "of a kind that its issuer does not issue": AssertionIssuer({service: b"a" * 32}, "auth").issue(
+            Caller(CallerKind.PEER, name="b.example"), now_ms
+        ),
         "cut short": good[:-1],
         **{f"bit {at} changed": good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :] for at in range(0, len(good), 7)},
     }

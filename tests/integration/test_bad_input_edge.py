@@ -248,7 +248,7 @@ async def test_assertions_are_judged_by_every_service(open_world):
 
 async def test_federations_methods_are_refused_as_not_built():
     """Nobody can be a peer yet; to one who could prove it, each method says so."""
-    keys = {CallerKind.PEER: b"p" * 32}
+    keys = {(CallerKind.PEER, "federation"): b"p" * 32}
     entrance = Dispatcher(5, Federation(), AssertionVerifier(5, keys), clock_ms=lambda: 0)
     peer = AssertionIssuer({5: b"p" * 32}, "federation").issue(Caller(CallerKind.PEER, name="b.example"), 0)
     for method in METHODS.values():

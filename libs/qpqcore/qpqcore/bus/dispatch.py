@@ -13,6 +13,7 @@ import structlog
 import trio
 
 from qpqcore.api.methods import METHODS
+from qpqcore.bus.allowed import check_carrier
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.model.method import CallerClass, Method
@@ -73,10 +74,10 @@ class Dispatcher:
             if number >> 8 == service and not method.streams
         }
 
-    async def __call__(self, envelope: Envelope) -> BusReply:
-        """Answer one call."""
+    async def __call__(self, envelope: Envelope, peer: str = "") -> BusReply:
+        """Answer one call. `peer`: the service whose certificate it came by; empty within one process."""
         try:
-            return await self._answer(envelope)
+            return await self._answer(envelope, peer)
         except Refusal as no:
             return BusReply(code=int(no.code), detail=no.detail, retry_after_ms=no.retry_after_ms)
         except trio.TooSlowError:
@@ -85,7 +86,7 @@ class Dispatcher:
             log.exception("call_failed", method=envelope.method)
             return BusReply(code=int(ErrorCode.INTERNAL), detail="internal error")
 
-    async def _answer(self, envelope: Envelope) -> BusReply:
+    async def _answer(self, envelope: Envelope, peer: str) -> BusReply:
         found = self._methods.get(envelope.method)
         if found is None:
             raise Refusal(ErrorCode.UNKNOWN_METHOD)
@@ -95,6 +96,8 @@ class Dispatcher:
         if method.internal:
             caller = self._verifier.verify(envelope.sender, now_ms)
         check_caller(method, caller)
+        if peer:
+            check_carrier(method, caller, peer)
         call = CallContext(
             caller=caller, assertion=envelope.assertion,
             deadline_s=trio.current_time() + envelope.deadline_ms / 1000,
