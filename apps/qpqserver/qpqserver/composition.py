@@ -1,0 +1,231 @@
+"""Each service put together from its settings, secrets, store and the others: the same in one process and in many.
+
+A service cannot tell whether another one is an object of its process or a stub over the bus.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from qpqauth.config import Config as AuthConfig
+from qpqauth.main import open_auth
+from qpqblob.config import Config as BlobConfig
+from qpqblob.main import open_blob
+from qpqcore.api.delivery import ExternalSenderParams
+from qpqcore.bus.limits import Limiter, LocalLimiter
+from qpqcore.bus.notices import LocalNotices, Notices
+from qpqcore.config.settings import Settings, address_of, registration_of
+from qpqcore.crypto.signatures import generate_key
+from qpqcore.model.call import CallContext, Caller, CallerKind
+from qpqcore.net import certificates
+from qpqcore.runtime import clock, secrets
+from qpqcore.store.connection import connect
+from qpqcore.store.database import OpenStore, open_database
+from qpqdelivery.config import Config as DeliveryConfig
+from qpqdelivery.main import open_delivery
+from qpqfederation.service import Federation
+from qpqgateway.config import Config as GatewayConfig
+from qpqgateway.main import quic_configuration, serve
+from qpqgateway.service import Gateway
+from qpqkeystore.config import Config as KeystoreConfig
+from qpqkeystore.main import open_keystore
+from trio_quic import ServerTls, TransportFactory
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from qpqcore.bus.base import Bus
+    from qpqcore.obs.metrics import Metrics
+    from qpqserver.keys import Keys
+
+VERSION = "0.1.0"
+EXTERNAL_SENDER_CREDENTIAL = b"qpq delivery v1"
+TAG_BYTES_ROOM = 64 * 1024
+"""What encryption adds to a file of the largest size."""
+
+
+class Service(Protocol):
+    """What has work of its own to do in the background."""
+
+    async def run(self) -> None:
+        """Do it, for ever."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a server takes from the machine that it runs on; a simulation brings its own."""
+
+    clock_ms: Callable[[], int] = clock.now_ms
+    notices: Notices = field(default_factory=LocalNotices)
+    open_store: OpenStore = open_database
+    limiter: Limiter = field(default_factory=LocalLimiter)
+    transport_factory: TransportFactory | None = None
+    quic_seed: bytes | None = None
+    unix_time_s: int | None = None
+    """Of QUIC alone, standing still (trio_quic's QuicConfiguration)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where one service lives."""
+
+    settings: Settings
+    around: Surroundings
+    keys: Keys
+    secret: Callable[[str], bytes]
+    """A secret by its name (qpqserver.secrecy)."""
+    other: Callable[[str], Any]
+    """Another service by its name: the object, or a stub."""
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """What every service with a store takes."""
+        around = self.around
+        return {"limiter": around.limiter, "clock_ms": around.clock_ms, "open_store": around.open_store}
+
+    def database(self, service: str) -> tuple[Path, bytes]:
+        """Return a service's database file and its key."""
+        key = secrets.key_of(self.settings.db_key) if self.settings.db_key else self.secret("db.key")
+        return database_path(self.settings, service), key
+
+
+def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]:
+    """Return the edge's certificate, its pin, and whether it was made just now."""
+    cert = Path(settings.tls_cert) if settings.tls_cert else data / "server-cert.der"
+    key = Path(settings.tls_key) if settings.tls_key else data / "server-key.der"
+    made = settings.mode != "production" and certificates.ensure(
+        cert, key, settings.federation_domain, datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
+    )
+    chain = certificates.chain_pem(cert)
+    return ServerTls(chain_pem=chain, key_pem=certificates.key_pem(key)), certificates.spki_sha256(chain), made
+
+
+def database_path(settings: Settings, service: str) -> Path:
+    """Return a service's database file: data/qpq.db -> data/qpq-auth.db."""
+    base = Path(settings.db_path) if settings.db_path else Path(settings.data_dir) / "qpq.db"
+    return base.with_name(f"{base.stem}-{service}{base.suffix or '.db'}")
+
+
+@contextmanager
+def beside(settings: Settings, service: str, *, read_only: bool = True) -> Iterator[Any]:
+    """Open a service's database beside a server, running or not; DatabaseError."""
+    key = secrets.database_key(Path(settings.data_dir), settings.db_key)
+    connection = connect(database_path(settings, service), key, read_only=read_only)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@asynccontextmanager
+async def keystore(place: Place) -> AsyncIterator[Any]:
+    """Open the keystore."""
+    config = KeystoreConfig(domain=place.settings.federation_domain)
+    notices = place.around.notices
+    async with open_keystore(config, *place.database("keystore"), notices=notices, **place.common) as service:
+        service.bind(place.other("auth"))
+        yield service
+
+
+@asynccontextmanager
+async def delivery(place: Place) -> AsyncIterator[Any]:
+    """Open delivery."""
+    config = DeliveryConfig(domain=place.settings.federation_domain)
+    sender = (EXTERNAL_SENDER_CREDENTIAL, *generate_key(place.secret("external-sender")))
+    parts: dict[str, Any] = {
+        "keystore": place.other("keystore"),
+        "external_sender": sender,
+        "notices": place.around.notices,
+    }
+    path, key = place.database("delivery")
+    async with open_delivery(config, path, key, **parts, **place.common) as service:
+        yield service
+
+
+@asynccontextmanager
+async def blob(place: Place) -> AsyncIterator[Any]:
+    """Open blob."""
+    bytes_max = place.settings.blob_bytes_max + TAG_BYTES_ROOM
+    config = BlobConfig(domain=place.settings.federation_domain, blob_bytes_max=bytes_max)
+    async with open_blob(config, *place.database("blob"), **place.common) as service:
+        yield service
+
+
+@asynccontextmanager
+async def auth(place: Place) -> AsyncIterator[Any]:
+    """Open auth."""
+    settings = place.settings
+    config = AuthConfig(
+        domain=settings.federation_domain,
+        registration=registration_of(settings),  # type: ignore[arg-type]  # checked with the settings
+        registration_token=settings.auth_token,
+    )
+    parts: dict[str, Any] = {name: place.other(name) for name in ("keystore", "delivery", "blob")}
+    parts |= {"setups": {1: place.secret("opaque-setup-1")}, "state_key": place.secret("login-state")}
+    parts |= {"issuer": place.keys.issuer(CallerKind.ACCOUNT, "auth"), "notices": place.around.notices}
+    path, key = place.database("auth")
+    async with open_auth(config, path, key, **parts, **place.common) as service:
+        yield service
+
+
+@asynccontextmanager
+async def federation(place: Place) -> AsyncIterator[Any]:
+    """Open federation."""
+    del place
+    yield Federation()
+
+
+OPENERS: dict[str, Callable[[Place], AbstractAsyncContextManager[Any]]] = {
+    "keystore": keystore,
+    "delivery": delivery,
+    "blob": blob,
+    "auth": auth,
+    "federation": federation,
+}
+"""The services behind the gateway."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """A gateway that can serve: see `serve_edge`."""
+
+    gateway: Gateway
+    config: GatewayConfig
+    pin: bytes
+    made_certificate: bool
+    serve: Callable[..., Any]
+    """`await nursery.start(edge.serve)` returns the endpoint."""
+
+
+async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], Sequence[str]] = tuple) -> Edge:
+    """Put the gateway together. Refusal when delivery, whose public key clients are told, cannot be asked."""
+    settings, around = place.settings, place.around
+    tls, pin, made = certificate(settings, Path(settings.data_dir))
+    host, port = address_of(settings.listen)
+    config = GatewayConfig(
+        domain=settings.federation_domain, host=host, port=port, engine=settings.quic_engine,  # type: ignore[arg-type]  # checked with the settings
+        registration=registration_of(settings), blob_bytes_max=settings.blob_bytes_max,
+        connections_max=settings.connections_max, connections_per_address_max=settings.connections_per_address_max,
+        handshakes_per_address_max=settings.handshakes_per_address_max,
+        retry_from_half_open=settings.retry_from_half_open, held_total_bytes_max=settings.held_total_bytes_max,
+    )  # fmt: skip
+    asking = CallContext(caller=Caller(CallerKind.SERVICE, name="gateway"), now_ms=around.clock_ms())
+    sender = await place.other("delivery").external_sender(asking, ExternalSenderParams())
+    gateway = Gateway(
+        config, bus, version=VERSION, own_assertion=place.keys.own("gateway", around.clock_ms),
+        external_sender=(sender.credential, sender.key), notices=around.notices, clock_ms=around.clock_ms,
+        away=away, observer=metrics,
+    )  # fmt: skip
+    quic = quic_configuration(config, tls, place.secret("quic-reset"))
+    quic = replace(quic, seed=around.quic_seed, unix_time_s=around.unix_time_s)
+    serving = partial(
+        serve, gateway, config, quic, retry_secret=place.secret("quic-retry"), clock_ms=around.clock_ms,
+        transport_factory=around.transport_factory,
+    )  # fmt: skip
+    return Edge(gateway=gateway, config=config, pin=pin, made_certificate=made, serve=serving)
