@@ -1,4 +1,4 @@
-"""`qpqctl`: the operator's tool: check, status, test, user list."""
+"""`qpqctl`: the operator's tool: check, status, test, user list, certs, secrets."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import click
 
 from qpqcore.config.settings import ConfigError, Settings, load
 from qpqcore.store.errors import DatabaseError
+from qpqserver.ctl_secrets import certs, secrets
 from qpqserver.embedded import VERSION, beside, certificate, database_path
 
 if TYPE_CHECKING:
@@ -146,6 +147,10 @@ def list_(given: tuple[Settings, bool]) -> None:
             f"{name}  {states[state]}  {devices} devices",
             as_json=as_json,
         )
+
+
+main.add_command(certs)
+main.add_command(secrets)
 
 
 if __name__ == "__main__":

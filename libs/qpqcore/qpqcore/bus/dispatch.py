@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 import trio
@@ -60,12 +60,21 @@ def check_caller(method: Method, caller: Caller) -> None:
     raise Refusal(ErrorCode.FORBIDDEN, f"{method.name} is not for this caller")
 
 
+class Observer(Protocol):
+    """Counts calls."""
+
+    def call_finished(self, method: str, code: str, seconds: float) -> None:
+        """A call was answered with `code` after `seconds`."""
+
+
 class Dispatcher:
     """Answers Envelopes with the methods of one service object."""
 
     def __init__(
-        self, service: int, target: object, verifier: AssertionVerifier, *, clock_ms: Callable[[], int]
-    ) -> None:
+        self, service: int, target: object, verifier: AssertionVerifier, *, clock_ms: Callable[[], int],
+        observer: Observer | None = None,
+    ) -> None:  # fmt: skip
+        self._observer = observer
         self._verifier = verifier
         self._clock_ms = clock_ms
         self._methods = {
@@ -76,6 +85,15 @@ class Dispatcher:
 
     async def __call__(self, envelope: Envelope, peer: str = "") -> BusReply:
         """Answer one call. `peer`: the service whose certificate it came by; empty within one process."""
+        if self._observer is None:
+            return await self._judged(envelope, peer)
+        begun_s = trio.current_time()
+        reply = await self._judged(envelope, peer)
+        name = self._methods[envelope.method][0].name if envelope.method in self._methods else ""
+        self._observer.call_finished(name, ErrorCode(reply.code).name, trio.current_time() - begun_s)
+        return reply
+
+    async def _judged(self, envelope: Envelope, peer: str) -> BusReply:
         try:
             return await self._answer(envelope, peer)
         except Refusal as no:

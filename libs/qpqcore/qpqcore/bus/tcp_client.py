@@ -65,10 +65,9 @@ class Replicas:
         """Whether no call could be made now."""
         return not self._ready
 
-    @property
-    def calls(self) -> int:
-        """In flight."""
-        return sum(peer.calls for peer in self._ready)
+    def statistics(self) -> tuple[str, int, int]:
+        """Return the service, how many replicas are connected to, and the calls in flight to them."""
+        return self.service, len(self._ready), sum(peer.calls for peer in self._ready)
 
     def pick(self) -> Peer | None:
         """Return the less loaded of two, or None where none is ready."""
@@ -192,6 +191,10 @@ class TcpBus:
     def away(self) -> list[str]:
         """Return the services that no call could be made to now."""
         return [service for service, replicas in self._replicas.items() if replicas.is_away]
+
+    def statistics(self) -> list[tuple[str, int, int]]:
+        """Return each service, its replicas connected to, and the calls in flight to them."""
+        return [replicas.statistics() for replicas in self._replicas.values()]
 
     async def call(self, envelope: Envelope) -> BusReply:
         """Call the service; `unavailable` when no replica can be reached."""

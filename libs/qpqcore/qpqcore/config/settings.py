@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import tomllib
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qpqcore.api.methods import SERVICES
 from qpqcore.model.ids import is_domain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 ENV_PREFIX = "QPQ_"
 TOKEN_CHARS_MIN = 16
@@ -24,6 +25,8 @@ EDGE_LEAST = {
     "held_total_bytes_max": 16 * 1024 * 1024,
 }
 """The least of each of the edge's bounds that still serves somebody: the largest frame and its answer have to fit."""
+IN_FILES = ("auth_token", "db_key")
+"""Secrets that may stand in a file of their own, whose name is `..._file`."""
 NOT_YET = {
     "federation_enabled": "federation is not built yet: leave federation_enabled out",
     "plugin_dir": "plugins are not built yet: leave plugin_dir out",
@@ -65,6 +68,15 @@ class Settings:
     handshakes_per_address_max: int = _doc(1_000, "of one such address in 10 s; past it new peers are refused")
     retry_from_half_open: int = _doc(200, "handshakes at once from which on addresses are proven; 0: always")
     held_total_bytes_max: int = _doc(512 * 1024 * 1024, "memory of frames and replies over all connections")
+    bus_listen: str = _doc("127.0.0.1:7400", "one service in a process of its own: TCP address of its bus")
+    bus_peers: str = _doc("", "the others: auth=host:7400,delivery=host:7400,...; a name may have many addresses")
+    bus_calls_max: int = _doc(20_000, "calls that such a service answers at once; past it: overloaded")
+    secrets_dir: str = _doc("", "its secrets and certificate (qpqctl secrets init); empty: data_dir/secrets")
+    bus_ca: str = _doc("", "PEM of the CA that all services' certificates are of; empty: secrets_dir/bus-ca.pem")
+    bus_cert: str = _doc("", "PEM of its own certificate; empty: secrets_dir/bus.pem")
+    bus_key: str = _doc("", "PEM of its private key; empty: secrets_dir/bus.key")
+    auth_token_file: str = _doc("", "file that holds the auth_token, in its place")
+    db_key_file: str = _doc("", "file that holds the db_key, in its place")
     allow_insecure_auth: bool = _doc(False, "development only: registration without the auth_token")
 
 
@@ -88,9 +100,24 @@ def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
         if given is not None:
             values[name] = _parse(name, kind, given)
     values |= {name: value for name, value in flags.items() if value is not None}
-    settings = Settings(**values)
+    settings = Settings(**(values | _from_secret_files(values)))
     check(settings)
     return settings
+
+
+def _from_secret_files(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings that stand in files of their own."""
+    found = {}
+    for name in IN_FILES:
+        path = values.get(f"{name}_file")
+        if path:
+            if values.get(name):
+                raise ConfigError(f"{name} and {name}_file: give one of them")
+            try:
+                found[name] = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as exc:
+                raise ConfigError(f"{name}_file: {exc}") from exc
+    return found
 
 
 def _from_file(path: Path, kinds: dict[str, type]) -> dict[str, Any]:
@@ -146,8 +173,11 @@ def check(s: Settings) -> None:
     for name, least in EDGE_LEAST.items():
         if getattr(s, name) < least:
             raise ConfigError(f"{name} is at least {least}")
-    for name in ("listen", "metrics_listen"):
+    for name in ("listen", "metrics_listen", "bus_listen"):
         address_of(getattr(s, name))
+    peers_of(s)
+    if s.bus_calls_max < 1:
+        raise ConfigError("bus_calls_max is at least 1")
     if s.mode == "production":
         _check_production(s)
 
@@ -178,3 +208,14 @@ def address_of(text: str) -> tuple[str, int]:
     if not colon or not port.isdigit() or int(port) > 65_535:
         raise ConfigError(f"{text!r} is not host:port")
     return host.strip("[]") or "::", int(port)
+
+
+def peers_of(s: Settings) -> dict[str, list[tuple[str, int]]]:
+    """Return the addresses of each service that bus_peers names. Raises ConfigError."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for part in filter(None, s.bus_peers.replace(" ", "").split(",")):
+        service, equals, address = part.partition("=")
+        if not equals or service not in SERVICES.values():
+            raise ConfigError(f"bus_peers: {part!r} is not SERVICE=host:port")
+        found.setdefault(service, []).append(address_of(address))
+    return found

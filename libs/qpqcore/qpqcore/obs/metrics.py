@@ -70,6 +70,22 @@ class QuicCounters(Collector):
             yield kind(f"qpq_quic_{name}", f"QUIC: {name.replace('_', ' ')}.", value=value)
 
 
+class BusGauges(Collector):
+    """The bus's own gauges, by service, read when they are asked for: `qpq_bus_replicas` and so on."""
+
+    def __init__(self, read: Callable[[], Mapping[tuple[str, str], float]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each (a prometheus_client collector)."""
+        families: dict[str, GaugeMetricFamily] = {}
+        for (name, service), value in self._read().items():
+            help_text = f"Bus: {name.removeprefix('bus_').replace('_', ' ')}."
+            family = families.setdefault(name, GaugeMetricFamily(f"qpq_{name}", help_text, labels=("service",)))
+            family.add_metric((service,), value)
+        yield from families.values()
+
+
 class Metrics:
     """Implements the gateway's Observer."""
 
@@ -97,6 +113,10 @@ class Metrics:
     def watch_quic(self, read: Callable[[], Mapping[str, int]]) -> None:
         """Show an engine's counters too."""
         self.registry.register(QuicCounters(read))
+
+    def watch_bus(self, read: Callable[[], Mapping[tuple[str, str], float]]) -> None:
+        """Show the bus's gauges too."""
+        self.registry.register(BusGauges(read))
 
     def page(self) -> bytes:
         """Return the text of /metrics."""
