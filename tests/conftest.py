@@ -11,8 +11,7 @@ import trio
 from hypothesis import settings as hypothesis_settings
 
 from qpqcore.config.settings import Settings
-from qpqserver.embedded import open_embedded
-from tests.support import world
+from tests.support import constellation, world
 from trio_quic import EngineName
 
 PATIENCE_SECONDS = 60
@@ -27,11 +26,15 @@ hypothesis_settings.load_profile("qpq")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the oracle's own tests be played on either QUIC engine."""
     parser.addoption("--quic-engine", choices=get_args(EngineName), default="native", help="of tests/oracle's stories")
+    parser.addoption(
+        "--bus", choices=sorted(constellation.FORMS), default="local", help="of servers in tests/integration"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have each failure said when it happens: a run that is cut off tells what it found."""
     config.pluginmanager.register(SaysAtOnce(config))
+    constellation.chosen = config.getoption("--bus")
 
 
 class SaysAtOnce:
@@ -59,7 +62,7 @@ def serving(tmp_path: Path):
     async def run(**overrides):
         settings = Settings(listen="127.0.0.1:0", data_dir=str(tmp_path / "server"), **overrides)
         with trio.fail_after(PATIENCE_SECONDS):
-            async with open_embedded(settings) as server:
+            async with constellation.open_server(settings) as server:
                 server.where = "127.0.0.1:%d" % server.endpoint.address[1]
                 yield server
 

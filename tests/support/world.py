@@ -26,6 +26,7 @@ from qpqcore.config.settings import Settings
 from qpqcore.groups.policy import group_id
 from qpqcore.model.errors import ErrorCode
 from qpqserver.embedded import Surroundings, beside, open_embedded
+from tests.support import constellation
 from tests.support.people import settle
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class World:
         """Start the server."""
         self._stack.enter_context(trio.fail_after(PATIENCE_SECONDS))
         self.server = await self._stack.enter_async_context(
-            open_embedded(self._settings, Surroundings(clock_ms=self._clock_ms))
+            constellation.open_server(self._settings, Surroundings(clock_ms=self._clock_ms))
         )
         self.where = f"127.0.0.1:{self.server.endpoint.address[1]}"
 

@@ -65,6 +65,8 @@ class Surroundings:
     notices: Notices = field(default_factory=LocalNotices)
     open_store: OpenStore = open_database
     limiter: Limiter = field(default_factory=LocalLimiter)
+    look_again_seconds: float = 30.0
+    """So often those who wait look by themselves, where notices may be lost."""
     transport_factory: TransportFactory | None = None
     quic_seed: bytes | None = None
     unix_time_s: int | None = None
@@ -136,7 +138,9 @@ async def keystore(place: Place) -> AsyncIterator[Any]:
 @asynccontextmanager
 async def delivery(place: Place) -> AsyncIterator[Any]:
     """Open delivery."""
-    config = DeliveryConfig(domain=place.settings.federation_domain)
+    config = DeliveryConfig(
+        domain=place.settings.federation_domain, look_again_seconds=place.around.look_again_seconds
+    )
     sender = (EXTERNAL_SENDER_CREDENTIAL, *generate_key(place.secret("external-sender")))
     parts: dict[str, Any] = {
         "keystore": place.other("keystore"),
@@ -214,6 +218,7 @@ async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], S
         connections_max=settings.connections_max, connections_per_address_max=settings.connections_per_address_max,
         handshakes_per_address_max=settings.handshakes_per_address_max,
         retry_from_half_open=settings.retry_from_half_open, held_total_bytes_max=settings.held_total_bytes_max,
+        look_again_seconds=around.look_again_seconds,
     )  # fmt: skip
     asking = CallContext(caller=Caller(CallerKind.SERVICE, name="gateway"), now_ms=around.clock_ms())
     sender = await place.other("delivery").external_sender(asking, ExternalSenderParams())

@@ -42,6 +42,8 @@ RELOAD_SECONDS = 30.0
 """So often renewed certificates are looked for; a signal does it at once."""
 ASK_SECONDS = 0.5
 """A gateway that starts asks delivery for what its clients have to be told so often."""
+UNTOLD_SECONDS = 2.0
+"""So often those who wait look by themselves where no process tells another: for development, each look is a read."""
 DRAIN_SECONDS_MAX = 10.0
 """A service's calls in flight get so long at its end; a gateway's less (`EDGE_DRAIN_SECONDS_MAX`)."""
 EDGE_DRAIN_SECONDS_MAX = 3.0
@@ -141,7 +143,7 @@ async def open_process(
 
     ConfigError, SecretMissing, CertificateUnreadable, DatabaseError, OSError.
     """
-    around = around or Surroundings(notices=OwnNotices())
+    around = around or Surroundings(notices=OwnNotices(), look_again_seconds=UNTOLD_SECONDS)
     folder, credentials = secrets_folder(settings), credentials_of(settings)
     Path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
     bus, metrics = bus_of(settings, name, credentials), metrics or Metrics()
