@@ -27,6 +27,7 @@ from qpqcore.groups.policy import group_id
 from qpqcore.model.errors import ErrorCode
 from qpqserver.embedded import Surroundings, beside, open_embedded
 from tests.support import constellation
+from tests.support.buses import NUMBERS
 from tests.support.people import settle
 
 if TYPE_CHECKING:
@@ -171,6 +172,20 @@ class World:
     def service(self, name: str) -> Any:
         """Return the running object of a service, for what only another configuration would show."""
         return self.server.services[name]
+
+    def entrance(self, name: str) -> Any:
+        """Return the dispatcher of a service."""
+        if hasattr(self.server, "processes"):
+            return self.server.processes[name].server.entrance
+        return self.server.gateway._bus._services[NUMBERS[name]]  # type: ignore[attr-defined]  # of the local bus
+
+    def take_away(self, name: str) -> None:
+        """Let the gateway find a service no more."""
+        bus: Any = self.server.gateway._bus
+        if hasattr(self.server, "processes"):
+            del bus._replicas[name]
+        else:
+            del bus._services[NUMBERS[name]]
 
     def rows(self, service: str, sql: str, *values: Any) -> list[Any]:
         """Read a service's database beside the running server."""

@@ -96,9 +96,9 @@ class Peer:
 
     def _take(self, one: Frame) -> None:
         if one.kind == Kind.REPLY:
-            task = self._waiting.pop(one.call, None)
-            if task is not None:
-                trio.lowlevel.reschedule(task, outcome.Value(_reply(one.body)))
+            if one.call in self._waiting:
+                reply = _reply(one.body)
+                trio.lowlevel.reschedule(self._waiting.pop(one.call), outcome.Value(reply))
                 self._settle()
         elif one.kind == Kind.PING:
             self._link.pinged(one)

@@ -23,7 +23,8 @@ CALL_MAX = 0xFFFF_FFFF
 REASON_BYTES_MAX = 200
 
 _HEAD = struct.Struct("<IBI")
-_REST_BYTES = _HEAD.size - 4
+_LENGTH = struct.Struct("<I")
+_REST_BYTES = _HEAD.size - _LENGTH.size
 _VERSIONS = struct.Struct("<HH")
 
 
@@ -112,14 +113,15 @@ class FrameReader:
             return []
         found, at, self._wanted = [], 0, 0
         with memoryview(buffer) as view:
-            while have - at >= _HEAD.size:
-                length, kind, call = _HEAD.unpack_from(view, at)
+            while have - at >= _LENGTH.size:
+                length = _LENGTH.unpack_from(view, at)[0]
                 if not _REST_BYTES <= length <= self._bytes_max:
                     raise FrameError(f"a frame of {length} bytes")
-                end = at + 4 + length
+                end = at + _LENGTH.size + length
                 if end > have:
                     self._wanted = end - at
                     break
+                _, kind, call = _HEAD.unpack_from(view, at)
                 found.append(Frame(kind=kind, call=call, body=bytes(view[at + _HEAD.size : end])))
                 at = end
         del buffer[:at]
