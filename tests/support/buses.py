@@ -17,7 +17,12 @@ from qpqcore.net import authority
 from qpqcore.net.mutual_tls import Credentials
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
+
+    from qpqcore.bus.tcp_client import Address
+    from qpqcore.bus.tcp_server import Entrance
+    from qpqcore.wire.envelope import BusReply, Envelope
 
 NUMBERS = {name: number for number, name in SERVICES.items()}
 
@@ -40,7 +45,7 @@ def read(own: Path) -> Credentials:
 
 
 @asynccontextmanager
-async def serving(server: BusServer):
+async def serving(server: BusServer) -> AsyncIterator[Address]:
     """Serve on a port of the kernel's choice; yield the address."""
     async with trio.open_nursery() as nursery:
         yield await nursery.start(partial(server.serve, "127.0.0.1", 0))
@@ -48,7 +53,7 @@ async def serving(server: BusServer):
 
 
 @asynccontextmanager
-async def calling(peers, credentials: Credentials):
+async def calling(peers: Mapping[str, Sequence[Address]], credentials: Credentials) -> AsyncIterator[TcpBus]:
     """Yield a TCP bus to these peers."""
     bus = TcpBus(peers, credentials)
     async with trio.open_nursery() as nursery:
@@ -57,18 +62,23 @@ async def calling(peers, credentials: Credentials):
         nursery.cancel_scope.cancel()
 
 
+def as_local(entrance: Entrance) -> Callable[[Envelope], Awaitable[BusReply]]:
+    """Return an entrance as a local bus calls it: by no peer."""
+    return lambda envelope: entrance(envelope, "")
+
+
 @asynccontextmanager
-async def local_bus(folder: Path, entrances):
+async def local_bus(folder: Path, entrances: Mapping[str, Entrance]) -> AsyncIterator[LocalBus]:
     """Yield a local bus to entrances by service name."""
     del folder
     bus = LocalBus()
     for service, entrance in entrances.items():
-        bus.add(NUMBERS[service], entrance)
+        bus.add(NUMBERS[service], as_local(entrance))
     yield bus
 
 
 @asynccontextmanager
-async def tcp_bus(folder: Path, entrances, *, caller: str = "gateway"):
+async def tcp_bus(folder: Path, entrances: Mapping[str, Entrance], *, caller: str = "gateway") -> AsyncIterator[TcpBus]:
     """Yield a TCP bus to entrances by service name, each behind a port of its own."""
     async with AsyncExitStack() as stack:
         peers = {}

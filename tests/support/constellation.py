@@ -10,18 +10,27 @@ import shutil
 import socket
 import tempfile
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from qpqcore.net import authority
 from qpqcore.runtime import secrets
 from qpqserver import secrecy
 from qpqserver.embedded import Surroundings, open_embedded
-from qpqserver.process import open_process
+from qpqserver.process import Process, open_process
 from tests.support.buses import now
 from tools.demo.processes import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from qpqcore.config.settings import Settings
+    from qpqcore.obs.metrics import Metrics
+    from qpqgateway.service import Gateway
+    from trio_quic import QuicEndpoint
 
 BEHIND = ("keystore", "delivery", "blob", "auth", "federation")
 chosen = "local"
@@ -39,7 +48,7 @@ def deployment() -> Path:
     return folder
 
 
-def settings_of(settings, name, addresses):
+def settings_of(settings: Settings, name: str, addresses: dict[str, str]) -> Settings:
     """Return a process's settings: all have one folder of secrets, in which each finds its own."""
     own = deployment() / name
     return replace(
@@ -58,27 +67,38 @@ def keep_secrets(data: Path) -> None:
             secrets.kept(data / "secrets", name, partial(secrecy.make, name))
 
 
+@dataclass
+class Constellation:
+    """The parts of a server that tests look at: those of `Embedded`, and its processes."""
+
+    gateway: Gateway
+    endpoint: QuicEndpoint
+    metrics: Metrics
+    services: dict[str, Any]
+    processes: dict[str, Process]
+
+
 @asynccontextmanager
-async def open_constellation(settings, around=None):
+async def open_constellation(settings: Settings, around: Surroundings | None = None) -> AsyncIterator[Constellation]:
     """Start every service as `qpq-server SERVICE` does, each with a bus of its own."""
     around = around or Surroundings()
     keep_secrets(Path(settings.data_dir))
     addresses = {name: f"127.0.0.1:{free_port(socket.SOCK_STREAM)}" for name in BEHIND}
     async with AsyncExitStack() as stack:
-        processes = {}
+        processes: dict[str, Process] = {}
         for name in (*BEHIND, "gateway"):
             opened = open_process(settings_of(settings, name, addresses), name, around)
             processes[name] = await stack.enter_async_context(opened)
         front = processes["gateway"]
-        yield SimpleNamespace(
-            gateway=front.front.gateway, endpoint=front.endpoint, metrics=front.metrics, processes=processes,
-            spki_sha256=front.front.pin, services={name: processes[name].service for name in BEHIND},
-        )  # fmt: skip
+        assert front.front is not None
+        assert front.endpoint is not None
+        services = {name: processes[name].service for name in BEHIND}
+        yield Constellation(front.front.gateway, front.endpoint, front.metrics, services, processes)
 
 
-FORMS = {"local": open_embedded, "tcp": open_constellation}
+FORMS: dict[str, Callable[..., AbstractAsyncContextManager[Any]]] = {"local": open_embedded, "tcp": open_constellation}
 
 
-def open_server(settings, around=None):
+def open_server(settings: Settings, around: Surroundings | None = None) -> AbstractAsyncContextManager[Any]:
     """Start a server in the chosen form."""
     return FORMS[chosen](settings, around)

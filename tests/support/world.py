@@ -177,7 +177,7 @@ class World:
         """Return the dispatcher of a service."""
         if hasattr(self.server, "processes"):
             return self.server.processes[name].server.entrance
-        return self.server.gateway._bus._services[NUMBERS[name]]  # type: ignore[attr-defined]  # of the local bus
+        return self.server.gateway._bus._services[NUMBERS[name]]
 
     def take_away(self, name: str) -> None:
         """Let the gateway find a service no more."""
