@@ -1,6 +1,7 @@
-"""The private CA of a deployment: short-lived certificates for its services (docs/operate/certificates.md).
+"""The private CA of a deployment: short-lived certificates for its services (docs/operate/running.md).
 
-`ca/` holds the CA and is nobody's but the operator's; each service has a folder of its own with what it needs.
+`ca/` holds the CA and is nobody's but the operator's; each service has a folder of its own with what it needs. The first
+certificate in `ca.pem` issues; all in it are believed, so that one CA can follow another.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def issue(folder: Path, service: str, now: dt.datetime, days: float = SERVICE_DA
         .sign(ca_key, hashes.SHA256())
     )
     to = folder / service
-    write_secret(to / BUS_CA, ca.public_bytes(serialization.Encoding.PEM), mode=0o644)
+    write_secret(to / BUS_CA, (folder / CA_FOLDER / CA_CERT).read_bytes(), mode=0o644)
     write_secret(to / BUS_KEY, _pem(private))
     write_secret(to / BUS_CERT, made.public_bytes(serialization.Encoding.PEM), mode=0o644)
     return made.not_valid_after_utc
