@@ -20,7 +20,7 @@ from qpqcore.bus.dispatch import Dispatcher
 from qpqcore.bus.limits import Limiter, LocalLimiter
 from qpqcore.bus.local import LocalBus
 from qpqcore.bus.notices import LocalNotices, Notices
-from qpqcore.config.settings import Settings, address_of, registration_of
+from qpqcore.config.settings import Settings, address_of, redis_url_of, registration_of
 from qpqcore.crypto.assertion import AssertionIssuer, AssertionVerifier
 from qpqcore.crypto.signatures import generate_key
 from qpqcore.model.call import Caller, CallerKind
@@ -40,7 +40,7 @@ from qpqkeystore.main import open_keystore
 from trio_quic import ServerTls, TransportFactory
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 
     from trio_quic import QuicEndpoint
 
@@ -122,6 +122,8 @@ class Surroundings:
     notices: Notices = field(default_factory=LocalNotices)
     open_store: OpenStore = open_database
     limiter: Limiter = field(default_factory=LocalLimiter)
+    away: Callable[[], Sequence[str]] = tuple
+    """Names of what is away, for `health`."""
     transport_factory: TransportFactory | None = None
     quic_seed: bytes | None = None
     unix_time_s: int | None = None
@@ -136,8 +138,9 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     tls, pin, made = certificate(settings, data)
     async with AsyncExitStack() as stack:
-        gateway, bus_config = await _compose(stack, settings, data, around)
-        metrics, services, config = bus_config
+        metrics = Metrics()
+        around = await _with_redis(stack, settings, data, around, metrics)
+        gateway, services, config = await _compose(stack, settings, data, around, metrics)
         nursery = await stack.enter_async_context(trio.open_nursery())
         for service in services:
             nursery.start_soon(service.run)
@@ -156,9 +159,29 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
         nursery.cancel_scope.cancel()
 
 
+async def _with_redis(
+    stack: AsyncExitStack, settings: Settings, data: Path, around: Surroundings, metrics: Metrics
+) -> Surroundings:
+    """Take notices and limits from Redis where one is given."""
+    url = redis_url_of(settings)
+    if url:
+        # Only who uses Redis pays for the import: half a second.
+        from qpqcore.bus.redis.address import parse
+        from qpqcore.bus.redis.parts import open_redis
+
+        address = parse(url, Path(settings.redis_ca) if settings.redis_ca else None)
+        key = secrets.kept(data / "secrets", "redis-seal", secrets.random_key)
+        parts = await stack.enter_async_context(open_redis(address, key=key, domain=settings.federation_domain))
+        metrics.watch(parts.readings)
+        around = replace(around, notices=parts.notices, limiter=parts.limiter, away=parts.away)
+    wake_ups = around.notices.wake_ups
+    metrics.watch(lambda: [wake_ups.reading()])
+    return around
+
+
 async def _compose(
-    stack: AsyncExitStack, settings: Settings, data: Path, around: Surroundings
-) -> tuple[Gateway, tuple[Metrics, list[Service], GatewayConfig]]:
+    stack: AsyncExitStack, settings: Settings, data: Path, around: Surroundings, metrics: Metrics
+) -> tuple[Gateway, list[Service], GatewayConfig]:
     domain = settings.federation_domain
     key = secrets.database_key(data, settings.db_key)
     folder = data / "secrets"
@@ -166,7 +189,7 @@ async def _compose(
     seed = secrets.kept(folder, "external-sender", secrets.random_key)
     sender = (EXTERNAL_SENDER_CREDENTIAL, *generate_key(seed))
     clock_ms, notices = around.clock_ms, around.notices
-    limiter, keys, metrics = around.limiter, Keys(), Metrics()
+    limiter, keys = around.limiter, Keys()
     common: dict[str, Any] = {
         "notices": notices,
         "limiter": limiter,
@@ -234,6 +257,6 @@ async def _compose(
     own = keys.issuer(CallerKind.SERVICE, "gateway")
     gateway = Gateway(
         config, bus, version=VERSION, own_assertion=lambda: own.issue(Caller(CallerKind.SERVICE, name="gateway"), clock_ms()),
-        external_sender=(sender[0], sender[2]), notices=notices, clock_ms=clock_ms, observer=metrics,
+        external_sender=(sender[0], sender[2]), notices=notices, clock_ms=clock_ms, away=around.away, observer=metrics,
     )  # fmt: skip
-    return gateway, (metrics, [auth, keystore, delivery, blob], config)
+    return gateway, [auth, keystore, delivery, blob], config

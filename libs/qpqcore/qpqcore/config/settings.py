@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 import tomllib
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qpqcore.model.ids import is_domain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 ENV_PREFIX = "QPQ_"
 TOKEN_CHARS_MIN = 16
@@ -65,6 +65,11 @@ class Settings:
     handshakes_per_address_max: int = _doc(1_000, "of one such address in 10 s; past it new peers are refused")
     retry_from_half_open: int = _doc(200, "handshakes at once from which on addresses are proven; 0: always")
     held_total_bytes_max: int = _doc(512 * 1024 * 1024, "memory of frames and replies over all connections")
+    redis_url: str = _doc(
+        "", "redis:// or, with TLS, rediss://user:password@host:port; empty: notices and limits are each process's own"
+    )
+    redis_url_file: str = _doc("", "a file that has the redis_url, for a secret that is mounted")
+    redis_ca: str = _doc("", "PEM file of who signs Redis's certificate; empty: those that the system trusts")
     allow_insecure_auth: bool = _doc(False, "development only: registration without the auth_token")
 
 
@@ -163,6 +168,18 @@ def _check_production(s: Settings) -> None:
         raise ConfigError('production: give an auth_token, or write registration = "open" or "closed"')
     if s.auth_token and len(s.auth_token) < TOKEN_CHARS_MIN:
         raise ConfigError(f"production: auth_token has at least {TOKEN_CHARS_MIN} characters")
+
+
+def redis_url_of(s: Settings) -> str:
+    """Return where Redis is, from the setting or from its file; empty: there is none. ConfigError."""
+    if not s.redis_url_file:
+        return s.redis_url
+    if s.redis_url:
+        raise ConfigError("give redis_url or redis_url_file, not both")
+    try:
+        return Path(s.redis_url_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"redis_url_file: {s.redis_url_file}: {exc}") from exc
 
 
 def registration_of(s: Settings) -> str:
