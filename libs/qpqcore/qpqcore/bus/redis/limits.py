@@ -96,15 +96,20 @@ class RedisLimiter:
         """Take one; return 0, or the milliseconds to wait when nothing was taken."""
         wait_ms = self._local.take(key, rate, now_ms)
         if not wait_ms:
-            count = self._counts.pop(key, 0) + 1
-            if count * SHARE >= rate.burst and key not in self._lumps and len(self._lumps) < LUMPS_MAX:
-                self._lumps[key] = Lump(rate, min(count, rate.burst), now_ms)
-                self._wake.set()
-            else:
-                self._counts[key] = count
-                if len(self._counts) > KEYS_MAX:
-                    self._counts.popitem(last=False)
+            self._count(key, rate, now_ms)
         return wait_ms
+
+    def _count(self, key: bytes, rate: Rate, now_ms: int) -> None:
+        count, lump = self._counts.pop(key, 0) + 1, self._lumps.get(key)
+        if lump is not None:
+            self._lumps[key] = Lump(rate, min(lump.takings + count, rate.burst), now_ms)
+        elif count * SHARE >= rate.burst and len(self._lumps) < LUMPS_MAX:
+            self._lumps[key] = Lump(rate, min(count, rate.burst), now_ms)
+            self._wake.set()
+        else:
+            self._counts[key] = count
+            if len(self._counts) > KEYS_MAX:
+                self._counts.popitem(last=False)
 
     async def take_all(self, takings: Sequence[Taking], now_ms: int) -> int:
         """Take one of each key, or of none; return 0, or the milliseconds to wait."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 import structlog
 import trio
 from anyio import ClosedResourceError
+from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from coredis.connection import TCPConnection, TCPLocation
 from coredis.exceptions import BusyLoadingError, ClusterDownError, ReadOnlyError, RedisError
 
@@ -35,6 +36,7 @@ AGAIN_SECONDS_MIN, AGAIN_SECONDS_MAX = 0.05, 1.0
 """Between two attempts to connect: at first at once, for a restart; soon so that a hundred processes cost little."""
 ASKED_MAX = 1_000
 """Questions in flight; past it who asks is told Away."""
+CONNECTING, ENDS = "connecting", "this process ends"
 NOT_THIS_SERVER = (ReadOnlyError, BusyLoadingError, ClusterDownError)
 """A replica that was the primary, one that still loads, one cut off from its cluster: as good as away."""
 
@@ -102,14 +104,18 @@ async def connections(
         lost.append(reason)
         all_of_them.cancel()
 
-    async with trio.open_nursery() as nursery:
+    try:
+        async with trio.open_nursery() as nursery:
+            for connection in made:
+                standing = _Standing()
+                nursery.start_soon(hold, connection, standing, nursery.cancel_scope)
+                await standing.event.wait()
+            stood = True
+            yield made, lost
+            nursery.cancel_scope.cancel()
+    finally:
         for connection in made:
-            standing = _Standing()
-            nursery.start_soon(hold, connection, standing, nursery.cancel_scope)
-            await standing.event.wait()
-        stood = True
-        yield made, lost
-        nursery.cancel_scope.cancel()
+            _close(connection)
     if not stood:
         raise Away(lost[0])
 
@@ -120,6 +126,13 @@ def _connection(address: Address, server: tuple[str, int]) -> TCPConnection:
         username=address.username or None, password=address.password or None, db=address.database,
         ssl_context=address.tls,
     )  # fmt: skip
+
+
+def _close(connection: TCPConnection) -> None:
+    """Close the buffers of a connection: coredis leaves them open where it did not come to stand."""
+    for part in vars(connection).values():
+        if isinstance(part, (MemoryObjectSendStream, MemoryObjectReceiveStream)):
+            part.close()
 
 
 class Node:
@@ -133,7 +146,7 @@ class Node:
         self._published: TCPConnection | None = None
         self._asked = 0
         self._retired = trio.CancelScope()
-        self.reason = "connecting"
+        self.reason = CONNECTING
         """Why it is away; empty when it is not."""
 
     @property
@@ -169,13 +182,13 @@ class Node:
                     await self._live(*both)
                 finally:
                     self._commands = self._published = None
+                    self._away(lost[0] if lost else ENDS)
                     self._hearer.on_down(self)
-            self._away(lost[0] if lost else "connection lost")
         except Away as away:
             self._away(str(away))
 
     def _away(self, reason: str) -> None:
-        if self.reason in {"", "connecting"}:
+        if self.reason in {"", CONNECTING} and reason != ENDS:
             log.warning("redis_away", port=self.server[1], reason=reason)
         self.reason = reason
 
