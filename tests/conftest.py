@@ -12,6 +12,7 @@ from hypothesis import settings as hypothesis_settings
 
 from qpqcore.config.settings import Settings
 from tests.support import constellation, world
+from tests.support.redis import RedisServer, redis_server
 from trio_quic import EngineName
 
 PATIENCE_SECONDS = 60
@@ -86,3 +87,17 @@ def open_world(built_world: Path, tmp_path: Path):
         return world.World(folder if folder.exists() else world.copy(built_world, folder), **settings)
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def kept_redis(tmp_path_factory: pytest.TempPathFactory):
+    """Run a Redis server for those tests that do it no harm."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(kept_redis: RedisServer) -> RedisServer:
+    """Return it, emptied."""
+    kept_redis.command("FLUSHALL")
+    return kept_redis

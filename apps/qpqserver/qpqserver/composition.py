@@ -65,6 +65,8 @@ class Surroundings:
     notices: Notices = field(default_factory=LocalNotices)
     open_store: OpenStore = open_database
     limiter: Limiter = field(default_factory=LocalLimiter)
+    away: Callable[[], Sequence[str]] = tuple
+    """Names of what is away, for `health`."""
     look_again_seconds: float = 30.0
     """So often those who wait look by themselves, where notices may be lost."""
     transport_factory: TransportFactory | None = None

@@ -26,6 +26,7 @@ from qpqserver.composition import (
     edge,
 )
 from qpqserver.keys import NUMBERS, Keys
+from qpqserver.sharing import shared
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -74,13 +75,16 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
         folder = data if name == "db.key" else data / "secrets"
         return secrets.kept(folder, name, lambda: secrecy.make(name))
 
-    place = Place(settings=settings, around=around, keys=keys, secret=secret, other=lambda name: Later(services, name))
     async with AsyncExitStack() as stack:
+        around = await stack.enter_async_context(shared(settings, secret, around, metrics))
+        place = Place(
+            settings=settings, around=around, keys=keys, secret=secret, other=lambda name: Later(services, name)
+        )
         for name, opener in OPENERS.items():
             services[name] = await stack.enter_async_context(opener(place))
             entrance = Dispatcher(NUMBERS[name], services[name], keys.verifier(name), clock_ms=around.clock_ms)
             bus.add(NUMBERS[name], entrance)
-        front = await edge(place, bus, metrics)
+        front = await edge(place, bus, metrics, away=around.away)
         nursery = await stack.enter_async_context(trio.open_nursery())
         for service in services.values():
             if hasattr(service, "run"):

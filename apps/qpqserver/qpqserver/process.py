@@ -21,7 +21,7 @@ from qpqcore.bus.notices import LocalNotices
 from qpqcore.bus.stub import Stub
 from qpqcore.bus.tcp_client import TcpBus
 from qpqcore.bus.tcp_server import BusServer
-from qpqcore.config.settings import ConfigError, Settings, address_of, peers_of
+from qpqcore.config.settings import ConfigError, Settings, address_of, peers_of, redis_url_of
 from qpqcore.model.errors import Refusal
 from qpqcore.net import authority
 from qpqcore.net.certificates import CertificateUnreadable
@@ -30,9 +30,12 @@ from qpqcore.obs.metrics import Metrics
 from qpqserver import secrecy
 from qpqserver.composition import OPENERS, Edge, Place, Surroundings, edge
 from qpqserver.keys import NUMBERS, Keys
+from qpqserver.sharing import shared
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from qpqcore.obs.metrics import Reading
 
     from trio_quic import QuicEndpoint
 
@@ -63,6 +66,8 @@ class Process:
     metrics: Metrics
     credentials: Credentials
     bus: TcpBus
+    beside: Callable[[], Sequence[str]]
+    """What is away that is no service."""
     service: Any = None
     """None at a gateway."""
     server: BusServer | None = None
@@ -76,9 +81,13 @@ class Process:
         away = self.bus.away()
         return "all other services are away" if self.front and set(away) == may_call_of(self.name) else ""
 
+    def missing(self) -> list[str]:
+        """Return who is away."""
+        return [*self.bus.away(), *self.beside()]
+
     def notes(self) -> list[str]:
         """Return what is wrong elsewhere, a line each."""
-        return [f"{service} away" for service in self.bus.away()]
+        return [f"{name} away" for name in self.missing()]
 
     def reload(self) -> None:
         """Read the bus's certificates again; what cannot be read leaves the old ones in use."""
@@ -143,20 +152,25 @@ async def open_process(
 
     ConfigError, SecretMissing, CertificateUnreadable, DatabaseError, OSError.
     """
-    around = around or Surroundings(notices=OwnNotices(), look_again_seconds=UNTOLD_SECONDS)
+    if around is None:
+        untold = Surroundings(notices=OwnNotices(), look_again_seconds=UNTOLD_SECONDS)
+        around = Surroundings() if redis_url_of(settings) else untold
     folder, credentials = secrets_folder(settings), credentials_of(settings)
     Path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
     bus, metrics = bus_of(settings, name, credentials), metrics or Metrics()
     keys = Keys(lambda key: secrecy.read(folder, key))
     own = keys.own(name, around.clock_ms)
-    place = Place(
-        settings=settings, around=around, keys=keys,
-        secret=lambda secret: secrecy.read(folder, secret), other=lambda other: Stub(other, bus, own),
-    )  # fmt: skip
-    process = Process(name=name, metrics=metrics, credentials=credentials, bus=bus)
-    metrics.watch_bus(lambda: figures(process))
-    on_made(process)
     async with AsyncExitStack() as stack:
+        around = await stack.enter_async_context(
+            shared(settings, lambda secret: secrecy.read(folder, secret), around, metrics)
+        )
+        place = Place(
+            settings=settings, around=around, keys=keys,
+            secret=lambda secret: secrecy.read(folder, secret), other=lambda other: Stub(other, bus, own),
+        )  # fmt: skip
+        process = Process(name=name, metrics=metrics, credentials=credentials, bus=bus, beside=around.away)
+        metrics.watch(lambda: readings(process))
+        on_made(process)
         if name != "gateway":
             process.service = await stack.enter_async_context(OPENERS[name](place))
         nursery = await stack.enter_async_context(trio.open_nursery())
@@ -185,7 +199,7 @@ async def _open_service(process: Process, place: Place, nursery: trio.Nursery) -
 async def _open_edge(process: Process, place: Place, nursery: trio.Nursery) -> None:
     while process.front is None:
         try:
-            process.front = await edge(place, process.bus, process.metrics, away=process.bus.away)
+            process.front = await edge(place, process.bus, process.metrics, away=process.missing)
         except Refusal as no:
             log.warning("gateway_waits", code=no.code.name)
             await trio.sleep(ASK_SECONDS)
@@ -193,12 +207,12 @@ async def _open_edge(process: Process, place: Place, nursery: trio.Nursery) -> N
     process.metrics.watch_quic(process.endpoint.counters)
 
 
-def figures(process: Process) -> dict[tuple[str, str], float]:
-    """Return the bus's gauges, by name and service."""
-    found: dict[tuple[str, str], float] = {}
-    for service, replicas, calls in process.bus.statistics():
-        found["bus_replicas", service] = replicas
-        found["bus_calls_waiting", service] = calls
-    if process.server is not None:
-        found["bus_calls_in_flight", process.name] = process.server.calls
-    return found
+def readings(process: Process) -> list[Reading]:
+    """Return the bus's numbers, for `Metrics.watch`."""
+    found = process.bus.statistics()
+    in_flight = {process.name: process.server.calls} if process.server is not None else {}
+    return [
+        ("qpq_bus_replicas", "Replicas that this process is connected to.", "service", {s: n for s, n, _ in found}),
+        ("qpq_bus_calls_waiting", "Calls that this process waits for.", "service", {s: n for s, _, n in found}),
+        ("qpq_bus_calls_in_flight", "Calls that this process answers.", "service", in_flight),
+    ]

@@ -12,6 +12,7 @@ from qpqcore.api.methods import SERVICES
 from qpqcore.net.certificates import write_secret
 from qpqcore.runtime import secrets
 from qpqserver.keys import key_names
+from qpqserver.sharing import SEAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,11 +27,11 @@ def opaque_setup() -> bytes:
 MADE: dict[str, Callable[[], bytes]] = {"opaque-setup-1": opaque_setup}
 """How a secret is made that is no random key."""
 OWN = {
-    "gateway": ("quic-reset", "quic-retry"),
-    "auth": ("opaque-setup-1", "login-state", "db.key"),
-    "keystore": ("db.key",),
-    "delivery": ("external-sender", "db.key"),
-    "blob": ("db.key",),
+    "gateway": ("quic-reset", "quic-retry", SEAL),
+    "auth": ("opaque-setup-1", "login-state", "db.key", SEAL),
+    "keystore": ("db.key", SEAL),
+    "delivery": ("external-sender", "db.key", SEAL),
+    "blob": ("db.key", SEAL),
     "federation": (),
 }
 """Beside assertion keys."""
@@ -58,10 +59,15 @@ def needed(service: str) -> set[str]:
     return {*OWN[service], *key_names(service)}
 
 
+def common(service: str) -> set[str]:
+    """Return the names of those that it has in common with others."""
+    return {*key_names(service), SEAL} & needed(service)
+
+
 def init(root: Path) -> list[Path]:
     """Make what is missing of root/SERVICE/NAME for every service, overwriting nothing; return what was made.
 
-    A key that two services share is the same in both folders, though we die between the two.
+    A key that services share is the same in all their folders, though we die in between.
     """
     made = []
     for service in SERVICES.values():
@@ -69,7 +75,7 @@ def init(root: Path) -> list[Path]:
             path = root / service / name
             if path.exists():
                 continue
-            there = [root / other / name for other in SERVICES.values() if name in key_names(other)]
+            there = [root / other / name for other in SERVICES.values() if name in common(service) & needed(other)]
             known = next((p.read_bytes() for p in there if p.exists()), None)
             write_secret(path, make(name) if known is None else known)
             made.append(path)

@@ -251,15 +251,17 @@ class Delivery:
         device = call.caller.device
         wait_s = 0 if self._draining else min(params.wait_ms, self._config.wait_ms_max) / 1000
         with self._notices.subscribe(mailbox_topic(device)) as notices, trio.move_on_after(wait_s) as scope:
-            ticket = self._queue(device, scope)
+            ticket, untold = self._queue(device, scope), False
             try:
                 while True:
                     notices.receive_nowait()
                     entries, box = await self._read(call, params.after, params.max_entries)
                     if entries:
+                        self._notices.wake_ups.fallback += untold
                         return _fetched(entries, box)
-                    with trio.move_on_after(self._config.look_again_seconds):
+                    with trio.move_on_after(self._config.look_again_seconds) as silence:
                         await notices.wait()
+                    untold = silence.cancelled_caught
             finally:
                 self._waiters[device].pop(ticket, None)
                 if not self._waiters[device]:

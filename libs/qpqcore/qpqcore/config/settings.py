@@ -77,6 +77,11 @@ class Settings:
     bus_key: str = _doc("", "PEM of its private key; empty: secrets_dir/bus.key")
     auth_token_file: str = _doc("", "file that holds the auth_token, in its place")
     db_key_file: str = _doc("", "file that holds the db_key, in its place")
+    redis_url: str = _doc(
+        "", "redis:// or, with TLS, rediss://user:password@host:port; empty: notices and limits are each process's own"
+    )
+    redis_url_file: str = _doc("", "a file that has the redis_url, for a secret that is mounted")
+    redis_ca: str = _doc("", "PEM file of who signs Redis's certificate; empty: those that the system trusts")
     allow_insecure_auth: bool = _doc(False, "development only: registration without the auth_token")
 
 
@@ -193,6 +198,18 @@ def _check_production(s: Settings) -> None:
         raise ConfigError('production: give an auth_token, or write registration = "open" or "closed"')
     if s.auth_token and len(s.auth_token) < TOKEN_CHARS_MIN:
         raise ConfigError(f"production: auth_token has at least {TOKEN_CHARS_MIN} characters")
+
+
+def redis_url_of(s: Settings) -> str:
+    """Return where Redis is, from the setting or from its file; empty: there is none. ConfigError."""
+    if not s.redis_url_file:
+        return s.redis_url
+    if s.redis_url:
+        raise ConfigError("give redis_url or redis_url_file, not both")
+    try:
+        return Path(s.redis_url_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"redis_url_file: {s.redis_url_file}: {exc}") from exc
 
 
 def registration_of(s: Settings) -> str:

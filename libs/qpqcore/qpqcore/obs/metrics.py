@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from prometheus_client import Metric
 
@@ -53,6 +53,7 @@ class _Calls(Collector):
         yield seconds
 
 
+Reading = tuple[str, str, str, "Mapping[str, float]"]
 QUIC_GAUGES = frozenset({"connections", "half_open", "alarms"})
 """What of an engine's counters goes down again."""
 
@@ -70,20 +71,23 @@ class QuicCounters(Collector):
             yield kind(f"qpq_quic_{name}", f"QUIC: {name.replace('_', ' ')}.", value=value)
 
 
-class BusGauges(Collector):
-    """The bus's own gauges, by service, read when they are asked for: `qpq_bus_replicas` and so on."""
+class Readings(Collector):
+    """Numbers that somebody else counts, read when they are asked for.
 
-    def __init__(self, read: Callable[[], Mapping[tuple[str, str], float]]) -> None:
+    `read` returns (name, help, label, values by the label's value); a name that ends in `_total` only grows.
+    """
+
+    def __init__(self, read: Callable[[], Iterable[Reading]]) -> None:
         self._read = read
 
     def collect(self) -> Iterator[Metric]:
         """Yield each (a prometheus_client collector)."""
-        families: dict[str, GaugeMetricFamily] = {}
-        for (name, service), value in self._read().items():
-            help_text = f"Bus: {name.removeprefix('bus_').replace('_', ' ')}."
-            family = families.setdefault(name, GaugeMetricFamily(f"qpq_{name}", help_text, labels=("service",)))
-            family.add_metric((service,), value)
-        yield from families.values()
+        for name, text, label, values in self._read():
+            kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            family = kind(name, text, labels=(label,) if label else ())
+            for of, value in values.items():
+                family.add_metric((of,) if label else (), value)
+            yield family
 
 
 class Metrics:
@@ -114,9 +118,9 @@ class Metrics:
         """Show an engine's counters too."""
         self.registry.register(QuicCounters(read))
 
-    def watch_bus(self, read: Callable[[], Mapping[tuple[str, str], float]]) -> None:
-        """Show the bus's gauges too."""
-        self.registry.register(BusGauges(read))
+    def watch(self, read: Callable[[], Iterable[Reading]]) -> None:
+        """Show what somebody else counts."""
+        self.registry.register(Readings(read))
 
     def page(self) -> bytes:
         """Return the text of /metrics."""
