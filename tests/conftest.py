@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import get_args
+from uuid import uuid4
 
 import pytest
 import trio
@@ -13,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from qpqcore.config.settings import Settings
 from qpqserver.embedded import open_embedded
 from tests.support import world
+from tests.support.postgres import QUICK, ended, started
 from trio_quic import EngineName
 
 PATIENCE_SECONDS = 60
@@ -49,6 +51,25 @@ class SaysAtOnce:
             terminal.write_line(
                 f"\n{report.nodeid} failed in {report.when}: {crash.message if crash else report.longrepr}"
             )
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """Return a PostgreSQL that runs as long as the tests do, with the schemas' template in it."""
+    server = started(**QUICK)
+    try:
+        server.make_template()
+        yield server
+    finally:
+        ended(server)
+
+
+@pytest.fixture
+def fresh_postgres(postgres):
+    """Return the address of a database of the test's own, with every service's schema."""
+    name = postgres.fresh(f"test_{uuid4().hex}")
+    yield postgres.url(name)
+    postgres.drop(name)
 
 
 @pytest.fixture

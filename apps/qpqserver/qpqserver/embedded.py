@@ -1,8 +1,8 @@
-"""The embedded form: all services in one Trio process, on SQLCipher files in one folder."""
+"""The embedded form: all services in one Trio process, on SQLCipher files in one folder, or on PostgreSQL."""
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -27,7 +27,6 @@ from qpqcore.model.call import Caller, CallerKind
 from qpqcore.net import certificates
 from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime import clock, secrets
-from qpqcore.store.connection import connect
 from qpqcore.store.database import OpenStore, open_database
 from qpqdelivery.config import Config as DeliveryConfig
 from qpqdelivery.main import open_delivery
@@ -37,12 +36,15 @@ from qpqgateway.main import quic_configuration, serve
 from qpqgateway.service import Gateway
 from qpqkeystore.config import Config as KeystoreConfig
 from qpqkeystore.main import open_keystore
+from qpqserver.stores import Stores, beside, database_path
 from trio_quic import ServerTls, TransportFactory
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
 
     from trio_quic import QuicEndpoint
+
+__all__ = ["Embedded", "Surroundings", "beside", "certificate", "database_path", "open_embedded"]
 
 VERSION = "0.1.0"
 AUTH, KEYSTORE, DELIVERY, BLOB, FEDERATION = 1, 2, 3, 4, 5
@@ -97,23 +99,6 @@ def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]
     return ServerTls(chain_pem=chain, key_pem=certificates.key_pem(key)), certificates.spki_sha256(chain), made
 
 
-def database_path(settings: Settings, service: str) -> Path:
-    """Return a service's database file: data/qpq.db -> data/qpq-auth.db."""
-    base = Path(settings.db_path) if settings.db_path else Path(settings.data_dir) / "qpq.db"
-    return base.with_name(f"{base.stem}-{service}{base.suffix or '.db'}")
-
-
-@contextmanager
-def beside(settings: Settings, service: str, *, read_only: bool = True) -> Iterator[Any]:
-    """Open a service's database beside a server, running or not; DatabaseError."""
-    key = secrets.database_key(Path(settings.data_dir), settings.db_key)
-    connection = connect(database_path(settings, service), key, read_only=read_only)
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
     """What a server takes from the machine that it runs on; a simulation brings its own."""
@@ -160,45 +145,26 @@ async def _compose(
     stack: AsyncExitStack, settings: Settings, data: Path, around: Surroundings
 ) -> tuple[Gateway, tuple[Metrics, list[Service], GatewayConfig]]:
     domain = settings.federation_domain
-    key = secrets.database_key(data, settings.db_key)
     folder = data / "secrets"
     setup = secrets.kept(folder, "opaque-setup-1", lambda: qpqnative.OpaqueServerSetup.new().to_bytes())
     seed = secrets.kept(folder, "external-sender", secrets.random_key)
     sender = (EXTERNAL_SENDER_CREDENTIAL, *generate_key(seed))
     clock_ms, notices = around.clock_ms, around.notices
     limiter, keys, metrics = around.limiter, Keys(), Metrics()
-    common: dict[str, Any] = {
-        "notices": notices,
-        "limiter": limiter,
-        "clock_ms": clock_ms,
-        "open_store": around.open_store,
-    }
+    common: dict[str, Any] = {"notices": notices, "limiter": limiter, "clock_ms": clock_ms}
+    stores = Stores(settings, around.open_store)
     enter = stack.enter_async_context
 
-    keystore = await enter(
-        open_keystore(KeystoreConfig(domain=domain), database_path(settings, "keystore"), key, **common)
-    )
+    keystore_config = KeystoreConfig(domain=domain)
+    keystore = await enter(open_keystore(keystore_config, stores.of("keystore", keystore_config), **common))
+    delivery_config = DeliveryConfig(domain=domain)
     delivery = await enter(
         open_delivery(
-            DeliveryConfig(domain=domain),
-            database_path(settings, "delivery"),
-            key,
-            keystore=keystore,
-            external_sender=sender,
-            **common,
-        )  # fmt: skip
-    )
-    blob_config = BlobConfig(domain=domain, blob_bytes_max=settings.blob_bytes_max + TAG_BYTES_ROOM)
-    blob = await enter(
-        open_blob(
-            blob_config,
-            database_path(settings, "blob"),
-            key,
-            limiter=limiter,
-            clock_ms=clock_ms,
-            open_store=around.open_store,
+            delivery_config, stores.of("delivery", delivery_config), keystore=keystore, external_sender=sender, **common
         )
     )
+    blob_config = BlobConfig(domain=domain, blob_bytes_max=settings.blob_bytes_max + TAG_BYTES_ROOM)
+    blob = await enter(open_blob(blob_config, stores.of("blob", blob_config), limiter=limiter, clock_ms=clock_ms))
     auth_config = AuthConfig(
         domain=domain,
         registration=registration_of(settings),  # type: ignore[arg-type]  # checked with the settings
@@ -207,8 +173,7 @@ async def _compose(
     auth = await enter(
         open_auth(
             auth_config,
-            database_path(settings, "auth"),
-            key,
+            stores.of("auth", auth_config),
             setups={1: setup},
             state_key=secrets.kept(folder, "login-state", secrets.random_key),
             issuer=keys.issuer(CallerKind.ACCOUNT, "auth"),
