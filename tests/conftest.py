@@ -28,6 +28,7 @@ hypothesis_settings.load_profile("qpq")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the oracle's own tests be played on either QUIC engine."""
+    parser.addoption("--store", choices=["sql", "postgres"], default="sql", help="of the servers that tests start")
     parser.addoption("--quic-engine", choices=get_args(EngineName), default="native", help="of tests/oracle's stories")
 
 
@@ -73,12 +74,20 @@ def fresh_postgres(postgres):
 
 
 @pytest.fixture
-def serving(tmp_path: Path):
+def stored(request: pytest.FixtureRequest):
+    """Return the settings by which a server keeps what it keeps, as `--store` says: SQLCipher files, or PostgreSQL."""
+    if request.config.getoption("--store") == "sql":
+        return {}
+    return {"store_backend": "postgres", "database_url": request.getfixturevalue("fresh_postgres")}
+
+
+@pytest.fixture
+def serving(tmp_path: Path, stored):
     """Return a context manager that runs an embedded server in a folder of the test's own."""
 
     @asynccontextmanager
     async def run(**overrides):
-        settings = Settings(listen="127.0.0.1:0", data_dir=str(tmp_path / "server"), **overrides)
+        settings = Settings(listen="127.0.0.1:0", data_dir=str(tmp_path / "server"), **stored, **overrides)
         with trio.fail_after(PATIENCE_SECONDS):
             async with open_embedded(settings) as server:
                 server.where = "127.0.0.1:%d" % server.endpoint.address[1]
@@ -88,19 +97,30 @@ def serving(tmp_path: Path):
 
 
 @pytest.fixture(scope="session")
-def built_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a world that nobody may change."""
+def built_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a world that nobody may change; on PostgreSQL the database `world` belongs to it."""
     folder = tmp_path_factory.mktemp("world")
-    world.build(folder)
+    stored = {}
+    if request.config.getoption("--store") == "postgres":
+        server = request.getfixturevalue("postgres")
+        stored = {"store_backend": "postgres", "database_url": server.url(server.fresh("world"))}
+    world.build(folder, stored)
     return folder
 
 
 @pytest.fixture
-def open_world(built_world: Path, tmp_path: Path):
+def open_world(request: pytest.FixtureRequest, built_world: Path, tmp_path: Path):
     """Return a function that opens a copy of the world: `async with open_world() as w`."""
+    stored, name = {}, ""
+    if request.config.getoption("--store") == "postgres":
+        server = request.getfixturevalue("postgres")
+        name = server.fresh(f"world_{uuid4().hex}", template="world")
+        stored = {"store_backend": "postgres", "database_url": server.url(name)}
 
     def opened(**settings):
         folder = tmp_path / "world"
-        return world.World(folder if folder.exists() else world.copy(built_world, folder), **settings)
+        return world.World(folder if folder.exists() else world.copy(built_world, folder), **stored, **settings)
 
-    return opened
+    yield opened
+    if name:
+        server.drop(name)

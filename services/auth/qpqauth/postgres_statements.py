@@ -24,7 +24,7 @@ ACCOUNT_LOCKED = f"SELECT {COLUMNS} FROM accounts WHERE account = $1 FOR NO KEY 
 LAST_ACCOUNT = "SELECT account FROM accounts ORDER BY account DESC LIMIT 1"
 ACCOUNT_FROM = f"SELECT {COLUMNS} FROM accounts WHERE account >= $1 ORDER BY account LIMIT 1"  # noqa: S608 - fixed text
 ADD_ACCOUNT = f"INSERT INTO accounts ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (account) DO NOTHING"  # noqa: S608 - fixed text
-CHANGE_PASSWORD = (
+CHANGE_RECORD = (
     "UPDATE accounts SET record = $2, setup = $3, wraps = $4, wrap_version = $5 "
     "WHERE account = $1 AND wrap_version = $5 - 1 AND state = 0"
 )

@@ -111,7 +111,7 @@ class PostgresStore:
             if earlier is not None:
                 return earlier, []
             changed = await c.execute(
-                sql.CHANGE_PASSWORD, fresh.account, fresh.record, fresh.setup, fresh.wraps, fresh.wrap_version
+                sql.CHANGE_RECORD, fresh.account, fresh.record, fresh.setup, fresh.wraps, fresh.wrap_version
             )
             if not rows_of(changed):
                 raise Refusal(ErrorCode.VERSION_CONFLICT, "the password was changed elsewhere: log in again")
