@@ -6,25 +6,47 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from qpqauth.store_postgres import PostgresStore as AuthPostgres
 from qpqauth.store_sqlite import SqliteStore as AuthSqlite
+from qpqblob.store_postgres import PostgresStore as BlobPostgres
 from qpqblob.store_sqlite import SqliteStore as BlobSqlite
 from qpqcore.store.database import open_database
 from qpqcore.store.migrations import migrations_of
+from qpqcore.store.postgres.bridge import open_postgres
+from qpqcore.store.postgres.schemas import schema_of
+from qpqdelivery.store_postgres import PostgresStore as DeliveryPostgres
 from qpqdelivery.store_sqlite import SqliteStore as DeliverySqlite
+from qpqkeystore.store_postgres import PostgresStore as KeystorePostgres
 from qpqkeystore.store_sqlite import SqliteStore as KeystoreSqlite
 
 SQLITE = {"qpqauth": AuthSqlite, "qpqkeystore": KeystoreSqlite, "qpqdelivery": DeliverySqlite, "qpqblob": BlobSqlite}
+POSTGRES = {
+    "qpqauth": AuthPostgres, "qpqkeystore": KeystorePostgres, "qpqdelivery": DeliveryPostgres, "qpqblob": BlobPostgres,
+}  # fmt: skip
 KEY = b"k" * 32
 
 
-@pytest.fixture(params=["sqlite in memory", "sqlite file"])
+@pytest.fixture(params=["sqlite in memory", "sqlite file", "postgres"])
 def open_store(request, tmp_path):
     """Return a context manager that opens a service's store: `async with open_store("qpqauth") as store`."""
+    url = request.getfixturevalue("fresh_postgres") if request.param == "postgres" else ""
 
     @asynccontextmanager
     async def opened(package, *parts):
+        if url:
+            async with open_postgres(url, schema_of(package.removeprefix("qpq"))) as database:
+                yield POSTGRES[package](database, *parts)
+            return
         path = None if request.param == "sqlite in memory" else tmp_path / f"{package}.db"
         async with open_database(path, KEY, migrations_of(package)) as database:
             yield SQLITE[package](database, *parts)
 
     return opened
+
+
+async def count_rows(store, which):
+    """Count rows of a table behind the store's back."""
+    statement = f"SELECT count(*) FROM {which}"
+    if "Postgres" in type(store).__name__:
+        return await store._db.read(lambda c: c.fetchval(statement))
+    return await store._db.read(lambda c: c.execute(statement).fetchone()[0])

@@ -6,11 +6,13 @@ group `club`, Alice and Bob the conversation `direct`; Eve is in neither; Dave w
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 
+import asyncpg
 import trio
 
 import qpqclient
@@ -41,6 +43,10 @@ NAMES = ("alice", "bob", "carol", "dave", "eve")
 FIRST = "the first message"
 PATIENCE_SECONDS = 60
 SERVICES = ("auth", "keystore", "delivery", "blob")
+TABLES = {
+    "sql": "SELECT name FROM sqlite_master WHERE type = 'table'",
+    "postgres": "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()",
+}
 
 
 def method_named(name: str) -> Method:
@@ -196,6 +202,8 @@ class World:
         self._sql(service, sql, values, read_only=False)
 
     def _sql(self, service: str, sql: str, values: Any, *, read_only: bool) -> list[Any]:
+        if self._settings.store_backend == "postgres":
+            return _in_postgres(self._settings.database_url, service, sql, values)
         with beside(self._settings, service, read_only=read_only) as connection:
             return list(connection.execute(sql, values))
 
@@ -203,14 +211,29 @@ class World:
         """Count the rows of every table of every service."""
         counts = {}
         for service in SERVICES:
-            tables = [r[0] for r in self.rows(service, "SELECT name FROM sqlite_master WHERE type = 'table'")]
+            tables = [r[0] for r in self.rows(service, TABLES[self._settings.store_backend])]
             for table in tables:
                 counts[f"{service}.{table}"] = self.rows(service, f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608
         return counts
 
 
-async def _build(folder: Path) -> None:
-    settings = Settings(listen="127.0.0.1:0", data_dir=str(folder / "server"))
+def _in_postgres(url: str, service: str, sql: str, values: Any) -> list[Any]:
+    """Run a statement, in SQLite's words, on a service's schema."""
+    for number in range(1, len(values) + 1):
+        sql = sql.replace("?", f"${number}", 1)
+
+    async def run() -> list[Any]:
+        connection = await asyncpg.connect(url, server_settings={"search_path": f"qpq_{service}"})
+        try:
+            return [tuple(row) for row in await connection.fetch(sql, *values)]
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+async def _build(folder: Path, stored: dict[str, str]) -> None:
+    settings = Settings(listen="127.0.0.1:0", data_dir=str(folder / "server"), **stored)
     async with open_embedded(settings) as server, AsyncExitStack() as stack:
         where = f"127.0.0.1:{server.endpoint.address[1]}"
         clients = []
@@ -228,11 +251,11 @@ async def _build(folder: Path) -> None:
         (folder / "world.json").write_text(json.dumps({"direct": direct.id.hex(), "club": club.id.hex()}))
 
 
-def build(folder: Path) -> None:
-    """Make the world in a folder."""
-    trio.run(_build, folder)
+def build(folder: Path, stored: dict[str, str]) -> None:
+    """Make the world in a folder, and in the store that the settings `stored` name."""
+    trio.run(_build, folder, stored)
     # They end after a minute: a server started on an older copy would collect them under a test that counts rows.
-    World(folder).edit("auth", "DELETE FROM login_states")
+    World(folder, **stored).edit("auth", "DELETE FROM login_states")
 
 
 def copy(built: Path, to: Path) -> Path:

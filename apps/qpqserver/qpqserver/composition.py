@@ -5,7 +5,7 @@ A service cannot tell whether another one is an object of its process or a stub 
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -24,7 +24,6 @@ from qpqcore.crypto.signatures import generate_key
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.net import certificates
 from qpqcore.runtime import clock, secrets
-from qpqcore.store.connection import connect
 from qpqcore.store.database import OpenStore, open_database
 from qpqdelivery.config import Config as DeliveryConfig
 from qpqdelivery.main import open_delivery
@@ -34,6 +33,7 @@ from qpqgateway.main import quic_configuration, serve
 from qpqgateway.service import Gateway
 from qpqkeystore.config import Config as KeystoreConfig
 from qpqkeystore.main import open_keystore
+from qpqserver.stores import Stores
 from trio_quic import ServerTls, TransportFactory
 
 if TYPE_CHECKING:
@@ -90,13 +90,14 @@ class Place:
     @property
     def common(self) -> dict[str, Any]:
         """What every service with a store takes."""
-        around = self.around
-        return {"limiter": around.limiter, "clock_ms": around.clock_ms, "open_store": around.open_store}
+        return {"limiter": self.around.limiter, "clock_ms": self.around.clock_ms}
 
-    def database(self, service: str) -> tuple[Path, bytes]:
-        """Return a service's database file and its key."""
-        key = secrets.key_of(self.settings.db_key) if self.settings.db_key else self.secret("db.key")
-        return database_path(self.settings, service), key
+    def store(self, service: str, config: Any) -> AbstractAsyncContextManager[Any]:
+        """Return what opens a service's store."""
+        return Stores(self.settings, self.around.open_store, self._key).of(service, config)
+
+    def _key(self) -> bytes:
+        return secrets.key_of(self.settings.db_key) if self.settings.db_key else self.secret("db.key")
 
 
 def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]:
@@ -110,29 +111,12 @@ def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]
     return ServerTls(chain_pem=chain, key_pem=certificates.key_pem(key)), certificates.spki_sha256(chain), made
 
 
-def database_path(settings: Settings, service: str) -> Path:
-    """Return a service's database file: data/qpq.db -> data/qpq-auth.db."""
-    base = Path(settings.db_path) if settings.db_path else Path(settings.data_dir) / "qpq.db"
-    return base.with_name(f"{base.stem}-{service}{base.suffix or '.db'}")
-
-
-@contextmanager
-def beside(settings: Settings, service: str, *, read_only: bool = True) -> Iterator[Any]:
-    """Open a service's database beside a server, running or not; DatabaseError."""
-    key = secrets.database_key(Path(settings.data_dir), settings.db_key)
-    connection = connect(database_path(settings, service), key, read_only=read_only)
-    try:
-        yield connection
-    finally:
-        connection.close()
-
-
 @asynccontextmanager
 async def keystore(place: Place) -> AsyncIterator[Any]:
     """Open the keystore."""
     config = KeystoreConfig(domain=place.settings.federation_domain)
     notices = place.around.notices
-    async with open_keystore(config, *place.database("keystore"), notices=notices, **place.common) as service:
+    async with open_keystore(config, place.store("keystore", config), notices=notices, **place.common) as service:
         service.bind(place.other("auth"))
         yield service
 
@@ -149,8 +133,7 @@ async def delivery(place: Place) -> AsyncIterator[Any]:
         "external_sender": sender,
         "notices": place.around.notices,
     }
-    path, key = place.database("delivery")
-    async with open_delivery(config, path, key, **parts, **place.common) as service:
+    async with open_delivery(config, place.store("delivery", config), **parts, **place.common) as service:
         yield service
 
 
@@ -159,7 +142,7 @@ async def blob(place: Place) -> AsyncIterator[Any]:
     """Open blob."""
     bytes_max = place.settings.blob_bytes_max + TAG_BYTES_ROOM
     config = BlobConfig(domain=place.settings.federation_domain, blob_bytes_max=bytes_max)
-    async with open_blob(config, *place.database("blob"), **place.common) as service:
+    async with open_blob(config, place.store("blob", config), **place.common) as service:
         yield service
 
 
@@ -175,8 +158,7 @@ async def auth(place: Place) -> AsyncIterator[Any]:
     parts: dict[str, Any] = {name: place.other(name) for name in ("keystore", "delivery", "blob")}
     parts |= {"setups": {1: place.secret("opaque-setup-1")}, "state_key": place.secret("login-state")}
     parts |= {"issuer": place.keys.issuer(CallerKind.ACCOUNT, "auth"), "notices": place.around.notices}
-    path, key = place.database("auth")
-    async with open_auth(config, path, key, **parts, **place.common) as service:
+    async with open_auth(config, place.store("auth", config), **parts, **place.common) as service:
         yield service
 
 

@@ -20,13 +20,12 @@ from qpqserver.composition import (
     VERSION,
     Place,
     Surroundings,
-    beside,
     certificate,
-    database_path,
     edge,
 )
 from qpqserver.keys import NUMBERS, Keys
 from qpqserver.sharing import shared
+from qpqserver.stores import beside, database_path
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -52,7 +52,9 @@ class Settings:
     tls_key: str = _doc("", "its private key, DER or PEM; empty: data_dir/server-key.der")
     auth_token: str = _doc("", "registration token: with one set, only who has it makes an account")
     registration: str = _doc("", '"open", "token" or "closed"; empty: "token" with an auth_token, else "open"')
-    store_backend: str = _doc("sql", '"sql": SQLCipher files')
+    store_backend: str = _doc("sql", '"sql": SQLCipher files; "postgres": PostgreSQL, made ready by `qpqctl migrate`')
+    database_url: str = _doc("", 'of PostgreSQL: "postgresql://user:password@host/database?sslmode=verify-full"')
+    database_url_file: str = _doc("", "a file that has the database_url, for secrets")
     db_path: str = _doc("", "name of the databases; empty: data_dir/qpq.db. Each service appends its own name")
     db_key: str = _doc("", "key of the databases; empty: a key file in data_dir, refused in production")
     metrics_enabled: bool = _doc(True, "serve /livez, /readyz and /metrics")
@@ -167,8 +169,7 @@ def check(s: Settings) -> None:
             raise ConfigError(f"{name} is one of {', '.join(a for a in allowed if a)}, not {getattr(s, name)!r}")
     if s.store_backend == "file":
         raise ConfigError('store_backend = "file" does not exist here: write "sql" (SQLCipher files)')
-    if s.store_backend != "sql":
-        raise ConfigError(f'store_backend is "sql" here, not {s.store_backend!r}')
+    _check_postgres(s)
     if not is_domain(s.federation_domain):
         raise ConfigError(f"federation_domain {s.federation_domain!r} is not a lower-case domain name")
     if registration_of(s) == "token" and not s.auth_token:
@@ -187,10 +188,29 @@ def check(s: Settings) -> None:
         _check_production(s)
 
 
+def _check_postgres(s: Settings) -> None:
+    if s.store_backend not in {"sql", "postgres"}:
+        raise ConfigError(f"store_backend is one of sql, postgres, not {s.store_backend!r}")
+    if s.database_url and s.database_url_file:
+        raise ConfigError("give database_url or database_url_file, not both")
+    if s.store_backend == "postgres" and not (s.database_url or s.database_url_file):
+        raise ConfigError('store_backend = "postgres" needs a database_url or a database_url_file')
+
+
+def database_url_of(s: Settings) -> str:
+    """Return the address of PostgreSQL, which has a password in it. Raises ConfigError."""
+    if not s.database_url_file:
+        return s.database_url
+    try:
+        return Path(s.database_url_file).read_text(encoding="utf-8").strip()
+    except OSError as exc:
+        raise ConfigError(f"{s.database_url_file}: {exc.strerror}") from exc
+
+
 def _check_production(s: Settings) -> None:
     if not s.tls_cert or not s.tls_key:
         raise ConfigError("production: give tls_cert and tls_key; a self-made certificate is for development")
-    if not s.db_key:
+    if not s.db_key and s.store_backend == "sql":
         raise ConfigError("production: give db_key (or QPQ_DB_KEY)")
     if s.allow_insecure_auth:
         raise ConfigError("production: allow_insecure_auth is for development")
