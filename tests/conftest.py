@@ -14,7 +14,6 @@ from hypothesis import settings as hypothesis_settings
 from qpqcore.config.settings import Settings
 from tests.support import constellation, world
 from tests.support.postgres import QUICK, ended, started
-from tests.support.redis import RedisServer, redis_server
 from trio_quic import EngineName
 
 PATIENCE_SECONDS = 60
@@ -128,6 +127,3 @@ def open_world(request: pytest.FixtureRequest, built_world: Path, tmp_path: Path
     yield opened
     if name:
         server.drop(name)
-
-from tests.support import world
-from tests.support.postgres import QUICK, ended, started

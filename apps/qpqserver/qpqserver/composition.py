@@ -37,7 +37,7 @@ from qpqserver.stores import Stores
 from trio_quic import ServerTls, TransportFactory
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from qpqcore.bus.base import Bus
@@ -124,9 +124,7 @@ async def keystore(place: Place) -> AsyncIterator[Any]:
 @asynccontextmanager
 async def delivery(place: Place) -> AsyncIterator[Any]:
     """Open delivery."""
-    config = DeliveryConfig(
-        domain=place.settings.federation_domain, look_again_seconds=place.around.look_again_seconds
-    )
+    config = DeliveryConfig(domain=place.settings.federation_domain, look_again_seconds=place.around.look_again_seconds)
     sender = (EXTERNAL_SENDER_CREDENTIAL, *generate_key(place.secret("external-sender")))
     parts: dict[str, Any] = {
         "keystore": place.other("keystore"),

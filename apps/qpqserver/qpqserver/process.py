@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from qpqcore.obs.metrics import Reading
-
     from trio_quic import QuicEndpoint
 
 log = structlog.get_logger()
