@@ -95,7 +95,7 @@ async def test_past_its_bounds_an_outbox_keeps_of_a_mailbox_that_there_is_someth
     monkeypatch.setattr(outbox_module, "QUEUE_MAX", 3)
     monkeypatch.setattr(outbox_module, "OWED_MAX", 2)
     node, told = FakeNode(), []
-    outbox = Outbox(SEAL, b"PUBLISH", lambda channel, count: told.append((channel, count)))
+    outbox = Outbox(SEAL, b"PUBLISH", lambda channel, count: told.append((channel, count)), told.append)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(outbox.deliver, node)
         await trio.testing.wait_all_tasks_blocked()
@@ -114,7 +114,7 @@ async def test_past_its_bounds_an_outbox_keeps_of_a_mailbox_that_there_is_someth
 async def test_what_was_on_its_way_when_the_server_went_is_owed(autojump_clock):
     node = FakeNode()
     node.is_away = True
-    outbox = Outbox(SEAL, b"PUBLISH", lambda channel, count: None)
+    outbox = Outbox(SEAL, b"PUBLISH", lambda channel, count: None, lambda notice: None)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(outbox.deliver, node)
         await trio.testing.wait_all_tasks_blocked()
