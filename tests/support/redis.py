@@ -11,7 +11,8 @@ import signal
 import socket
 import ssl
 import subprocess
-from contextlib import asynccontextmanager, contextmanager, suppress
+import time
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,7 @@ class RedisServer:
         self.port = free_port()
         self._folder = folder
         self._password = password
-        self._arguments = [*arguments, *(["--requirepass", password] if password else [])]
+        self.arguments = [*arguments, *(["--requirepass", password] if password else [])]
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -62,7 +63,7 @@ class RedisServer:
         assert self._process is None
         command = [
             program(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-            "--dir", str(self._folder), *self._arguments,
+            "--dir", str(self._folder), *self.arguments,
         ]  # fmt: skip
         self._process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=_die_with_the_test
@@ -187,3 +188,38 @@ async def relay(port: int, tls: ssl.SSLContext | None = None) -> AsyncIterator[R
         await nursery.start(made.serve)
         yield made
         nursery.cancel_scope.cancel()
+
+
+PRIMARIES = 3
+SLOTS = 16_384
+
+
+@contextmanager
+def redis_cluster(folder: Path) -> Iterator[list[RedisServer]]:
+    """Run a cluster of three primaries, each with a third of the slots, while the block runs."""
+    with ExitStack() as stack:
+        servers = []
+        for number in range(PRIMARIES):
+            own = folder / str(number)
+            own.mkdir()
+            arguments = (
+                "--cluster-enabled",
+                "yes",
+                "--cluster-port",
+                str(free_port()),
+                "--cluster-node-timeout",
+                "2000",
+            )
+            servers.append(stack.enter_context(redis_server(own, *arguments)))
+        share = -(-SLOTS // PRIMARIES)
+        for number, server in enumerate(servers):
+            last = min((number + 1) * share, SLOTS) - 1
+            assert server.command("CLUSTER", "ADDSLOTSRANGE", str(number * share), str(last)) == "OK"
+            assert server.command("CLUSTER", "SET-CONFIG-EPOCH", str(number + 1)) == "OK"
+        for server in servers[1:]:
+            bus = server.arguments[server.arguments.index("--cluster-port") + 1]
+            assert servers[0].command("CLUSTER", "MEET", "127.0.0.1", str(server.port), bus) == "OK"
+        for server in servers:
+            while b"cluster_state:ok" not in server.command("CLUSTER", "INFO"):
+                time.sleep(0.02)  # what a cluster tells its members has no event outside of it
+        yield servers

@@ -118,11 +118,11 @@ class RedisNotices:
         outbox = self._outboxes.get(node)
         if outbox is None:
             command = b"SPUBLISH" if self.shards.cluster else b"PUBLISH"
-            outbox = self._outboxes[node] = Outbox(self._seal, command, self._told)
+            outbox = self._outboxes[node] = Outbox(self._seal, command, self._told, self._move)
         return outbox
 
     def _told(self, channel: bytes, listeners: int) -> None:
-        """Note how many heard of a channel; -1: its server did not take it."""
+        """Note how many heard of a channel."""
         if listeners > 0:
             self._listened[channel] = None
             self._listened.move_to_end(channel)
@@ -130,8 +130,11 @@ class RedisNotices:
                 self._listened.popitem(last=False)
         else:
             self._listened.pop(channel, None)
-            if listeners < 0:
-                self.shards.look_again()
+
+    def _move(self, notice: Notice) -> None:
+        """Keep what another server has to tell until it is known which."""
+        self._outbox_of(None).put(notice)
+        self.shards.look_again()
 
     def _move_outbox(self, node: Node | None) -> None:
         """Give what a server was owed to those that have its channels now."""

@@ -41,10 +41,13 @@ class Notice(NamedTuple):
 class Outbox:
     """Notices for one server; `deliver` runs while it is up."""
 
-    def __init__(self, seal: Seal, command: bytes, told: Callable[[bytes, int], None]) -> None:
+    def __init__(
+        self, seal: Seal, command: bytes, told: Callable[[bytes, int], None], moved: Callable[[Notice], None]
+    ) -> None:
         self._seal = seal
         self._command = command
         self._told = told
+        self._moved = moved
         self._queue: deque[Notice] = deque()
         self._bytes = 0
         self._owed: dict[bytes, None] = {}
@@ -110,7 +113,8 @@ class Outbox:
     def _note(self, batch: list[Notice], answers: list[Any]) -> None:
         for notice, answer in zip(batch, answers, strict=True):
             if isinstance(answer, AskError):
-                self._owe(notice)
+                self._moved(notice)
             elif isinstance(answer, Exception):
                 self.dropped += 1
-            self._told(notice.channel, answer if isinstance(answer, int) else -1)
+            else:
+                self._told(notice.channel, answer)
