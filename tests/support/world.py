@@ -218,7 +218,7 @@ def _in_postgres(url: str, service: str, sql: str, values: Any) -> list[Any]:
     return asyncio.run(run())
 
 
-async def _build(folder: Path, stored: dict[str, str]) -> None:
+async def _build(folder: Path, stored: dict[str, Any]) -> None:
     settings = Settings(listen="127.0.0.1:0", data_dir=str(folder / "server"), **stored)
     async with open_embedded(settings) as server, AsyncExitStack() as stack:
         where = f"127.0.0.1:{server.endpoint.address[1]}"
@@ -237,7 +237,7 @@ async def _build(folder: Path, stored: dict[str, str]) -> None:
         (folder / "world.json").write_text(json.dumps({"direct": direct.id.hex(), "club": club.id.hex()}))
 
 
-def build(folder: Path, stored: dict[str, str]) -> None:
+def build(folder: Path, stored: dict[str, Any]) -> None:
     """Make the world in a folder, and in the store that the settings `stored` name."""
     trio.run(_build, folder, stored)
     # They end after a minute: a server started on an older copy would collect them under a test that counts rows.
