@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import asynccontextmanager
+from importlib import import_module
 
 import pytest
 
@@ -26,6 +28,47 @@ POSTGRES = {
 KEY = b"k" * 32
 
 
+class Watch:
+    """Watches a pool's transactions: which of them go over several groups of tables, by the store's method."""
+
+    def __init__(self, pool, sql):
+        self.sql = sql
+        self.crossed = set()
+        self._transaction = pool.transaction
+        pool.transaction = self.transaction
+
+    async def transaction(self, body):
+        """Run a transaction, with an ear to its connection."""
+        touched = set()
+
+        async def heard(connection):
+            return await body(Listening(connection, touched))
+
+        try:
+            return await self._transaction(heard)
+        finally:
+            if sum(bool(touched & set(group)) for group in self.sql.GROUPS) > 1:
+                named = getattr(body, "func", body).__qualname__.split(".")
+                self.crossed.add(named[1] if len(named) > 1 else named[0])
+
+
+class Listening:
+    """A connection that notes the tables of what is asked."""
+
+    def __init__(self, connection, touched):
+        self._connection = connection
+        self._touched = touched
+
+    def __getattr__(self, name):
+        ask = getattr(self._connection, name)
+
+        def listen(statement, *values):
+            self._touched.update(re.findall(r"\b(?:FROM|JOIN|INTO|UPDATE|USING) ([a-z_]+)", statement))
+            return ask(statement, *values)
+
+        return listen
+
+
 @pytest.fixture(params=["sqlite in memory", "sqlite file", "postgres"])
 def open_store(request, tmp_path):
     """Return a context manager that opens a service's store: `async with open_store("qpqauth") as store`."""
@@ -35,7 +78,9 @@ def open_store(request, tmp_path):
     async def opened(package, *parts):
         if url:
             async with open_postgres(url, schema_of(package.removeprefix("qpq"))) as database:
+                watch = Watch(database.pool, import_module(f"{package}.postgres_statements"))
                 yield POSTGRES[package](database, *parts)
+            assert watch.crossed <= set(watch.sql.CROSSING)
             return
         path = None if request.param == "sqlite in memory" else tmp_path / f"{package}.db"
         async with open_database(path, KEY, migrations_of(package)) as database:

@@ -13,8 +13,7 @@ import asyncpg
 
 from qpqcore.store.errors import DatabaseAway, DatabaseError, DatabaseTooNew
 from qpqcore.store.postgres import limits
-from qpqcore.store.postgres.refusals import is_away
-from qpqcore.store.postgres.schemas import Schema, programs_from
+from qpqcore.store.postgres.schemas import Schema, check_version, programs_from, session_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,14 +55,38 @@ def migrate(
     return asyncio.run(_migrate(url, schemas, roles=roles, passwords=passwords or {}))
 
 
+def look(url: str, schema: Schema) -> int:
+    """Return the step that a schema is at. DatabaseAway; DatabaseTooOld, DatabaseTooNew if this program cannot use it."""
+    rows = ask(url, schema, "SELECT max(number) FROM migrations")
+    return int(rows[0][0])
+
+
+def ask(url: str, schema: Schema, query: str, *values: object) -> list[Any]:
+    """Return what a query finds in a schema. DatabaseAway; DatabaseTooOld, DatabaseTooNew if this program cannot use it."""
+
+    async def run() -> list[Any]:
+        connection = await _connected(url, session_settings(schema))
+        try:
+            await check_version(connection, schema)
+            return list(await connection.fetch(query, *values))
+        except asyncpg.PostgresError as exc:
+            raise DatabaseError(f"the database cannot be read: {exc}") from exc
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+async def _connected(url: str, settings: dict[str, str]) -> Any:
+    try:
+        return await asyncpg.connect(url, timeout=limits.CONNECT_SECONDS_MAX, server_settings=settings)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as exc:
+        raise DatabaseAway(f"the database cannot be reached: {exc or type(exc).__name__}") from exc
+
+
 async def _migrate(url: str, schemas: Sequence[Schema], *, roles: bool, passwords: Mapping[str, str]) -> list[Outcome]:
     settings = {"lock_timeout": str(LOCK_WAIT_MS_MAX), "application_name": "qpqctl migrate"}
-    try:
-        connection = await asyncpg.connect(url, timeout=limits.CONNECT_SECONDS_MAX, server_settings=settings)
-    except Exception as exc:
-        if is_away(exc) or isinstance(exc, asyncpg.PostgresError):
-            raise DatabaseAway(f"the database cannot be reached: {exc}") from exc
-        raise
+    connection = await _connected(url, settings)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
         return [await _bring(connection, s, roles=roles, password=passwords.get(s.service, "")) for s in schemas]
