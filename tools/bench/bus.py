@@ -28,7 +28,7 @@ from tools.bench.measure import Effort, Row, medians
 from tools.bench.served import START_SECONDS_MAX, Served, line, obey_usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
 
 WIDTHS = (1, 32, 128, 256)
 CALLEE, CALLER = "keystore", "gateway"
@@ -101,8 +101,12 @@ async def callee(folder: Path) -> AsyncIterator[Served]:
             await process.wait()
 
 
-async def _echo(envelope: Envelope, _peer: str) -> BusReply:
-    return BusReply(result=envelope.body)
+async def _answered(reply: BusReply) -> BusReply:
+    return reply
+
+
+def _echo(envelope: Envelope, _peer: str) -> Awaitable[BusReply]:
+    return _answered(BusReply(result=envelope.body))
 
 
 async def _serve(folder: Path) -> None:
