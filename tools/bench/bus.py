@@ -28,7 +28,7 @@ from tools.bench.measure import Effort, Row, medians
 from tools.bench.served import START_SECONDS_MAX, Served, line, obey_usage
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncIterator
 
 WIDTHS = (1, 32, 128, 256)
 CALLEE, CALLER = "keystore", "gateway"
@@ -101,16 +101,17 @@ async def callee(folder: Path) -> AsyncIterator[Served]:
             await process.wait()
 
 
-async def _answered(reply: BusReply) -> BusReply:
-    return reply
+class Echo:
+    """Answers with what was asked, at once."""
 
-
-def _echo(envelope: Envelope, _peer: str) -> Awaitable[BusReply]:
-    return _answered(BusReply(result=envelope.body))
+    async def __call__(self, envelope: Envelope, peer: str) -> BusReply:
+        """Answer."""
+        del peer
+        return BusReply(result=envelope.body)
 
 
 async def _serve(folder: Path) -> None:
-    server = BusServer(CALLEE, _echo, credentials(folder, CALLEE))
+    server = BusServer(CALLEE, Echo(), credentials(folder, CALLEE))
     async with trio.open_nursery() as nursery:
         address = await nursery.start(partial(server.serve, "127.0.0.1", 0))
         sys.stdout.write(json.dumps(address) + "\n")
