@@ -108,8 +108,20 @@ async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int
     """Start one service, wait for a signal, drain. SIGHUP has certificates read again."""
     running: list[Process] = []
     state = {"away": "starting"}
-    metrics = Metrics()
+    metrics, asked = Metrics(), trio.Event()
+
+    async def obey() -> None:
+        async for number in signals:
+            if number == signal.SIGHUP:
+                for process in running:
+                    process.reload()
+                continue
+            asked.set()
+            if state["away"] == "starting":  # a gateway may wait for delivery, and nobody for this gateway
+                nursery.cancel_scope.cancel()
+
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(obey)
         if settings.metrics_enabled:
             page = HealthPage(
                 metrics, lambda: state["away"] or running[0].away(), lambda: running[0].notes() if running else ()
@@ -120,10 +132,7 @@ async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int
             log.info(
                 "serving", service=service, bus=process.address, quic=process.endpoint and process.endpoint.address
             )
-            async for number in signals:
-                if number != signal.SIGHUP:
-                    break
-                process.reload()
+            await asked.wait()
             state["away"] = "draining"
             log.info("draining")
             await process.drain()
