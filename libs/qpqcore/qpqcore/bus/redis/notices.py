@@ -175,6 +175,7 @@ class RedisNotices:
     def on_up(self, node: Node) -> None:
         """Subscribe anew, and tell again what may be lost."""
         self._channels.on_up(node)
+        self._outbox_of(node).open()
         if self.shards.node_of(self._revoked) is node:
             self._record.on_up()
         self._change()
@@ -182,6 +183,7 @@ class RedisNotices:
     def on_down(self, node: Node) -> None:
         """Hear nothing of it."""
         self._channels.on_down(node)
+        self._outbox_of(node).close()
         self.shards.look_again()
         if node not in self.shards.nodes.values():
             self._move_outbox(node)
