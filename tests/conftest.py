@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from qpqcore.config.settings import Settings
 from qpqserver.embedded import open_embedded
 from tests.support import world
-from tests.support.redis import RedisServer, redis_server
+from tools.redis_server import RedisServer, redis_server
 from trio_quic import EngineName
 
 PATIENCE_SECONDS = 60

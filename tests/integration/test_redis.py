@@ -26,7 +26,8 @@ from qpqcore.bus.redis.address import Address, parse
 from qpqcore.bus.redis.parts import open_redis
 from qpqcore.config.settings import ConfigError
 from qpqcore.runtime.clock import now_ms
-from tests.support.redis import redis_server, relay
+from tests.support.redis import relay
+from tools.redis_server import redis_server
 from trio_quic.testing import CertificateAuthority
 
 KEY = b"k" * 32

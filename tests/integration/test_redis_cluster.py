@@ -15,7 +15,7 @@ from qpqcore.bus.redis.address import parse
 from qpqcore.bus.redis.parts import open_redis
 from qpqcore.bus.redis.shards import slot_of
 from qpqcore.runtime.clock import now_ms
-from tests.support.redis import redis_cluster
+from tools.redis_server import redis_cluster
 
 KEY = b"k" * 32
 SLOW = Rate(10, 600, 3)
