@@ -6,6 +6,7 @@ none, as `nobody` from a copy of its programs that he may read.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -16,6 +17,9 @@ import time
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import quote
+from uuid import uuid4
+
+import asyncpg
 
 from qpqcore.store.postgres.migrate import migrate
 from qpqcore.store.postgres.schemas import schema_of
@@ -39,6 +43,16 @@ ALWAYS = {
 }  # fmt: skip
 
 
+EMPTY = """
+DO $$ DECLARE t regclass; BEGIN
+  FOR t IN SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+      WHERE n.nspname LIKE 'qpq\\_%' AND c.relkind = 'r' AND c.relname <> 'migrations' LOOP
+    EXECUTE format('DELETE FROM %s', t);
+  END LOOP;
+END $$
+"""
+
+
 class Server:
     """One PostgreSQL in a folder of its own."""
 
@@ -47,6 +61,7 @@ class Server:
         self.data = folder / "data"
         self._settings = ALWAYS | settings
         self._process: subprocess.Popen[bytes] | None = None
+        self._free: list[str] = []
         self._user: int | None = None
         self._prefix: list[str] = []
         self._programs = PROGRAMS
@@ -124,7 +139,7 @@ class Server:
         """Run statements by psql; return the lines of the last."""
         done = subprocess.run(
             [
-                *self._prefix, str(self._programs / "bin" / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
+                str(self._programs / "bin" / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
                 *(part for statement in statements for part in ("-c", statement)), self.url(database),
             ],
             user=self._user, group=self._user, capture_output=True, text=True, check=False,
@@ -136,6 +151,23 @@ class Server:
         """Make the database that the tests' are copied from."""
         self.sql("postgres", f"CREATE DATABASE {TEMPLATE}")
         migrate(self.url(TEMPLATE), [schema_of(service) for service in SERVICES])
+
+    def lend(self) -> str:
+        """Return a database in which nothing is; `give_back` makes it so again."""
+        if not self._free:
+            self._free.append(self.fresh(f"test_{uuid4().hex}"))
+        return self._free.pop()
+
+    def give_back(self, name: str) -> None:
+        """Empty a database for the next: some ten times as quick as a copy of the template."""
+
+        async def run() -> None:
+            connection = await asyncpg.connect(self.url(name))
+            await connection.execute(EMPTY)
+            await connection.close()
+
+        asyncio.run(run())
+        self._free.append(name)
 
     def fresh(self, name: str, template: str = TEMPLATE) -> str:
         """Make a database; return its name."""
