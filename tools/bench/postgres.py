@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
 PAYLOAD_BYTES = 1_024
-CHANNELS = 256
+CHANNELS = 64
 DAY_MS = 24 * 3_600_000
 COPIES = (1, 20)
 """Mailboxes that a message goes into: a conversation, a small group."""
@@ -49,7 +49,7 @@ async def postgres(root: Path, effort: Effort) -> list[Row]:
         for copies in COPIES:
             channels = [await _channel(store, copies + 1) for _ in range(CHANNELS)]
             for callers in CALLERS:
-                count = effort.enqueue[callers] * 10 // (1 if copies == 1 else 4)
+                count = effort.health[callers] // (1 if copies == 1 else 4)
                 runs = [await _flat_out(store, server, channels, count, callers) for _ in range(effort.repetitions)]
                 rows.append({"copies": copies, "in_flight": callers, "messages": count, **medians(runs)})
     return rows
