@@ -129,21 +129,21 @@ def test_secrets_are_made_once_and_given_to_those_who_need_them(secrets):
 
 
 def test_a_service_says_in_a_sentence_what_it_misses(secrets, tmp_path):
-    def fails(**environment):
+    def fails(code, **environment):
         done = subprocess.run(
             [BIN / "qpq-server", "auth", "--data-dir", tmp_path / "data", "--metrics-listen", "127.0.0.1:0"],
             env={**os.environ, **environment}, capture_output=True, text=True, timeout=PATIENCE_SECONDS,
         )  # fmt: skip
-        assert done.returncode == 1
+        assert done.returncode == code
         return done.stderr.splitlines()[-1]
 
     folder = {"QPQ_SECRETS_DIR": str(secrets / "auth")}
-    assert "bus_peers has no address" in fails(**folder)
+    assert "bus_peers has no address" in fails(2, **folder)
     peers = {"QPQ_BUS_PEERS": "keystore=127.0.0.1:1,delivery=127.0.0.1:1,blob=127.0.0.1:1"}
     (secrets / "auth" / "login-state").unlink()
-    assert "qpqctl secrets init" in fails(**folder, **peers)
+    assert "qpqctl secrets init" in fails(1, **folder, **peers)
     (secrets / "auth" / "bus.pem").write_text("no certificate")
-    assert "bus.pem" in fails(**folder, **peers)
+    assert "bus.pem" in fails(1, **folder, **peers)
 
 
 def test_a_gateway_that_waits_for_delivery_says_so_and_can_be_ended(secrets):
