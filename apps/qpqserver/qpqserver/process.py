@@ -213,5 +213,11 @@ def readings(process: Process) -> list[Reading]:
     return [
         ("qpq_bus_replicas", "Replicas that this process is connected to.", "service", {s: n for s, n, _ in found}),
         ("qpq_bus_calls_waiting", "Calls that this process waits for.", "service", {s: n for s, _, n in found}),
+        (
+            "qpq_bus_certificate_end_seconds",
+            "When the bus's certificate ends, since 1970.",
+            "",
+            {"": process.credentials.not_after_s},
+        ),
         ("qpq_bus_calls_in_flight", "Calls that this process answers.", "service", in_flight),
     ]
