@@ -21,6 +21,7 @@ import trio
 from qpqcore.config.settings import Settings
 from tools.bench import goals, page
 from tools.bench.blobs import blobs
+from tools.bench.bus import bus
 from tools.bench.calls import calls
 from tools.bench.entering import entering
 from tools.bench.fan_out import fan_out
@@ -30,6 +31,8 @@ from tools.bench.large import large
 from tools.bench.latency import group_by_sdk, latency
 from tools.bench.measure import FULL, QUICK, Effort, Row
 from tools.bench.messages import messages
+from tools.bench.postgres import postgres
+from tools.bench.redis import redis
 from tools.bench.restart import restart
 from tools.bench.store import store
 
@@ -52,7 +55,9 @@ def run(root: Path, effort: Effort, say: Callable[[str], object], only: Sequence
     """Run every part, or the named ones, each with a server of its own; print its table as it comes."""
     parts: dict[str, Callable[[Path], list[Row]]] = {
         "calls": lambda folder: trio.run(calls, folder, effort),
+        "bus": lambda folder: trio.run(bus, folder, effort),
         "store": lambda folder: trio.run(store, folder, effort),
+        "postgres": lambda folder: trio.run(postgres, folder, effort),
         "messages": lambda folder: trio.run(messages, folder, effort),
         "fan-out": lambda folder: trio.run(fan_out, folder, effort),
         "entering": lambda folder: trio.run(entering, folder, effort),
@@ -60,6 +65,7 @@ def run(root: Path, effort: Effort, say: Callable[[str], object], only: Sequence
         "restart": lambda folder: trio.run(restart, folder, effort),
         "idle": lambda folder: trio.run(idle, folder, effort),
         "large": lambda folder: trio.run(large, folder, effort),
+        "redis": lambda folder: trio.run(redis, folder, effort),
         "latency": lambda folder: trio.run(latency, server_in(folder), folder, effort),
         "groups": lambda _folder: groups(effort),
         "sdk": lambda folder: trio.run(group_by_sdk, server_in(folder), folder, effort),

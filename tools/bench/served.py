@@ -26,8 +26,9 @@ from qpqserver.embedded import Surroundings, certificate, open_embedded
 from trio_quic import ClientTls, IncomingCall, QuicConfiguration, serve_quic
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
+    from qpqcore.bus.limits import Taking
     from trio_quic import EngineName, QuicEndpoint
 
 ALPN_ECHO = b"echo"
@@ -89,6 +90,7 @@ class Served:
 
 
 async def _line(process: trio.Process) -> Any:
+    """Return the value of the next line that a process says."""
     assert process.stdout is not None
     found = b""
     while not found.endswith(b"\n"):
@@ -133,9 +135,18 @@ def census(endpoint: QuicEndpoint) -> dict[str, int]:
 
 async def _obey(endpoint: QuicEndpoint) -> None:
     """Say where; answer each line until the input ends."""
-    answers: dict[bytes, Callable[[], Any]] = {b"usage": lambda: asdict(usage()), b"census": lambda: census(endpoint)}
     sys.stdout.write(json.dumps(endpoint.address) + "\n")
     sys.stdout.flush()
+    await answer_orders({b"usage": lambda: asdict(usage()), b"census": lambda: census(endpoint)})
+
+
+async def obey_usage() -> None:
+    """Tell what this process has used, each time it is asked, until the input ends."""
+    await answer_orders({b"usage": lambda: asdict(usage())})
+
+
+async def answer_orders(answers: dict[bytes, Callable[[], Any]]) -> None:
+    """Answer each line until the input ends."""
     async with trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())) as orders:
         async for chunk in orders:
             for order in bytes(chunk).splitlines():  # who asks waits for the answer: no order comes in two chunks
@@ -149,6 +160,12 @@ class NoLimits(LocalLimiter):
     def take(self, key: bytes, rate: Rate, now_ms: int) -> int:
         """Take one; nothing has to wait."""
         super().take(key, rate, now_ms)
+        return 0
+
+    async def take_all(self, takings: Sequence[Taking], now_ms: int) -> int:
+        """Take one of each; nothing has to wait."""
+        for key, rate in takings:
+            self.take(key, rate, now_ms)
         return 0
 
 

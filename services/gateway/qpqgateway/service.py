@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -9,14 +10,15 @@ import trio
 
 from qpqcore.api import gateway as api
 from qpqcore.api.auth import RenewAssertionParams
+from qpqcore.api.delivery import METHODS as DELIVERY
 from qpqcore.api.delivery import FetchParams
 from qpqcore.api.rpc import Call, Reply
 from qpqcore.bus.dispatch import check_caller
-from qpqcore.bus.notices import REVOKED, mailbox_topic, signal_topic, stock_topic
+from qpqcore.bus.notices import REVOKED, mailbox_topic, read_revocation, signal_topic, stock_topic
 from qpqcore.bus.stub import Stub
 from qpqcore.model.call import CallContext
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.wire.envelope import Envelope
+from qpqcore.wire.envelope import BusReply, Envelope
 from qpqgateway import rules
 from qpqgateway.peer import ENDED, Peer, Peers
 
@@ -34,6 +36,7 @@ log = structlog.get_logger()
 CODE_NAMES = {int(code): code.name for code in ErrorCode}
 DRAINING = b"draining"
 HEALTH, HELLO, SUBSCRIBE = (m.number for m in api.METHODS)
+FETCH_WAIT = next(m.number for m in DELIVERY if m.name == "fetchWait")
 
 
 class Observer(Protocol):
@@ -79,6 +82,7 @@ class Gateway:
         self._started_ms = clock_ms()
         self._draining = False
         self._forwarded = 0
+        self._polls: set[trio.CancelScope] = set()
 
     # --- connections
 
@@ -98,11 +102,13 @@ class Gateway:
             while True:
                 await notices.wait()
                 for _, payload in notices.receive_nowait():
-                    self._peers.revoke(payload[0], payload[1:])
+                    self._peers.revoke(*read_revocation(payload))
 
     def begin_drain(self) -> None:
-        """Tell all subscribers that this server goes away; they reconnect elsewhere."""
+        """Tell all subscribers that this server goes away, and answer who polls; they reconnect elsewhere."""
         self._draining = True
+        for poll in self._polls:
+            poll.cancel()
         for peer in self._peers.all.values():
             for subscription in peer.subscriptions:
                 subscription.put_nowait(DRAINING)
@@ -180,7 +186,7 @@ class Gateway:
         except Refusal as no:
             self._finish(incoming, method.name, self._refused(method.name, no), started_s)
             return
-        answer = await self._bus.call(
+        answer = await self._answer(
             Envelope(
                 method=method.number,
                 deadline_ms=rules.deadline_ms(self._config, call),
@@ -200,6 +206,20 @@ class Gateway:
         if answer.code:
             log.info("call_refused", method=method.name, code=CODE_NAMES[answer.code])
         self._finish(incoming, method.name, reply, started_s)
+
+    async def _answer(self, envelope: Envelope) -> BusReply:
+        """Return a service's answer. A drain ends a long poll: the answer is what there is then."""
+        if envelope.method != FETCH_WAIT:
+            return await self._bus.call(envelope)
+        with trio.CancelScope() as poll:
+            self._polls.add(poll)
+            if self._draining:
+                poll.cancel()
+            try:
+                return await self._bus.call(envelope)
+            finally:
+                self._polls.discard(poll)
+        return await self._bus.call(replace(envelope, body=rules.without_waiting(envelope.body)))
 
     async def _renew(self, peer: Peer) -> None:
         """Renew an assertion that ends soon; a session that is over ends here, and the caller is anonymous again."""
@@ -248,7 +268,7 @@ class Gateway:
         What follows what was sent last, and came whole with its notice, is sent as it is; else the mailbox is read.
         """
         mailbox = mailbox_topic(peer.caller.device)
-        position, ready, look = params.after, False, True
+        position, ready, look, untold = params.after, False, True, False
         if self._draining:
             notices.put_nowait(DRAINING)
         while True:
@@ -273,6 +293,8 @@ class Gateway:
             else:
                 position += len(entries)
             if entries:
+                self._notices.wake_ups.fallback += untold
+                untold = False
                 await self._send(incoming, api.SubscribeEvent(which="entries", entries=entries))
             if look:
                 continue
@@ -281,7 +303,7 @@ class Gateway:
                 await self._send(incoming, api.SubscribeEvent(which="ready", ready=page.last))
             with trio.move_on_after(rules.look_again_seconds(self._config, self._notices)) as scope:
                 await notices.wait()
-            look = scope.cancelled_caught
+            look = untold = scope.cancelled_caught
 
     async def _pass_on(self, incoming: IncomingCall, peer: Peer, topic: bytes, payload: bytes) -> None:
         device = peer.caller.device

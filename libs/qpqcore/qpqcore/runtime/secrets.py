@@ -7,6 +7,7 @@
 | assertion-keys | every start, in memory | connections resume |
 | external-sender | first start | new groups name the new one; old groups keep what they have until reset |
 | quic-reset | first start | after a restart clients notice by the idle timeout, not at once |
+| redis-seal | first start | none: notices of processes that still have the old one are not heard until they start again |
 | db.key (in data_dir) | first start without db_key | the databases are lost: back it up |
 """
 
@@ -43,8 +44,11 @@ def database_key(data_dir: Path, db_key: str) -> bytes:
 
     `db_key` is a passphrase an operator generates, so one hash makes a key of it; 64 hex digits are taken as the key itself.
     """
-    if not db_key:
-        return kept(data_dir, "db.key", random_key)
+    return key_of(db_key) if db_key else kept(data_dir, "db.key", random_key)
+
+
+def key_of(db_key: str) -> bytes:
+    """Return the key that a db_key means."""
     try:
         raw = bytes.fromhex(db_key)
     except ValueError:
