@@ -129,11 +129,12 @@ async def _born(c: Connection, change: Change, birth: Birth) -> Accepted:
     change.birth_hash = birth.birth_hash
     await change.state(c, birth.generation, birth.state, birth.now_ms)
     await c.execute(sql.DROP_PROPOSALS, birth.channel)
+    await c.execute(sql.FORGET_RATCHETS, birth.channel, birth.generation, 0)
     await c.execute(sql.ADD_EPOCH, birth.channel, birth.generation, 0, birth.write_key, b"", 0)
     await _add_leaves(c, birth.channel, birth.generation, 0, [birth.creator])
     if birth.first is None:
         return Accepted(change.number, birth.now_ms, 0, duplicate=False)
-    return await _apply(c, change, birth.first)
+    return await _apply(c, change, birth.first, 0)
 
 
 async def _add_leaves(c: Connection, channel: bytes, generation: int, epoch: int, added: Iterable[Member]) -> None:
@@ -141,7 +142,7 @@ async def _add_leaves(c: Connection, channel: bytes, generation: int, epoch: int
     await c.execute(sql.ADD_LEAVES, channel, generation, epoch, [m.device for m in leaves], [m.account for m in leaves])
 
 
-async def accept_commit(c: Connection, commit: Commit) -> tuple[Accepted, Change | None] | None:
+async def accept_commit(c: Connection, commit: Commit, past_epochs: int) -> tuple[Accepted, Change | None] | None:
     """Accept a commit if the group is still as it was when the commit was checked."""
     change = await Change.hold(c, commit.channel)
     earlier = await found(c, commit.channel, commit.hash)
@@ -153,12 +154,12 @@ async def accept_commit(c: Connection, commit: Commit) -> tuple[Accepted, Change
         raise Refusal(ErrorCode.EPOCH_CONFLICT, "another commit won this epoch: fetch, then try again")
     if await c.fetchval(sql.PROPOSALS_VERSION, commit.channel) != commit.proposals_version:
         return None
-    accepted = await _apply(c, change, commit)
+    accepted = await _apply(c, change, commit, past_epochs)
     await change.save(c)
     return accepted, change
 
 
-async def _apply(c: Connection, change: Change, commit: Commit) -> Accepted:
+async def _apply(c: Connection, change: Change, commit: Commit, past_epochs: int) -> Accepted:
     """Append a commit, move the group on, tell all concerned."""
     audience = [m.device for m in await members(c, commit.channel, commit.generation)]
     number = await change.append(c, EntryKind.COMMIT, commit)
@@ -168,6 +169,7 @@ async def _apply(c: Connection, change: Change, commit: Commit) -> Accepted:
         await _add_leaves(c, commit.channel, commit.generation, commit.after.epoch, commit.added)
     await c.execute(sql.DROP_PROPOSALS, commit.channel)
     await change.state(c, commit.generation, commit.after, commit.now_ms)
+    await c.execute(sql.FORGET_RATCHETS, commit.channel, commit.generation, commit.after.epoch - past_epochs)
     await c.execute(
         sql.ADD_EPOCH, commit.channel, commit.generation, commit.after.epoch, commit.write_key, commit.hash, number
     )

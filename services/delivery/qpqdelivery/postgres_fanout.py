@@ -55,8 +55,6 @@ class Note:
     size_bytes: int = 0
     payload: bytes | None = None
     tree_hash: bytes | None = None
-    sender: bytes = b""
-    """The device whose message it is, in its own name; its count moves on."""
     devices: tuple[bytes, ...] = ()
 
     def row(self) -> tuple[Any, ...]:
@@ -64,16 +62,16 @@ class Note:
         told = b"".join(len(device).to_bytes(LENGTH_BYTES, "big") + device for device in self.devices)
         return (
             self.channel, self.note, int(self.kind), self.generation, self.epoch, self.log_number, self.now_ms,
-            self.expires_ms, self.size_bytes, self.payload, self.tree_hash, self.sender, told,
+            self.expires_ms, self.size_bytes, self.payload, self.tree_hash, told,
         )  # fmt: skip
 
     @classmethod
     def of_row(cls, row: Any) -> Note:
         """Return a note that stands in the outbox."""
-        channel, note, kind, generation, epoch, number, now_ms, expires_ms, size, payload, tree_hash, sender, told = row
+        channel, note, kind, generation, epoch, number, now_ms, expires_ms, size, payload, tree_hash, told = row
         return cls(
             channel=channel, note=note, kind=EntryKind(kind), generation=generation, epoch=epoch, log_number=number,
-            now_ms=now_ms, expires_ms=expires_ms, size_bytes=size, payload=payload, tree_hash=tree_hash, sender=sender,
+            now_ms=now_ms, expires_ms=expires_ms, size_bytes=size, payload=payload, tree_hash=tree_hash,
             devices=tuple(_devices(told)),
         )  # fmt: skip
 
@@ -207,42 +205,35 @@ class _Round:
 
     async def put(self, c: Connection) -> list[list[Arrival]]:
         """Mark, number, write."""
-        sent = await self._mark(c)
-        for device, load in (await self._advance(c, sent)).items():
+        await self._mark(c)
+        for device, load in (await self._advance(c)).items():
             await self._place(c, device, load)
         await self._write(c)
         return self._arrivals
 
-    async def _mark(self, c: Connection) -> dict[bytes, int]:
-        """Move the marks; find out what each device lacks; return how many messages more each sender has sent."""
+    async def _mark(self, c: Connection) -> None:
+        """Move the marks; find out what each device lacks."""
         due: dict[tuple[bytes, bytes], int] = {}
         for note in self._notes:
-            for device in (*note.devices, note.sender) if note.sender else note.devices:
+            for device in note.devices:
                 due[device, note.channel] = note.note
         pairs = sorted(due)
         rows = await c.fetch(sql.MARK, [p[0] for p in pairs], [p[1] for p in pairs], [due[p] for p in pairs])
         had = {(row[0], row[1]): row[2] for row in rows}
-        sent: defaultdict[bytes, int] = defaultdict(int)
         for place, note in enumerate(self._notes):
             for device in note.devices:
                 if note.note > had[device, note.channel]:
                     self._wanted[device].append(place)
                 else:
                     self._arrivals[place].append(Arrival(device, 0))
-            if note.sender and note.note > had[note.sender, note.channel]:
-                sent[note.sender] += 1
-        return sent
 
-    async def _advance(self, c: Connection, sent: dict[bytes, int]) -> dict[bytes, tuple[int, int, int]]:
+    async def _advance(self, c: Connection) -> dict[bytes, tuple[int, int, int]]:
         """Move the mailboxes on; return what each held before: its last number, entries, bytes."""
-        devices = sorted(self._wanted.keys() | sent.keys())
+        devices = sorted(self._wanted)
         if not devices:
             return {}
-        sizes = [sum(self._notes[place].size_bytes for place in self._wanted.get(d, ())) for d in devices]
-        rows = await c.fetch(
-            sql.ADVANCE, devices, [len(self._wanted.get(d, ())) for d in devices], sizes,
-            [sent.get(d, 0) for d in devices],
-        )  # fmt: skip
+        sizes = [sum(self._notes[place].size_bytes for place in self._wanted[d]) for d in devices]
+        rows = await c.fetch(sql.ADVANCE, devices, [len(self._wanted[d]) for d in devices], sizes)
         loads = {row[0]: (row[1], row[2], row[3]) for row in rows}
         without = [d for d in devices if d not in loads]
         if without:
@@ -253,9 +244,7 @@ class _Round:
 
     async def _place(self, c: Connection, device: bytes, load: tuple[int, int, int]) -> None:
         """Number what a device gets; one whose mailbox gets too full is cut off behind `gap`."""
-        places = self._wanted.get(device)
-        if places is None:
-            return
+        places = self._wanted[device]
         last, entries, size = load
         size_after = size + sum(self._notes[place].size_bytes for place in places)
         if entries + len(places) > self._bounds.mailbox_entries_max or size_after > self._bounds.mailbox_bytes_max:

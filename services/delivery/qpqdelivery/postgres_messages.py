@@ -52,6 +52,41 @@ class Taken:
         """Which message each note is of."""
 
 
+class Ratchets:
+    """How far a batch's senders have come in their epochs' ratchets."""
+
+    def __init__(self, stored: dict[tuple[bytes, int, int, bytes], int]) -> None:
+        self._numbers = stored
+        self._moved: set[tuple[bytes, int, int, bytes]] = set()
+
+    @classmethod
+    async def read(cls, c: Connection, messages: Sequence[Message]) -> Ratchets:
+        """Return those of the messages that say where they stand."""
+        places = {_place(m) for m in messages if m.device and m.ratchet}
+        rows = await c.fetch(sql.RATCHETS, *map(list, zip(*sorted(places), strict=True))) if places else ()
+        return cls({(row[0], row[1], row[2], row[3]): row[4] for row in rows})
+
+    def advance(self, m: Message) -> None:
+        """Move on with a message. Refusal(ratchetUsed) for a device of which this is an older copy."""
+        if not m.device or not m.ratchet:
+            return
+        place = _place(m)
+        if m.ratchet <= self._numbers.get(place, 0):
+            raise Refusal(ErrorCode.RATCHET_USED, "this device has sent as far already: its state is an older copy")
+        self._numbers[place] = m.ratchet
+        self._moved.add(place)
+
+    async def write(self, c: Connection) -> None:
+        """Store what has moved."""
+        if self._moved:
+            rows = [(*place, self._numbers[place]) for place in sorted(self._moved)]
+            await c.execute(sql.ADVANCE_RATCHETS, *map(list, zip(*rows, strict=True)))
+
+
+def _place(m: Message) -> tuple[bytes, int, int, bytes]:
+    return m.channel, m.generation, m.epoch, m.device
+
+
 class Flusher:
     """Takes batches of messages, one at a time. On the bridge."""
 
@@ -95,11 +130,11 @@ class Flusher:
             raise Again  # it was being moved at this moment
         await fanout.clear_within(c, done)
         rosters = await self._read_rosters(c, list(heads.values()))
-        found = await _found(c, messages)
+        found, ratchets = await _found(c, messages), await Ratchets.read(c, messages)
         taken = Taken(await fanout.pending(c, channels))
         accepted: list[tuple[Message, int]] = []
         for place, m in enumerate(messages):
-            answer = self._decide(m, heads.get(m.channel), rosters, found)
+            answer = self._decide(m, heads.get(m.channel), rosters, found, ratchets)
             taken.answers.append(answer)
             if isinstance(answer, Accepted) and not answer.duplicate:
                 found[m.channel, m.hash] = Accepted(answer.log_number, m.now_ms, m.epoch, duplicate=True)
@@ -107,6 +142,7 @@ class Flusher:
                 taken.notes.append(_note(m, heads[m.channel], rosters[m.channel]))
                 taken.places.append(place)
         await _write(c, accepted, taken.notes)
+        await ratchets.write(c)
         spare = [(x, counts[x] - head.taken) for x, head in heads.items() if head.taken < counts[x]]
         if spare:
             await c.execute(sql.TRIM_HEADS, *map(list, zip(*spare, strict=True)))
@@ -127,8 +163,9 @@ class Flusher:
         return rosters
 
     def _decide(
-        self, m: Message, head: Head | None, rosters: dict[bytes, Roster], found: dict[tuple[bytes, bytes], Accepted]
-    ) -> Accepted | Refusal:
+        self, m: Message, head: Head | None, rosters: dict[bytes, Roster], found: dict[tuple[bytes, bytes], Accepted],
+        ratchets: Ratchets,
+    ) -> Accepted | Refusal:  # fmt: skip
         if head is None:
             return Refusal(ErrorCode.NOT_MEMBER, "not a member of this channel")
         earlier = found.get((m.channel, m.hash))
@@ -136,6 +173,7 @@ class Flusher:
             return earlier
         try:
             rosters[m.channel].check(m, self._bounds.past_epochs)
+            ratchets.advance(m)
         except Refusal as no:
             return no
         head.taken += 1
@@ -160,7 +198,7 @@ def _answer(answer: Accepted | Refusal, arrivals: list[Arrival]) -> tuple[Accept
 def _note(m: Message, head: Head, roster: Roster) -> Note:
     return Note(
         channel=m.channel, note=head.noted, kind=EntryKind.MESSAGE, generation=m.generation, epoch=m.epoch,
-        log_number=head.number, now_ms=m.now_ms, expires_ms=m.expires_ms, size_bytes=len(m.payload), sender=m.device,
+        log_number=head.number, now_ms=m.now_ms, expires_ms=m.expires_ms, size_bytes=len(m.payload),
         devices=tuple(device for device in roster.audience(m.epoch) if device != m.device),
     )  # fmt: skip
 

@@ -37,6 +37,7 @@ TREE = "SELECT tree FROM trees WHERE channel = $1 AND tree_hash = $2"
 ADD_EPOCH = (
     "INSERT INTO epochs (channel, generation, epoch, write_key, begun_by, log_number) VALUES ($1, $2, $3, $4, $5, $6)"
 )
+FORGET_RATCHETS = "DELETE FROM ratchets WHERE channel = $1 AND (generation < $2 OR epoch < $3)"
 WRITE_KEY = "SELECT write_key FROM epochs WHERE channel = $1 AND generation = $2 AND epoch = $3"
 MEMBERS = "SELECT device, account FROM leaves WHERE channel = $1 AND generation = $2 AND removed_epoch IS NULL"
 IS_MEMBER = (
@@ -88,6 +89,16 @@ FOUND_ALL = (
     "SELECT l.channel, l.hash, l.number, l.accepted_ms, l.epoch "
     "FROM unnest($1::bytea[], $2::bytea[]) AS w(channel, hash) JOIN log l ON l.channel = w.channel AND l.hash = w.hash"
 )
+RATCHETS = (
+    "SELECT r.channel, r.generation, r.epoch, r.device, r.number "
+    "FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[]) AS w(channel, generation, epoch, device) "
+    "JOIN ratchets r ON r.channel = w.channel AND r.generation = w.generation AND r.epoch = w.epoch AND r.device = w.device"
+)
+ADVANCE_RATCHETS = (
+    "INSERT INTO ratchets (channel, generation, epoch, device, number) "
+    "SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bytea[], $5::bigint[]) "
+    "ON CONFLICT (channel, generation, epoch, device) DO UPDATE SET number = excluded.number"
+)
 LEAVES = (
     "SELECT l.channel, l.device, l.added_epoch, l.removed_epoch FROM unnest($1::bytea[], $2::bigint[]) "
     "AS w(channel, generation) JOIN leaves l ON l.channel = w.channel AND l.generation = w.generation"
@@ -103,11 +114,11 @@ APPEND_ALL = (
 
 NOTE_ALL = (
     "INSERT INTO outbox (channel, note, kind, generation, epoch, log_number, accepted_ms, expires_ms, bytes, payload, "
-    "tree_hash, sender, devices) SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[], "
-    "$6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[])"
+    "tree_hash, devices) SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[], "
+    "$6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bytea[], $11::bytea[], $12::bytea[])"
 )
 NOTED = (
-    "SELECT channel, note, kind, generation, epoch, log_number, accepted_ms, expires_ms, bytes, payload, tree_hash, sender, "
+    "SELECT channel, note, kind, generation, epoch, log_number, accepted_ms, expires_ms, bytes, payload, tree_hash, "
     "devices FROM outbox WHERE channel = ANY($1::bytea[]) ORDER BY channel, note LIMIT $2"
 )
 LATE = "SELECT DISTINCT channel FROM outbox WHERE accepted_ms < $1 LIMIT $2"
@@ -124,10 +135,10 @@ MARK = (
 """Marks what a mailbox is about to get, and returns up to where it had all; held to the end, sorted."""
 UNMARK = "DELETE FROM marks WHERE device = ANY($1::bytea[])"
 ADVANCE = (
-    "WITH due AS MATERIALIZED (SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[]) "
-    "AS d(device, count, size, sent) ORDER BY device) "
-    "UPDATE mailboxes m SET last = m.last + d.count, entries = m.entries + d.count, bytes = m.bytes + d.size, "
-    "sent = m.sent + d.sent FROM due d WHERE m.device = d.device "
+    "WITH due AS MATERIALIZED (SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) "
+    "AS d(device, count, size) ORDER BY device) "
+    "UPDATE mailboxes m SET last = m.last + d.count, entries = m.entries + d.count, bytes = m.bytes + d.size "
+    "FROM due d WHERE m.device = d.device "
     "RETURNING m.device, m.last - d.count, m.entries - d.count, m.bytes - d.size"
 )
 HAVE_MAILBOX = "SELECT device FROM mailboxes WHERE device = ANY($1::bytea[])"
@@ -148,7 +159,7 @@ HOLD_MAILBOX = "SELECT last FROM mailboxes WHERE device = $1 FOR UPDATE"
 # --- mailboxes
 
 FETCH = (
-    "SELECT m.account, m.last, m.acked, m.bytes, m.seen_ms, m.sent, "
+    "SELECT m.account, m.last, m.acked, m.bytes, m.seen_ms, "
     "(SELECT f.accepted_ms FROM entries f WHERE f.device = $1 ORDER BY f.number LIMIT 1), "
     "e.number, e.kind, e.channel, e.generation, e.epoch, e.log_number, e.accepted_ms, e.expires_ms, e.payload, e.tree_hash, "
     "e.bytes FROM mailboxes m LEFT JOIN LATERAL (SELECT * FROM entries n WHERE n.device = $1 "
@@ -173,7 +184,7 @@ ACK = (
 """One snapshot says what there is to be acknowledged; what comes in between is not, and stays."""
 NOTE_SEEN = "UPDATE mailboxes SET seen_ms = $2 WHERE device = $1"
 OPEN_MAILBOX = (
-    "INSERT INTO mailboxes (device, account, last, acked, entries, bytes, seen_ms, sent) VALUES ($1, $2, 0, 0, 0, 0, $3, 0) "
+    "INSERT INTO mailboxes (device, account, last, acked, entries, bytes, seen_ms) VALUES ($1, $2, 0, 0, 0, 0, $3) "
     "ON CONFLICT (device) DO NOTHING"
 )
 DROP_MAILBOX = "DELETE FROM mailboxes WHERE device = $1"
@@ -187,6 +198,7 @@ DROP_CHANNEL = "DELETE FROM channels WHERE channel = $1"
 DROP_HEAD = "DELETE FROM heads WHERE channel = $1"
 DROP_EPOCHS = "DELETE FROM epochs WHERE channel = $1"
 DROP_LEAVES = "DELETE FROM leaves WHERE channel = $1"
+DROP_RATCHETS = "DELETE FROM ratchets WHERE channel = $1"
 DROP_TREES = "DELETE FROM trees WHERE channel = $1 AND tree_hash <> ALL($2::bytea[])"
 DROP_LOG = "DELETE FROM log WHERE channel = $1 AND number <> ALL($2::bigint[])"
 EXPIRE = (
@@ -235,10 +247,11 @@ LEAF_PAGE = (
 
 DISTRIBUTED_BY = {
     "channels": "channel", "heads": "channel", "trees": "channel", "epochs": "channel", "leaves": "channel", "log": "channel",
+    "ratchets": "channel",
     "proposals": "channel", "outbox": "channel", "mailboxes": "device", "entries": "device", "marks": "device",
 }  # fmt: skip
 GROUPS = (
-    ("channels", "heads", "trees", "epochs", "leaves", "log", "proposals", "outbox"),
+    ("channels", "heads", "trees", "epochs", "leaves", "ratchets", "log", "proposals", "outbox"),
     ("mailboxes", "entries", "marks"),
 )
 """Tables whose rows of one channel, or device, lie together: a transaction, and a join, stays in one of these."""

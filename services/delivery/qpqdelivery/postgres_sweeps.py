@@ -119,7 +119,7 @@ class Sweeps:
 
         async def body(c: Connection) -> None:
             for statement in (
-                sql.DROP_HEAD, sql.DROP_CHANNEL, sql.DROP_EPOCHS, sql.DROP_LEAVES, sql.DROP_PROPOSALS,
+                sql.DROP_HEAD, sql.DROP_CHANNEL, sql.DROP_EPOCHS, sql.DROP_LEAVES, sql.DROP_RATCHETS, sql.DROP_PROPOSALS,
             ):  # fmt: skip
                 await c.execute(statement, channel)
             await c.execute(sql.DROP_TREES, channel, trees)

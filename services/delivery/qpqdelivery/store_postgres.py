@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 ERASED_TABLES = ("mailboxes", "entries", "marks")
 IN_LOG = frozenset({EntryKind.MESSAGE, EntryKind.COMMIT, EntryKind.PROPOSAL})
-BOX_COLUMNS = 7
+BOX_COLUMNS = 6
 
 
 class PostgresStore:
@@ -89,7 +89,7 @@ class PostgresStore:
         return await self._handshake(partial(channels.reset, birth=birth))
 
     async def accept_commit(self, commit: Commit) -> tuple[Accepted, list[bytes]] | None:
-        return await self._offered(partial(channels.accept_commit, commit=commit))
+        return await self._offered(partial(channels.accept_commit, commit=commit, past_epochs=self._bounds.past_epochs))
 
     async def accept_proposal(self, offer: Offer) -> tuple[Accepted, list[bytes]] | None:
         return await self._offered(partial(channels.accept_proposal, offer=offer))
@@ -162,11 +162,11 @@ class PostgresStore:
             rows = await c.fetch(sql.FETCH, device, after, limit)
             if not rows:
                 return None
-            account, last, acked, size, seen_ms, sent, oldest_ms = rows[0][:BOX_COLUMNS]
+            account, last, acked, size, seen_ms, oldest_ms = rows[0][:BOX_COLUMNS]
             heads = self._page([row[BOX_COLUMNS:] for row in rows if row[BOX_COLUMNS] is not None], payloads=payloads)
             bodies = await self._bodies(c, heads, payloads=payloads)
             found = [_entry(h, bodies.get(p), payloads=payloads, now_ms=now_ms) for p, h in enumerate(heads, start=1)]
-            return found, Mailbox(account, last, acked, size, oldest_ms or 0, seen_ms, sent)
+            return found, Mailbox(account, last, acked, size, oldest_ms or 0, seen_ms)
 
         return await self._db.read(body)
 

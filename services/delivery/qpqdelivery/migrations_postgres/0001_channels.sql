@@ -68,6 +68,16 @@ CREATE INDEX log_by_expiry ON log (expires_ms) WHERE payload IS NOT NULL AND kin
 CREATE INDEX log_of_hashes ON log (accepted_ms, channel, number) WHERE payload IS NULL;
 ALTER TABLE log ALTER COLUMN payload SET STORAGE EXTERNAL; -- ciphertext does not get smaller by compression
 
+-- How far each device has come in the ratchet of an epoch, by what was taken from it.
+CREATE TABLE ratchets (
+    channel bytea NOT NULL,
+    generation bigint NOT NULL,
+    epoch bigint NOT NULL,
+    device bytea NOT NULL,
+    number bigint NOT NULL,
+    PRIMARY KEY (channel, generation, epoch, device)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+
 CREATE TABLE proposals (
     channel bytea NOT NULL,
     reference bytea NOT NULL,
@@ -91,7 +101,6 @@ CREATE TABLE outbox (
     bytes bigint NOT NULL,
     payload bytea,
     tree_hash bytea,
-    sender bytea NOT NULL,
     devices bytea NOT NULL,
     PRIMARY KEY (channel, note)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02);
@@ -103,8 +112,7 @@ CREATE TABLE mailboxes (
     acked bigint NOT NULL,
     entries bigint NOT NULL,
     bytes bigint NOT NULL,
-    seen_ms bigint NOT NULL,
-    sent bigint NOT NULL
+    seen_ms bigint NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
 CREATE INDEX mailboxes_by_account ON mailboxes (account);
 CREATE INDEX mailboxes_by_age ON mailboxes (seen_ms);

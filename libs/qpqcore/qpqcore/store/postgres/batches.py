@@ -1,13 +1,13 @@
 """Group commit: what arrives while a batch is flushed forms the next one. No timer, one flush at a time.
 
-An item whose caller has gone before its batch began is left out; one that is under way may be committed all the same.
+An item whose caller goes before its batch has begun is left out; after that nobody goes before it has ended.
 """
 
 from __future__ import annotations
 
 import asyncio  # noqa: TID251 - runs on the bridge
 from collections import deque
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.store.postgres import limits
@@ -35,7 +35,7 @@ class Batches(Generic[Item, Result]):
         self._idle = idle
         self._flush = flush
         self._weigh = weigh
-        self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
+        self._waiting: deque[tuple[Item, asyncio.Future[Result], asyncio.Task[Any] | None]] = deque()
         self._is_flushing = False
 
     async def add(self, item: Item) -> Result:
@@ -43,7 +43,7 @@ class Batches(Generic[Item, Result]):
         if len(self._waiting) >= limits.WAITING_MAX:
             raise Refusal(ErrorCode.OVERLOADED, "too much waits to be written", retry_after_ms=limits.RETRY_AFTER_MS)
         result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, result))
+        self._waiting.append((item, result, asyncio.current_task()))
         if not self._is_flushing:
             self._is_flushing = True
             self._pool.keep(asyncio.get_running_loop().create_task(self._flush_all()))
@@ -65,8 +65,10 @@ class Batches(Generic[Item, Result]):
         batch: list[tuple[Item, asyncio.Future[Result]]] = []
         room = limits.BATCH_BYTES_MAX
         while self._waiting and len(batch) < limits.BATCH_ITEMS_MAX and (room > 0 or not batch):
-            item, result = self._waiting.popleft()
+            item, result, task = self._waiting.popleft()
             if not result.done():  # else its caller has gone
+                if task is not None:
+                    self._pool.cancellable.discard(task)
                 batch.append((item, result))
                 room -= self._weigh(item)
         return batch
