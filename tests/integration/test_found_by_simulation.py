@@ -10,6 +10,7 @@ import trio
 import trio.testing
 
 import qpqclient
+from qpqclient.core import Core
 from qpqcore.api import delivery
 from qpqcore.bus.background import repeat
 from qpqcore.groups.validity import read_leaf
@@ -291,6 +292,62 @@ async def test_a_rejoin_whose_answer_was_lost_is_not_dropped_as_the_session_ends
         epoch = talk.epoch
         await settle(bob, alice)
         assert (bob.conversation(talk.id).epoch, talk.epoch) == (epoch, epoch)  # by that very commit, not by another
+
+
+@pytest.mark.parametrize("way", ["rejoin", "reset"])
+async def test_who_joins_by_itself_before_reading_its_invitation_reads_what_came_in_between(
+    open_world, monkeypatch, way
+):
+    """Bob founds the group anew; Alice, who has not read that yet, joins the new group by herself, an epoch later.
+
+    She may have died on the way to a reset of her own (found by the soak), or have lost the group.
+    """
+    read, go_on, real = trio.Event(), trio.Event(), Core._take
+
+    async def late(self, entries):
+        if self.account.name == "alice" and any(entry.generation == 2 for entry in entries):
+            await read.wait()
+        await real(self, entries)
+
+    monkeypatch.setattr(Core, "_take", late)
+    async with open_world() as w:
+        alice, bob = await w.client("alice"), await w.client("bob")
+        await settle(alice, bob)
+        if way == "reset":
+            await half_a_reset(alice, w.club, go_on)
+        await bob._core.births.reset(w.club, 1)
+        for number in range(3):
+            await bob.conversation(w.club).send(f"number {number}")
+        await bob.flush()
+        if way == "rejoin":
+            alice._core.upkeep.want_rejoin(w.club)
+        go_on.set()
+        with trio.fail_after(PATIENCE_SECONDS):
+            while bob.conversation(w.club).epoch < 2:
+                await settle(bob)
+        read.set()
+        await bob.conversation(w.club).send("after it")
+        await settle(bob, alice)
+        mine, theirs = alice.conversation(w.club), bob.conversation(w.club)
+        assert texts(mine)[-4:] == ["number 0", "number 1", "number 2", "after it"]
+        assert (mine.epoch, mine.authenticator) == (theirs.epoch, theirs.authenticator)
+
+
+async def half_a_reset(client, channel, go_on):
+    """Have a client prepare a reset, and submit it later: as one that dies in between and is started again."""
+    births, prepared = client._core.births, trio.Event()
+    submit = births.finish
+
+    async def later(*what):
+        prepared.set()
+        await go_on.wait()
+        await submit(*what)
+
+    births.finish = later
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(births.reset, channel, 1)
+        await prepared.wait()
+        nursery.cancel_scope.cancel()
 
 
 def answer_lost_then_refused(client, params_type, code):

@@ -10,6 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from qpqclient.errors import GroupUnusable
+from qpqclient.store import GROUP_ENTRIES
 from qpqcore.crypto.parts import u32, vec
 from qpqcore.crypto.signatures import generate_key, sign
 from qpqcore.groups.policy import group_id, read_policy
@@ -183,6 +184,13 @@ class Groups:
             entries, tree = self._store.group_entries(gid, place)
             found.append((place, self._account.native().load_group(gid, entries, tree)))
         return found
+
+    def keep_past(self, channel: bytes, generation: int, group: qpqnative.Group) -> None:
+        """Write a group that an invitation opens only now beside what this device has joined since; inside a transaction."""
+        place = self._store.place_aside(group_id(channel, generation))
+        self._store.write_mls(
+            (place + key if key.startswith(GROUP_ENTRIES) else key, value) for key, value in group.take_changes()
+        )
 
     def save_before_rejoin(self, place: bytes, group: qpqnative.Group) -> None:
         """Write the changes of such a group; inside a transaction."""

@@ -249,9 +249,9 @@ class Inbox:
         channel = entry.channel
         item = WelcomeItem.from_bytes(entry.payload)
         known = self._groups.generation(channel)
-        if known > entry.generation or (known == entry.generation and self._groups.load(channel).epoch >= entry.epoch):
-            self._pass_over(entry)
-            return
+        is_past = known > entry.generation or (
+            known == entry.generation and self._groups.load(channel).epoch >= entry.epoch
+        )
         welcome = item.welcome
         if item.hybrid:
             welcome = open_welcome(
@@ -266,12 +266,21 @@ class Inbox:
             if exc.code in UNDECIDED:
                 raise  # it stays in the mailbox: passed over, the messages of its epochs would be lost
             raise Refusal(exc.code, str(exc)) from exc
-        group = self._groups.device().join(welcome, tree.tree)
+        try:
+            group = self._groups.device().join(welcome, tree.tree)
+        except qpqnative.MlsError as exc:
+            if not is_past:
+                raise
+            raise GroupUnusable("an invitation of the past that cannot be opened") from exc
         self._check_joined(channel, entry.generation, group)
         with self._store.transaction():
-            self._groups.adopt(channel, entry.generation, group, "")
+            if is_past:  # this device has joined by itself since; what was sent in between opens with this one only
+                self._groups.keep_past(channel, entry.generation, group)
+            else:
+                self._groups.adopt(channel, entry.generation, group, "")
             self._store.put_number(POSITION, entry.number)
-        self._core.tell(GroupChanged(channel, active=True))
+        if not is_past:
+            self._core.tell(GroupChanged(channel, active=True))
 
     @staticmethod
     def _check_joined(channel: bytes, generation: int, group: qpqnative.Group) -> None:

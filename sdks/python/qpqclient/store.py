@@ -214,8 +214,12 @@ class Store:
 
     def set_group_aside(self, gid: bytes) -> None:
         """Keep a group's entries apart; inside a transaction."""
+        self.move_group(gid, b"", self.place_aside(gid))
+
+    def place_aside(self, gid: bytes) -> bytes:
+        """Return where another earlier state of a group can be kept."""
         last = max((int(place[len(ASIDE) : -1]) for place in self.asides(gid)), default=0)
-        self.move_group(gid, b"", ASIDE + b"%06d/" % (last + 1))
+        return ASIDE + b"%06d/" % (last + 1)
 
     def move_group(self, gid: bytes, place: bytes, to: bytes) -> None:
         """Move a group's entries from one place to another; inside a transaction."""
