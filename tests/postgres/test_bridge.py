@@ -228,6 +228,19 @@ async def test_a_server_that_has_become_a_standby_is_unavailable_until_it_is_non
         assert await count(database) == 2
 
 
+async def test_a_server_that_comes_back_is_found_when_nobody_asks(postgres, trial, monkeypatch):
+    monkeypatch.setattr(limits, "KNOCK_SECONDS", 0.01)
+    name = trial.rsplit("/", 1)[1]
+    await trio.to_thread.run_sync(postgres.sql, "postgres", f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    async with open_postgres(trial, SCHEMA) as database:
+        assert database.away
+        await trio.to_thread.run_sync(postgres.sql, "postgres", f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        with trio.fail_after(10):
+            while database.away:  # noqa: ASYNC110 - no event tells it
+                await trio.sleep(0.01)
+        assert await count(database) == 0
+
+
 async def test_too_many_connections_are_overloaded(postgres, trial, monkeypatch):
     monkeypatch.setattr(limits, "AWAY_SECONDS", 0)
     name = trial.rsplit("/", 1)[1]

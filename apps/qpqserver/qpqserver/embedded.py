@@ -70,6 +70,8 @@ class Embedded:
     metrics: Metrics
     spki_sha256: bytes
     made_certificate: bool
+    away: Callable[[], str]
+    """Which database is away, and why; empty: none is."""
 
 
 class Keys:
@@ -121,7 +123,8 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     tls, pin, made = certificate(settings, data)
     async with AsyncExitStack() as stack:
-        gateway, bus_config = await _compose(stack, settings, data, around)
+        stores = Stores(settings, around.open_store)
+        gateway, bus_config = await _compose(stack, settings, data, around, stores)
         metrics, services, config = bus_config
         nursery = await stack.enter_async_context(trio.open_nursery())
         for service in services:
@@ -137,12 +140,12 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
             )
         )  # fmt: skip
         metrics.watch_quic(endpoint.counters)
-        yield Embedded(gateway, endpoint, metrics, pin, made)
+        yield Embedded(gateway, endpoint, metrics, pin, made, stores.away)
         nursery.cancel_scope.cancel()
 
 
 async def _compose(
-    stack: AsyncExitStack, settings: Settings, data: Path, around: Surroundings
+    stack: AsyncExitStack, settings: Settings, data: Path, around: Surroundings, stores: Stores
 ) -> tuple[Gateway, tuple[Metrics, list[Service], GatewayConfig]]:
     domain = settings.federation_domain
     folder = data / "secrets"
@@ -152,7 +155,6 @@ async def _compose(
     clock_ms, notices = around.clock_ms, around.notices
     limiter, keys, metrics = around.limiter, Keys(), Metrics()
     common: dict[str, Any] = {"notices": notices, "limiter": limiter, "clock_ms": clock_ms}
-    stores = Stores(settings, around.open_store)
     enter = stack.enter_async_context
 
     keystore_config = KeystoreConfig(domain=domain)

@@ -51,6 +51,11 @@ class PostgresStore:
         rosters = Rosters()
         self._flushers = [Flusher(database, bounds, self._fan_out, rosters) for _ in range(FLUSHERS)]
 
+    @property
+    def away(self) -> str:
+        """Why the database could not be reached the last time; empty while all is well."""
+        return self._db.away
+
     # --- channels
 
     async def channel(self, channel: bytes) -> Channel | None:

@@ -147,6 +147,7 @@ class Postgres:
 
     async def _finish(self) -> None:
         """Let what is under way end: it is bounded."""
+        self.pool.stop_knocking()
         own = asyncio.current_task()
         while left := [task for task in self.pool.running if task is not own]:
             await asyncio.wait(left)
@@ -197,6 +198,7 @@ async def open_postgres(
             await database.read(_nothing)
         except Refusal as no:
             log.warning("database_away_at_start", service=schema.name, code=no.code.name)
+        database.pool.is_started = True
         yield database
     finally:
         database.close()
