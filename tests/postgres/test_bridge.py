@@ -48,7 +48,7 @@ async def test_a_body_that_raises_has_done_nothing_and_the_next_finds_all_in_ord
             await database.write(body)
         assert await count(database) == 0
         assert rows_of(await database.write(lambda c: c.execute(PUT, 1))) == 1
-        assert (database.pool.statistics.connections_opened, database.pool.statistics.connections_dropped) == (1, 0)
+        assert (database.statistics.connections_opened, database.statistics.connections_dropped) == (1, 0)
 
 
 async def test_what_waits_for_its_turn_and_is_cancelled_is_not_begun(trial):
@@ -128,7 +128,7 @@ async def test_a_connection_killed_in_a_transaction_is_unavailable_and_the_next_
     async with open_postgres(trial, SCHEMA) as database:
         assert await refused(database.write(body)) is ErrorCode.UNAVAILABLE
         assert await count(database) == 0
-        assert database.pool.statistics.connections_opened == 2
+        assert database.statistics.connections_opened == 2
 
 
 async def test_connections_that_died_while_nobody_used_them_are_not_noticed(trial):

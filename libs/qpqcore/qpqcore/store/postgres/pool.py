@@ -235,13 +235,15 @@ class Pool:
             raise
 
     async def _opened(self) -> Any:
-        loop = asyncio.get_running_loop()
         connection = None
         try:
-            if loop.time() < self._away_until:
-                raise Refusal(ErrorCode.UNAVAILABLE, "the database is away", retry_after_ms=limits.RETRY_AFTER_MS)
-            async with self._opening:
-                connection = await self._connect()
+            with self.may_cancel():
+                async with self._opening:
+                    if asyncio.get_running_loop().time() < self._away_until:
+                        raise Refusal(
+                            ErrorCode.UNAVAILABLE, "the database is away", retry_after_ms=limits.RETRY_AFTER_MS
+                        )
+                    connection = await self._connect()
         finally:
             if connection is None:
                 self._give_back(None, sound=False)
