@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 import trio
 
@@ -83,6 +85,51 @@ async def test_what_waits_for_its_turn_and_is_cancelled_is_not_begun(trial):
         go_on.set()
         assert await count(database) == 1
         assert await database.read(lambda c: c.fetchval("SELECT a FROM t")) == 1
+
+
+async def test_a_batch_takes_all_that_waits_and_leaves_out_who_has_gone(trial):
+    batches, idle = [], []
+    async with open_postgres(trial, SCHEMA) as database:
+        gate = asyncio.Event()
+
+        async def flush(items):
+            batches.append(list(items))
+            if items == ["first"]:
+                await gate.wait()
+            if "bad" in items:
+                raise Refusal(ErrorCode.STORAGE_FULL)
+            return [item.upper() for item in items]
+
+        async def rest():
+            idle.append(len(batches))
+
+        queue = database.batches(flush, len, rest)
+        answers = {}
+
+        async def add(item):
+            try:
+                answers[item] = await database.call(lambda: queue.add(item))
+            except Refusal as no:
+                answers[item] = no.code
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(add, "first")
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            for item in ("a", "b", "c"):
+                nursery.start_soon(add, item)
+            with trio.CancelScope() as gone:
+                async with trio.open_nursery() as inner:
+                    inner.start_soon(add, "gone")
+                    await trio.testing.wait_all_tasks_blocked(0.05)
+                    gone.cancel()
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            database._loop.call_soon_threadsafe(gate.set)
+        assert [batches[0], sorted(batches[1])] == [["first"], ["a", "b", "c"]]
+        assert answers == {"first": "FIRST", "a": "A", "b": "B", "c": "C"}
+        await add("bad")
+        await add("good")
+        assert (answers["bad"], answers["good"]) == (ErrorCode.STORAGE_FULL, "GOOD")
+        assert idle[-1] == 4
 
 
 async def test_what_is_under_way_goes_on_when_its_caller_goes(trial):

@@ -164,12 +164,14 @@ class Pool:
                 raise
             try:
                 value = await body(connection)
-            except Exception as exc:
-                if not is_away(exc):
-                    await connection.execute("ROLLBACK")
-                raise
-            await connection.execute("COMMIT")
-            return value
+            except Exception as exc:  # noqa: BLE001 - raised again when it is undone
+                failed = exc
+            else:
+                await connection.execute("COMMIT")
+                return value
+            if not is_away(failed):
+                await connection.execute("ROLLBACK")
+            raise failed
 
     def _stale(self) -> _Stale:
         """Drop what waits beside a connection that turned out to be broken: the server has been away."""
