@@ -96,7 +96,7 @@ class PostgresStore:
         async def body(c: Connection) -> Blob:
             return _need(await c.fetchrow(statement, blob, expires_ms))
 
-        return await self._db.read(body)
+        return await self._db.change(body)
 
     async def delete(self, blob: bytes) -> None:
         await self._db.write(lambda c: _drop(c, [blob]))
