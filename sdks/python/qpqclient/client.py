@@ -15,6 +15,7 @@ from qpqclient.core import Core
 from qpqclient.errors import NotFound, QpqError, Refused
 from qpqclient.log import log
 from qpqclient.model import Device, Message
+from qpqclient.search import found
 from qpqclient.store import Store, next_password, open_key
 from qpqclient.transport import MACHINE, Network, read_ca
 from qpqcore.api import auth
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 
     from qpqclient.events import Events
     from trio_quic import EngineName
+
+
+ERASED_AT_EXIT_BYTES_MAX = 32 * 1024 * 1024
+"""Rewriting as much takes 0.3 s; a larger database is rewritten while its client runs."""
 
 
 def system_now_ms() -> int:
@@ -135,6 +140,22 @@ class Client:
         made = Conversation(self._core, await self._core.births.create(ChannelKind.GROUP, accounts, name, suite))
         await made.rename(name)
         return made
+
+    def search(self, text: str, *, count: int = 50, within: Conversation | None = None) -> list[Message]:
+        """Return the messages that have every word of `text`, newest first; a word matches from its beginning.
+
+        Only this device's own database is looked into. What was deleted or has vanished is not found.
+        """
+        rows = found(self._core.store, text, self._core.server_now_ms(), count, within.id if within else None)
+        return [m for m in (self.message(channel, ident) for channel, ident in rows) if m is not None]
+
+    def erase(self) -> bool:
+        """Let nothing of what was deleted, edited or has vanished be left in this device's files; False on a full disk.
+
+        It happens by itself within half a minute.
+        """
+        self._core.forget_expired()
+        return self._core.store.erase()
 
     # --- events and waiting
 
@@ -248,6 +269,8 @@ async def open_client(
             except BaseException as exc:  # noqa: BLE001 - raised again below, outside of the nursery's group
                 leaving = exc
             nursery.cancel_scope.cancel()
+        if leaving is None and store.erase_due and store.size_bytes <= ERASED_AT_EXIT_BYTES_MAX:
+            store.erase()
         if leaving is not None:
             raise leaving
     finally:

@@ -18,6 +18,10 @@ ID_BYTES = 16
 CONTENT_BYTES_MAX = 64 * 1024
 """Of the plaintext (docs/spec/content.md): whatever is longer is nobody's message."""
 UNSUPPORTED = "[unsupported message]"
+EMOJI_CHARS_MAX = 32
+"""A flag of a region takes 7, a family of five with skin tones 14."""
+REACTIONS_EACH_MAX = 16
+"""Of one person to one message: more are not kept."""
 SENT_MS_MAX = 253_402_300_799_999
 """The end of the year 9999: no calendar shows a later moment. A sender may write any 64 bits, which no SQLite column holds."""
 
@@ -124,7 +128,11 @@ def apply_action(store: Store, channel: bytes, sender: bytes, content: Content) 
         if content.reaction.remove:
             db.execute("DELETE FROM reactions WHERE channel = ? AND id = ? AND account = ? AND emoji = ?", row)
         else:
-            db.execute("INSERT OR IGNORE INTO reactions VALUES (?, ?, ?, ?)", row)
+            db.execute(
+                "INSERT OR IGNORE INTO reactions SELECT ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM messages WHERE channel = ? AND id = ?) "
+                "AND (SELECT count(*) FROM reactions WHERE channel = ? AND id = ? AND account = ?) < ?",
+                (*row[:3], row[3][:EMOJI_CHARS_MAX], *row[:2], *row[:3], REACTIONS_EACH_MAX),
+            )
         return [MessageChanged(channel, content.reaction.to)]
     if content.which == "receipt" and content.receipt is not None:
         state = "read" if content.receipt.kind is ContentReceiptKind.READ else "delivered"

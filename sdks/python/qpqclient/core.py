@@ -42,6 +42,8 @@ AHEAD = "server_ahead_ms"
 AHEAD_ZERO = 1 << 62
 """What is stored is a number that is not negative: a clock that is right stores this."""
 LOOK_SECONDS = 30.0
+ERASE_BYTES_PER_SECOND = 2 * 1024 * 1024
+"""How much may be rewritten on average: a fiftieth of what a disk takes, however much is deleted or edited."""
 WAIT_MS = 30_000
 """How long one fetchWait waits."""
 NO_PUSH = frozenset({ErrorCode.UNKNOWN_METHOD, ErrorCode.NOT_IMPLEMENTED_YET, ErrorCode.OVERLOADED})
@@ -248,11 +250,17 @@ class Core:
     async def _forget_expired(self) -> None:
         """Delete what has vanished: it is not shown from its moment on, and gone from the disk soon after."""
         while True:
+            rest_s = LOOK_SECONDS
             with suppress(DiskFull):  # it is deleted when there is room again, and is not shown meanwhile
-                self.store.db.execute(
-                    "DELETE FROM messages WHERE expires_ms > 0 AND expires_ms <= ?", (self.server_now_ms(),)
-                )
-            await trio.sleep(LOOK_SECONDS)
+                self.forget_expired()
+                if self.store.erase_due:
+                    rest_s = max(rest_s, self.store.size_bytes / ERASE_BYTES_PER_SECOND)
+                    self.store.erase()
+            await trio.sleep(rest_s)
+
+    def forget_expired(self) -> None:
+        """Delete the messages whose moment has come; DiskFull."""
+        self.store.db.execute("DELETE FROM messages WHERE expires_ms > 0 AND expires_ms <= ?", (self.server_now_ms(),))
 
     async def _keep_sending(self) -> None:
         while True:
