@@ -19,7 +19,7 @@ from qpqcore.crypto.identity import Credential, DeviceEntry, DeviceList, SignedH
 from qpqcore.crypto.names import normalise_name
 from qpqcore.crypto.signatures import generate_key, public_of, sign
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.model.ids import AccountId, DeviceId, make_id
+from qpqcore.model.ids import AccountId, DeviceId, domain_of, make_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,6 +60,14 @@ class Account:
     def name(self) -> str:
         """The user name."""
         return self._need("name").decode()
+
+    def is_own_name(self, name: str) -> bool:
+        """Whether somebody is oneself, with or without the domain."""
+        local, _, domain = name.partition("@")
+        try:
+            return normalise_name(local) == self.name and domain in ("", domain_of(self.account))
+        except Refusal:
+            return False
 
     @property
     def account(self) -> AccountId:

@@ -13,8 +13,10 @@ from qpqclient.births import SUITE_DEFAULT
 from qpqclient.conversation import Conversation
 from qpqclient.core import Core
 from qpqclient.errors import NotFound, QpqError, Refused
+from qpqclient.export import write_all, write_transcript
 from qpqclient.log import log
 from qpqclient.model import Device, Message
+from qpqclient.notepad import NOTEPAD, Notepad, open_notepad
 from qpqclient.search import found
 from qpqclient.store import Store, next_password, open_key
 from qpqclient.transport import MACHINE, Network, read_ca
@@ -110,16 +112,24 @@ class Client:
     def conversations(self) -> list[Conversation]:
         """Return all conversations."""
         rows = self._core.store.rows("SELECT channel FROM channels ORDER BY channel")
-        return [Conversation(self._core, r[0]) for r in rows]
+        return [self._view(r[0]) for r in rows]
 
     def conversation(self, ident: bytes) -> Conversation:
         """Return a conversation by its id; NotFound."""
         if not self._core.store.rows("SELECT 1 FROM channels WHERE channel = ?", ident):
             raise NotFound("no such conversation")
-        return Conversation(self._core, ident)
+        return self._view(ident)
+
+    def _view(self, ident: bytes) -> Conversation:
+        return Notepad(self._core) if ident == NOTEPAD else Conversation(self._core, ident)
 
     async def dm(self, name: str) -> Conversation:
-        """Return the conversation with a person; make it if there is none. Two with one person: the smaller id."""
+        """Return the conversation with a person; make it if there is none. Two with one person: the smaller id.
+
+        With oneself: the notepad, of which nothing is sent.
+        """
+        if self._core.account.is_own_name(name):
+            return open_notepad(self._core)
         account = await self._core.people.resolve(name)
         await self.sync()
         rows = self._core.store.rows(
@@ -202,6 +212,17 @@ class Client:
     async def revoke_device(self, device: bytes) -> None:
         """Cut a device off, everywhere."""
         await self._core.account.revoke(await self._core.link(), device)
+
+    async def export_transcript(self, conversation: Conversation, path: Path, password: str) -> int:
+        """Write a conversation into a file, encrypted under a password and chained; return how many messages it has.
+
+        `verify_transcript` reads it. FileExistsError.
+        """
+        return await write_transcript(self._core, conversation, path, password)
+
+    async def export_data(self, folder: Path, *, files: bool = True) -> dict[str, int]:
+        """Write all of one's own data into a new folder, as plain JSON and files; return what it holds. FileExistsError."""
+        return await write_all(self._core, self.conversations(), folder, files=files)
 
     async def change_password(self, password: str) -> int:
         """Give the account, and this folder, another password; return how many other sessions ended."""

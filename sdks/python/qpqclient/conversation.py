@@ -25,14 +25,21 @@ from qpqcore.api.delivery import SignalResult
 from qpqcore.groups.policy import read_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
     from pathlib import Path
     from typing import Any
 
     from qpqclient.core import Core
 
-KINDS = {ChannelKind.DIRECT: "direct", ChannelKind.GROUP: "group", ChannelKind.SELF: "self"}
+NOTEPAD_KIND = 1000
+"""In the database alone; far from what the wire may number."""
+KINDS = {
+    int(ChannelKind.DIRECT): "direct", int(ChannelKind.GROUP): "group", int(ChannelKind.SELF): "self",
+    NOTEPAD_KIND: "notepad",
+}  # fmt: skip
 COLUMNS = "id, channel, sender, text, state, sent_ms, own, edited, reply_to, file"
+PAGE_MESSAGES = 500
+"""Read at a time where all are."""
 TTL_SECONDS_MAX = 30 * 24 * 3600
 SETTINGS = frozenset({"timer", "rename"})
 """Contents that hold here from when they are queued: what is sent next already follows them."""
@@ -56,8 +63,8 @@ class Conversation:
 
     @property
     def kind(self) -> str:
-        """`direct`, `group` or `self`."""
-        return KINDS[ChannelKind(self._row("kind"))]
+        """`direct`, `group`, `self` or `notepad`."""
+        return KINDS[self._row("kind")]
 
     @property
     def name(self) -> str:
@@ -109,6 +116,21 @@ class Conversation:
             self.id, self._core.server_now_ms(), count,
         )  # fmt: skip
         return [self._message(row) for row in rows]
+
+    def everything(self, page: int = PAGE_MESSAGES) -> Iterator[list[Message]]:
+        """Yield the whole history, oldest first, some messages at a time; what comes meanwhile is in it or not."""
+        last: tuple[Any, ...] = (0, 0, 0)
+        while True:
+            rows = self._store.rows(
+                f"SELECT {COLUMNS}, log_number IS NULL, coalesce(log_number, 0), number FROM messages WHERE channel = ? "  # noqa: S608 - fixed text
+                "AND (expires_ms = 0 OR expires_ms > ?) AND (log_number IS NULL, coalesce(log_number, 0), number) > (?, ?, ?) "
+                "ORDER BY log_number IS NULL, coalesce(log_number, 0), number LIMIT ?",
+                self.id, self._core.server_now_ms(), *last, page,
+            )  # fmt: skip
+            if not rows:
+                return
+            last = rows[-1][-3:]
+            yield [self._message(row[:-3]) for row in rows]
 
     def message(self, ident: bytes) -> Message | None:
         """Return one message."""
@@ -220,17 +242,13 @@ class Conversation:
             raise GroupUnusable("this device is not in the conversation any more")
         if self._core.upkeep.leaves(self.id):
             raise GroupUnusable("you are leaving this conversation")
-        timer = self.timer_seconds
-        content = new_content(self._core.now_ms(), which, expires_after_seconds=timer, **parts)
-        encoded = content.to_bytes()
-        if len(encoded) > CONTENT_BYTES_MAX:
-            raise TooLong(f"a message has at most {CONTENT_BYTES_MAX // 1024} KiB: send it as a file")
+        content = self._content(which, **parts)
         account = self._core.account.account
         with self._store.transaction() as db:
             db.execute("INSERT INTO seen VALUES (?, ?)", (self.id, content.id))
             db.execute(
                 "INSERT INTO outbox (channel, id, content, ttl_seconds, generation, epoch, payload) VALUES (?, ?, ?, ?, 0, 0, NULL)",
-                (self.id, content.id, encoded, min(timer, TTL_SECONDS_MAX)),
+                (self.id, content.id, content.to_bytes(), min(content.expires_after_seconds, TTL_SECONDS_MAX)),
             )
             add_message(
                 self._store, self.id, account, content, own=True, state="pending",
@@ -239,6 +257,13 @@ class Conversation:
             if which in SETTINGS:
                 apply_action(self._store, self.id, account, content)
         self._core.wake_sender()
+        return content
+
+    def _content(self, which: str, **parts: Any) -> Content:
+        """Make a content under the conversation's timer; TooLong."""
+        content = new_content(self._core.now_ms(), which, expires_after_seconds=self.timer_seconds, **parts)
+        if len(content.to_bytes()) > CONTENT_BYTES_MAX:
+            raise TooLong(f"a message has at most {CONTENT_BYTES_MAX // 1024} KiB: send it as a file")
         return content
 
     async def typing(self, *, on: bool = True) -> None:
