@@ -16,11 +16,15 @@ from qpqclient.errors import (
     GroupUnusable,
     IdentityChanged,
     KeyChanged,
+    LinkRefused,
+    NotAllowed,
     NotFound,
     NotLoggedIn,
+    NotVerified,
     QpqError,
     Refused,
     ServerBroke,
+    SettingUnknown,
     TooLong,
     Unreachable,
     WrapsDamaged,
@@ -41,11 +45,13 @@ from qpqclient.model import (
     Missed,
     Typing,
 )
+from qpqclient.settings import SETTINGS
 from qpqclient.transcript import Author, TranscriptBroken, Verified, verify_transcript
 from qpqclient.transport import PingAnswer, ping
+from qpqcore.groups.policy import Right
 
 __all__ = [
     "Client", "Connected", "Conversation", "Device", "DiskFull", "Disconnected", "Event", "Events", "FileDamaged", "FileInfo", "FolderBusy", "GroupChanged",
     "GroupBusy", "GroupUnusable", "IdentityChanged", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
-    "Missed", "Author", "PingAnswer", "QpqError", "TranscriptBroken", "Verified", "verify_transcript", "Refused", "ServerBroke", "TooLong", "Typing", "Unreachable", "WrapsDamaged", "WrongPassword", "open_client", "ping",
+    "Missed", "LinkRefused", "NotAllowed", "NotVerified", "Right", "SETTINGS", "SettingUnknown", "Author", "PingAnswer", "QpqError", "TranscriptBroken", "Verified", "verify_transcript", "Refused", "ServerBroke", "TooLong", "Typing", "Unreachable", "WrapsDamaged", "WrongPassword", "open_client", "ping",
 ]  # fmt: skip

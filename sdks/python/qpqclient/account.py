@@ -188,8 +188,6 @@ class Account:
     ) -> None:
         device = DeviceId(make_id(secrets.token_bytes(16), link.hello.domain))
         secret, public = generate_key()
-        seed, hybrid_public = generate_hybrid_key()
-        credential = Credential.make(vault.identity_secret, AccountId(vault.account), device, public)
         stored = done.device_list
         for attempt in range(LIST_TRIES_MAX):
             previous = own_list(stored, vault) if stored else None
@@ -208,22 +206,28 @@ class Account:
                     raise
             stored = (await link.call(auth.ListDevicesParams(), auth.ListDevicesResult)).device_list
         with self._store.transaction():
-            self._store.put(
-                {
-                    "name": name.encode(),
-                    "account": vault.account,
-                    "root_key": vault.root_key,
-                    "identity_secret": vault.identity_secret,
-                    "device": device,
-                    "device_secret": secret,
-                    "hybrid_seed": seed,
-                    "credential": credential.to_bytes(),
-                    "session": done.session,
-                }  # fmt: skip
-            )
-            self._store.put_number("wrap_version", vault.version)
-            self._store.put_number(SURVEY, 1)
-            self._store.put({ENROL: hybrid_public})
+            self.enter(name, vault, device, secret, done.session)
+
+    def enter(self, name: str, vault: Vault, device: DeviceId, secret: bytes, session: bytes) -> None:
+        """Be a device of an account from now on, with keys of its own; inside a transaction."""
+        seed, hybrid_public = generate_hybrid_key()
+        credential = Credential.make(vault.identity_secret, AccountId(vault.account), device, public_of(secret))
+        self._store.put(
+            {
+                "name": name.encode(),
+                "account": vault.account,
+                "root_key": vault.root_key,
+                "identity_secret": vault.identity_secret,
+                "device": device,
+                "device_secret": secret,
+                "hybrid_seed": seed,
+                "credential": credential.to_bytes(),
+                "session": session,
+                ENROL: hybrid_public,
+            }
+        )
+        self._store.put_number("wrap_version", vault.version)
+        self._store.put_number(SURVEY, 1)
 
     async def enrol(self, link: Link) -> None:
         """Bring a new device's keys to the keystore; does nothing once that is done."""

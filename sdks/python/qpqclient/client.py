@@ -10,10 +10,12 @@ import trio
 
 import qpqnative
 from qpqclient.births import SUITE_DEFAULT
+from qpqclient.contacts import BLOCKED, KNOWN
 from qpqclient.conversation import Conversation
 from qpqclient.core import Core
 from qpqclient.errors import NotFound, QpqError, Refused
 from qpqclient.export import write_all, write_transcript
+from qpqclient.linking import LinkCode, admit, be_linked, new_code
 from qpqclient.log import log
 from qpqclient.model import Device, Message
 from qpqclient.notepad import NOTEPAD, Notepad, open_notepad
@@ -101,6 +103,25 @@ class Client:
             except QpqError as exc:
                 log.info("groups_wait", reason=str(exc))
 
+    def link_code(self) -> str:
+        """Return the code that this new device, in an empty folder, shows to one of the account's devices."""
+        if self.known:
+            raise Refused(Refusal(ErrorCode.NAME_TAKEN, f"this folder is {self.name}'s already"))
+        return new_code(self._core).text
+
+    async def be_linked(self, name: str) -> None:
+        """Wait until a device of the account `name` has taken the code, then be one of its devices; LinkRefused."""
+        link = await be_linked(self._core, name)
+        await self._core.in_session(link)
+        try:
+            await self.rejoin()
+        except QpqError as exc:
+            log.info("groups_wait", reason=str(exc))
+
+    async def link_device(self, code: str, *, label: str = "") -> bytes:
+        """Take the new device that shows `code` into the account; return its id. LinkRefused."""
+        return await admit(self._core, LinkCode.read(code), label)
+
     async def rejoin(self) -> None:
         """Join every channel of the account that this device is not in."""
         self._core.upkeep.want_survey()
@@ -110,8 +131,13 @@ class Client:
     # --- conversations
 
     def conversations(self) -> list[Conversation]:
-        """Return all conversations."""
-        rows = self._core.store.rows("SELECT channel FROM channels ORDER BY channel")
+        """Return all conversations but requests."""
+        rows = self._core.store.rows("SELECT channel FROM channels WHERE request = 0 ORDER BY channel")
+        return [self._view(r[0]) for r in rows]
+
+    def requests(self) -> list[Conversation]:
+        """Return the conversations that unknown people began and that wait to be accepted (the setting `requests`)."""
+        rows = self._core.store.rows("SELECT channel FROM channels WHERE request = 1 AND active = 1 ORDER BY channel")
         return [self._view(r[0]) for r in rows]
 
     def conversation(self, ident: bytes) -> Conversation:
@@ -131,6 +157,7 @@ class Client:
         if self._core.account.is_own_name(name):
             return open_notepad(self._core)
         account = await self._core.people.resolve(name)
+        self._core.contacts.know([account])
         await self.sync()
         rows = self._core.store.rows(
             "SELECT c.channel FROM channels c JOIN leaves l ON l.channel = c.channel AND l.account = ? "
@@ -147,6 +174,7 @@ class Client:
         """Make a group with these people; `post_quantum`: its keys are agreed by X-Wing in every epoch."""
         suite = qpqnative.SUITE_XWING if post_quantum else SUITE_DEFAULT
         accounts = [await self._core.people.resolve(m) for m in members]
+        self._core.contacts.know(accounts)
         made = Conversation(self._core, await self._core.births.create(ChannelKind.GROUP, accounts, name, suite))
         await made.rename(name)
         return made
@@ -202,6 +230,22 @@ class Client:
             with trio.move_on_after(1.0):
                 await anext(events)
 
+    def setting(self, name: str) -> str:
+        """Return what a setting of this device is (`SETTINGS` has them all); SettingUnknown."""
+        return self._core.settings.get(name)
+
+    def settings(self) -> dict[str, str]:
+        """Return all settings."""
+        return self._core.settings.all()
+
+    def set_setting(self, name: str, value: str) -> None:
+        """Change a setting of this device; SettingUnknown."""
+        self._core.settings.set(name, value)
+
+    def send_receipts(self) -> None:
+        """Tell senders at once what has come, rather than within a second; for who ends soon."""
+        self._core.receipts.send()
+
     # --- the account
 
     async def devices(self) -> list[Device]:
@@ -244,6 +288,23 @@ class Client:
     async def trust(self, name: str) -> bytes:
         """Take the key that a person has now, after `IdentityChanged` and once it is certain who it is; NotFound."""
         return await self._core.people.trust(name)
+
+    async def verify(self, name: str, *, verified: bool = True) -> None:
+        """Note that one has compared safety numbers with a person, or take that back; the mark is of the present key."""
+        other = await self._core.people.resolve(name)
+        self._core.contacts.verify(other, (self._core.people.identity(other) or b"") if verified else b"")
+
+    async def verified(self, name: str) -> bool:
+        """Tell whether a person's key is the one that was compared."""
+        return self._core.contacts.verified(await self._core.people.resolve(name))
+
+    async def block(self, name: str, *, blocked: bool = True) -> None:
+        """Drop what a person sends from now on, or let it come again; nobody is told."""
+        self._core.contacts.put([await self._core.people.resolve(name)], BLOCKED if blocked else KNOWN)
+
+    def blocked(self) -> list[str]:
+        """Return the names of who is blocked."""
+        return sorted(self._core.people.name(a) for a in self._core.contacts.all(BLOCKED))
 
     async def safety_number(self, name: str) -> str:
         """Return the 60 digits to be compared with a person."""

@@ -12,6 +12,7 @@ from qpqclient.account import Account
 from qpqclient.births import Births
 from qpqclient.commits import Commits
 from qpqclient.connection import BACKOFF_SECONDS_MIN, Connection, pause
+from qpqclient.contacts import Contacts
 from qpqclient.errors import NO_SESSION, DiskFull, NotLoggedIn, QpqError, Refused, ServerBroke, Unreachable
 from qpqclient.events import Listeners
 from qpqclient.groups import Groups
@@ -20,6 +21,8 @@ from qpqclient.log import log
 from qpqclient.model import Connected, Disconnected, Event, MessageReceived, MessageStored, Typing
 from qpqclient.outbox import Outbox
 from qpqclient.people import People
+from qpqclient.receipts import Receipts
+from qpqclient.settings import Settings
 from qpqclient.signals import open_signal
 from qpqclient.transport import MACHINE, Network
 from qpqclient.upkeep import Upkeep
@@ -67,11 +70,14 @@ class Core:
         self.groups = Groups(store, self.account)
         self.lock = trio.Lock()
         self.people = People(self)
+        self.contacts = Contacts(self)
         self.inbox = Inbox(self)
         self.outbox = Outbox(self)
         self.commits = Commits(self)
         self.births = Births(self)
         self.upkeep = Upkeep(self)
+        self.settings = Settings(store)
+        self.receipts = Receipts(self)
         self.message: Callable[[bytes, bytes], Message | None] = lambda _channel, _ident: None
         self._push = push
         self._send = trio.Event()
@@ -142,6 +148,7 @@ class Core:
             nursery.start_soon(self.wire.run, self._greet, self._follow)
             nursery.start_soon(self._keep_sending)
             nursery.start_soon(self.upkeep.run)
+            nursery.start_soon(self.receipts.run)
             nursery.start_soon(self._forget_expired)
             if self.sealed:
                 nursery.start_soon(self.veiled.run, _nothing, _nothing)
@@ -221,7 +228,7 @@ class Core:
             self.groups.drop()
             return
         account = next((leaf.account for leaf in leaves if leaf.device == device), None)
-        if account is not None and signal.which == "typing":
+        if account is not None and signal.which == "typing" and not self.contacts.blocked(account):
             self.tell(Typing(event.channel, self.people.name(account), on=bool(signal.typing)))
 
     async def _poll(self, link: Link) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qpqclient.content import add_message, apply_action
 from qpqclient.conversation import NOTEPAD_KIND, Conversation
 from qpqclient.errors import GroupUnusable
+from qpqclient.membership import NOBODY_ELSE
 from qpqclient.model import Member, MessageChanged
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from qpqclient.core import Core
     from qpqclient.model import Message
     from qpqcore.api.content import Content
+    from qpqcore.groups.policy import Right
 
 NOTEPAD = b"notepad"
 """A channel's id has 16 bytes and a domain."""
@@ -74,7 +76,7 @@ class Notepad(Conversation):
     async def typing(self, *, on: bool = True) -> None:
         """Tell nobody."""
 
-    async def mark_read(self, idents: list[bytes]) -> None:
+    async def mark_read(self, idents: list[bytes] | None = None) -> None:
         """Tell nobody."""
 
     async def send_file(self, path: Path) -> Message:
@@ -84,6 +86,10 @@ class Notepad(Conversation):
     def admins(self) -> list[str]:
         """Nobody can do more here than oneself."""
         return []
+
+    def may(self, right: Right) -> bool:
+        """One may do everything."""
+        return bool(right)
 
     async def _refuse(self) -> None:
         raise GroupUnusable("the notepad is yours alone: it has no other members and no keys")
@@ -96,7 +102,7 @@ class Notepad(Conversation):
         """Refuse."""
         await self._refuse()
 
-    async def set_admins(self, names: Collection[str]) -> None:
+    async def set_admins(self, names: Collection[str], *, everybody_may: Right = NOBODY_ELSE) -> None:
         """Refuse."""
         await self._refuse()
 

@@ -45,9 +45,15 @@ class People:
     async def trust(self, name: str) -> bytes:
         """Take the account and the key that the server names now, whatever was known; return the account. NotFound."""
         found = await self._core.call(ResolveUserParams(name=name), ResolveUserResult)
+        before = self._store.rows("SELECT account, identity_key FROM people WHERE name = ?", found.name)
         with self._store.transaction() as db:
             db.execute("DELETE FROM people WHERE name = ? OR account = ?", (found.name, found.account))
-        return await self.resolve(name)
+        # No second question: another answer could come between.
+        self._remember(found.account, found.name, found.identity_key, found.device_list)
+        if before and before[0] != (found.account, found.identity_key):
+            told = f"{found.name} has another key than before, and you took it: the mark of verification is gone"
+            self._core.contacts.announce(found.account, b"taken" + found.identity_key, told)
+        return found.account
 
     def doubtful(self, channel: bytes) -> list[bytes]:
         """Return the accounts in a group whose leaves carry another identity key than the one known here."""
@@ -71,6 +77,8 @@ class People:
                 self._remember(found.account, found.name, found.identity_key, found.device_list)
             except IdentityChanged as exc:
                 log.warning("member_doubtful", reason=str(exc))
+                told = "somebody here has another key than the server names: compare safety numbers before you go on"
+                self._core.contacts.announce(account, key, told)
             except Refused:
                 continue
 
@@ -79,6 +87,8 @@ class People:
         namesake = self._store.rows("SELECT account FROM people WHERE name = ? AND account <> ?", name, account)
         if namesake or (known is not None and known != identity_key):
             log.warning("identity_key_changed")
+            told = f"the server names another key for {name} than before: compare safety numbers before you go on"
+            self._core.contacts.announce(namesake[0][0] if namesake else account, identity_key, told)
             raise IdentityChanged(f"{name} is not who {name} was: compare safety numbers before you go on")
         with self._store.transaction() as db:
             db.execute(

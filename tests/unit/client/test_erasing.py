@@ -13,24 +13,8 @@ FORGOTTEN = range(0, ROWS, 3)
 
 
 def message(number, text):
-    return (
-        number,
-        b"channel",
-        b"%016d" % number,
-        b"s",
-        "text",
-        text,
-        0,
-        number,
-        number,
-        "received",
-        0,
-        0,
-        None,
-        None,
-        1,
-        0,
-    )
+    at = (0, number, number)
+    return (number, b"channel", b"%016d" % number, b"s", "text", text, *at, "received", 0, 0, None, None, 1, 0, 1)
 
 
 def word(number):
@@ -51,7 +35,7 @@ def test_what_is_deleted_is_in_no_page(tmp_path):
     with store.transaction() as db:
         for number in numbers:
             text = word(number) + " filler" * dice.randrange(60)
-            db.execute(f"INSERT INTO messages VALUES ({', '.join('?' * 16)})", message(number, text))
+            db.execute(f"INSERT INTO messages VALUES ({', '.join('?' * 17)})", message(number, text))
     assert not store.erase_due
     with store.transaction() as db:
         for number in FORGOTTEN:
@@ -74,7 +58,7 @@ def test_what_is_deleted_is_in_no_page(tmp_path):
 
 def test_a_database_that_cannot_be_rewritten_now_is_rewritten_later(tmp_path):
     store = Store(tmp_path, KEY)
-    store.db.execute(f"INSERT INTO messages VALUES ({', '.join('?' * 16)})", message(1, "text"))
+    store.db.execute(f"INSERT INTO messages VALUES ({', '.join('?' * 17)})", message(1, "text"))
     store.db.execute("DELETE FROM messages")
     with store.transaction():
         assert not store.erase(), "inside a transaction nothing can be rewritten"
