@@ -45,7 +45,7 @@ async def test_a_device_is_linked_by_its_code(open_world, tmp_path):
             await settle(alice, bob, phone)
             await phone.conversation(w.direct).send("from the phone")
             await settle(phone, alice, bob)
-            assert texts(phone.conversation(w.direct)) == ["to both", "from the phone"]
+            assert texts(phone.conversation(w.direct))[-2:] == ["to both", "from the phone"]
             assert texts(bob.conversation(w.direct))[-1] == "from the phone"
             with pytest.raises(qpqclient.Refused):
                 phone.link_code()

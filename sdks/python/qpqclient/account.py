@@ -32,6 +32,8 @@ PACKAGE_LIFETIME_S = 90 * 24 * 3600
 PACKAGE_EARLY_S = 24 * 3600
 """How far a peer's clock may be behind ours."""
 LIST_TRIES_MAX = 8
+WANTED = "history:wanted"
+"""1: this new device wants what the others have; 2: it has asked them."""
 ENROL = "enrol"
 """The public hybrid key of a device whose keys are not all with the keystore yet."""
 
@@ -152,8 +154,11 @@ class Account:
 
     # --- log-in
 
-    async def login(self, link: Link, name: str, password: str, label: str = "") -> bool:
-        """Log in; in a folder without a device, become a new device. Return whether it is new."""
+    async def login(self, link: Link, name: str, password: str, label: str = "", *, history: bool = False) -> bool:
+        """Log in; in a folder without a device, become a new device. Return whether it is new.
+
+        `history`: as such, want what the account's other devices have.
+        """
         name = _normal(name)
         opaque = qpqnative.OpaqueLogin()
         request = opaque.start(password.encode())
@@ -180,11 +185,11 @@ class Account:
                 self._store.put({"session": done.session})
                 self._store.put_number("wrap_version", vault.version)
             return False
-        await self._become_device(link, name, vault, done, label)
+        await self._become_device(link, name, vault, done, label, history=history)
         return True
 
     async def _become_device(
-        self, link: Link, name: str, vault: Vault, done: auth.LoginFinishResult, label: str
+        self, link: Link, name: str, vault: Vault, done: auth.LoginFinishResult, label: str, *, history: bool
     ) -> None:
         device = DeviceId(make_id(secrets.token_bytes(16), link.hello.domain))
         secret, public = generate_key()
@@ -206,9 +211,9 @@ class Account:
                     raise
             stored = (await link.call(auth.ListDevicesParams(), auth.ListDevicesResult)).device_list
         with self._store.transaction():
-            self.enter(name, vault, device, secret, done.session)
+            self.enter(name, vault, device, secret, done.session, history=history)
 
-    def enter(self, name: str, vault: Vault, device: DeviceId, secret: bytes, session: bytes) -> None:
+    def enter(self, name: str, vault: Vault, device: DeviceId, secret: bytes, session: bytes, *, history: bool) -> None:
         """Be a device of an account from now on, with keys of its own; inside a transaction."""
         seed, hybrid_public = generate_hybrid_key()
         credential = Credential.make(vault.identity_secret, AccountId(vault.account), device, public_of(secret))
@@ -228,6 +233,8 @@ class Account:
         )
         self._store.put_number("wrap_version", vault.version)
         self._store.put_number(SURVEY, 1)
+        if history:
+            self._store.put({WANTED: b"\1"})
 
     async def enrol(self, link: Link) -> None:
         """Bring a new device's keys to the keystore; does nothing once that is done."""

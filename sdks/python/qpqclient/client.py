@@ -15,14 +15,12 @@ from qpqclient.conversation import Conversation
 from qpqclient.core import Core
 from qpqclient.errors import NotFound, QpqError, Refused
 from qpqclient.export import write_all, write_transcript
-from qpqclient.linking import LinkCode, admit, be_linked, new_code
 from qpqclient.log import log
-from qpqclient.model import Device, Message
 from qpqclient.notepad import NOTEPAD, Notepad, open_notepad
+from qpqclient.own import Own
 from qpqclient.search import found
-from qpqclient.store import Store, next_password, open_key
+from qpqclient.store import Store, open_key
 from qpqclient.transport import MACHINE, Network, read_ca
-from qpqcore.api import auth
 from qpqcore.crypto.identity import Credential, safety_number
 from qpqcore.groups.policy import ChannelKind
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -32,6 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qpqclient.events import Events
+    from qpqclient.model import Message
     from trio_quic import EngineName
 
 
@@ -44,20 +43,14 @@ def system_now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Client:
+class Client(Own):
     """One device of one account; made by `open_client`."""
 
     def __init__(self, core: Core) -> None:
-        self._core = core
-        self._changing = trio.Lock()
+        super().__init__(core)
         core.message = lambda channel, ident: self.conversation(channel).message(ident)
 
     # --- who one is
-
-    @property
-    def name(self) -> str:
-        """The user name."""
-        return self._core.account.name
 
     @property
     def account(self) -> bytes:
@@ -68,11 +61,6 @@ class Client:
     def device(self) -> bytes:
         """This device's id."""
         return self._core.account.device
-
-    @property
-    def known(self) -> bool:
-        """Whether this folder has an account."""
-        return self._core.account.known
 
     @property
     def connected(self) -> bool:
@@ -89,50 +77,29 @@ class Client:
         await self._core.in_session(link)
         await self._core.upkeep.settle()
 
-    async def login(self, name: str, password: str, *, label: str = "") -> None:
+    async def login(self, name: str, password: str, *, label: str = "", history: bool = False) -> None:
         """Log in; in an empty folder the password alone restores the account and its groups.
 
+        `history`: a new device asks the account's other devices for what was said before.
         What the server cannot do at this moment (its disk is full, say) is done later, by itself.
         """
         link = await self._core.link()
-        fresh = await self._core.account.login(link, name, password, label)
+        fresh = await self._core.account.login(link, name, password, label, history=history)
         await self._core.in_session(link)
+        self._core.history.wake()
         if fresh:
             try:
                 await self.rejoin()
             except QpqError as exc:
                 log.info("groups_wait", reason=str(exc))
 
-    def link_code(self) -> str:
-        """Return the code that this new device, in an empty folder, shows to one of the account's devices."""
-        if self.known:
-            raise Refused(Refusal(ErrorCode.NAME_TAKEN, f"this folder is {self.name}'s already"))
-        return new_code(self._core).text
-
-    async def be_linked(self, name: str) -> None:
-        """Wait until a device of the account `name` has taken the code, then be one of its devices; LinkRefused."""
-        link = await be_linked(self._core, name)
-        await self._core.in_session(link)
-        try:
-            await self.rejoin()
-        except QpqError as exc:
-            log.info("groups_wait", reason=str(exc))
-
-    async def link_device(self, code: str, *, label: str = "") -> bytes:
-        """Take the new device that shows `code` into the account; return its id. LinkRefused."""
-        return await admit(self._core, LinkCode.read(code), label)
-
-    async def rejoin(self) -> None:
-        """Join every channel of the account that this device is not in."""
-        self._core.upkeep.want_survey()
-        await self._core.upkeep.settle()
-        await self._core.people.learn()
-
     # --- conversations
 
     def conversations(self) -> list[Conversation]:
         """Return all conversations but requests."""
-        rows = self._core.store.rows("SELECT channel FROM channels WHERE request = 0 ORDER BY channel")
+        rows = self._core.store.rows(
+            "SELECT channel FROM channels WHERE request = 0 AND kind <> ? ORDER BY channel", int(ChannelKind.SELF)
+        )
         return [self._view(r[0]) for r in rows]
 
     def requests(self) -> list[Conversation]:
@@ -246,17 +213,6 @@ class Client:
         """Tell senders at once what has come, rather than within a second; for who ends soon."""
         self._core.receipts.send()
 
-    # --- the account
-
-    async def devices(self) -> list[Device]:
-        """Return the account's devices."""
-        found = await self._core.call(auth.ListDevicesParams(), auth.ListDevicesResult)
-        return [Device(d.device, self._core.account.open_label(d.device, d.label), d.current) for d in found.devices]
-
-    async def revoke_device(self, device: bytes) -> None:
-        """Cut a device off, everywhere."""
-        await self._core.account.revoke(await self._core.link(), device)
-
     async def export_transcript(self, conversation: Conversation, path: Path, password: str) -> int:
         """Write a conversation into a file, encrypted under a password and chained; return how many messages it has.
 
@@ -267,19 +223,6 @@ class Client:
     async def export_data(self, folder: Path, *, files: bool = True) -> dict[str, int]:
         """Write all of one's own data into a new folder, as plain JSON and files; return what it holds. FileExistsError."""
         return await write_all(self._core, self.conversations(), folder, files=files)
-
-    async def change_password(self, password: str) -> int:
-        """Give the account, and this folder, another password; return how many other sessions ended."""
-        store = self._core.store
-        async with self._changing:  # a folder has room for one password that is not certain yet
-            with next_password(store.folder, store.key, password):
-                return await self._core.account.change_password(await self._core.link(), password)
-
-    async def delete_account(self) -> None:
-        """Delete the account for ever, on the server and here."""
-        await self._core.account.delete(await self._core.link())
-        with self._core.store.transaction():
-            self._core.store.clear()
 
     async def resolve(self, name: str) -> bytes:
         """Return a person's account id; NotFound."""

@@ -16,6 +16,7 @@ from qpqclient.contacts import Contacts
 from qpqclient.errors import NO_SESSION, DiskFull, NotLoggedIn, QpqError, Refused, ServerBroke, Unreachable
 from qpqclient.events import Listeners
 from qpqclient.groups import Groups
+from qpqclient.history import History
 from qpqclient.inbox import POSITION, Inbox
 from qpqclient.log import log
 from qpqclient.model import Connected, Disconnected, Event, MessageReceived, MessageStored, Typing
@@ -78,6 +79,7 @@ class Core:
         self.upkeep = Upkeep(self)
         self.settings = Settings(store)
         self.receipts = Receipts(self)
+        self.history = History(self)
         self.message: Callable[[bytes, bytes], Message | None] = lambda _channel, _ident: None
         self._push = push
         self._send = trio.Event()
@@ -149,6 +151,7 @@ class Core:
             nursery.start_soon(self._keep_sending)
             nursery.start_soon(self.upkeep.run)
             nursery.start_soon(self.receipts.run)
+            nursery.start_soon(self.history.run)
             nursery.start_soon(self._forget_expired)
             if self.sealed:
                 nursery.start_soon(self.veiled.run, _nothing, _nothing)

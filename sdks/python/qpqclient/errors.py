@@ -128,6 +128,13 @@ class NotVerified(QpqError):
     exit_code = 18
 
 
+class ArchiveDamaged(QpqError):
+    """An archive or backup is not as it was written, or not this account's."""
+
+    name = "archiveDamaged"
+    exit_code = 20
+
+
 class LinkRefused(QpqError):
     """A code for linking a device is not one, is too old, was used, or what came for it is not what it should be."""
 

@@ -190,6 +190,8 @@ class Inbox:
             channel, sender, right, generation=entry.generation, epoch=entry.epoch
         )
         events = apply_content(self._store, channel, sender, content, entry, allowed=allowed)
+        if sender == self._core.account.account and content.which == "selfState":
+            self._core.history.heard(channel, content)
         if sender != self._core.account.account:
             for event in events:
                 if isinstance(event, MessageStored):

@@ -127,7 +127,7 @@ def new_code(core: Core) -> LinkCode:
     return code
 
 
-async def be_linked(core: Core, name: str) -> Link:
+async def be_linked(core: Core, name: str, *, history: bool) -> Link:
     """Wait until a device of the account `name` has taken the code, then be a device of it; LinkRefused.
 
     Return the connection, on which the session is open.
@@ -156,7 +156,7 @@ async def be_linked(core: Core, name: str) -> Link:
     if known_as != name:
         raise LinkRefused(f"another account took this code: {known_as}, not {name}")
     with core.store.transaction():
-        core.account.enter(name, vault, device, pending.device_secret, pending.session)
+        core.account.enter(name, vault, device, pending.device_secret, pending.session, history=history)
         core.store.db.execute("DELETE FROM meta WHERE name = ?", (PENDING,))
     return link
 

@@ -109,6 +109,13 @@ class Typing(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryTaken(Event):
+    """Messages of before have come from another device of one's own, or out of a backup."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Connected(Event):
     """The server is there."""
 

@@ -96,3 +96,27 @@ def open_label(root_key: bytes, device: bytes, sealed: bytes) -> str:
         return open_box(derive(root_key, "qpq label v1"), sealed, device).decode(errors="replace")
     except WrapsDamaged:
         return ""
+
+
+CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+"""Crockford's base 32: no I, L, O, U."""
+CODE_CHARS, CODE_GROUP = 32, 4
+_MISREAD = str.maketrans("ILO", "110")
+
+
+def new_code() -> str:
+    """Return a recovery code: 160 random bits as 32 letters and digits in groups of four (docs/spec/recovery.md)."""
+    number = int.from_bytes(secrets.token_bytes(20), "big")
+    chars = "".join(CODE_ALPHABET[number >> 5 * place & 31] for place in reversed(range(CODE_CHARS)))
+    return "-".join(chars[i : i + CODE_GROUP] for i in range(0, CODE_CHARS, CODE_GROUP))
+
+
+def code_key(code: str, account: bytes) -> bytes:
+    """Return the key of a recovery code, as people write it: in small letters, with spaces, I for 1. WrapsDamaged."""
+    plain = "".join(c for c in code.upper() if c.isalnum()).translate(_MISREAD)
+    if len(plain) != CODE_CHARS or any(c not in CODE_ALPHABET for c in plain):
+        raise WrapsDamaged(f"a recovery code has {CODE_CHARS} letters and digits, without U")
+    number = 0
+    for c in plain:
+        number = number << 5 | CODE_ALPHABET.index(c)
+    return derive(number.to_bytes(20, "big"), "qpq wrap code v1", account)

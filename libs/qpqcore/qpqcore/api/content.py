@@ -77,7 +77,7 @@ SIGNAL_LAYOUT = Layout(1, 0, 1, [("bool", 0, 0, None), ("void", 0, 1, None)])
 SIGNAL_LAYOUT_MEMBERS = ("typing", "unknown")
 GROUP_POLICY_LAYOUT = Layout(
     2,
-    2,
+    3,
     None,
     [
         ("uint16", 0, None, None),
@@ -87,6 +87,7 @@ GROUP_POLICY_LAYOUT = Layout(
         ("uint32", 2, None, None),
         ("list data", 1, None, None),
         ("uint32", 3, None, None),
+        ("data", 2, None, None),
     ],
 )
 
@@ -496,6 +497,8 @@ class GroupPolicy:
     """account ids; none of them a member: everybody is one"""
     everybody_may: int = 0
     """bits, where there are admins: 1 invite, 2 remove, 4 rename, 8 set the timer, 16 pin"""
+    note: bytes = b""
+    """in a channel of kind `self`: where the account's backup lies, sealed under its root key (docs/spec/archive.md)"""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""
@@ -507,6 +510,7 @@ class GroupPolicy:
             self.least_client,
             tuple(self.admins),
             self.everybody_may,
+            self.note,
         )
 
     @classmethod
@@ -520,6 +524,7 @@ class GroupPolicy:
             least_client=v[4],
             admins=v[5],
             everybody_may=v[6],
+            note=v[7],
         )
 
     def to_bytes(self) -> bytes:

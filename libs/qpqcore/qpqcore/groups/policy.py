@@ -29,6 +29,8 @@ __all__ = [
 
 POLICY_VERSION = 1
 ADMINS_MAX = 256
+NOTE_BYTES_MAX = 1_024
+"""Where a backup lies takes some 300."""
 
 
 class Right(enum.IntFlag):
@@ -77,4 +79,6 @@ def read_policy(data: bytes) -> GroupPolicy:
         raise Refusal(ErrorCode.COMMIT_INVALID, "the group's policy is of another version, or without a home")
     if len(policy.admins) > ADMINS_MAX or not all(map(is_id, policy.admins)):
         raise Refusal(ErrorCode.COMMIT_INVALID, "the group's policy names no proper admins")
+    if len(policy.note) > (NOTE_BYTES_MAX if policy.kind is ChannelKind.SELF else 0):
+        raise Refusal(ErrorCode.COMMIT_INVALID, "the group's policy has a note that is too long, or not for this kind")
     return policy
