@@ -53,6 +53,8 @@ class History:
         self._one = trio.Lock()
         self._work = trio.Event()
         self._work.set()
+        self._given = trio.Event()
+        """Set once another device was answered, here or by a third one."""
 
     # --- what is asked and offered
 
@@ -82,6 +84,7 @@ class History:
             self._store.put({OFFERED: body})
         elif kind == OFFER:
             self._forget(ASKED)  # somebody else was quicker
+            self._given.set()
         self._work.set()
 
     def _forget(self, *names: str) -> None:
@@ -149,6 +152,11 @@ class History:
             self._say(channel, OFFER, file.to_bytes())
             self._forget(ASKED)
         self._core.wake_sender()
+        self._given.set()
+
+    async def wait_given(self) -> None:
+        """Wait until another device that has asked was answered."""
+        await self._given.wait()
 
     def _archive_key(self) -> bytes:
         return derive(self._core.account.vault().root_key, "qpq archive v1")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from qpqclient.doctor import Finding, examine
 from qpqclient.errors import QpqError, Refused
 from qpqclient.linking import LinkCode, admit, be_linked, new_code
 from qpqclient.log import log
@@ -13,6 +14,8 @@ from qpqclient.model import Device
 from qpqclient.store import next_password
 from qpqcore.api import auth
 from qpqcore.model.errors import ErrorCode, Refusal
+
+GIVING_LOOK_SECONDS = 0.1
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +73,20 @@ class Own:
     def wants_history(self) -> bool:
         """Whether this new device still waits for what was said before; `HistoryTaken` tells when it is there."""
         return self._core.history.wanted
+
+    async def give_history(self, device: bytes, wait_s: float) -> bool:
+        """Stay until a new device has asked for history and was answered, at most so long; tell whether it was."""
+        with trio.move_on_after(wait_s):
+            await self._core.history.wait_given()
+            while self._core.outbox.pending:
+                await trio.sleep(GIVING_LOOK_SECONDS)
+            return True
+        log.info("history_not_asked_for", device=device.hex()[:8])
+        return False
+
+    async def doctor(self) -> list[Finding]:
+        """Look this device over; what is found says what to do, and names nobody."""
+        return await examine(self._core)
 
     def new_recovery_code(self) -> str:
         """Make a recovery code, which alone opens the backups made from now on; it is shown once and stored nowhere."""
