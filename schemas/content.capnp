@@ -48,7 +48,7 @@ struct GroupPolicy {
   generation @3 :UInt32;
   leastClient @4 :UInt32;     # a client below it pauses
   admins @5 :List(Data);      # account ids; none of them a member: everybody is one
-  note @7 :Data;              # in a channel of kind `self`: where the account's backup lies, sealed under its root key (docs/spec/archive.md)
+  note @7 :Data;              # in a channel of kind `self`: where the account's backup lies, sealed under its root key (docs/spec/recovery.md)
   everybodyMay @6 :UInt32;    # bits, where there are admins: 1 invite, 2 remove, 4 rename, 8 set the timer, 16 pin
 }
 enum ChannelKind { direct @0; group @1; self @2; }

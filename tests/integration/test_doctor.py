@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 import qpqclient
 from qpqclient import doctor
-from qpqclient.errors import KeyChanged
+from qpqclient.errors import KeyChanged, NotLoggedIn, Unreachable
 
 
 async def wrong(client):
@@ -45,11 +47,16 @@ async def test_each_thing_that_is_wrong_is_told_with_what_to_do(open_world, tmp_
             assert "qpq link" in (await wrong(nobody))["account"]
 
 
-async def test_a_server_that_is_away_or_another_one_is_told_in_words(open_world):
+@pytest.mark.parametrize(
+    ("error", "check", "word"),
+    [(KeyChanged("another"), "key", "operator"), (Unreachable("away"), "server", "UDP"), (NotLoggedIn("over"), "session", "login")],
+)  # fmt: skip
+async def test_a_server_that_is_away_or_another_one_is_told_in_words(open_world, monkeypatch, error, check, word):
+    async def none():
+        raise error
+
     async with open_world() as w:
         alice = await w.client("alice")
         await alice.sync()
-        await w.server.endpoint.aclose()
-        alice._core.wire._set(None)
-        alice._core.wire.trouble = KeyChanged("the server's key is another one")
-        assert "operator" in (await wrong(alice))["key"]
+        monkeypatch.setattr(alice._core, "link", none)
+        assert word in (await wrong(alice))[check]

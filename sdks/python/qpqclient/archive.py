@@ -1,6 +1,6 @@
 """An archive: messages and what belongs to them in one sealed file, for another device of the account or for later.
 
-Written and read in the memory of a few segments (docs/spec/archive.md). Whoever has the key made it: it is believed, but
+Written and read in the memory of a few segments (docs/spec/recovery.md). Whoever has the key made it: it is believed, but
 never past its form and its limits.
 """
 

@@ -115,7 +115,7 @@ def add_message(
         "INSERT OR IGNORE INTO messages (channel, id, sender, kind, text, sent_ms, accepted_ms, log_number, state, own, "
         "edited, reply_to, file, shown, expires_ms, read) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)",
         (
-            channel, content.id, sender, content.which or UNKNOWN, text, min(content.sent_ms, SENT_MS_MAX), accepted_ms, log_number, state, int(own),
+            channel, content.id, sender, UNKNOWN if content.which.isdigit() else content.which, text, min(content.sent_ms, SENT_MS_MAX), accepted_ms, log_number, state, int(own),
             content.reply.to if content.reply else None, content.file.to_bytes() if content.file else None, int(own),
             expires_ms, read,
         ),

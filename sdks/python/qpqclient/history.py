@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+import qpqnative
 from qpqclient import archive, archived, blobs
 from qpqclient.account import WANTED
 from qpqclient.content import new_content
@@ -97,7 +98,12 @@ class History:
             self._work = trio.Event()
             try:
                 await self.settle()
-            except QpqError as exc:
+            except (
+                QpqError,
+                Refusal,
+                qpqnative.MlsError,
+                OSError,
+            ) as exc:  # a full disk, or a server that makes no sense
                 log.info("history_waits", reason=str(exc))
                 await trio.sleep(RETRY_SECONDS)
                 self._work.set()

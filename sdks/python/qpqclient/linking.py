@@ -1,4 +1,4 @@
-"""Links a new device without the password: it shows a one-time code, a device of the account reads it (docs/spec/linking.md).
+"""Links a new device without the password: it shows a one-time code, a device of the account reads it (docs/spec/recovery.md#linking-a-device).
 
 The code carries public keys alone, so that a photo of it is of no use. The old device signs the new one's key into the
 device list, begins its session, and leaves the account's secrets for it at the server, sealed to the code's key (HPKE).

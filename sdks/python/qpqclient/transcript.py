@@ -2,7 +2,7 @@
 
 Whoever changes, drops, adds or moves anything is found out, and the first link that does not hold is named. The closing
 record is signed by the device that wrote the file, so that also somebody who knows the password cannot write another one
-in its name (docs/spec/transcript.md).
+in its name (docs/spec/content.md#transcripts).
 """
 
 from __future__ import annotations

@@ -537,7 +537,7 @@ class RegisterDeviceParams:
     """signature: device key over 'qpq resume v1', challenge, SHA-256(session), device"""
     label: bytes = b""
     session_hash: bytes = b""
-    """not empty: a linked device (docs/spec/linking.md); SHA-256 of the token of a session that is to be that device's. The session that brings it stays as it is."""
+    """not empty: a linked device (docs/spec/recovery.md#linking-a-device); SHA-256 of the token of a session that is to be that device's. The session that brings it stays as it is."""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""

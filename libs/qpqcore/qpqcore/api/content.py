@@ -140,7 +140,7 @@ class Content:
     """channel of kind `self`: read state, settings, history offers (versioned, sealed by the channel)"""
     pin: ContentPin | None = None
     which: str = ""
-    """The set member of the union, by its name in the schema; empty: one that only a later schema has."""
+    """The set member of the union, by its name in the schema; its number if only a later schema has it."""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""
@@ -163,7 +163,7 @@ class Content:
             self.cut_short,
             self.self_state,
             None if self.pin is None else self.pin.to_values(),
-            CONTENT_LAYOUT_MEMBERS.index(self.which) if self.which else 0,
+            CONTENT_LAYOUT_MEMBERS.index(self.which) if self.which in CONTENT_LAYOUT_MEMBERS else int(self.which or 0),
         )
 
     @classmethod
@@ -188,7 +188,7 @@ class Content:
             cut_short=v[15],
             self_state=v[16],
             pin=None if v[17] is None else ContentPin.from_values(v[17]),
-            which=CONTENT_LAYOUT_MEMBERS[v[18]] if v[18] < len(CONTENT_LAYOUT_MEMBERS) else "",
+            which=CONTENT_LAYOUT_MEMBERS[v[18]] if v[18] < len(CONTENT_LAYOUT_MEMBERS) else str(v[18]),
         )
 
     def to_bytes(self) -> bytes:
@@ -452,14 +452,14 @@ class Signal:
     typing: bool | None = None
     unknown: None = None
     which: str = ""
-    """The set member of the union, by its name in the schema; empty: one that only a later schema has."""
+    """The set member of the union, by its name in the schema; its number if only a later schema has it."""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""
         return (
             self.typing,
             self.unknown,
-            SIGNAL_LAYOUT_MEMBERS.index(self.which) if self.which else 0,
+            SIGNAL_LAYOUT_MEMBERS.index(self.which) if self.which in SIGNAL_LAYOUT_MEMBERS else int(self.which or 0),
         )
 
     @classmethod
@@ -468,7 +468,7 @@ class Signal:
         return cls(
             typing=v[0],
             unknown=v[1],
-            which=SIGNAL_LAYOUT_MEMBERS[v[2]] if v[2] < len(SIGNAL_LAYOUT_MEMBERS) else "",
+            which=SIGNAL_LAYOUT_MEMBERS[v[2]] if v[2] < len(SIGNAL_LAYOUT_MEMBERS) else str(v[2]),
         )
 
     def to_bytes(self) -> bytes:
@@ -498,7 +498,7 @@ class GroupPolicy:
     everybody_may: int = 0
     """bits, where there are admins: 1 invite, 2 remove, 4 rename, 8 set the timer, 16 pin"""
     note: bytes = b""
-    """in a channel of kind `self`: where the account's backup lies, sealed under its root key (docs/spec/archive.md)"""
+    """in a channel of kind `self`: where the account's backup lies, sealed under its root key (docs/spec/recovery.md)"""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""
