@@ -60,14 +60,15 @@ async def export_transcript(profile: Profile, conversation: str, path: Path, sec
 @command
 async def verify_transcript(profile: Profile, path: Path, secret: str | None, show: bool) -> None:
     """Check every link of a transcript; names the first that is broken. Needs no account."""
+    import trio
+
     import qpqclient
 
     def line(value: dict[str, Any]) -> None:
         emit({"message": value}, f"[{value.get('sender')}] {value.get('text')}", as_json=profile.json)
 
-    done = qpqclient.verify_transcript(
-        path, transcript_password(secret, confirm=False), line if show else lambda _: None
-    )
+    typed = transcript_password(secret, confirm=False)
+    done = await trio.to_thread.run_sync(qpqclient.verify_transcript, path, typed, line if show else lambda _: None)
     emit(
         {
             "messages": done.messages,
