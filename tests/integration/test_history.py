@@ -65,6 +65,7 @@ async def test_a_new_device_gets_what_was_said_before(open_world, tmp_path, way)
                 await alice.link_device(phone.link_code())
                 await phone.be_linked("alice")
             await taken(phone, alice)
+            await settle(bob)  # he has to know of the phone's leaf: what he encrypts before, it cannot read
             await bob.conversation(w.direct).send("and now")
             await settle(alice, bob, phone)
             here, there = alice.conversation(w.direct), phone.conversation(w.direct)
