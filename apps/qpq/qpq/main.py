@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from qpq.commands import account, conversations, files, groups, messages
+from qpq.commands import account, conversations, files, groups, linking, messages, records, rich
 from qpq.profile import Profile, default_home
 
 VERSION = "0.1.0"
@@ -43,6 +43,6 @@ def main(
     )  # fmt: skip
 
 
-for module in (account, conversations, messages, groups, files):
+for module in (account, conversations, messages, groups, files, records, rich, linking):
     for entry in module.COMMANDS:
         main.add_command(entry)

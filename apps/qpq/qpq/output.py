@@ -8,6 +8,7 @@ needs them are replaced by a visible mark.
 from __future__ import annotations
 
 import json
+import sys
 import unicodedata
 from typing import Any
 
@@ -56,3 +57,12 @@ def complain(code: str, sentence: str, *, as_json: bool) -> None:
         click.echo(json.dumps({"error": code, "detail": sentence}, sort_keys=True), err=True)
     else:
         click.echo(f"qpq: {harmless(sentence)}", err=True)
+
+
+def show_qr(text: str, *, as_json: bool) -> None:
+    """Draw a QR code of one's own making where people look: on a terminal, and not beside JSON."""
+    if as_json or not sys.stderr.isatty():
+        return
+    import segno
+
+    segno.make(text, error="l", micro=False).terminal(out=sys.stderr, compact=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import trio
 
@@ -21,6 +21,16 @@ T = TypeVar("T")
 
 ASKED_AT_ONCE = 32
 """People asked for at a time, and stored in one transaction: a connection takes 100 calls."""
+
+
+class Doubt(NamedTuple):
+    """Somebody who is not who it was: what is announced, and told to who asked."""
+
+    account: bytes
+    seen: bytes
+    """The key that was shown."""
+    told: str
+    error: str
 
 
 class People:
@@ -46,19 +56,24 @@ class People:
 
     async def resolve_all(self, names: Sequence[str]) -> list[bytes]:
         """Return the accounts of names, in their order; NotFound."""
-        accounts = []
+        accounts: list[bytes] = []
         for start in range(0, len(names), ASKED_AT_ONCE):
             some = names[start : start + ASKED_AT_ONCE]
             answers = await self._asked([ResolveUserParams(name=name) for name in some], ResolveUserResult)
+            found = [_found(name, answer) for name, answer in zip(some, answers, strict=True)]
             with self._store.transaction():
-                for name, answer in zip(some, answers, strict=True):
-                    if isinstance(answer, Refused):
-                        if answer.code is ErrorCode.NOT_FOUND:
-                            raise NotFound(f"there is no user {name!r} on this server") from answer
-                        raise answer
-                    self._remember(answer.account, answer.name, answer.identity_key, answer.device_list)
-                    accounts.append(answer.account)
+                doubts = [self._remember(f.account, f.name, f.identity_key, f.device_list) for f in found]
+            self._settle(doubts)
+            accounts += [f.account for f in found]
         return accounts
+
+    def _settle(self, doubts: Sequence[Doubt | None]) -> None:
+        """Announce what is doubtful, once what is not is stored. IdentityChanged."""
+        real = [doubt for doubt in doubts if doubt is not None]
+        for doubt in real:
+            self._core.contacts.announce(doubt.account, doubt.seen, doubt.told)
+        if real:
+            raise IdentityChanged(real[0].error)
 
     async def _asked(self, questions: Sequence[Any], result: type[T]) -> list[T | Refused]:
         """Ask at once; return the answers in the questions' order."""
@@ -84,9 +99,16 @@ class People:
     async def trust(self, name: str) -> bytes:
         """Take the account and the key that the server names now, whatever was known; return the account. NotFound."""
         found = await self._core.call(ResolveUserParams(name=name), ResolveUserResult)
+        before = self._store.rows("SELECT account, identity_key FROM people WHERE name = ?", found.name)
         with self._store.transaction() as db:
             db.execute("DELETE FROM people WHERE name = ? OR account = ?", (found.name, found.account))
-        return await self.resolve(name)
+            # No second question: another answer could come between.
+            doubt = self._remember(found.account, found.name, found.identity_key, found.device_list)
+        self._settle([doubt])
+        if before and before[0] != (found.account, found.identity_key):
+            told = f"{found.name} has another key than before, and you took it: the mark of verification is gone"
+            self._core.contacts.announce(found.account, b"taken" + found.identity_key, told)
+        return found.account
 
     def doubtful(self, channel: bytes) -> list[bytes]:
         """Return the accounts in a group whose leaves carry another identity key than the one known here."""
@@ -107,31 +129,38 @@ class People:
             questions = [ResolveIdentityParams(account=account) for account, _ in some]
             answers = await self._asked(questions, ResolveIdentityResult)
             with self._store.transaction():
-                for (account, key), answer in zip(some, answers, strict=True):
-                    if not isinstance(answer, Refused):
-                        self._learn(account, key, answer)
+                doubts = [
+                    self._learn(account, key, answer)
+                    for (account, key), answer in zip(some, answers, strict=True)
+                    if not isinstance(answer, Refused)
+                ]
+            try:
+                self._settle(doubts)
+            except IdentityChanged as exc:
+                log.warning("member_doubtful", reason=str(exc))
 
-    def _learn(self, account: bytes, key: bytes, shown: ResolveIdentityResult) -> None:
-        try:
-            if (shown.account, shown.identity_key) != (account, key or shown.identity_key):
-                raise IdentityChanged("the server names another key than the group has")
-            self._remember(shown.account, shown.name, shown.identity_key, shown.device_list)
-        except IdentityChanged as exc:
-            log.warning("member_doubtful", reason=str(exc))
+    def _learn(self, account: bytes, key: bytes, shown: ResolveIdentityResult) -> Doubt | None:
+        if (shown.account, shown.identity_key) != (account, key or shown.identity_key):
+            told = "somebody here has another key than the server names: compare safety numbers before you go on"
+            return Doubt(account, key, told, "the server names another key than the group has")
+        return self._remember(shown.account, shown.name, shown.identity_key, shown.device_list)
 
-    def _remember(self, account: bytes, name: str, identity_key: bytes, device_list: bytes) -> None:
-        """Store what was shown of somebody; inside a transaction. IdentityChanged."""
+    def _remember(self, account: bytes, name: str, identity_key: bytes, device_list: bytes) -> Doubt | None:
+        """Store what was shown of somebody, inside a transaction, unless it is not who it was."""
         known = self.identity(account)
         namesake = self._store.rows("SELECT account FROM people WHERE name = ? AND account <> ?", name, account)
         if namesake or (known is not None and known != identity_key):
             log.warning("identity_key_changed")
-            raise IdentityChanged(f"{name} is not who {name} was: compare safety numbers before you go on")
+            told = f"the server names another key for {name} than before: compare safety numbers before you go on"
+            error = f"{name} is not who {name} was: compare safety numbers before you go on"
+            return Doubt(namesake[0][0] if namesake else account, identity_key, told, error)
         self._store.db.execute(
             "INSERT INTO people VALUES (?, ?, ?, x'', 0) ON CONFLICT (account) DO UPDATE SET name = excluded.name",
             (account, name, identity_key),
         )
         if device_list:
             self.pin(account, device_list)
+        return None
 
     def pin(self, account: bytes, device_list: bytes) -> bool:
         """Keep the newest genuine list of an account; False, and a warning, for one that goes back or forks."""
@@ -167,3 +196,12 @@ class People:
             return known
         rows = self._store.rows("SELECT identity_key FROM leaves WHERE account = ? AND identity_key <> x''", account)
         return rows[0][0] if rows else None
+
+
+def _found(name: str, answer: ResolveUserResult | Refused) -> ResolveUserResult:
+    """Return what was found, or raise why nothing was; NotFound."""
+    if isinstance(answer, Refused):
+        if answer.code is ErrorCode.NOT_FOUND:
+            raise NotFound(f"there is no user {name!r} on this server") from answer
+        raise answer
+    return answer

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qpq.output import emit
+from qpq.output import emit, show_qr
 from qpq.running import command
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ async def login(profile: Profile, name: str | None) -> None:
     """Log in; in an empty folder, the password alone restores the account and its groups."""
     profile.username = name or profile.username
     async with profile.open() as client:
-        await client.login(profile.name(), profile.secret(), label=platform.node())
+        await client.login(profile.name(), profile.secret(), label=platform.node(), history=True)
         await client.sync()
         emit(
             {
@@ -125,13 +125,20 @@ async def passwd(profile: Profile, new_password: str | None) -> None:
 
 @click.command()
 @click.argument("name")
+@click.option("--confirm/--withdraw", default=None, help="You have compared it: set, or take away, the mark.")
 @command
-async def verify(profile: Profile, name: str) -> None:
-    """Show the 60-digit safety number shared with NAME, to be compared in person."""
+async def verify(profile: Profile, name: str, confirm: bool | None) -> None:
+    """Show the 60-digit safety number shared with NAME, to be compared in person (on a terminal as a QR code too)."""
     async with profile.open() as client:
-        number = await client.safety_number(name.removeprefix("@"))
+        who = name.removeprefix("@")
+        number = await client.safety_number(who)
+        if confirm is not None:
+            await client.verify(who, verified=confirm)
+        marked = await client.verified(who)
         groups = " ".join(number[i : i + 5] for i in range(0, len(number), 5))
-        emit({"name": name, "safety_number": number}, groups, as_json=profile.json)
+        show_qr(number, as_json=profile.json)
+        told = f"{groups}\nverified" if marked else groups
+        emit({"name": name, "safety_number": number, "verified": marked}, told, as_json=profile.json)
 
 
 @click.command("delete-account")

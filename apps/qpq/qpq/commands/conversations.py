@@ -81,8 +81,7 @@ async def members(profile: Profile, conversation: str) -> None:
 @command
 async def rename(profile: Profile, conversation: str, name: str) -> None:
     """Give a conversation another name, for everybody in it."""
-    async with profile.open() as client:
-        chosen = await find(client, conversation)
+    async with opened(profile, conversation) as (client, chosen):
         await chosen.rename(name)
         await client.flush()
         emit({"conversation": chosen.id.hex(), "name": name}, f"renamed to {name}", as_json=profile.json)
@@ -95,8 +94,7 @@ async def rename(profile: Profile, conversation: str, name: str) -> None:
 async def disappear(profile: Profile, conversation: str, after: str) -> None:
     """Let later messages vanish everywhere, so long after they were accepted."""
     seconds = seconds_of(after)
-    async with profile.open() as client:
-        chosen = await find(client, conversation)
+    async with opened(profile, conversation) as (client, chosen):
         await chosen.set_timer(seconds)
         await client.flush()
         emit(

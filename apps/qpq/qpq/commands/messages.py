@@ -72,7 +72,7 @@ async def send(profile: Profile, target: str | None, text: tuple[str, ...], to_a
         await client.sync()
         if to_all:
             for chosen in client.conversations():
-                if chosen.kind != "self":
+                if chosen.kind in {"direct", "group"}:
                     await say(profile, client, chosen, body)
         else:
             await say(profile, client, await find(client, str(target)), body)

@@ -29,7 +29,7 @@ async def find(client: Client, target: str) -> Conversation:
     if target.startswith("@"):
         return await client.dm(target[1:])
     wanted = target.removeprefix("#")
-    named = [c for c in client.conversations() if c.name == wanted and c.kind != "self"]
+    named = [c for c in client.conversations() if c.name == wanted and c.kind in {"direct", "group"}]
     if target.startswith("#"):
         named = [c for c in named if c.kind == "group"]
     if not named and len(wanted) >= ID_CHARS_MIN:
@@ -44,4 +44,4 @@ async def find(client: Client, target: str) -> Conversation:
 
 def label(conversation: Conversation) -> str:
     """Return how a conversation is shown: @person or #group."""
-    return ("@" if conversation.kind == "direct" else "#") + conversation.name
+    return ("@" if conversation.kind in {"direct", "notepad"} else "#") + conversation.name

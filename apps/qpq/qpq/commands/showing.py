@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 def message_line(message: Message) -> str:
     """Return `[sender] text`, as the receiver sees it."""
+    if message.kind == "notice":
+        return f"* {message.text}"
     edited = " (edited)" if message.edited else ""
     return f"[{message.sender}] {message.text}{edited}"
 
@@ -25,4 +27,5 @@ def message_value(conversation: Conversation, message: Message) -> dict[str, Any
         "state": message.state,
         "sent_ms": message.sent_ms,
         "own": message.own,
+        "kind": message.kind,
     }
