@@ -10,6 +10,7 @@ import trio
 import trio.testing
 
 import qpqclient
+from qpqclient.client import system_now_ms
 from qpqclient.core import Core
 from qpqcore.api import delivery
 from qpqcore.bus.background import repeat
@@ -250,6 +251,25 @@ async def test_who_is_removed_and_added_again_reads_what_was_under_way(serving, 
         assert texts(carol.conversation(club.id)) == ["under way"]
 
 
+@pytest.mark.parametrize("table", ["rejoins", "leaving"])
+async def test_who_is_added_as_it_hears_that_it_is_out_stays_in(serving, tmp_path, table):
+    """The answer `notMember` was true when it was given; the invitation is read before it is acted upon."""
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
+        club = await alice.create_group("club", ["bob"])
+        await settle(alice, bob)
+        told = delivery.FetchGroupInfoParams if table == "rejoins" else delivery.SubmitProposalParams
+        refused_once(bob, told, ErrorCode.NOT_MEMBER)
+        if table == "rejoins":
+            bob._core.upkeep.want_rejoin(club.id)
+        else:
+            bob._core.upkeep.want_leave(club.id)
+        await settle(bob, alice)
+        inside = bob.account in {m.account for m in club.members()}
+        assert bob.conversation(club.id).active == inside
+        assert inside or table == "leaving"
+
+
 async def test_a_founding_that_is_refused_for_now_is_tried_again(serving, tmp_path):
     async with serving() as server, AsyncExitStack() as stack:
         alice, _bob = await people(stack, server, tmp_path, "alice", "bob")
@@ -422,6 +442,26 @@ async def test_a_new_device_whose_mailbox_is_opened_late_begins_by_itself(open_w
 
 
 # --- found by the soak
+
+
+@pytest.mark.parametrize("moment", ["proposals", "is_member"])
+async def test_a_removal_that_is_settled_while_it_is_proposed_again_is_looked_at_anew(open_world, monkeypatch, moment):
+    """The group, its leaves and its proposals are read one after another: a commit or an invitation may come in between."""
+    async with open_world() as w:
+        bob, dave = await w.device("bob"), await w.device("dave")
+        handshakes, whom = w.service("delivery")._handshakes, bob if moment == "proposals" else dave
+        if moment == "proposals":
+            assert (await handshakes.propose_removal(w.club, bob.id, system_now_ms()))[0]
+        real, calls = getattr(handshakes._store, moment), []
+
+        async def another_time(*what):
+            calls.append(what)
+            found = await real(*what)
+            return found if len(calls) > 1 else {"proposals": [], "is_member": True}[moment]
+
+        monkeypatch.setattr(handshakes._store, moment, another_time)
+        assert await handshakes.propose_removal(w.club, whom.id, system_now_ms()) == (False, [])
+        assert len(calls) > 1
 
 
 async def test_a_reset_that_meets_itself_is_one_reset(open_world):

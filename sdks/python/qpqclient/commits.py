@@ -274,6 +274,25 @@ class Commits:
         params = delivery.FetchTreeParams(channel=channel, tree_hash=info.tree_hash)
         return info, (await self._core.call(params, delivery.FetchTreeResult)).tree
 
+    async def is_member(self, channel: bytes) -> bool:
+        """Ask the server whether this account is in a channel now."""
+        try:
+            await self._core.call(delivery.FetchGroupInfoParams(channel=channel), delivery.FetchGroupInfoResult)
+        except Refused as exc:
+            if exc.code is ErrorCode.NOT_MEMBER:
+                return False
+            raise
+        return True
+
+    async def has_leaf(self, channel: bytes) -> bool:
+        """Ask the server whether this device is in a channel now."""
+        if not await self.is_member(channel):
+            return False
+        info, tree = await self.as_served(channel)
+        members = qpqnative.GroupView.observe(info.group_info, tree).members()
+        own = self._core.account.device
+        return any(read_leaf(m.credential, m.signature_key).device == own for m in members)
+
     async def rejoin(self, channel: bytes) -> bool:
         """Rejoin by external commit; False when this account is not in the channel any more.
 

@@ -19,6 +19,8 @@ from qpqcore.api.delivery import ListChannelsParams, ListChannelsResult
 from qpqcore.model.errors import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from qpqclient.core import Core
 
 SURVEY = "survey"
@@ -136,8 +138,10 @@ class Upkeep:
     async def _rejoin(self) -> None:
         while rows := self._store.rows("SELECT channel FROM rejoins LIMIT 1"):
             channel = rows[0][0]
-            if not await self._core.commits.rejoin(channel):
-                await self._be_out_of(channel)
+            if not await self._core.commits.rejoin(channel) and not await self._be_out_of(
+                channel, self._core.commits.is_member
+            ):
+                await trio.sleep(RETRY_SECONDS_MIN)  # added at this very moment, or the server cannot make up its mind
 
     async def _leave(self) -> None:
         for (channel,) in self._store.rows("SELECT channel FROM leaving"):
@@ -147,15 +151,22 @@ class Upkeep:
                 await self._core.commits.hand_over(channel)
             if self._core.groups.generation(channel) and await self._core.commits.leave(channel):
                 continue  # somebody else commits it
-            await self._be_out_of(channel)
+            await self._be_out_of(channel, self._core.commits.has_leaf)
 
-    async def _be_out_of(self, channel: bytes) -> None:
-        """Drop a group that this device is no member of any more; what was sent to it before is read first."""
+    async def _be_out_of(self, channel: bytes, is_inside: Callable[[bytes], Awaitable[bool]]) -> bool:
+        """Drop a group that this device is no member of any more; what was sent to it before is read first.
+
+        False, and nothing is dropped, where an invitation was read on the way: the server is asked once more, while nothing
+        else is read.
+        """
         await self._core.catch_up()
         async with self._core.lock:
+            if await is_inside(channel):
+                return False
             with self._store.transaction():
                 self._core.groups.leave(channel)
         self._core.tell(GroupChanged(channel, active=False))
+        return True
 
     def _proposed(self) -> list[bytes]:
         """Return the channels whose proposals this device may commit: not those that it is leaving itself."""

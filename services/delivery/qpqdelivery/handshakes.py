@@ -240,16 +240,21 @@ class Handshakes:
                 return False, []
             view = await self._views.of(state)
             offer = self._removal(state, view, device, now_ms)
-            answer = await self._store.accept_proposal(offer)
+            answer = await self._store.accept_proposal(offer) if offer is not None else None
             if answer is not None:
                 await self._drop_if_deserted(state)
                 return True, answer[1]
         raise Refusal(ErrorCode.UNAVAILABLE, "the group is too busy to propose a removal")
 
-    def _removal(self, state: Channel, view: qpqnative.GroupView, device: bytes, now_ms: int) -> Offer:
-        index = next(m.index for m in view.members() if read_leaf(m.credential, m.signature_key).device == device)
+    def _removal(self, state: Channel, view: qpqnative.GroupView, device: bytes, now_ms: int) -> Offer | None:
+        """Return the proposal; None where the group has moved on since `state`: leaves and proposals were looked at later."""
+        leaves = {read_leaf(m.credential, m.signature_key).device: m.index for m in view.members()}
+        index = leaves.get(device)
+        waiting = view.cached_proposals()
+        if index is None or any((p.kind, p.target_index) == ("remove", index) for _, p in waiting):
+            return None
         after, payload = view.propose_remove(index, self._credential, self._secret)
-        known = {ref for ref, _ in view.cached_proposals()}
+        known = {ref for ref, _ in waiting}
         reference = next(ref for ref, _ in after.cached_proposals() if ref not in known)
         return Offer(
             channel=state.channel, generation=state.generation, epoch=state.epoch,
