@@ -120,6 +120,7 @@ class World:
         self._settings = Settings(listen="127.0.0.1:0", data_dir=str(folder / "server"), **settings)
         self._stack = AsyncExitStack()
         self._devices: dict[str, Device] = {}
+        self._tables: dict[str, list[str]] = {}
         named = json.loads((folder / "world.json").read_text())
         self.direct, self.club = bytes.fromhex(named["direct"]), bytes.fromhex(named["club"])
 
@@ -215,12 +216,17 @@ class World:
         return [row[0] for row in self.rows(service, TABLES[self._settings.store_backend])]
 
     def census(self) -> dict[str, int]:
-        """Count the rows of every table of every service."""
+        """Count the rows of every table of every service; by one query each, while which the server stands still."""
         counts = {}
         for service in SERVICES:
-            for table in self.tables(service):
-                counts[f"{service}.{table}"] = self.rows(service, f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608
+            queries = (f"SELECT '{table}', count(*) FROM {table}" for table in self._names(service))  # noqa: S608
+            counts |= {f"{service}.{table}": n for table, n in self.rows(service, " UNION ALL ".join(queries))}
         return counts
+
+    def _names(self, service: str) -> list[str]:
+        if service not in self._tables:
+            self._tables[service] = self.tables(service)
+        return self._tables[service]
 
 
 async def _build(folder: Path, stored: dict[str, Any]) -> None:
