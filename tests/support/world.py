@@ -217,7 +217,7 @@ class World:
 
     def census(self) -> dict[str, int]:
         """Count the rows of every table of every service; by one query each, while which the server stands still."""
-        counts = {}
+        counts: dict[str, int] = {}
         for service in SERVICES:
             queries = (f"SELECT '{table}', count(*) FROM {table}" for table in self._names(service))  # noqa: S608
             counts |= {f"{service}.{table}": n for table, n in self.rows(service, " UNION ALL ".join(queries))}
