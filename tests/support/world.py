@@ -43,6 +43,11 @@ NAMES = ("alice", "bob", "carol", "dave", "eve")
 FIRST = "the first message"
 PATIENCE_SECONDS = 60
 SERVICES = ("auth", "keystore", "delivery", "blob")
+FULL = (
+    "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$",
+    "CREATE TRIGGER full_disk BEFORE INSERT ON log FOR EACH ROW EXECUTE FUNCTION full_disk()",
+)
 TABLES = {"sql": "SELECT name FROM sqlite_master WHERE type = 'table'", "postgres": TABLES_OF}
 
 
@@ -117,6 +122,7 @@ class World:
         self._settings = Settings(listen="127.0.0.1:0", data_dir=str(folder / "server"), **settings)
         self._stack = AsyncExitStack()
         self._devices: dict[str, Device] = {}
+        self._tables: dict[str, list[str]] = {}
         named = json.loads((folder / "world.json").read_text())
         self.direct, self.club = bytes.fromhex(named["direct"]), bytes.fromhex(named["club"])
 
@@ -210,17 +216,31 @@ class World:
         for part in (store, *([store._fan_out] if self._settings.store_backend == "postgres" else [])):
             part._bounds = replace(part._bounds, **bounds)
 
+    async def fill_disk(self) -> None:
+        """Let delivery's store find its disk full; on PostgreSQL by a trigger that raises what it raises then."""
+        if self._settings.store_backend == "postgres":
+            for statement in FULL:
+                self.rows("delivery", statement)
+            return
+        database = self.service("delivery")._store._db
+        await database.write(lambda c: c.execute("PRAGMA max_page_count = 1").fetchone())
+
     def tables(self, service: str) -> list[str]:
         """Return the names of a service's tables."""
         return [row[0] for row in self.rows(service, TABLES[self._settings.store_backend])]
 
     def census(self) -> dict[str, int]:
-        """Count the rows of every table of every service."""
-        counts = {}
+        """Count the rows of every table of every service; by one query each, while which the server stands still."""
+        counts: dict[str, int] = {}
         for service in SERVICES:
-            for table in self.tables(service):
-                counts[f"{service}.{table}"] = self.rows(service, f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608
+            queries = (f"SELECT '{table}', count(*) FROM {table}" for table in self._names(service))  # noqa: S608
+            counts |= {f"{service}.{table}": n for table, n in self.rows(service, " UNION ALL ".join(queries))}
         return counts
+
+    def _names(self, service: str) -> list[str]:
+        if service not in self._tables:
+            self._tables[service] = self.tables(service)
+        return self._tables[service]
 
 
 async def _build(folder: Path, stored: dict[str, Any]) -> None:
