@@ -109,7 +109,8 @@ def test_two_people_use_every_command(people, tmp_path):
     (tmp_path / "photo.jpg").write_bytes(os.urandom(700_000))
     assert alice.says("send-file", "#committee", str(tmp_path / "photo.jpg")) == "sent photo.jpg to #committee\n"
     bob.says("recv", "--wait", "20")
-    (got,) = bob.json("download", "#committee", "1", "--to", str(tmp_path / "bob"))
+    number = next(str(m["number"]) for m in bob.json("history", "#committee") if m["file"])
+    (got,) = bob.json("download", "#committee", number, "--to", str(tmp_path / "bob"))
     assert Path(got["path"]).read_bytes() == (tmp_path / "photo.jpg").read_bytes()
     # leaving
     assert bob.says("leave", "#committee") == "left #committee\n"

@@ -12,6 +12,7 @@ from qpqclient.errors import (
     DiskFull,
     FileDamaged,
     FolderBusy,
+    FolderUnusable,
     GroupBusy,
     GroupUnusable,
     IdentityChanged,
@@ -44,7 +45,7 @@ from qpqclient.model import (
 from qpqclient.transport import PingAnswer, ping
 
 __all__ = [
-    "Client", "Connected", "Conversation", "Device", "DiskFull", "Disconnected", "Event", "Events", "FileDamaged", "FileInfo", "FolderBusy", "GroupChanged",
+    "Client", "Connected", "Conversation", "Device", "DiskFull", "Disconnected", "Event", "Events", "FileDamaged", "FileInfo", "FolderBusy", "FolderUnusable", "GroupChanged",
     "GroupBusy", "GroupUnusable", "IdentityChanged", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
     "Missed", "PingAnswer", "QpqError", "Refused", "ServerBroke", "TooLong", "Typing", "Unreachable", "WrapsDamaged", "WrongPassword", "open_client", "ping",
 ]  # fmt: skip

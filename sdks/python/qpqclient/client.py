@@ -212,6 +212,14 @@ class Client:
         own = Credential.from_bytes(self._core.account.credential()).identity_key
         return safety_number((own, self.account), (key, other))
 
+    def verified(self, name: str) -> bool:
+        """Tell whether the person known under a name still has the key that was verified."""
+        return self._core.people.verified(name)
+
+    def set_verified(self, name: str, verified: bool) -> None:
+        """Note that one has compared safety numbers with a person, for the key known now; NotFound."""
+        self._core.people.set_verified(name, verified)
+
     def message(self, channel: bytes, ident: bytes) -> Message | None:
         """Return one message."""
         return self.conversation(channel).message(ident)

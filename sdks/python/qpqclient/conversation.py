@@ -110,6 +110,14 @@ class Conversation:
         )  # fmt: skip
         return [self._message(row) for row in rows]
 
+    def idents(self) -> list[bytes]:
+        """Return the ids of all messages in the order of `history`."""
+        rows = self._store.rows(
+            "SELECT id FROM messages WHERE channel = ? AND (expires_ms = 0 OR expires_ms > ?) ORDER BY log_number IS NULL, log_number, number",
+            self.id, self._core.server_now_ms(),
+        )  # fmt: skip
+        return [row[0] for row in rows]
+
     def message(self, ident: bytes) -> Message | None:
         """Return one message."""
         rows = self._store.rows(f"SELECT {COLUMNS} FROM messages WHERE channel = ? AND id = ?", self.id, ident)  # noqa: S608 - fixed text

@@ -13,6 +13,9 @@ from qpqcore.model.errors import ErrorCode, Refusal
 if TYPE_CHECKING:
     from qpqclient.core import Core
 
+VERIFIED = "verified:"
+"""Before an account's id: the identity key whose safety number was compared with its owner; another key is not verified."""
+
 
 class People:
     """The address book of this device."""
@@ -30,6 +33,20 @@ class People:
         """Return a known account's identity key."""
         rows = self._store.rows("SELECT identity_key FROM people WHERE account = ?", account)
         return rows[0][0] if rows else None
+
+    def verified(self, name: str) -> bool:
+        """Tell whether a person's key, as it is known now, is the one whose safety number was compared."""
+        rows = self._store.rows("SELECT account, identity_key FROM people WHERE name = ?", name)
+        return bool(rows) and self._store.get(VERIFIED + rows[0][0].hex()) == rows[0][1]
+
+    def set_verified(self, name: str, verified: bool) -> None:
+        """Note, or take back, that a person's key was verified; NotFound."""
+        rows = self._store.rows("SELECT account, identity_key FROM people WHERE name = ?", name)
+        if not rows:
+            raise NotFound(f"{name} is not known")
+        account, key = rows[0]
+        with self._store.transaction():
+            self._store.put({VERIFIED + account.hex(): key if verified else b""})
 
     async def resolve(self, name: str) -> bytes:
         """Return the account of a name; NotFound."""

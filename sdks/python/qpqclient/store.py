@@ -16,9 +16,10 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import qpqnative
-from qpqclient.errors import DiskFull, FolderBusy, Refused, WrongPassword
+from qpqclient.errors import DiskFull, FolderBusy, FolderUnusable, Refused, WrongPassword
 from qpqcore.net.certificates import write_secret
 from qpqcore.store.connection import connect, is_disk_full
+from qpqcore.store.errors import DatabaseError
 from qpqcore.store.migrations import migrate, migrations_of
 
 if TYPE_CHECKING:
@@ -130,8 +131,12 @@ class Store:
             self._lock.close()
             raise FolderBusy(f"{folder} is in use by another process") from exc
         path = folder / "client.db"
-        connection = connect(path, key)
-        migrate(connection, migrations_of("qpqclient"), path)
+        try:
+            connection = connect(path, key)
+            migrate(connection, migrations_of("qpqclient"), path)
+        except DatabaseError as exc:
+            self._lock.close()
+            raise FolderUnusable(f"{exc}: nothing in it was changed") from exc
         self.db = _Rows(connection)
 
     def close(self) -> None:
