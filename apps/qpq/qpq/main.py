@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from qpq.daemon.command import daemon
 from qpq.profile import Profile, default_home
 from qpq.repl.command import repl
 from qpq.table.commands import TABLE
@@ -47,3 +48,4 @@ def main(
 
 add_commands(main, TABLE)
 main.add_command(repl)
+main.add_command(daemon)

@@ -85,7 +85,7 @@ TABLE: tuple[Command, ...] = (
         fresh=False,
     ),
     Command("whoami", "Show who you are here, and how your groups stand", account.whoami, fresh=False),
-    Command("help", "Show all commands, or one in full", chatting.help_, (Argument("command", Kind.COMMAND, default=""),), faces=Face.CHAT),
+    Command("help", "Show all commands, or one in full", chatting.help_, (Argument("command", Kind.COMMAND, default=""),), faces=Face.CHAT | Face.RPC),
     Command("quit", "End; what waits to be sent stays stored", chatting.quit_, faces=Face.CHAT),
     # what the reference has no slash command for
     Command("trust", "Take the key that a person has now, after a warning", account.trust, (PERSON,), fresh=False),

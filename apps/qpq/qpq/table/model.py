@@ -81,12 +81,17 @@ class Argument:
         """Whether it has to be given."""
         return self.default is REQUIRED
 
+    @property
+    def collects(self) -> bool:
+        """Whether it is a tuple of all the words that are left."""
+        return self.many and self.kind is not Kind.TEXT
+
     def shown(self) -> str:
         """Return how it is written in a usage line."""
         word = self.kind.value if "|" in self.kind.value and self.kind is not Kind.CONVERSATION else f"<{self.name}>"
         if self.kind is Kind.FLAG:
             return f"[--{self.name}]"
-        if self.many and self.kind is not Kind.TEXT:
+        if self.collects:
             return f"[{word} ...]"
         return word if self.required else f"[{word}]"
 

@@ -67,7 +67,7 @@ def read_line(command: Command, rest: str) -> dict[str, Any]:
         elif argument.kind is Kind.FLAG:
             places.pop(0)
             rest = f"{shlex.quote(word)} {rest}".strip()
-        elif argument.many:
+        elif argument.collects:
             given.setdefault(argument.name, []).append(word)
         else:
             given[places.pop(0).name] = word
@@ -113,7 +113,7 @@ def finish(command: Command, given: Mapping[str, Any], *, slash: bool = True) ->
         key = argument.name.replace("-", "_")
         if argument.name in given:
             value = given[argument.name]
-            if argument.many and argument.kind is not Kind.TEXT:
+            if argument.collects:
                 values[key] = tuple(read_value(argument, v) for v in value)
             else:
                 values[key] = read_value(argument, value)
