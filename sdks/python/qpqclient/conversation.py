@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from qpqclient.core import Core
+    from qpqclient.model import Progress
 
 KINDS = {ChannelKind.DIRECT: "direct", ChannelKind.GROUP: "group", ChannelKind.SELF: "self"}
 COLUMNS = "id, channel, sender, text, state, sent_ms, own, edited, reply_to, file"
@@ -188,13 +189,13 @@ class Conversation:
         """Name the conversation, for everybody in it."""
         self._act("rename", rename=name, fallback=f"the conversation is called {name}")
 
-    async def send_file(self, path: Path) -> Message:
-        """Encrypt, upload and send a file."""
-        file = await blobs.upload(self._core, path)
+    async def send_file(self, path: Path, progress: Progress = blobs.no_progress) -> Message:
+        """Encrypt, upload and send a file; `progress` is told how far it has come."""
+        file = await blobs.upload(self._core, path, progress)
         return self._post("file", file=file, fallback=f"[file] {file.name}")
 
-    async def download(self, message: Message, to: Path) -> Path:
-        """Download a message's file into a folder or to a path; return where it is."""
+    async def download(self, message: Message, to: Path, progress: Progress = blobs.no_progress) -> Path:
+        """Download a message's file into a folder or to a path; return where it is. `progress` is told how far it has come."""
         if message.file is None:
             raise NotFound("this message carries no file")
         f = message.file
@@ -207,7 +208,7 @@ class Conversation:
             mime=f.mime,
             sha256=f.sha256,
         )
-        return await blobs.download(self._core, file, to)
+        return await blobs.download(self._core, file, to, progress)
 
     def _own(self, ident: bytes) -> None:
         if not self._store.rows("SELECT 1 FROM messages WHERE channel = ? AND id = ? AND own = 1", self.id, ident):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qpq.commands.naming import label
@@ -22,7 +23,7 @@ async def send_file(here: Here, path: Path) -> None:
     if not path.is_file():
         raise Mistake(f"there is no file {harmless(str(path))}")
     total = path.stat().st_size
-    message = await here.open.send_file(path)
+    message = await here.open.send_file(path, partial(here.listener.progress, path.name))
     await here.settled()
     here.tell(
         {"id": message.id.hex(), "conversation": here.open.id.hex(), "bytes": total},
@@ -32,7 +33,9 @@ async def send_file(here: Here, path: Path) -> None:
 
 async def download(here: Here, index: str, to: Path) -> None:
     """Download a file, checked against its hash; resumed where it stopped."""
-    path = await here.open.download(file_message(here, index), to)
+    message = file_message(here, index)
+    name = message.file.name if message.file else ""
+    path = await here.open.download(message, to, partial(here.listener.progress, name))
     here.tell({"path": str(path), "bytes": path.stat().st_size}, f"wrote {harmless(str(path))}")
 
 
