@@ -6,11 +6,11 @@ import codecs
 import os
 import pty
 import re
-import select
 import signal
 import struct
 import subprocess
 import termios
+import threading
 import time
 from contextlib import contextmanager, suppress
 from fcntl import ioctl
@@ -106,26 +106,43 @@ class Terminal:
         )  # fmt: skip
         os.close(slave)
         self.raw = b""
-        self._screen, self._decoder = Screen(), codecs.getincrementaldecoder("utf-8")("replace")
-        self._seen = 0
+        self._screen, self._seen = Screen(), 0
+        self._changed, self._ended = threading.Condition(), False
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
-    def _read(self, end_s):
-        """Take in what the program writes next; False when it has ended, or the time is over."""
-        ready, _, _ = select.select([self._master], [], [], max(0.0, end_s - time.monotonic()))
-        if not ready:
-            return False
-        try:
-            data = os.read(self._master, 65_536)
-        except OSError:  # the program has closed its side
-            return False
-        self.raw += data
-        if answer := self._screen.feed(self._decoder.decode(data)):
-            os.write(self._master, answer.encode())
-        return bool(data)
+    def _read(self):
+        """Take in what the program writes, and answer as a terminal does."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        while True:
+            try:
+                data = os.read(self._master, 65_536)
+            except OSError:  # the program has closed its side
+                data = b""
+            with self._changed:
+                self.raw += data
+                self._ended = not data
+                if answer := self._screen.feed(decoder.decode(data)):
+                    os.write(self._master, answer.encode())
+                self._changed.notify_all()
+            if not data:
+                return
+
+    def _wait(self, found, complain):
+        """Wait until `found()` is something; return it."""
+        end_s = time.monotonic() + PATIENCE_SECONDS
+        with self._changed:
+            while (result := found()) is None:
+                left_s = end_s - time.monotonic()
+                if self._ended or left_s <= 0:
+                    raise AssertionError(complain() + " in\n" + "\n".join(self._screen.lines()))
+                self._changed.wait(left_s)
+            return result
 
     def lines(self):
         """Return all rows as they are now, those that have scrolled away included."""
-        return self._screen.lines()
+        with self._changed:
+            return self._screen.lines()
 
     def type(self, *lines):
         """Type lines, each with Enter."""
@@ -137,29 +154,23 @@ class Terminal:
 
     def sees(self, *wanted):
         """Wait until each of these lines (or, with a `…` at an end, beginnings or ends of lines) is there, below those seen before."""
-        end_s = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            lines = self.lines()[self._seen :]
-            places = [next((n for n, line in enumerate(lines) if fits(line, w)), None) for w in wanted]
-            if None not in places:
-                self._seen += max(places, default=-1) + 1
-                return
-            if not self._read(end_s):
-                missing = [w for w, place in zip(wanted, places, strict=True) if place is None]
-                raise AssertionError(f"not shown: {missing} in\n" + "\n".join(self.lines()))
 
-    def prompts(self, prompt="qpq>"):
-        """Wait until a prompt is the last line with something in it but the status."""
-        end_s = time.monotonic() + PATIENCE_SECONDS
-        while not any(line == prompt for line in self.lines()[-4:]):
-            if not self._read(end_s):
-                raise AssertionError(f"no prompt {prompt} in\n" + "\n".join(self.lines()))
+        def places():
+            lines = self._screen.lines()[self._seen :]
+            return [next((n for n, line in enumerate(lines) if fits(line, w)), None) for w in wanted]
+
+        def found():
+            there = places()
+            return there if None not in there else None
+
+        def missing():
+            return f"not shown: {[w for w, place in zip(wanted, places(), strict=True) if place is None]}"
+
+        self._seen += max(self._wait(found, missing), default=-1) + 1
 
     def ends(self):
         """Wait until the program has ended; return its exit code."""
-        end_s = time.monotonic() + PATIENCE_SECONDS
-        while self._read(end_s):
-            pass
+        self._reader.join(PATIENCE_SECONDS)
         return self.process.wait(PATIENCE_SECONDS)
 
     def kill(self):
@@ -170,6 +181,7 @@ class Terminal:
 
     def close(self):
         self.kill()
+        self._reader.join(PATIENCE_SECONDS)
         os.close(self._master)
 
 

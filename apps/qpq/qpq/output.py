@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field
 from typing import Any
 
 import click
 
-from qpq.harmless import harmless
+from qpq.harmless import harmless, harmless_name
+
+PROGRESS_SECONDS = 0.1
+BAR_CHARS = 20
 
 
 def emit(value: dict[str, Any], *lines: str, as_json: bool) -> None:
@@ -35,11 +40,32 @@ def _encodable(line: str) -> str:
     return line.encode(encoding, errors="replace").decode(encoding)
 
 
+class Progress:
+    """The line that shows how far a file has come: a bar, the rate, the time left; not more often than eyes follow."""
+
+    def __init__(self) -> None:
+        self._what, self._begun_s, self._begun_bytes, self._shown_s = "", 0.0, 0, -math.inf
+
+    def line(self, what: str, done_bytes: int, total_bytes: int, now_s: float) -> str | None:
+        """Return the line; None when the last one is not old enough and the file is not complete."""
+        if what != self._what or done_bytes < self._begun_bytes:
+            self._what, self._begun_s, self._begun_bytes, self._shown_s = what, now_s, done_bytes, -math.inf
+        if now_s - self._shown_s < PROGRESS_SECONDS and done_bytes < total_bytes:
+            return None
+        self._shown_s = now_s
+        filled = BAR_CHARS * done_bytes // total_bytes if total_bytes else BAR_CHARS
+        rate = (done_bytes - self._begun_bytes) / max(now_s - self._begun_s, 0.001)
+        left = f", {(total_bytes - done_bytes) / rate:.0f} s left" if rate and done_bytes < total_bytes else ""
+        bar = "#" * filled + "-" * (BAR_CHARS - filled)
+        return f"{harmless_name(what)} [{bar}] {megabytes(done_bytes)} of {megabytes(total_bytes)}, {megabytes(int(rate))}/s{left}"
+
+
 @dataclass(frozen=True, slots=True)
 class Emitter:
     """The listener of a command that is a process of its own (`qpq.here.Listener`)."""
 
     as_json: bool
+    bar: Progress = field(default_factory=Progress)
 
     def tell(self, value: dict[str, Any], *lines: str) -> None:
         """Write one result."""
@@ -55,9 +81,10 @@ class Emitter:
 
     def progress(self, what: str, done_bytes: int, total_bytes: int) -> None:
         """Show how far a file has come; nothing where nobody looks."""
-        if sys.stderr.isatty() and total_bytes:
-            end = "\n" if done_bytes >= total_bytes else ""
-            click.echo(f"\r{harmless(what)} {100 * done_bytes // total_bytes} %{end}", nl=False, err=True)
+        if not self.as_json and sys.stderr.isatty():
+            line = self.bar.line(what, done_bytes, total_bytes, time.monotonic())
+            if line is not None:
+                click.echo(f"\r{line}\x1b[K" + "\n" * (done_bytes >= total_bytes), nl=False, err=True)
 
 
 def megabytes(count: int) -> str:

@@ -39,6 +39,8 @@ REMEMBERED_MAX = 1_000
 """Messages whose last known form is kept."""
 LOOK_SECONDS = 30.0
 """A listener that fell behind the SDK's bound missed some events: everything is looked at again so often."""
+NAME_SECONDS = 2.0
+"""How long the announcement of a new group waits for the group's name."""
 QUOTE_CHARS = 40
 
 
@@ -60,6 +62,7 @@ class Arrivals:
         self._here, self._show, self._refresh = here, show, refresh
         self._messages: OrderedDict[bytes, Message] = OrderedDict()
         self._groups: dict[bytes, Group] = {}
+        self._nameless: set[bytes] = set()
         self._up: bool | None = None
         for conversation in here.client.conversations():
             self._groups[conversation.id] = seen(conversation)
@@ -69,10 +72,12 @@ class Arrivals:
         self._show_unshown()
         while True:
             event = None
-            with trio.move_on_after(LOOK_SECONDS):
+            with trio.move_on_after(NAME_SECONDS if self._nameless else LOOK_SECONDS):
                 event = await anext(events)
             if event is None:
                 self._show_unshown()
+                for channel in list(self._nameless):
+                    self._announce(self._here.client.conversation(channel))
             else:
                 await self._take(event)
             self._refresh()
@@ -173,10 +178,23 @@ class Arrivals:
         if before is None or (now.active and not before.active):
             if conversation.kind == "group" and not self._is_open(conversation):
                 self._here.unopened.append(channel)
-                self._show(f"you are in {label(conversation)} now: /join opens it", Style.NOTICE)
+                self._nameless.add(channel)
+            elif before is not None:
+                self._show(f"you are in {label(conversation)} again", Style.NOTICE)
+            if before is None or self._is_open(conversation):
+                return
+        if channel in self._nameless:
+            if now.name != ", ".join(sorted(now.members - {self._here.client.name})):
+                self._announce(conversation)
             return
         for line in differences(before, now, label(conversation)):
             self._show(line, Style.NOTICE)
+
+    def _announce(self, conversation: Conversation) -> None:
+        """Say that one is in a group now, once its name has come, which is a message of its own."""
+        self._nameless.discard(conversation.id)
+        if conversation.active:
+            self._show(f"you are in {label(conversation)} now: /join opens it", Style.NOTICE)
 
     def _came_or_went(self, *, up: bool) -> None:
         was, self._up = self._up, up

@@ -37,7 +37,11 @@ def repl(
     async def main() -> None:
         from qpq.repl.session import chat
 
-        await chat(profile, open_view(theme, plain=plain), plain=plain)
+        view = open_view(theme, plain=plain)
+        try:
+            await chat(profile, view, plain=plain)
+        finally:
+            view.close()
 
     raise SystemExit(run(profile, main))
 

@@ -25,6 +25,9 @@ class PlainView:
         stream.write(line.encode(encoding, errors="replace").decode(encoding) + "\n")
         stream.flush()
 
+    def show_passing(self, line: str) -> None:
+        """Show nothing: lines stay here."""
+
     async def read(self, question: str = "", *, secret: bool = False) -> str | None:
         """Return the next line of standard input."""
         if question:
@@ -32,6 +35,9 @@ class PlainView:
         del secret  # what comes through a pipe is not echoed
         line = await trio.to_thread.run_sync(sys.stdin.readline, LINE_CHARS_MAX, abandon_on_cancel=True)
         return line.rstrip("\r\n") if line else None
+
+    def close(self) -> None:
+        """Nothing was changed here."""
 
     def refresh(self) -> None:
         """Nothing stays drawn here."""

@@ -7,10 +7,12 @@ while a prompt is open, else the thread that adds the line. So none is lost when
 from __future__ import annotations
 
 import os
+import sys
+import termios
 import threading
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 from prompt_toolkit import PromptSession
@@ -41,7 +43,7 @@ class Screen:
         self._writing = threading.Lock()
         self._open = False
         """Whether a prompt is open, or about to be."""
-        self._ending = False
+        self._ending = self._passing = False
         self._colours = Colours.from_dict(THEMES[theme])
         self._depth = ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None
         self._output = create_output()
@@ -57,6 +59,7 @@ class Screen:
             is_password=Condition(lambda: self._asking),
         )  # fmt: skip
         self._session = self._typist
+        self._found = _silence()
 
     def show(self, line: str, style: Style) -> None:
         """Show one line above the prompt."""
@@ -68,6 +71,15 @@ class Screen:
         if loop is not None:
             with suppress(RuntimeError):  # the prompt has just ended: its thread writes what waits
                 loop.call_soon_threadsafe(self._write_above)
+
+    def show_passing(self, line: str) -> None:
+        """Show a line that the next one replaces; not while a prompt is open."""
+        if not self._open:
+            with self._writing:
+                self._begin_row()
+                self._output.write(line[: self._output.get_size().columns - 1])
+                self._output.flush()
+                self._passing = True
 
     async def read(self, question: str = "", *, secret: bool = False) -> str | None:
         """Return what is typed next."""
@@ -84,6 +96,12 @@ class Screen:
         if interrupted:
             raise KeyboardInterrupt
         return line
+
+    def close(self) -> None:
+        """Show what waits, and let the terminal echo again."""
+        self._write()
+        if self._found is not None:
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._found)
 
     def refresh(self) -> None:
         """Draw the prompt and the status anew."""
@@ -130,10 +148,30 @@ class Screen:
 
     def _write(self) -> None:
         with self._writing:
+            if self._passing:
+                self._begin_row()
             while self._waiting:
                 line, style = self._waiting.popleft()
                 text = FormattedText([(f"class:{style.value}", line), ("", "\n")])
                 print_formatted_text(self._output, text, self._colours, color_depth=self._depth)
+
+    def _begin_row(self) -> None:
+        """Clear the row that a passing line stands in."""
+        self._output.write_raw("\r")
+        self._output.erase_end_of_line()
+        self._passing = False
+
+
+def _silence() -> list[Any] | None:
+    """Let the terminal not echo what is typed between two prompts: the next one shows it. Return how it was found."""
+    try:
+        found: list[Any] = termios.tcgetattr(sys.stdin)
+    except termios.error:
+        return None
+    quiet = list(found)
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
+    return found
 
 
 def _keys() -> KeyBindings:

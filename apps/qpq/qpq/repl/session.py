@@ -13,7 +13,7 @@ from qpq.commands.naming import label
 from qpq.entering import enter, renew
 from qpq.harmless import harmless, harmless_name
 from qpq.here import Here
-from qpq.output import megabytes
+from qpq.output import Progress
 from qpq.repl.arrivals import Arrivals, mark_read
 from qpq.repl.view import Style
 from qpq.table.commands import CHAT
@@ -49,7 +49,7 @@ class Session:
         self.here = Here(profile, self, Face.CHAT)
         self.here.client = client
         self._arrivals = Arrivals(self.here, view.show, self._refresh)
-        self._transfer = ""
+        self._bar = Progress()
 
     async def run(self, *, drain: bool) -> None:
         """Take lines until the input ends; with `drain`, wait then for what is still to be sent."""
@@ -156,9 +156,10 @@ class Session:
         return first
 
     def progress(self, what: str, done_bytes: int, total_bytes: int) -> None:
-        """Show how far a file has come, in the status line."""
-        self._transfer = f"{harmless(what)} {megabytes(done_bytes)}/{megabytes(total_bytes)}"
-        self._refresh()
+        """Show how far a file has come."""
+        line = self._bar.line(what, done_bytes, total_bytes, trio.current_time())
+        if line is not None:
+            self._view.show_passing(line)
 
     # --- what the prompt shows
 

@@ -35,8 +35,14 @@ class View(Protocol):
     def show(self, line: str, style: Style) -> None:
         """Show one line, which is harmless already; it is never lost while the view is open."""
 
+    def show_passing(self, line: str) -> None:
+        """Show a line that the next one replaces, where that can be; a plain view shows none."""
+
     async def read(self, question: str = "", *, secret: bool = False) -> str | None:
         """Return what is typed next, None at the end of the input; KeyboardInterrupt on Ctrl-C."""
+
+    def close(self) -> None:
+        """Leave the place as it was found."""
 
     def refresh(self) -> None:
         """Draw the snapshot anew."""
