@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.cli.test_server import running
+from tests.support.servers import serving_in_a_thread
 from tests.support.terminals import terminals
 
 QPQ = Path(sys.executable).with_name("qpq")
 
 
 def test_the_quick_start_as_it_is_typed(tmp_path):
-    with running(tmp_path) as server, terminals() as terminal:
+    with serving_in_a_thread(tmp_path) as server, terminals() as terminal:
 
         def qpq(line):
             name, *words = line.split()

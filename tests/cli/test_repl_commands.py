@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qpq.table.commands import CHAT
-from tests.cli.test_server import running
+from tests.support.servers import serving_in_a_thread
 from tests.support.terminals import terminals
 
 QPQ = Path(sys.executable).with_name("qpq")
@@ -45,7 +45,7 @@ class Person:
 def stage(tmp_path_factory):
     """Yield Alice and Bob, who have a conversation and a group that Alice has made."""
     folder = tmp_path_factory.mktemp("repl")
-    with running(folder) as server, terminals() as open_:
+    with serving_in_a_thread(folder) as server, terminals() as open_:
         alice, bob = (Person(open_, folder, server.where, name) for name in ("alice", "bob"))
         alice.says("/dm bob", "talking with @bob")
         bob.says("/dm alice", "talking with @alice")

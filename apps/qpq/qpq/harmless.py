@@ -35,7 +35,7 @@ _BLANK_LETTERS = frozenset("\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters and symbols that show nothing: names made of them cannot be seen."""
 _JOINING_SCRIPTS = ((0x0600, 0x08FF), (0x0900, 0x0DFF), (0x0E00, 0x109F), (0x1780, 0x18AF), (0x1A00, 0x1CFF), (0xA840, 0xABFF), (0xFB50, 0xFDFF), (0xFE70, 0xFEFE))  # fmt: skip
 """Arabic, Syriac, the scripts of India and South-East Asia, Mongolian: there joiners change how letters are drawn."""
-_SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF), (0x180B, 0x180F))
+_SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF), (0x180B, 0x180D), (0x180F, 0x180F))
 
 
 def harmless(text: str) -> str:

@@ -107,14 +107,13 @@ class Peer:
             buffer += data
             *lines, rest = buffer.split(b"\n")
             buffer = bytearray(rest)
+            if max(map(len, (*lines, rest))) > LINE_BYTES_MAX:
+                too_long = f"a line has at most {LINE_BYTES_MAX} bytes"
+                self._put(rpc.error(None, rpc.RpcError(rpc.INVALID_REQUEST, too_long)))
+                return
             for line in lines:
                 if line.strip():
                     await self._begin(calls, bytes(line))
-            if len(buffer) > LINE_BYTES_MAX:
-                self._put(
-                    rpc.error(None, rpc.RpcError(rpc.INVALID_REQUEST, f"a line has at most {LINE_BYTES_MAX} bytes"))
-                )
-                return
 
     async def _begin(self, calls: trio.Nursery, line: bytes) -> None:
         token = object()

@@ -140,6 +140,8 @@ def read_value(argument: Argument, value: Any) -> Any:
 def _read_text(argument: Argument, value: Any) -> Any:
     if not isinstance(value, str) or not value.strip():
         raise Mistake(f"{argument.name}: a text that is not empty is wanted")
+    if argument.kind not in {Kind.FILE, Kind.FOLDER}:
+        value = value.encode(errors="replace").decode()  # half a surrogate pair is no text that could travel
     match argument.kind:
         case Kind.PERSON:
             return _plain_name(argument, value.removeprefix("@"))
