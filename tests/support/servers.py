@@ -16,8 +16,8 @@ PATIENCE_SECONDS = 60
 class ThreadServer:
     """A running server; `where` is its address."""
 
-    def __init__(self, folder):
-        self._settings = Settings(listen="127.0.0.1:0", data_dir=str(folder / "server"))
+    def __init__(self, folder, listen="127.0.0.1:0"):
+        self._settings = Settings(listen=listen, data_dir=str(folder / "server"))
         self._ready, self._problem = threading.Event(), None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -47,9 +47,9 @@ class ThreadServer:
 
 
 @contextmanager
-def serving_in_a_thread(folder):
+def serving_in_a_thread(folder, listen="127.0.0.1:0"):
     """Yield a server."""
-    server = ThreadServer(folder)
+    server = ThreadServer(folder, listen)
     try:
         yield server
     finally:

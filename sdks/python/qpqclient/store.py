@@ -33,6 +33,7 @@ NONCE_BYTES = 12
 KEY_BYTES = 32
 ARGON_KIB, ARGON_PASSES, ARGON_LANES = 64 * 1024, 3, 1
 AAD = b"qpq client key v1"
+DISK_FULL = "this machine's disk is full: make room, then it goes on"
 SEALED, SEALED_NEXT = "key", "key.next"
 """Files: the database's key under the password, and under one that is being given."""
 GROUP_ENTRIES = (b"s/", b"e/", b"t/")
@@ -105,7 +106,7 @@ class _Rows:
         except Exception as exc:
             if not is_disk_full(exc):
                 raise
-            raise DiskFull("this machine's disk is full: make room, then it goes on") from exc
+            raise DiskFull(DISK_FULL) from exc
 
     def undo(self) -> None:
         """Undo the open transaction, unless the driver has."""
@@ -136,6 +137,8 @@ class Store:
             migrate(connection, migrations_of("qpqclient"), path)
         except DatabaseError as exc:
             self._lock.close()
+            if exc.__cause__ is not None and is_disk_full(exc.__cause__):
+                raise DiskFull(DISK_FULL) from exc
             raise FolderUnusable(f"{exc}: nothing in it was changed") from exc
         self.db = _Rows(connection)
 

@@ -57,7 +57,10 @@ class Session:
         self._refresh()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._arrivals.follow, client.events())
-            nursery.start_soon(self._catch_up)
+            if drain:
+                await self._catch_up()  # what comes through a pipe may rest on what has come meanwhile
+            else:
+                nursery.start_soon(self._catch_up)
             nursery.start_soon(_end_on_signals, nursery.cancel_scope)
             await self._take_lines()
             if drain:
