@@ -10,6 +10,7 @@ from qpq.daemon.command import daemon
 from qpq.profile import Profile, default_home
 from qpq.repl.command import repl
 from qpq.table.commands import TABLE
+from qpq.table.extras import completion, man
 from qpq.table.shell import add_commands
 
 VERSION = "0.1.0"
@@ -47,5 +48,5 @@ def main(
 
 
 add_commands(main, TABLE)
-main.add_command(repl)
-main.add_command(daemon)
+for entry in (repl, daemon, completion, man):
+    main.add_command(entry)

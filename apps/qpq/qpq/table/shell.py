@@ -63,6 +63,7 @@ def click_command(command: Command) -> click.Command:
         params=[*target, *map(_parameter, command.arguments)],
         help=command.help + ".",
         callback=click.pass_obj(_callback(command)),
+        context_settings={"ignore_unknown_options": any(a.kind is Kind.MESSAGE for a in command.arguments)},  # -1
         epilog="\b\n" + "\n".join(f"{a.name}: {a.help}" for a in command.arguments if a.help and not a.option),
     )
 
