@@ -69,7 +69,11 @@ struct ResumeResult { account @0 :Data; expiresMs @1 :UInt64; deviceListVersion 
 struct LogoutParams { everywhere @0 :Bool; }
 struct LogoutResult { sessionsEnded @0 :UInt32; }
 
-struct RegisterDeviceParams { deviceList @0 :Data; device @1 :Data; label @2 :Data; }
+struct RegisterDeviceParams {
+  deviceList @0 :Data; device @1 :Data; label @2 :Data;
+  sessionHash @3 :Data;       # not empty: a linked device (docs/spec/recovery.md#linking-a-device); SHA-256 of the token of a session that is to be
+  # that device's. The session that brings it stays as it is.
+}
 # label: a name for the owner's eyes, sealed under the account root key, at most 256 bytes
 struct RegisterDeviceResult { version @0 :UInt64; }
 

@@ -20,6 +20,7 @@ struct Content {
     profile @14 :Profile;
     cutShort @15 :Data;       # a device whose skipped keys pile up, named by a commit's author
     selfState @16 :Data;      # channel of kind `self`: read state, settings, history offers (versioned, sealed by the channel)
+    pin @17 :Pin;
   }
   struct Reply { to @0 :Data; text @1 :Text; }
   struct Reaction { to @0 :Data; emoji @1 :Text; remove @2 :Bool; }
@@ -31,6 +32,7 @@ struct Content {
     totalBytes @3 :UInt64; name @4 :Text; mime @5 :Text; sha256 @6 :Data;   # of the plaintext
   }
   struct Profile { displayName @0 :Text; }
+  struct Pin { to @0 :Data; remove @1 :Bool; }
 }
 
 struct Signal {
@@ -45,6 +47,8 @@ struct GroupPolicy {
   home @2 :Text;              # the domain that orders the channel
   generation @3 :UInt32;
   leastClient @4 :UInt32;     # a client below it pauses
-  admins @5 :List(Data);      # account ids; empty: everybody is one
+  admins @5 :List(Data);      # account ids; none of them a member: everybody is one
+  note @7 :Data;              # in a channel of kind `self`: where the account's backup lies, sealed under its root key (docs/spec/recovery.md)
+  everybodyMay @6 :UInt32;    # bits, where there are admins: 1 invite, 2 remove, 4 rename, 8 set the timer, 16 pin
 }
 enum ChannelKind { direct @0; group @1; self @2; }

@@ -105,6 +105,8 @@ def test_two_people_use_every_command(people, tmp_path):
     told = alice.says("send", "--all", "to", "everybody").splitlines()
     assert sorted(told) == ["sent to #committee", "sent to @bob"]
     assert [m["text"] for m in bob.json("recv", "--wait", "20")].count("to everybody") == 2
+    rich(alice, bob)
+    records(alice, tmp_path)
     # files
     (tmp_path / "photo.jpg").write_bytes(os.urandom(700_000))
     assert alice.says("send-file", "#committee", str(tmp_path / "photo.jpg")) == "sent photo.jpg to #committee\n"
@@ -122,6 +124,7 @@ def test_two_people_use_every_command(people, tmp_path):
     assert "hello Bob" in alice.says("history", "@bob", "-n", "50")
     assert alice.says("passwd", QPQ_NEW_PASSWORD="better").startswith("password changed")
     alice.environment["QPQ_PASSWORD"] = "better"
+    links(alice, tmp_path)
     second = tmp_path / "alice2"
     second.mkdir()
     laptop = Shell(second, alice.environment["QPQ_SERVER"], "alice")
@@ -133,6 +136,74 @@ def test_two_people_use_every_command(people, tmp_path):
     assert bob.fails(ErrorCode.NOT_FOUND, "dm", "alice", "anybody?") == "notFound"
     missing = {n for n in NAMES - {"group"} if not any(n in u.split() for u in Shell.used)}
     assert missing == set()
+
+
+def rich(alice, bob):
+    """What one does with messages and people beside sending."""
+    alice.says("send", "@bob", "tpyo")
+    alice.says("send", "@bob", "nothing")
+    assert alice.says("edit", "@bob", "-2", "typo") == "edited: typo\n"
+    assert alice.says("delete", "@bob", "-1") == "deleted: nothing\n"
+    assert bob.says("react", "@alice", "👍") == "👍 to: typo\n"
+    assert [m["text"] for m in bob.json("pin", "@alice", "-1")] == ["typo"]
+    assert bob.json("mark-read", "@alice")[0]["read"] > 0
+    assert alice.says("pin", "@bob") == "[alice] typo (edited)\n"
+    assert [m["state"] for m in alice.json("history", "@bob", "-n", "1")] == ["read"]
+    assert alice.says("pin", "@bob", "-1", "--remove") == ""
+    assert alice.run("edit", "@bob", "99", "x").returncode == 2
+    told = alice.says("roles", "#committee", "--admin", "alice", "--let", "pin")
+    assert told == "admins: alice; everybody may: pin\n"
+    assert bob.fails(ErrorCode.FORBIDDEN, "rename", "#committee", "mine") == "forbidden"
+    assert alice.json("roles", "#committee", "--everybody")[0]["admins"] == []
+    assert alice.says("mute", "#committee", "1h") == "muted\n"
+    assert alice.says("mute", "#committee", "off") == "not muted\n"
+    assert alice.says("block", "bob") == "bob is blocked\n"
+    assert alice.says("block", "bob", "--undo") == ""
+    assert alice.says("settings", "typing", "off").startswith("typing = off")
+    assert {s["setting"] for s in alice.json("settings")} >= {"typing", "requests", "keys", "receipts.read"}
+    assert alice.run("settings", "typing", "maybe").returncode == 2
+    assert alice.says("requests") == ""
+    assert alice.json("verify", "bob", "yes")[0]["verified"]
+    assert alice.says("doctor").startswith("ok   folder")
+
+
+def records(alice, tmp_path):
+    """What one has, found and taken along."""
+    assert alice.says("dm", "alice", "a note") == "sent to @alice\n"
+    assert alice.says("search", "NOTE") == "@alice [alice] a note\n"
+    assert alice.says("search", "hello", "--within", "@bob") == "@bob [alice] hello Bob\n"
+    path = str(tmp_path / "talk.transcript")
+    key = {"QPQ_TRANSCRIPT_PASSWORD": "of the file"}
+    count = alice.json("export-transcript", "@bob", path, **key)[0]["messages"]
+    assert alice.json("verify-transcript", path, **key)[0]["messages"] == count
+    assert "[alice] hello Bob\n" in alice.says("verify-transcript", path, "--show", **key)
+    content = bytearray(Path(path).read_bytes())
+    content[-400] ^= 1
+    Path(path).write_bytes(content)
+    broken = alice.run("verify-transcript", path, **key)
+    assert (broken.returncode, broken.stderr.startswith("qpq: link ")) == (17, True)
+    assert alice.json("export-data", str(tmp_path / "mine"), "--no-files")[0]["messages"] > count
+    code = alice.json("recovery-code")[0]["recovery_code"]
+    assert alice.json("backup", "--to", str(tmp_path / "backup"))[0]["rows"] > count
+    assert alice.says("backup").startswith("backed up")
+    assert alice.says("restore-backup", QPQ_RECOVERY_CODE=code) == "0 messages came back\n"
+
+
+def links(alice, tmp_path):
+    """A new device by its code, in a process of its own, with the history."""
+    (tmp_path / "phone").mkdir()
+    phone = Shell(tmp_path / "phone", alice.environment["QPQ_SERVER"], "alice")
+    phone.used.add("link")
+    with subprocess.Popen(
+        [QPQ, "--json", "link"], cwd=phone.cwd, env=phone.environment, stdout=subprocess.PIPE, text=True
+    ) as waiting:
+        code = json.loads(waiting.stdout.readline())["code"]
+        done = alice.json("link-device", code, "--yes", "--label", "phone")[0]
+        linked = json.loads(waiting.stdout.readline())
+        assert waiting.wait(PATIENCE_SECONDS) == 0
+    assert (linked["device"], linked["history"], done["history"]) == (done["device"], True, True)
+    assert "[alice] hello Bob" in phone.says("history", "@bob", "-n", "50")
+    assert alice.run("link-device", code[:-1], "--yes").returncode == 19
 
 
 def test_what_goes_wrong_is_one_sentence_and_a_code(people, tmp_path):

@@ -132,18 +132,18 @@ def test_another_key_than_the_pinned_one_is_refused(world):
 def test_a_folder_of_somebody_else_or_of_a_newer_program(world):
     shutil.copytree(world.home / "alice", world.home / "dora")
     done = world.repl("dora", QPQ_PASSWORD="secret alice")
-    assert done.returncode == 17
+    assert done.returncode == 32
     assert "holds the account of alice, not of dora" in done.stderr
     assert not (world.home / "dora" / "gone").exists()
     store = Store(world.home / "dora", open_key(world.home / "dora", "secret alice"))
     store.db.execute("PRAGMA user_version = 999")
     store.close()
     done = world.repl("dora", QPQ_PASSWORD="secret alice")
-    assert done.returncode == qpqclient.FolderUnusable.exit_code == 18
+    assert done.returncode == qpqclient.FolderUnusable.exit_code == 31
     assert "use the newer one" in done.stderr
     (world.home / "dora" / "client.db").write_bytes(b"no database" * 1000)
     done = world.repl("dora", QPQ_PASSWORD="secret alice")
-    assert (done.returncode, "Traceback" in done.stderr) == (18, False)
+    assert (done.returncode, "Traceback" in done.stderr) == (31, False)
 
 
 def test_a_second_process_on_one_profile(world):

@@ -155,6 +155,21 @@ async def test_a_login_state_has_one_session_however_many_finish_it(open_store):
         assert len(await store.end_sessions(ACCOUNT, None)) == 1
 
 
+async def test_a_linked_device_gets_its_session_once(open_store):
+    async with open_store("qpqauth") as store:
+        await begin(store)
+        session = Session(b"linked", ACCOUNT, DEVICE, NOW_MS)
+        assert await code(store.add_session(session, 64)) is ErrorCode.DEVICE_UNKNOWN
+        await advance(store, listed(DEVICE), register=DEVICE)
+        await begin_session(store, Session(b"old", ACCOUNT, DEVICE, NOW_MS - 1))
+        assert await store.add_session(session, 64) == await store.add_session(session, 64) == []
+        found, _ = await store.touch_session(b"linked", NOW_MS, 0)
+        assert (found.account, found.device) == (ACCOUNT, DEVICE)
+        await advance(store, listed(DEVICE, OTHER, previous=listed(DEVICE)), register=OTHER)
+        assert await code(store.add_session(replace(session, device=OTHER), 64)) is ErrorCode.MALFORMED
+        assert await store.add_session(replace(session, token_hash=b"third", device=OTHER), 2) == [b"old"]
+
+
 async def test_a_refused_log_in_uses_its_state_up_and_a_failed_one_does_not(open_store):
     def no(stored):
         assert stored == ALICE

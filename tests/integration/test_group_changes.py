@@ -206,6 +206,8 @@ async def test_a_client_that_cannot_reset_says_so(serving, tmp_path):
             await group.set_admins(["zoe"])
         await group.set_admins(["alice"])
         await settle(alice, bob)
-        with pytest.raises(qpqclient.Refused) as refused:
+        with pytest.raises(qpqclient.NotAllowed):
             await bob.conversation(group.id).remove("alice")
+        with pytest.raises(qpqclient.Refused) as refused:
+            await bob._core.commits.remove(group.id, alice.account)
         assert refused.value.name == "commitInvalid"

@@ -218,6 +218,16 @@ class Deleted:
 
 
 @dataclass(frozen=True, slots=True)
+class Edited:
+    """A person gave a message of their own another text."""
+
+    device: str
+    channel: bytes
+    id: bytes
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
     """A device's folder was put back to an older copy."""
 

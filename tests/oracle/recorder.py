@@ -190,6 +190,11 @@ class Recorder:
         by = self._store.rows("SELECT id FROM outbox ORDER BY number DESC LIMIT 1")[0][0]
         self._note(h.Deleted(self.device, conversation.id, ident, by))
 
+    async def edit(self, conversation: qpqclient.Conversation, ident: bytes, text: str) -> None:
+        """Give a message another text, everywhere."""
+        await conversation.edit(ident, text)
+        self._note(h.Edited(self.device, conversation.id, ident, text))
+
     def snapshot(self) -> None:
         """Note what this device shows, and where its groups are."""
         me, now_ms = self.device, self._core.server_now_ms()

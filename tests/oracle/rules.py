@@ -216,10 +216,13 @@ def order(facts: Facts) -> Iterator[str]:
 def invented(facts: Facts) -> Iterator[str]:
     """Nothing is shown that nobody sent, and nothing is shown otherwise than it was sent."""
     queued = {q.id: q for q in facts.all(h.Queued)}
+    edited = {(e.channel, e.id, e.text) for e in facts.all(h.Edited)}
     for s in facts.all(h.Shown):
         origin = queued.get(s.id)
         if origin is None:
             yield f"{s.device} shows {short(s.id)}, which nobody sent: {s.text!r}"
+        elif (s.channel, s.sender) == (origin.channel, origin.sender) and (s.channel, s.id, s.text) in edited:
+            continue
         elif (s.channel, s.sender, s.text) != (origin.channel, origin.sender, origin.text):
             yield f"{s.device} shows {short(s.id)} as {s.text!r}, which was sent as {origin.text!r}"
 

@@ -86,6 +86,26 @@ async def delete(play: Play, device: Device, dice: Random) -> None:
 
 
 @_kind
+async def edit(play: Play, device: Device, dice: Random) -> None:
+    conversation = one_of(device, dice)
+    message = own_message(device, conversation, dice, own=True)
+    assert device.recorder is not None
+    if message.file is None:
+        await device.recorder.edit(conversation, message.id, f"edited {dice.getrandbits(48):012x} of {device.name}")
+
+
+@_kind
+async def read(play: Play, device: Device, dice: Random) -> None:
+    await one_of(device, dice).mark_read()
+
+
+@_kind
+async def pin(play: Play, device: Device, dice: Random) -> None:
+    conversation = one_of(device, dice)
+    await conversation.pin(own_message(device, conversation, dice, own=dice.random() < 0.5).id)
+
+
+@_kind
 async def react(play: Play, device: Device, dice: Random) -> None:
     conversation = one_of(device, dice)
     await conversation.react(own_message(device, conversation, dice, own=False).id, dice.choice("+-!"))

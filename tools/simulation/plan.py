@@ -9,7 +9,7 @@ NAMES = ("alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "iv
 STEPS_DEFAULT = 40
 
 PEOPLE = {
-    "send": 40, "reply": 3, "delete": 3, "react": 3, "timer": 1, "file": 2, "download": 2, "typing": 2, "found": 4,
+    "send": 40, "reply": 3, "delete": 3, "edit": 3, "read": 4, "pin": 1, "react": 3, "timer": 1, "file": 2, "download": 2, "typing": 2, "found": 4,
     "direct": 3, "invite": 5, "remove": 4, "leave": 2, "admins": 1, "update": 6, "rename": 1, "rejoin": 2,
     "password": 1, "new_device": 4, "revoke": 2, "delete_account": 1, "look": 2,
 }  # fmt: skip

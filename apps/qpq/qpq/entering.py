@@ -33,7 +33,7 @@ async def enter(client: Client, profile: Profile) -> str:
 
 async def _log_in(client: Client, profile: Profile, refused: Refused) -> None:
     try:
-        await client.login(profile.name(), profile.secret(), label=platform.node())
+        await client.login(profile.name(), profile.secret(), label=platform.node(), history=True)
     except Refused as exc:
         if exc.name == "loginFailed" and refused.name != "nameTaken":
             raise refused from exc  # there is no such account, and none can be made

@@ -45,23 +45,12 @@ class Here:
     typing_shown: bool = True
     unopened: list[bytes] = field(default_factory=list)
     """Groups that this person was added to while the chat runs, and has not looked at yet; the newest is last."""
-    unread: dict[bytes, list[bytes]] = field(default_factory=dict)
-    """For each conversation what has come while it was not the open one."""
-    mentioned: set[bytes] = field(default_factory=set)
-    """Conversations with something unread that names this person."""
     numbers: dict[bytes, list[bytes]] = field(default_factory=dict)
     """For each conversation the messages that have a number here, 1 first; see `number`."""
 
     def tell(self, value: dict[str, Any], *lines: str) -> None:
         """Give one result."""
         self.listener.tell(value, *lines)
-
-    def enter(self, conversation: Conversation) -> list[bytes]:
-        """Open a conversation; return the ids of what was unread in it."""
-        self.conversation = conversation
-        if conversation.id in self.unopened:
-            self.unopened.remove(conversation.id)
-        return self.unread.pop(conversation.id, [])
 
     @property
     def open(self) -> Conversation:

@@ -119,7 +119,7 @@ def other_account(folder: Path, held: str, asked: str) -> Exception:
         """The folder holds another account than the one asked for."""
 
         name = "otherAccount"
-        exit_code = 17
+        exit_code = 32
 
     return OtherAccount(
         f"the folder {folder} holds the account of {held}, not of {asked}: say --username {held}, or another --home"

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
+RECEIPT_SECONDS_MAX = 3.0
+"""What is not told by then is told the next time."""
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -24,12 +27,22 @@ async def receive(
     await client.sync()
     shown = show_unread(client, show)
     if shown and not follow:
+        await tell_senders(client)
         return
     with trio.move_on_after(wait_s if math.isfinite(wait_s) else math.inf):
         async for _ in client.events():
             shown = show_unread(client, show) or shown
             if shown and not follow:
-                return
+                break
+    if shown:
+        await tell_senders(client)
+
+
+async def tell_senders(client: Client) -> None:
+    """Let the senders know what has come, before this process ends; not at any price."""
+    client.send_receipts()
+    with trio.move_on_after(RECEIPT_SECONDS_MAX):
+        await client.flush()
 
 
 def show_unread(client: Client, show: Callable[[Conversation, Message], None]) -> bool:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from qpq.output import complain
-from qpq.table.model import Mistake
+from qpq.table.model import Mistake, NotWell
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from qpq.profile import Profile
 
+EXIT_NOT_WELL = 1
 EXIT_MISTAKE = 2
 EXIT_FAULT = 10
 EXIT_INTERRUPTED = 130
@@ -45,6 +46,8 @@ def settle(profile: Profile, exc: BaseException) -> int:
         return EXIT_INTERRUPTED
     if isinstance(exc, BrokenPipeError):
         return 0
+    if isinstance(exc, NotWell):
+        return EXIT_NOT_WELL
     if isinstance(exc, click.ClickException):
         exc.show()
         return exc.exit_code

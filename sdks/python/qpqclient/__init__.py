@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from qpqclient.client import Client, open_client
 from qpqclient.conversation import Conversation
+from qpqclient.doctor import Finding
 from qpqclient.errors import (
+    ArchiveDamaged,
     DiskFull,
     FileDamaged,
     FolderBusy,
@@ -17,11 +19,15 @@ from qpqclient.errors import (
     GroupUnusable,
     IdentityChanged,
     KeyChanged,
+    LinkRefused,
+    NotAllowed,
     NotFound,
     NotLoggedIn,
+    NotVerified,
     QpqError,
     Refused,
     ServerBroke,
+    SettingUnknown,
     TooLong,
     Unreachable,
     WrapsDamaged,
@@ -35,6 +41,7 @@ from qpqclient.model import (
     Event,
     FileInfo,
     GroupChanged,
+    HistoryTaken,
     Member,
     Message,
     MessageChanged,
@@ -42,10 +49,13 @@ from qpqclient.model import (
     Missed,
     Typing,
 )
+from qpqclient.settings import SETTINGS
+from qpqclient.transcript import Author, TranscriptBroken, Verified, verify_transcript
 from qpqclient.transport import PingAnswer, ping
+from qpqcore.groups.policy import Right
 
 __all__ = [
     "Client", "Connected", "Conversation", "Device", "DiskFull", "Disconnected", "Event", "Events", "FileDamaged", "FileInfo", "FolderBusy", "FolderUnusable", "GroupChanged",
     "GroupBusy", "GroupUnusable", "IdentityChanged", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
-    "Missed", "PingAnswer", "QpqError", "Refused", "ServerBroke", "TooLong", "Typing", "Unreachable", "WrapsDamaged", "WrongPassword", "open_client", "ping",
+    "Missed", "ArchiveDamaged", "HistoryTaken", "Finding", "LinkRefused", "NotAllowed", "NotVerified", "Right", "SETTINGS", "SettingUnknown", "Author", "PingAnswer", "QpqError", "TranscriptBroken", "Verified", "verify_transcript", "Refused", "ServerBroke", "TooLong", "Typing", "Unreachable", "WrapsDamaged", "WrongPassword", "open_client", "ping",
 ]  # fmt: skip

@@ -19,7 +19,7 @@ from qpqcore.crypto.identity import Credential, DeviceEntry, DeviceList, SignedH
 from qpqcore.crypto.names import normalise_name
 from qpqcore.crypto.signatures import generate_key, public_of, sign
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.model.ids import AccountId, DeviceId, make_id
+from qpqcore.model.ids import AccountId, DeviceId, domain_of, make_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +32,8 @@ PACKAGE_LIFETIME_S = 90 * 24 * 3600
 PACKAGE_EARLY_S = 24 * 3600
 """How far a peer's clock may be behind ours."""
 LIST_TRIES_MAX = 8
+WANTED = "history:wanted"
+"""1: this new device wants what the others have; 2: it has asked them."""
 ENROL = "enrol"
 """The public hybrid key of a device whose keys are not all with the keystore yet."""
 
@@ -60,6 +62,14 @@ class Account:
     def name(self) -> str:
         """The user name."""
         return self._need("name").decode()
+
+    def is_own_name(self, name: str) -> bool:
+        """Whether somebody is oneself, with or without the domain."""
+        local, _, domain = name.partition("@")
+        try:
+            return normalise_name(local) == self.name and domain in ("", domain_of(self.account))
+        except Refusal:
+            return False
 
     @property
     def account(self) -> AccountId:
@@ -144,8 +154,11 @@ class Account:
 
     # --- log-in
 
-    async def login(self, link: Link, name: str, password: str, label: str = "") -> bool:
-        """Log in; in a folder without a device, become a new device. Return whether it is new."""
+    async def login(self, link: Link, name: str, password: str, label: str = "", *, history: bool = False) -> bool:
+        """Log in; in a folder without a device, become a new device. Return whether it is new.
+
+        `history`: as such, want what the account's other devices have.
+        """
         name = _normal(name)
         opaque = qpqnative.OpaqueLogin()
         request = opaque.start(password.encode())
@@ -172,16 +185,14 @@ class Account:
                 self._store.put({"session": done.session})
                 self._store.put_number("wrap_version", vault.version)
             return False
-        await self._become_device(link, name, vault, done, label)
+        await self._become_device(link, name, vault, done, label, history=history)
         return True
 
     async def _become_device(
-        self, link: Link, name: str, vault: Vault, done: auth.LoginFinishResult, label: str
+        self, link: Link, name: str, vault: Vault, done: auth.LoginFinishResult, label: str, *, history: bool
     ) -> None:
         device = DeviceId(make_id(secrets.token_bytes(16), link.hello.domain))
         secret, public = generate_key()
-        seed, hybrid_public = generate_hybrid_key()
-        credential = Credential.make(vault.identity_secret, AccountId(vault.account), device, public)
         stored = done.device_list
         for attempt in range(LIST_TRIES_MAX):
             previous = own_list(stored, vault) if stored else None
@@ -200,22 +211,30 @@ class Account:
                     raise
             stored = (await link.call(auth.ListDevicesParams(), auth.ListDevicesResult)).device_list
         with self._store.transaction():
-            self._store.put(
-                {
-                    "name": name.encode(),
-                    "account": vault.account,
-                    "root_key": vault.root_key,
-                    "identity_secret": vault.identity_secret,
-                    "device": device,
-                    "device_secret": secret,
-                    "hybrid_seed": seed,
-                    "credential": credential.to_bytes(),
-                    "session": done.session,
-                }  # fmt: skip
-            )
-            self._store.put_number("wrap_version", vault.version)
-            self._store.put_number(SURVEY, 1)
-            self._store.put({ENROL: hybrid_public})
+            self.enter(name, vault, device, secret, done.session, history=history)
+
+    def enter(self, name: str, vault: Vault, device: DeviceId, secret: bytes, session: bytes, *, history: bool) -> None:
+        """Be a device of an account from now on, with keys of its own; inside a transaction."""
+        seed, hybrid_public = generate_hybrid_key()
+        credential = Credential.make(vault.identity_secret, AccountId(vault.account), device, public_of(secret))
+        self._store.put(
+            {
+                "name": name.encode(),
+                "account": vault.account,
+                "root_key": vault.root_key,
+                "identity_secret": vault.identity_secret,
+                "device": device,
+                "device_secret": secret,
+                "hybrid_seed": seed,
+                "credential": credential.to_bytes(),
+                "session": session,
+                ENROL: hybrid_public,
+            }
+        )
+        self._store.put_number("wrap_version", vault.version)
+        self._store.put_number(SURVEY, 1)
+        if history:
+            self._store.put({WANTED: b"\1"})
 
     async def enrol(self, link: Link) -> None:
         """Bring a new device's keys to the keystore; does nothing once that is done."""

@@ -10,14 +10,17 @@ import trio
 
 import qpqnative
 from qpqclient.births import SUITE_DEFAULT
+from qpqclient.contacts import BLOCKED, KNOWN
 from qpqclient.conversation import Conversation
 from qpqclient.core import Core
 from qpqclient.errors import NotFound, QpqError, Refused
+from qpqclient.export import write_all, write_transcript
 from qpqclient.log import log
-from qpqclient.model import Device, Message
-from qpqclient.store import Store, next_password, open_key
+from qpqclient.notepad import NOTEPAD, Notepad, open_notepad
+from qpqclient.own import Own
+from qpqclient.search import found
+from qpqclient.store import Store, open_key
 from qpqclient.transport import MACHINE, Network, read_ca
-from qpqcore.api import auth
 from qpqcore.crypto.identity import Credential, safety_number
 from qpqcore.groups.policy import ChannelKind
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -27,7 +30,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qpqclient.events import Events
+    from qpqclient.model import Message
     from trio_quic import EngineName
+
+
+ERASED_AT_EXIT_BYTES_MAX = 32 * 1024 * 1024
+"""Rewriting as much takes 0.3 s; a larger database is rewritten while its client runs."""
 
 
 def system_now_ms() -> int:
@@ -35,20 +43,14 @@ def system_now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Client:
+class Client(Own):
     """One device of one account; made by `open_client`."""
 
     def __init__(self, core: Core) -> None:
-        self._core = core
-        self._changing = trio.Lock()
+        super().__init__(core)
         core.message = lambda channel, ident: self.conversation(channel).message(ident)
 
     # --- who one is
-
-    @property
-    def name(self) -> str:
-        """The user name."""
-        return self._core.account.name
 
     @property
     def account(self) -> bytes:
@@ -59,11 +61,6 @@ class Client:
     def device(self) -> bytes:
         """This device's id."""
         return self._core.account.device
-
-    @property
-    def known(self) -> bool:
-        """Whether this folder has an account."""
-        return self._core.account.known
 
     @property
     def connected(self) -> bool:
@@ -80,42 +77,54 @@ class Client:
         await self._core.in_session(link)
         await self._core.upkeep.settle()
 
-    async def login(self, name: str, password: str, *, label: str = "") -> None:
+    async def login(self, name: str, password: str, *, label: str = "", history: bool = False) -> None:
         """Log in; in an empty folder the password alone restores the account and its groups.
 
+        `history`: a new device asks the account's other devices for what was said before.
         What the server cannot do at this moment (its disk is full, say) is done later, by itself.
         """
         link = await self._core.link()
-        fresh = await self._core.account.login(link, name, password, label)
+        fresh = await self._core.account.login(link, name, password, label, history=history)
         await self._core.in_session(link)
+        self._core.history.wake()
         if fresh:
             try:
                 await self.rejoin()
             except QpqError as exc:
                 log.info("groups_wait", reason=str(exc))
 
-    async def rejoin(self) -> None:
-        """Join every channel of the account that this device is not in."""
-        self._core.upkeep.want_survey()
-        await self._core.upkeep.settle()
-        await self._core.people.learn()
-
     # --- conversations
 
     def conversations(self) -> list[Conversation]:
-        """Return all conversations."""
-        rows = self._core.store.rows("SELECT channel FROM channels ORDER BY channel")
-        return [Conversation(self._core, r[0]) for r in rows]
+        """Return all conversations but requests."""
+        rows = self._core.store.rows(
+            "SELECT channel FROM channels WHERE request = 0 AND kind <> ? ORDER BY channel", int(ChannelKind.SELF)
+        )
+        return [self._view(r[0]) for r in rows]
+
+    def requests(self) -> list[Conversation]:
+        """Return the conversations that unknown people began and that wait to be accepted (the setting `requests`)."""
+        rows = self._core.store.rows("SELECT channel FROM channels WHERE request = 1 AND active = 1 ORDER BY channel")
+        return [self._view(r[0]) for r in rows]
 
     def conversation(self, ident: bytes) -> Conversation:
         """Return a conversation by its id; NotFound."""
         if not self._core.store.rows("SELECT 1 FROM channels WHERE channel = ?", ident):
             raise NotFound("no such conversation")
-        return Conversation(self._core, ident)
+        return self._view(ident)
+
+    def _view(self, ident: bytes) -> Conversation:
+        return Notepad(self._core) if ident == NOTEPAD else Conversation(self._core, ident)
 
     async def dm(self, name: str) -> Conversation:
-        """Return the conversation with a person; make it if there is none. Two with one person: the smaller id."""
+        """Return the conversation with a person; make it if there is none. Two with one person: the smaller id.
+
+        With oneself: the notepad, of which nothing is sent.
+        """
+        if self._core.account.is_own_name(name):
+            return open_notepad(self._core)
         account = await self._core.people.resolve(name)
+        self._core.contacts.know([account])
         await self.sync()
         rows = self._core.store.rows(
             "SELECT c.channel FROM channels c JOIN leaves l ON l.channel = c.channel AND l.account = ? "
@@ -132,9 +141,26 @@ class Client:
         """Make a group with these people; `post_quantum`: its keys are agreed by X-Wing in every epoch."""
         suite = qpqnative.SUITE_XWING if post_quantum else SUITE_DEFAULT
         accounts = [await self._core.people.resolve(m) for m in members]
+        self._core.contacts.know(accounts)
         made = Conversation(self._core, await self._core.births.create(ChannelKind.GROUP, accounts, name, suite))
         await made.rename(name)
         return made
+
+    def search(self, text: str, *, count: int = 50, within: Conversation | None = None) -> list[Message]:
+        """Return the messages that have every word of `text`, newest first; a word matches from its beginning.
+
+        Only this device's own database is looked into. What was deleted or has vanished is not found.
+        """
+        rows = found(self._core.store, text, self._core.server_now_ms(), count, within.id if within else None)
+        return [m for m in (self.message(channel, ident) for channel, ident in rows) if m is not None]
+
+    def erase(self) -> bool:
+        """Let nothing of what was deleted, edited or has vanished be left in this device's files; False on a full disk.
+
+        It happens by itself within half a minute.
+        """
+        self._core.forget_expired()
+        return self._core.store.erase()
 
     # --- events and waiting
 
@@ -171,29 +197,32 @@ class Client:
             with trio.move_on_after(1.0):
                 await anext(events)
 
-    # --- the account
+    def setting(self, name: str) -> str:
+        """Return what a setting of this device is (`SETTINGS` has them all); SettingUnknown."""
+        return self._core.settings.get(name)
 
-    async def devices(self) -> list[Device]:
-        """Return the account's devices."""
-        found = await self._core.call(auth.ListDevicesParams(), auth.ListDevicesResult)
-        return [Device(d.device, self._core.account.open_label(d.device, d.label), d.current) for d in found.devices]
+    def settings(self) -> dict[str, str]:
+        """Return all settings."""
+        return self._core.settings.all()
 
-    async def revoke_device(self, device: bytes) -> None:
-        """Cut a device off, everywhere."""
-        await self._core.account.revoke(await self._core.link(), device)
+    def set_setting(self, name: str, value: str) -> None:
+        """Change a setting of this device; SettingUnknown."""
+        self._core.settings.set(name, value)
 
-    async def change_password(self, password: str) -> int:
-        """Give the account, and this folder, another password; return how many other sessions ended."""
-        store = self._core.store
-        async with self._changing:  # a folder has room for one password that is not certain yet
-            with next_password(store.folder, store.key, password):
-                return await self._core.account.change_password(await self._core.link(), password)
+    def send_receipts(self) -> None:
+        """Tell senders at once what has come, rather than within a second; for who ends soon."""
+        self._core.receipts.send()
 
-    async def delete_account(self) -> None:
-        """Delete the account for ever, on the server and here."""
-        await self._core.account.delete(await self._core.link())
-        with self._core.store.transaction():
-            self._core.store.clear()
+    async def export_transcript(self, conversation: Conversation, path: Path, password: str) -> int:
+        """Write a conversation into a file, encrypted under a password and chained; return how many messages it has.
+
+        `verify_transcript` reads it. FileExistsError.
+        """
+        return await write_transcript(self._core, conversation, path, password)
+
+    async def export_data(self, folder: Path, *, files: bool = True) -> dict[str, int]:
+        """Write all of one's own data into a new folder, as plain JSON and files; return what it holds. FileExistsError."""
+        return await write_all(self._core, self.conversations(), folder, files=files)
 
     async def resolve(self, name: str) -> bytes:
         """Return a person's account id; NotFound."""
@@ -203,6 +232,23 @@ class Client:
         """Take the key that a person has now, after `IdentityChanged` and once it is certain who it is; NotFound."""
         return await self._core.people.trust(name)
 
+    async def verify(self, name: str, *, verified: bool = True) -> None:
+        """Note that one has compared safety numbers with a person, or take that back; the mark is of the present key."""
+        other = await self._core.people.resolve(name)
+        self._core.contacts.verify(other, (self._core.people.identity(other) or b"") if verified else b"")
+
+    async def verified(self, name: str) -> bool:
+        """Tell whether a person's key is the one that was compared."""
+        return self._core.contacts.verified(await self._core.people.resolve(name))
+
+    async def block(self, name: str, *, blocked: bool = True) -> None:
+        """Drop what a person sends from now on, or let it come again; nobody is told."""
+        self._core.contacts.put([await self._core.people.resolve(name)], BLOCKED if blocked else KNOWN)
+
+    def blocked(self) -> list[str]:
+        """Return the names of who is blocked."""
+        return sorted(self._core.people.name(a) for a in self._core.contacts.all(BLOCKED))
+
     async def safety_number(self, name: str) -> str:
         """Return the 60 digits to be compared with a person."""
         other = await self._core.people.resolve(name)
@@ -211,14 +257,6 @@ class Client:
             raise NotFound(f"{name} is not known")
         own = Credential.from_bytes(self._core.account.credential()).identity_key
         return safety_number((own, self.account), (key, other))
-
-    def verified(self, name: str) -> bool:
-        """Tell whether the person known under a name still has the key that was verified."""
-        return self._core.people.verified(name)
-
-    def set_verified(self, name: str, verified: bool) -> None:
-        """Note that one has compared safety numbers with a person, for the key known now; NotFound."""
-        self._core.people.set_verified(name, verified)
 
     def message(self, channel: bytes, ident: bytes) -> Message | None:
         """Return one message."""
@@ -256,6 +294,8 @@ async def open_client(
             except BaseException as exc:  # noqa: BLE001 - raised again below, outside of the nursery's group
                 leaving = exc
             nursery.cancel_scope.cancel()
+        if leaving is None and store.erase_due and store.size_bytes <= ERASED_AT_EXIT_BYTES_MAX:
+            store.erase()
         if leaving is not None:
             raise leaving
     finally:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import qpqnative
 from qpqclient.connection import jitter, pause
 from qpqclient.errors import UNDECIDED, GroupBusy, GroupUnusable, Refused
-from qpqclient.groups import sha256, write_key
+from qpqclient.groups import leaves_of, sha256, write_key
 from qpqclient.log import log
 from qpqclient.transport import new_key
 from qpqcore.api import delivery
@@ -209,6 +210,22 @@ class Commits:
             after = change(before)
             if after == before:
                 return None
+            return group.commit(policy=after.to_bytes(), now_s=self._core.now_ms() // 1000)
+
+        await self.change(channel, build)
+
+    async def hand_over(self, channel: bytes) -> None:
+        """Before the last admin leaves, let the member of the longest standing be admin; else do nothing."""
+        own = self._core.account.account
+        if self._core.upkeep.comes_first(channel):
+            return
+
+        def build(group: qpqnative.Group) -> qpqnative.PendingCommit | None:
+            policy = read_policy(group.policy)
+            others = [leaf.account for leaf in leaves_of(group.members()) if leaf.account != own]
+            if own not in policy.admins or not others or set(others) & set(policy.admins):
+                return None
+            after = replace(policy, admins=(others[0],))
             return group.commit(policy=after.to_bytes(), now_s=self._core.now_ms() // 1000)
 
         await self.change(channel, build)

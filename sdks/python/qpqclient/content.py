@@ -6,7 +6,15 @@ import secrets
 from typing import TYPE_CHECKING
 
 from qpqclient.model import Event, GroupChanged, MessageChanged, MessageStored
-from qpqcore.api.content import Content, ContentReceiptKind
+from qpqcore.api.content import (
+    Content,
+    ContentEdit,
+    ContentPin,
+    ContentReaction,
+    ContentReceipt,
+    ContentReceiptKind,
+)
+from qpqcore.groups.policy import Right
 from qpqcore.model.errors import Refusal
 
 if TYPE_CHECKING:
@@ -17,7 +25,19 @@ VERSION = 1
 ID_BYTES = 16
 CONTENT_BYTES_MAX = 64 * 1024
 """Of the plaintext (docs/spec/content.md): whatever is longer is nobody's message."""
+UNKNOWN = "unknown"
+"""The kind of a message that only a later version knows: its fallback is shown."""
 UNSUPPORTED = "[unsupported message]"
+EMOJI_CHARS_MAX = 32
+"""A flag of a region takes 7, a family of five with skin tones 14."""
+REACTIONS_EACH_MAX = 16
+"""Of one person to one message: more are not kept."""
+PINS_MAX = 50
+"""In one conversation: who wants to pin more unpins another first."""
+NAME_CHARS_MAX = 256
+"""Of a conversation: what is longer is cut."""
+RIGHTS = {"rename": Right.RENAME, "timer": Right.TIMER, "pin": Right.PIN}
+"""Kinds that need a right in groups with admins."""
 SENT_MS_MAX = 253_402_300_799_999
 """The end of the year 9999: no calendar shows a later moment. A sender may write any 64 bits, which no SQLite column holds."""
 
@@ -41,7 +61,18 @@ def shown_text(content: Content) -> str | None:
             return content.reply.text if content.reply else ""
         case "file":
             return f"[file] {content.file.name}" if content.file else ""
-        case "reaction" | "edit" | "delete" | "receipt" | "timer" | "rename" | "profile" | "cutShort" | "selfState":
+        case (
+            "reaction"
+            | "edit"
+            | "delete"
+            | "receipt"
+            | "timer"
+            | "rename"
+            | "pin"
+            | "profile"
+            | "cutShort"
+            | "selfState"
+        ):
             return None
         case _:
             return content.fallback or UNSUPPORTED
@@ -79,63 +110,123 @@ def add_message(
         return False
     # One's own vanishes so long after the server took it: until then it waits, however long that is.
     expires_ms = expiry(content, accepted_ms) if log_number is not None else 0
+    read = int(own or sender == store.get("account"))
     store.db.execute(
         "INSERT OR IGNORE INTO messages (channel, id, sender, kind, text, sent_ms, accepted_ms, log_number, state, own, "
-        "edited, reply_to, file, shown, expires_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)",
+        "edited, reply_to, file, shown, expires_ms, read) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)",
         (
-            channel, content.id, sender, content.which, text, min(content.sent_ms, SENT_MS_MAX), accepted_ms, log_number, state, int(own),
+            channel, content.id, sender, UNKNOWN if content.which.isdigit() else content.which, text, min(content.sent_ms, SENT_MS_MAX), accepted_ms, log_number, state, int(own),
             content.reply.to if content.reply else None, content.file.to_bytes() if content.file else None, int(own),
-            expires_ms,
+            expires_ms, read,
         ),
     )  # fmt: skip
     return True
 
 
-def apply_content(store: Store, channel: bytes, sender: bytes, content: Content, entry: Entry) -> list[Event]:
-    """Apply a received content within the caller's transaction; return what happened. A repeat does nothing."""
+def apply_content(
+    store: Store, channel: bytes, sender: bytes, content: Content, entry: Entry, *, allowed: bool = True
+) -> list[Event]:
+    """Apply a received content within the caller's transaction; return what happened. A repeat does nothing.
+
+    `allowed`: whether its sender has the right that its kind needs (`RIGHTS`); what nobody may do is done by nobody.
+    """
     fresh = store.db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (channel, content.id)).rowcount
     if not fresh:
         return []
+    state = "sent" if sender == store.get("account") else "received"
     added = add_message(
-        store, channel, sender, content, own=False, state="received", accepted_ms=entry.accepted_ms,
+        store, channel, sender, content, own=False, state=state, accepted_ms=entry.accepted_ms,
         log_number=entry.log_number,
     )  # fmt: skip
     if added:
         return [MessageStored(channel, content.id)]
-    return apply_action(store, channel, sender, content)
+    return apply_action(store, channel, sender, content) if allowed or _names(store, channel, content) else []
+
+
+def _names(store: Store, channel: bytes, content: Content) -> bool:
+    """Whether a content names a conversation that has no name here: whoever adds people tells them its name."""
+    return content.which == "rename" and store.rows("SELECT name FROM channels WHERE channel = ?", channel) == [("",)]
 
 
 def apply_action(store: Store, channel: bytes, sender: bytes, content: Content) -> list[Event]:
     """Apply a content that changes something: one's own when it is sent, others' when they come."""
-    db = store.db
-    if content.which == "edit" and content.edit is not None:
-        db.execute(
-            "UPDATE messages SET text = ?, edited = 1 WHERE channel = ? AND id = ? AND sender = ?",
-            (content.edit.text, channel, content.edit.to, sender),
-        )
-        return [MessageChanged(channel, content.edit.to)]
-    if content.which == "delete" and content.delete is not None:
-        db.execute(
-            "DELETE FROM messages WHERE channel = ? AND id = ? AND sender = ?", (channel, content.delete, sender)
-        )
-        return [MessageChanged(channel, content.delete)]
-    if content.which == "reaction" and content.reaction is not None:
-        row = (channel, content.reaction.to, sender, content.reaction.emoji)
-        if content.reaction.remove:
-            db.execute("DELETE FROM reactions WHERE channel = ? AND id = ? AND account = ? AND emoji = ?", row)
-        else:
-            db.execute("INSERT OR IGNORE INTO reactions VALUES (?, ?, ?, ?)", row)
-        return [MessageChanged(channel, content.reaction.to)]
-    if content.which == "receipt" and content.receipt is not None:
-        state = "read" if content.receipt.kind is ContentReceiptKind.READ else "delivered"
-        for ident in content.receipt.ids:
-            db.execute(
-                "UPDATE messages SET state = ? WHERE channel = ? AND id = ? AND own = 1 AND state <> 'read'",
-                (state, channel, ident),
-            )
-        return [MessageChanged(channel, i) for i in content.receipt.ids]
-    if content.which == "timer":
-        db.execute("UPDATE channels SET timer_seconds = ? WHERE channel = ?", (content.timer or 0, channel))
-    if content.which == "rename":
-        db.execute("UPDATE channels SET name = ? WHERE channel = ?", (content.rename or "", channel))
+    match content:
+        case Content(which="edit", edit=ContentEdit() as edit):
+            return _edited(store, channel, sender, edit)
+        case Content(which="delete", delete=bytes() as ident):
+            where = "channel = ? AND id = ? AND sender = ?"
+            gone = store.db.execute(f"DELETE FROM messages WHERE {where}", (channel, ident, sender))  # noqa: S608 - fixed text
+            return [MessageChanged(channel, ident)] if gone.rowcount else []
+        case Content(which="reaction", reaction=ContentReaction() as reaction):
+            return _reacted(store, channel, sender, reaction)
+        case Content(which="receipt", receipt=ContentReceipt() as receipt):
+            return _told(store, channel, sender, receipt)
+        case Content(which="pin", pin=ContentPin() as pin):
+            return _pinned(store, channel, sender, pin)
+        case Content(which="timer"):
+            store.db.execute("UPDATE channels SET timer_seconds = ? WHERE channel = ?", (content.timer or 0, channel))
+        case Content(which="rename"):
+            name = (content.rename or "")[:NAME_CHARS_MAX]
+            store.db.execute("UPDATE channels SET name = ? WHERE channel = ?", (name, channel))
+        case _:
+            return []
     return [GroupChanged(channel, active=True)]
+
+
+def _edited(store: Store, channel: bytes, sender: bytes, edit: ContentEdit) -> list[Event]:
+    changed = store.db.execute(
+        "UPDATE messages SET text = ?, edited = 1 WHERE channel = ? AND id = ? AND sender = ? AND kind IN ('text', 'reply')",
+        (edit.text, channel, edit.to, sender),
+    )
+    return [MessageChanged(channel, edit.to)] if changed.rowcount else []
+
+
+def _reacted(store: Store, channel: bytes, sender: bytes, reaction: ContentReaction) -> list[Event]:
+    emoji = reaction.emoji[:EMOJI_CHARS_MAX]
+    if reaction.remove:
+        where = "channel = ? AND id = ? AND account = ? AND emoji = ?"
+        changed = store.db.execute(f"DELETE FROM reactions WHERE {where}", (channel, reaction.to, sender, emoji))  # noqa: S608 - fixed text
+    else:
+        changed = store.db.execute(
+            "INSERT OR IGNORE INTO reactions SELECT channel, id, ?, ? FROM messages WHERE channel = ? AND id = ? "
+            "AND (SELECT count(*) FROM reactions WHERE channel = ? AND id = ? AND account = ?) < ?",
+            (sender, emoji, channel, reaction.to, channel, reaction.to, sender, REACTIONS_EACH_MAX),
+        )
+    return [MessageChanged(channel, reaction.to)] if changed.rowcount else []
+
+
+def _told(store: Store, channel: bytes, sender: bytes, receipt: ContentReceipt) -> list[Event]:
+    """Note who has one's own messages; what oneself has read on another device is read here too."""
+    own, read = store.get("account") or b"", receipt.kind is ContentReceiptKind.READ
+    changed = []
+    for ident in receipt.ids:
+        if sender == own:
+            done = store.db.execute(
+                "UPDATE messages SET read = 1 WHERE channel = ? AND id = ? AND read < ?", (channel, ident, int(read))
+            )
+        else:
+            done = store.db.execute(
+                "INSERT INTO receipts SELECT channel, id, ?, ? FROM messages WHERE channel = ? AND id = ? AND sender = ? "
+                "ON CONFLICT (channel, id, account) DO UPDATE SET read = 1 WHERE excluded.read > read",
+                (sender, int(read), channel, ident, own),
+            )
+            if done.rowcount:
+                store.db.execute(
+                    "UPDATE messages SET state = ? WHERE channel = ? AND id = ? AND state IN ('pending', 'sent', ?)",
+                    ("read" if read else "delivered", channel, ident, "delivered" if read else "sent"),
+                )
+        if done.rowcount:
+            changed.append(MessageChanged(channel, ident))
+    return list(changed)
+
+
+def _pinned(store: Store, channel: bytes, sender: bytes, pin: ContentPin) -> list[Event]:
+    if pin.remove:
+        changed = store.db.execute("DELETE FROM pins WHERE channel = ? AND id = ?", (channel, pin.to))
+    else:
+        changed = store.db.execute(
+            "INSERT OR IGNORE INTO pins SELECT channel, id, ? FROM messages WHERE channel = ? AND id = ? "
+            "AND (SELECT count(*) FROM pins WHERE channel = ?) < ?",
+            (sender, channel, pin.to, channel, PINS_MAX),
+        )
+    return [MessageChanged(channel, pin.to)] if changed.rowcount else []

@@ -2,63 +2,60 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
 from typing import TYPE_CHECKING
 
 from qpqclient import blobs
-from qpqclient.content import CONTENT_BYTES_MAX, add_message, apply_action, new_content
+from qpqclient.content import CONTENT_BYTES_MAX, new_content
 from qpqclient.errors import GroupUnusable, NotFound, TooLong
-from qpqclient.model import FileInfo, Member, Message
+from qpqclient.membership import Membership
+from qpqclient.model import FileInfo, Message
+from qpqclient.outgoing import put
+from qpqclient.settings import TYPING
 from qpqclient.signals import seal_signal
 from qpqcore.api.content import (
     ChannelKind,
     Content,
     ContentEdit,
     ContentFile,
+    ContentPin,
     ContentReaction,
-    ContentReceipt,
-    ContentReceiptKind,
     ContentReply,
     Signal,
 )
 from qpqcore.api.delivery import SignalResult
-from qpqcore.groups.policy import read_policy
+from qpqcore.groups.policy import Right
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Iterator
     from pathlib import Path
     from typing import Any
 
-    from qpqclient.core import Core
     from qpqclient.model import Progress
 
-KINDS = {ChannelKind.DIRECT: "direct", ChannelKind.GROUP: "group", ChannelKind.SELF: "self"}
-COLUMNS = "id, channel, sender, text, state, sent_ms, own, edited, reply_to, file"
-TTL_SECONDS_MAX = 30 * 24 * 3600
-SETTINGS = frozenset({"timer", "rename"})
-"""Contents that hold here from when they are queued: what is sent next already follows them."""
+NOTEPAD_KIND = 1000
+"""In the database alone; far from what the wire may number."""
+UNREAD = "FROM messages WHERE channel = ? AND read = 0 AND (expires_ms = 0 OR expires_ms > ?)"
+KINDS = {
+    int(ChannelKind.DIRECT): "direct", int(ChannelKind.GROUP): "group", int(ChannelKind.SELF): "self",
+    NOTEPAD_KIND: "notepad",
+}  # fmt: skip
+COLUMNS = "id, channel, sender, text, state, sent_ms, edited, reply_to, file, kind, read"
+PAGE_MESSAGES = 500
+"""Read at a time where all are."""
+READ_AT_ONCE_MAX = 10_000
+"""Messages marked as read by one call; older ones by the next."""
 
 
-class Conversation:
+class Conversation(Membership):
     """A conversation as this device has it; a light view, made anew as often as one likes."""
-
-    def __init__(self, core: Core, channel: bytes) -> None:
-        self._core = core
-        self._store = core.store
-        self.id = channel
-
-    def _row(self, column: str) -> Any:
-        rows = self._store.rows(f"SELECT {column} FROM channels WHERE channel = ?", self.id)  # noqa: S608 - fixed texts
-        if not rows:
-            raise NotFound("this conversation is gone")
-        return rows[0][0]
 
     # --- what it is
 
     @property
     def kind(self) -> str:
-        """`direct`, `group` or `self`."""
-        return KINDS[ChannelKind(self._row("kind"))]
+        """`direct`, `group`, `self` or `notepad`."""
+        return KINDS[self._row("kind")]
 
     @property
     def name(self) -> str:
@@ -80,25 +77,9 @@ class Conversation:
         return bytes(self._row("authenticator"))
 
     @property
-    def active(self) -> bool:
-        """Whether this device is in the group."""
-        return bool(self._row("active"))
-
-    @property
     def timer_seconds(self) -> int:
         """After how long new messages vanish; 0: never."""
         return int(self._row("timer_seconds"))
-
-    def members(self) -> list[Member]:
-        """Return the people in it, oneself included."""
-        found: dict[bytes, list[bytes]] = {}
-        for account, device in self._store.rows(
-            "SELECT account, device FROM leaves WHERE channel = ? ORDER BY leaf", self.id
-        ):
-            found.setdefault(account, []).append(device)
-        own = self._core.account.account
-        name: dict[bytes, str] = {own: self._core.account.name}
-        return [Member(name.get(a) or self._core.people.name(a), a, tuple(d)) for a, d in found.items()]
 
     # --- history
 
@@ -119,13 +100,30 @@ class Conversation:
         )  # fmt: skip
         return [row[0] for row in rows]
 
+    def everything(self, page: int = PAGE_MESSAGES) -> Iterator[list[Message]]:
+        """Yield the whole history, oldest first, some messages at a time; what comes meanwhile is in it or not."""
+        last: tuple[Any, ...] = (0, 0, 0)
+        while True:
+            rows = self._store.rows(
+                f"SELECT {COLUMNS}, log_number IS NULL, coalesce(log_number, 0), number FROM messages WHERE channel = ? "  # noqa: S608 - fixed text
+                "AND (expires_ms = 0 OR expires_ms > ?) AND (log_number IS NULL, coalesce(log_number, 0), number) > (?, ?, ?) "
+                "ORDER BY log_number IS NULL, coalesce(log_number, 0), number LIMIT ?",
+                self.id, self._core.server_now_ms(), *last, page,
+            )  # fmt: skip
+            if not rows:
+                return
+            last = rows[-1][-3:]
+            yield [self._message(row[:-3]) for row in rows]
+
     def message(self, ident: bytes) -> Message | None:
         """Return one message."""
         rows = self._store.rows(f"SELECT {COLUMNS} FROM messages WHERE channel = ? AND id = ?", self.id, ident)  # noqa: S608 - fixed text
         return self._message(rows[0]) if rows else None
 
     def take_unshown(self) -> list[Message]:
-        """Return other people's messages that this has not returned before, oldest first."""
+        """Return other people's messages that this has not returned before, oldest first; of a request none."""
+        if self.requested:
+            return []
         rows = self._store.rows(
             f"SELECT {COLUMNS} FROM messages WHERE channel = ? AND shown = 0 AND (expires_ms = 0 OR expires_ms > ?) ORDER BY log_number",  # noqa: S608 - fixed text
             self.id, self._core.server_now_ms(),
@@ -139,7 +137,8 @@ class Conversation:
         return found
 
     def _message(self, row: Any) -> Message:
-        ident, channel, sender, text, state, sent_ms, own, edited, reply_to, file = row
+        ident, channel, sender, text, state, sent_ms, edited, reply_to, file, kind, read = row
+        own = sender == self._core.account.account
         name = self._core.account.name if own else self._core.people.name(sender)
         reactions = tuple(
             (self._core.people.name(a), e)
@@ -151,7 +150,9 @@ class Conversation:
         if file is not None:
             f = ContentFile.from_bytes(file)
             info = FileInfo(f.name, f.mime, f.total_bytes, f.blob, f.secret, f.key, f.sha256)
-        return Message(ident, channel, name, text, state, sent_ms, bool(own), bool(edited), reply_to, info, reactions)
+        return Message(
+            ident, channel, name, text, state, sent_ms, own, bool(edited), reply_to, info, reactions, kind, bool(read)
+        )
 
     # --- sending
 
@@ -177,17 +178,66 @@ class Conversation:
         self._own(ident)
         self._act("delete", delete=ident)
 
-    async def mark_read(self, idents: list[bytes]) -> None:
-        """Tell the senders that their messages were read."""
-        self._act("receipt", receipt=ContentReceipt(ids=tuple(idents), kind=ContentReceiptKind.READ))
+    async def mark_read(self, idents: list[bytes] | None = None) -> None:
+        """Note that messages were read (None: all that have come), here and on one's other devices.
+
+        Their senders are told, unless the setting or the size of the group is against it.
+        """
+        if idents is None:
+            rows = self._store.rows(
+                "SELECT id FROM messages WHERE channel = ? AND read = 0 LIMIT ?", self.id, READ_AT_ONCE_MAX
+            )
+            idents = [r[0] for r in rows]
+        with self._store.transaction():
+            self._core.receipts.read(self.id, idents)
+        self._core.receipts.send()
+
+    @property
+    def unread(self) -> int:
+        """How many messages of others are not marked as read."""
+        return int(self._store.rows(f"SELECT count(*) {UNREAD}", self.id, self._core.server_now_ms())[0][0])
+
+    @property
+    def mentions(self) -> int:
+        """How many of them name one with an @."""
+        texts = self._store.rows(f"SELECT text {UNREAD} AND instr(text, '@')", self.id, self._core.server_now_ms())
+        named = re.compile(rf"@{re.escape(self._core.account.name)}(?!\w)", re.IGNORECASE)
+        return sum(bool(named.search(text)) for (text,) in texts)
+
+    def receipts(self, ident: bytes) -> dict[str, str]:
+        """Return who has one's own message: name -> `delivered` or `read`."""
+        rows = self._store.rows("SELECT account, read FROM receipts WHERE channel = ? AND id = ?", self.id, ident)
+        return {self._core.people.name(account): "read" if read else "delivered" for account, read in rows}
+
+    async def pin(self, ident: bytes, *, remove: bool = False) -> None:
+        """Pin a message for everybody, or take the pin out; NotAllowed, NotFound."""
+        if self.message(ident) is None:
+            raise NotFound("no such message here")
+        self._need(Right.PIN)
+        self._act("pin", pin=ContentPin(to=ident, remove=remove), fallback="" if remove else "pinned a message")
+
+    def pinned(self) -> list[Message]:
+        """Return the pinned messages, oldest first."""
+        rows = self._store.rows(
+            f"SELECT {COLUMNS} FROM messages WHERE channel = ? AND id IN (SELECT id FROM pins WHERE channel = ?) "  # noqa: S608 - fixed text
+            "AND (expires_ms = 0 OR expires_ms > ?) ORDER BY log_number IS NULL, log_number",
+            self.id, self.id, self._core.server_now_ms(),
+        )  # fmt: skip
+        return [self._message(row) for row in rows]
 
     async def set_timer(self, seconds: int) -> None:
-        """Let later messages vanish after so many seconds; 0: never."""
+        """Let later messages vanish after so many seconds; 0: never. NotAllowed."""
+        self._need(Right.TIMER)
         self._act("timer", timer=seconds, fallback="the timer was changed")
 
     async def rename(self, name: str) -> None:
-        """Name the conversation, for everybody in it."""
+        """Name the conversation, for everybody in it; NotAllowed."""
+        self._need(Right.RENAME)
         self._act("rename", rename=name, fallback=f"the conversation is called {name}")
+
+    def _tell_name(self) -> None:
+        if self.kind == "group" and self._row("name"):
+            self._act("rename", rename=str(self._row("name")))
 
     async def send_file(self, path: Path, progress: Progress = blobs.no_progress) -> Message:
         """Encrypt, upload and send a file; `progress` is told how far it has come."""
@@ -211,7 +261,8 @@ class Conversation:
         return await blobs.download(self._core, file, to, progress)
 
     def _own(self, ident: bytes) -> None:
-        if not self._store.rows("SELECT 1 FROM messages WHERE channel = ? AND id = ? AND own = 1", self.id, ident):
+        message = self.message(ident)
+        if message is None or not message.own:
             raise NotFound("not a message of your own")
 
     def _post(self, which: str, **parts: Any) -> Message:
@@ -229,85 +280,27 @@ class Conversation:
             raise GroupUnusable("this device is not in the conversation any more")
         if self._core.upkeep.leaves(self.id):
             raise GroupUnusable("you are leaving this conversation")
-        timer = self.timer_seconds
-        content = new_content(self._core.now_ms(), which, expires_after_seconds=timer, **parts)
-        encoded = content.to_bytes()
-        if len(encoded) > CONTENT_BYTES_MAX:
-            raise TooLong(f"a message has at most {CONTENT_BYTES_MAX // 1024} KiB: send it as a file")
-        account = self._core.account.account
-        with self._store.transaction() as db:
-            db.execute("INSERT INTO seen VALUES (?, ?)", (self.id, content.id))
-            db.execute(
-                "INSERT INTO outbox (channel, id, content, ttl_seconds, generation, epoch, payload) VALUES (?, ?, ?, ?, 0, 0, NULL)",
-                (self.id, content.id, encoded, min(timer, TTL_SECONDS_MAX)),
-            )
-            add_message(
-                self._store, self.id, account, content, own=True, state="pending",
-                accepted_ms=self._core.now_ms(), log_number=None,
-            )  # fmt: skip
-            if which in SETTINGS:
-                apply_action(self._store, self.id, account, content)
+        self._check_people()
+        content = self._content(which, **parts)
+        with self._store.transaction():
+            put(self._store, self.id, content, self._core.now_ms())
         self._core.wake_sender()
+        return content
+
+    def _content(self, which: str, **parts: Any) -> Content:
+        """Make a content under the conversation's timer; TooLong."""
+        content = new_content(self._core.now_ms(), which, expires_after_seconds=self.timer_seconds, **parts)
+        if len(content.to_bytes()) > CONTENT_BYTES_MAX:
+            raise TooLong(f"a message has at most {CONTENT_BYTES_MAX // 1024} KiB: send it as a file")
         return content
 
     async def typing(self, *, on: bool = True) -> None:
         """Tell those who look at this moment that one is typing; stored nowhere."""
+        if not self._core.settings.on(TYPING):
+            return
         async with self._core.lock:
             group, generation = self._core.groups.load(self.id), self._core.groups.generation(self.id)
             params = seal_signal(
                 group, self.id, generation, self._core.account.device, Signal(which="typing", typing=on)
             )
         await self._core.call(params, SignalResult)
-
-    # --- people
-
-    def doubtful(self) -> list[str]:
-        """Return the members whose identity key here is not the one known of them: compare safety numbers, or remove them."""
-        return sorted(self._core.people.name(a) for a in self._core.people.doubtful(self.id))
-
-    async def invite(self, name: str) -> None:
-        """Add a person, with all devices."""
-        account = await self._core.people.resolve(name)
-        await self._core.commits.add(self.id, [account])
-        if self.kind == "group" and self._row("name"):
-            await self.rename(str(self._row("name")))
-
-    async def remove(self, name: str) -> None:
-        """Remove a person, with all devices."""
-        (account,) = await self._accounts([name])
-        await self._core.commits.remove(self.id, account)
-
-    async def _accounts(self, names: Collection[str]) -> list[bytes]:
-        """Return the members of these names; a member who came a moment ago may have no name here yet."""
-        known = {m.name: m.account for m in self.members()}
-        if not known.keys() >= set(names):
-            await self._core.people.learn()
-            known = {m.name: m.account for m in self.members()}
-        missing = set(names) - known.keys()
-        if missing:
-            raise NotFound(f"{', '.join(sorted(missing))}: not in this conversation")
-        return [known[name] for name in names]
-
-    async def set_admins(self, names: Collection[str]) -> None:
-        """Let only these members add and remove people and change the policy; nobody named: everybody."""
-        admins = tuple(sorted(await self._accounts(names)))
-        await self._core.commits.set_policy(self.id, lambda policy: replace(policy, admins=admins))
-
-    def admins(self) -> list[str]:
-        """Return who may add and remove people; empty: everybody."""
-        policy = read_policy(self._core.groups.load(self.id).policy)
-        return sorted(self._core.people.name(a) for a in policy.admins)
-
-    async def leave(self) -> None:
-        """Leave, after what has been sent; another member's commit makes it so. It is done for certain, also after a crash."""
-        self._core.upkeep.want_leave(self.id)
-        await self._core.upkeep.settle()
-
-    async def rejoin(self) -> None:
-        """Take a new leaf in place of this device's own, as after a restored backup."""
-        self._core.upkeep.want_rejoin(self.id)
-        await self._core.upkeep.settle()
-
-    async def update_key(self) -> None:
-        """Rotate this device's keys: a new epoch."""
-        await self._core.commits.update(self.id)

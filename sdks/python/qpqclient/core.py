@@ -12,14 +12,18 @@ from qpqclient.account import Account
 from qpqclient.births import Births
 from qpqclient.commits import Commits
 from qpqclient.connection import BACKOFF_SECONDS_MIN, Connection, pause
+from qpqclient.contacts import Contacts
 from qpqclient.errors import NO_SESSION, DiskFull, NotLoggedIn, QpqError, Refused, ServerBroke, Unreachable
 from qpqclient.events import Listeners
 from qpqclient.groups import Groups
+from qpqclient.history import History
 from qpqclient.inbox import POSITION, Inbox
 from qpqclient.log import log
 from qpqclient.model import Connected, Disconnected, Event, MessageReceived, MessageStored, Typing
 from qpqclient.outbox import Outbox
 from qpqclient.people import People
+from qpqclient.receipts import Receipts
+from qpqclient.settings import Settings
 from qpqclient.signals import open_signal
 from qpqclient.transport import MACHINE, Network
 from qpqclient.upkeep import Upkeep
@@ -42,6 +46,8 @@ AHEAD = "server_ahead_ms"
 AHEAD_ZERO = 1 << 62
 """What is stored is a number that is not negative: a clock that is right stores this."""
 LOOK_SECONDS = 30.0
+ERASE_BYTES_PER_SECOND = 2 * 1024 * 1024
+"""How much may be rewritten on average: a fiftieth of what a disk takes, however much is deleted or edited."""
 WAIT_MS = 30_000
 """How long one fetchWait waits."""
 NO_PUSH = frozenset({ErrorCode.UNKNOWN_METHOD, ErrorCode.NOT_IMPLEMENTED_YET, ErrorCode.OVERLOADED})
@@ -65,11 +71,15 @@ class Core:
         self.groups = Groups(store, self.account)
         self.lock = trio.Lock()
         self.people = People(self)
+        self.contacts = Contacts(self)
         self.inbox = Inbox(self)
         self.outbox = Outbox(self)
         self.commits = Commits(self)
         self.births = Births(self)
         self.upkeep = Upkeep(self)
+        self.settings = Settings(store)
+        self.receipts = Receipts(self)
+        self.history = History(self)
         self.message: Callable[[bytes, bytes], Message | None] = lambda _channel, _ident: None
         self._push = push
         self._send = trio.Event()
@@ -140,6 +150,8 @@ class Core:
             nursery.start_soon(self.wire.run, self._greet, self._follow)
             nursery.start_soon(self._keep_sending)
             nursery.start_soon(self.upkeep.run)
+            nursery.start_soon(self.receipts.run)
+            nursery.start_soon(self.history.run)
             nursery.start_soon(self._forget_expired)
             if self.sealed:
                 nursery.start_soon(self.veiled.run, _nothing, _nothing)
@@ -219,7 +231,7 @@ class Core:
             self.groups.drop()
             return
         account = next((leaf.account for leaf in leaves if leaf.device == device), None)
-        if account is not None and signal.which == "typing":
+        if account is not None and signal.which == "typing" and not self.contacts.blocked(account):
             self.tell(Typing(event.channel, self.people.name(account), on=bool(signal.typing)))
 
     async def _poll(self, link: Link) -> None:
@@ -248,11 +260,17 @@ class Core:
     async def _forget_expired(self) -> None:
         """Delete what has vanished: it is not shown from its moment on, and gone from the disk soon after."""
         while True:
+            rest_s = LOOK_SECONDS
             with suppress(DiskFull):  # it is deleted when there is room again, and is not shown meanwhile
-                self.store.db.execute(
-                    "DELETE FROM messages WHERE expires_ms > 0 AND expires_ms <= ?", (self.server_now_ms(),)
-                )
-            await trio.sleep(LOOK_SECONDS)
+                self.forget_expired()
+                if self.store.erase_due:
+                    rest_s = max(rest_s, self.store.size_bytes / ERASE_BYTES_PER_SECOND)
+                    self.store.erase()
+            await trio.sleep(rest_s)
+
+    def forget_expired(self) -> None:
+        """Delete the messages whose moment has come; DiskFull."""
+        self.store.db.execute("DELETE FROM messages WHERE expires_ms > 0 AND expires_ms <= ?", (self.server_now_ms(),))
 
     async def _keep_sending(self) -> None:
         while True:

@@ -78,7 +78,7 @@ class FolderUnusable(QpqError):
     """The folder's database is damaged, or a later version of this program wrote it."""
 
     name = "folderUnusable"
-    exit_code = 18
+    exit_code = 31
 
 
 class FileDamaged(QpqError):
@@ -119,6 +119,41 @@ class NotFound(QpqError):
 
     name = "notFound"
     exit_code = EXIT_CODES[ErrorCode.NOT_FOUND]
+
+
+class NotAllowed(QpqError):
+    """In this conversation only its admins do that, and one is none of them: nothing was sent."""
+
+    name = "forbidden"
+    exit_code = EXIT_CODES[ErrorCode.FORBIDDEN]
+
+
+class NotVerified(QpqError):
+    """The setting is to send only to people whose key was compared, and some here are not: nothing was sent."""
+
+    name = "notVerified"
+    exit_code = 18
+
+
+class ArchiveDamaged(QpqError):
+    """An archive or backup is not as it was written, or not this account's."""
+
+    name = "archiveDamaged"
+    exit_code = 20
+
+
+class LinkRefused(QpqError):
+    """A code for linking a device is not one, is too old, was used, or what came for it is not what it should be."""
+
+    name = "linkRefused"
+    exit_code = 19
+
+
+class SettingUnknown(QpqError):
+    """There is no such setting, or it cannot be that."""
+
+    name = "settingUnknown"
+    exit_code = 2
 
 
 class GroupBusy(QpqError):

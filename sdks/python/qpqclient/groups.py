@@ -7,12 +7,13 @@ applied only when the channel's log brings them back.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qpqclient.errors import GroupUnusable
 from qpqcore.crypto.parts import u32, vec
 from qpqcore.crypto.signatures import generate_key, sign
-from qpqcore.groups.policy import group_id, read_policy
+from qpqcore.groups.policy import Right, group_id, may, read_policy
 from qpqcore.groups.validity import Change, Leaf, check_change, read_leaf
 
 if TYPE_CHECKING:
@@ -113,6 +114,33 @@ class Groups:
             leaf = read_leaf(member.credential, member.signature_key)
             row = (channel, member.index, leaf.account, leaf.device, leaf.identity_key)
             db.execute("INSERT INTO leaves VALUES (?, ?, ?, ?, ?)", row)
+        self._save_policy(channel, group)
+
+    def _save_policy(self, channel: bytes, group: qpqnative.Group) -> None:
+        """Write who may what in the present epoch: its messages are judged by it, also after it has ended."""
+        policy, members = read_policy(group.policy), {leaf.account for leaf in leaves_of(group.members())}
+        present = replace(policy, admins=tuple(a for a in policy.admins if a in members))
+        db, generation = self._store.db, policy.generation
+        db.execute(
+            "INSERT OR REPLACE INTO policies VALUES (?, ?, ?, ?)",
+            (channel, generation, group.epoch, present.to_bytes()),
+        )
+        db.execute(
+            "DELETE FROM policies WHERE channel = ? AND (generation < ? OR epoch < ?)",
+            (channel, generation, group.epoch - PAST_EPOCHS),
+        )
+
+    def may(self, channel: bytes, account: bytes, right: Right, *, generation: int = 0, epoch: int = 0) -> bool:
+        """Tell whether an account has a right in an epoch; of one that is not known any more: in the present one."""
+        rows = self._store.rows(
+            "SELECT policy FROM policies WHERE channel = ? ORDER BY generation = ? AND epoch = ? DESC, generation DESC, "
+            "epoch DESC LIMIT 1",
+            channel, generation, epoch,
+        )  # fmt: skip
+        if not rows and not self.generation(channel):
+            return True  # out of the group before policies were written down
+        policy = read_policy(rows[0][0] if rows else self.load(channel).policy)
+        return may(policy, account, policy.admins, right)
 
     def adopt(self, channel: bytes, generation: int, group: qpqnative.Group, name: str) -> None:
         """Write a group that was made or joined; inside a transaction."""
@@ -130,7 +158,8 @@ class Groups:
         kind = read_policy(group.policy).kind
         db = self._store.db
         db.execute(
-            "INSERT INTO channels VALUES (?, ?, 0, ?, ?, 0, 1, x'') ON CONFLICT (channel) DO UPDATE SET "
+            "INSERT INTO channels (channel, generation, epoch, kind, name, timer_seconds, active, authenticator) "
+            "VALUES (?, ?, 0, ?, ?, 0, 1, x'') ON CONFLICT (channel) DO UPDATE SET "
             "generation = excluded.generation, active = 1, name = CASE WHEN name = '' THEN excluded.name ELSE name END",
             (channel, generation, int(kind), name),
         )

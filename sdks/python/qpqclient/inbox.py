@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 import qpqnative
-from qpqclient.content import apply_content, read_content
+from qpqclient.content import RIGHTS, apply_content, read_content
 from qpqclient.errors import UNDECIDED, GroupUnusable, Refused
 from qpqclient.groups import sha256
 from qpqclient.log import log
-from qpqclient.model import GroupChanged, Missed
+from qpqclient.model import GroupChanged, MessageStored, Missed
+from qpqclient.settings import REQUESTS
 from qpqcore.api import delivery
 from qpqcore.api.delivery import EntryKind, WelcomeItem
 from qpqcore.crypto.hybrid import open_welcome
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qpqclient.core import Core
+    from qpqclient.model import Event
+    from qpqcore.api.content import Content
 
 POSITION = "position"
 MISSED_AGAIN_SECONDS = 60.0
@@ -173,10 +176,28 @@ class Inbox:
         content = read_content(received.data)
         with self._store.transaction():
             save()
-            events = apply_content(self._store, channel, sender.account, content, entry) if content else []
+            events = self._applied(channel, sender.account, content, entry) if content else []
             self._store.put_number(POSITION, entry.number)
         for event in events:
             self._core.tell(self._core.finished(event))
+
+    def _applied(self, channel: bytes, sender: bytes, content: Content, entry: delivery.Entry) -> list[Event]:
+        """Apply a content, as far as its sender may; inside a transaction."""
+        if self._core.contacts.blocked(sender):
+            return []
+        right = RIGHTS.get(content.which)
+        allowed = right is None or self._groups.may(
+            channel, sender, right, generation=entry.generation, epoch=entry.epoch
+        )
+        events = apply_content(self._store, channel, sender, content, entry, allowed=allowed)
+        if sender == self._core.account.account and content.which == "selfState":
+            self._core.history.heard(channel, content)
+        if sender != self._core.account.account:
+            for event in events:
+                if isinstance(event, MessageStored):
+                    self._core.receipts.came(channel, event.id)
+        # What waits to be accepted is not told as a message: it stands in `Client.requests`.
+        return [GroupChanged(channel, active=True)] if events and self._core.contacts.waits(channel) else events
 
     def _commit(self, entry: delivery.Entry) -> None:
         channel = entry.channel
@@ -270,6 +291,8 @@ class Inbox:
         self._check_joined(channel, entry.generation, group)
         with self._store.transaction():
             self._groups.adopt(channel, entry.generation, group, "")
+            if not known:
+                self._core.contacts.judge(channel, requests=self._core.settings.on(REQUESTS))
             self._store.put_number(POSITION, entry.number)
         self._core.tell(GroupChanged(channel, active=True))
 

@@ -37,6 +37,10 @@ class Message:
     reply_to: bytes | None = None
     file: FileInfo | None = None
     reactions: tuple[tuple[str, str], ...] = ()
+    kind: str = "text"
+    """`text`, `reply`, `file`; `unknown`: only a later version shows more than `text`."""
+    read: bool = True
+    """Whether it was marked as read, here or on another device of one's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,13 @@ class Typing(Event):
 
     name: str
     on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryTaken(Event):
+    """Messages of before have come from another device of one's own, or out of a backup."""
+
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,6 @@ from qpqcore.model.errors import ErrorCode, Refusal
 if TYPE_CHECKING:
     from qpqclient.core import Core
 
-VERIFIED = "verified:"
-"""Before an account's id: the identity key whose safety number was compared with its owner; another key is not verified."""
-
 
 class People:
     """The address book of this device."""
@@ -34,20 +31,6 @@ class People:
         rows = self._store.rows("SELECT identity_key FROM people WHERE account = ?", account)
         return rows[0][0] if rows else None
 
-    def verified(self, name: str) -> bool:
-        """Tell whether a person's key, as it is known now, is the one whose safety number was compared."""
-        rows = self._store.rows("SELECT account, identity_key FROM people WHERE name = ?", name)
-        return bool(rows) and self._store.get(VERIFIED + rows[0][0].hex()) == rows[0][1]
-
-    def set_verified(self, name: str, verified: bool) -> None:
-        """Note, or take back, that a person's key was verified; NotFound."""
-        rows = self._store.rows("SELECT account, identity_key FROM people WHERE name = ?", name)
-        if not rows:
-            raise NotFound(f"{name} is not known")
-        account, key = rows[0]
-        with self._store.transaction():
-            self._store.put({VERIFIED + account.hex(): key if verified else b""})
-
     async def resolve(self, name: str) -> bytes:
         """Return the account of a name; NotFound."""
         try:
@@ -62,9 +45,15 @@ class People:
     async def trust(self, name: str) -> bytes:
         """Take the account and the key that the server names now, whatever was known; return the account. NotFound."""
         found = await self._core.call(ResolveUserParams(name=name), ResolveUserResult)
+        before = self._store.rows("SELECT account, identity_key FROM people WHERE name = ?", found.name)
         with self._store.transaction() as db:
             db.execute("DELETE FROM people WHERE name = ? OR account = ?", (found.name, found.account))
-        return await self.resolve(name)
+        # No second question: another answer could come between.
+        self._remember(found.account, found.name, found.identity_key, found.device_list)
+        if before and before[0] != (found.account, found.identity_key):
+            told = f"{found.name} has another key than before, and you took it: the mark of verification is gone"
+            self._core.contacts.announce(found.account, b"taken" + found.identity_key, told)
+        return found.account
 
     def doubtful(self, channel: bytes) -> list[bytes]:
         """Return the accounts in a group whose leaves carry another identity key than the one known here."""
@@ -88,6 +77,8 @@ class People:
                 self._remember(found.account, found.name, found.identity_key, found.device_list)
             except IdentityChanged as exc:
                 log.warning("member_doubtful", reason=str(exc))
+                told = "somebody here has another key than the server names: compare safety numbers before you go on"
+                self._core.contacts.announce(account, key, told)
             except Refused:
                 continue
 
@@ -96,6 +87,8 @@ class People:
         namesake = self._store.rows("SELECT account FROM people WHERE name = ? AND account <> ?", name, account)
         if namesake or (known is not None and known != identity_key):
             log.warning("identity_key_changed")
+            told = f"the server names another key for {name} than before: compare safety numbers before you go on"
+            self._core.contacts.announce(namesake[0][0] if namesake else account, identity_key, told)
             raise IdentityChanged(f"{name} is not who {name} was: compare safety numbers before you go on")
         with self._store.transaction() as db:
             db.execute(

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 import qpqnative
 from qpqclient.errors import DiskFull, FolderBusy, FolderUnusable, Refused, WrongPassword
 from qpqcore.net.certificates import write_secret
-from qpqcore.store.connection import connect, is_disk_full
+from qpqcore.store.connection import STORE_ERRORS, connect, emptied_log, is_disk_full
 from qpqcore.store.errors import DatabaseError
 from qpqcore.store.migrations import migrate, migrations_of
 
@@ -38,6 +38,9 @@ SEALED, SEALED_NEXT = "key", "key.next"
 """Files: the database's key under the password, and under one that is being given."""
 GROUP_ENTRIES = (b"s/", b"e/", b"t/")
 """Beginnings of keys: the state, past epochs, the tree (qpqnative's `Group.take_changes`)."""
+DATABASE = "client.db"
+ERASE = "erase"
+"""Stands in `meta` while pages may hold what was deleted: set by the triggers that delete."""
 ASIDE = b"aside/"
 ASIDE_BYTES = len(ASIDE) + 7
 """Length of a place: the beginning, six digits, a slash."""
@@ -131,13 +134,13 @@ class Store:
         except OSError as exc:
             self._lock.close()
             raise FolderBusy(f"{folder} is in use by another process") from exc
-        path = folder / "client.db"
+        path = folder / DATABASE
         try:
             connection = connect(path, key)
             migrate(connection, migrations_of("qpqclient"), path)
         except DatabaseError as exc:
             self._lock.close()
-            if exc.__cause__ is not None and is_disk_full(exc.__cause__):
+            if isinstance(exc.__cause__, Exception) and is_disk_full(exc.__cause__):
                 raise DiskFull(DISK_FULL) from exc
             raise FolderUnusable(f"{exc}: nothing in it was changed") from exc
         self.db = _Rows(connection)
@@ -159,9 +162,39 @@ class Store:
             raise
 
     def clear(self) -> None:
-        """Delete every row of every table; inside a transaction."""
-        for (table,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table'"):
+        """Delete every row of every table; inside a transaction. The index of words follows the messages by itself."""
+        for (table,) in self.rows("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'search%'"):
             self.db.execute(f"DELETE FROM {table}")  # noqa: S608 - the schema's own names
+        self.put({ERASE: b"\1"})
+
+    @property
+    def erase_due(self) -> bool:
+        """Whether something was deleted of which the files may still hold copies."""
+        return self.get(ERASE) is not None
+
+    @property
+    def size_bytes(self) -> int:
+        """How large the database is."""
+        pages, page_bytes = (int(self.rows(f"PRAGMA {of}")[0][0]) for of in ("page_count", "page_size"))
+        return pages * page_bytes
+
+    def erase(self) -> bool:
+        """Leave nothing in the files of what was deleted: all pages are written anew, and the log is emptied.
+
+        `secure_delete` wipes a row where it stands; of rows that were moved while a tree was balanced SQLite leaves copies.
+        Copies of the database from before a migration go too: they hold what has vanished since. False if a full disk was in
+        the way: it is tried again. Takes some 10 ms per MB, and nothing else runs meanwhile.
+        """
+        for copy in self.folder.glob(f"{DATABASE}.before-*"):
+            copy.unlink()
+        try:
+            self.db.connection.execute("VACUUM")
+        except STORE_ERRORS:
+            return False
+        if not emptied_log(self.db.connection):
+            return False
+        self.db.execute("DELETE FROM meta WHERE name = ?", (ERASE,))
+        return True
 
     # --- single values
 

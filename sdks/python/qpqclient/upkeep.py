@@ -143,6 +143,8 @@ class Upkeep:
         for (channel,) in self._store.rows("SELECT channel FROM leaving"):
             if self._store.rows("SELECT 1 FROM outbox WHERE channel = ?", channel):
                 continue  # it comes again when that has been sent
+            if self._core.groups.generation(channel):
+                await self._core.commits.hand_over(channel)
             if self._core.groups.generation(channel) and await self._core.commits.leave(channel):
                 continue  # somebody else commits it
             await self._be_out_of(channel)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qpqauth.config import Config
     from qpqcore.api.auth import RegisterFinishParams
 
+HASH_BYTES = 32
 REGISTER_LABEL = "qpq register v1"
 LOGIN_LABEL = "qpq login v1"
 RESUME_LABEL = "qpq resume v1"

@@ -207,8 +207,21 @@ class Auth:
         if len(params.label) > self._config.label_bytes_max:
             raise Refusal(ErrorCode.TOO_LARGE, f"a label has at most {self._config.label_bytes_max} bytes")
         await self._touch(call.caller.session, call.now_ms)
+        if params.session_hash:
+            return await self._link_device(call, params)
         change = await self._advance(call, params.device_list, register=params.device, label=params.label)
         self._assert(call, Session(call.caller.session, call.caller.account, params.device, call.now_ms))
+        return api.RegisterDeviceResult(version=change.fresh.version)
+
+    async def _link_device(self, call: CallContext, params: api.RegisterDeviceParams) -> api.RegisterDeviceResult:
+        """Add a device by another one's session, and begin a session of its own, whose token only that device has."""
+        if len(params.session_hash) != rules.HASH_BYTES:
+            raise Refusal(ErrorCode.MALFORMED, f"a session's hash has {rules.HASH_BYTES} bytes")
+        session = Session(params.session_hash, call.caller.account, params.device, call.now_ms)
+        change = await self._advance(
+            call, params.device_list, register=params.device, label=params.label, session=session.token_hash
+        )
+        self._revoke_sessions(await self._store.add_session(session, self._config.sessions_max))
         return api.RegisterDeviceResult(version=change.fresh.version)
 
     async def list_devices(self, call: CallContext, params: api.ListDevicesParams) -> api.ListDevicesResult:
@@ -231,7 +244,9 @@ class Auth:
         change = await self._advance(call, params.device_list, register=b"", label=b"")
         return api.RevokeDeviceResult(version=change.fresh.version, revoked=change.removed)
 
-    async def _advance(self, call: CallContext, offered: bytes, *, register: bytes, label: bytes) -> ListChange:
+    async def _advance(
+        self, call: CallContext, offered: bytes, *, register: bytes, label: bytes, session: bytes = b""
+    ) -> ListChange:
         account = call.caller.account
 
         def decide(stored: Account) -> DeviceList:
@@ -240,7 +255,13 @@ class Auth:
             return rules.next_list(self._config, account, stored.identity_key, stored.device_list, offered)
 
         change = await self._store.advance_list(
-            account, offered, decide, register=register, label=label, session=call.caller.session, now_ms=call.now_ms
+            account,
+            offered,
+            decide,
+            register=register,
+            label=label,
+            session=session or call.caller.session,
+            now_ms=call.now_ms,
         )
         for device in change.removed:
             self._notices.publish(REVOKED, bytes([REVOKED_DEVICE]) + device)

@@ -140,6 +140,13 @@ class Store(Protocol):
         checks the stored account; what it refuses uses the state up all the same. Refusal(loginExpired) as above.
         """
 
+    async def add_session(self, session: Session, sessions_max: int) -> list[bytes]:
+        """Begin the session of a device that was linked; return the sessions that ended to make room.
+
+        Done before: changes nothing. Refusal(deviceUnknown) if the account has no such device, Refusal(malformed) if the
+        token's hash is another session's.
+        """
+
     async def touch_session(
         self, token_hash: bytes, now_ms: int, oldest_used_ms: int
     ) -> tuple[Session, Account] | None:

@@ -145,21 +145,40 @@ class SqliteStore:
                 stored = decide(self._get(c, session.account))
             except Refusal as no:
                 return no  # not raised here: that would undo the use of the state
-            c.execute(
-                "INSERT INTO sessions VALUES (?, ?, ?, ?)",
-                (session.token_hash, session.account, session.device, session.used_ms),
-            )
-            self._seen(c, session)
-            return stored, _end(
-                c,
-                "token_hash IN (SELECT token_hash FROM sessions WHERE account = ? AND token_hash <> ? ORDER BY used_ms DESC LIMIT -1 OFFSET ?)",
-                (session.account, session.token_hash, sessions_max - 1),
-            )
+            return stored, self._begin(c, session, sessions_max)
 
         done = await self._db.write(body)
         if isinstance(done, Refusal):
             raise done
         return done
+
+    def _begin(self, c: Connection, session: Session, sessions_max: int) -> list[bytes]:
+        c.execute(
+            "INSERT INTO sessions VALUES (?, ?, ?, ?)",
+            (session.token_hash, session.account, session.device, session.used_ms),
+        )
+        self._seen(c, session)
+        return _end(
+            c,
+            "token_hash IN (SELECT token_hash FROM sessions WHERE account = ? AND token_hash <> ? ORDER BY used_ms DESC LIMIT -1 OFFSET ?)",
+            (session.account, session.token_hash, sessions_max - 1),
+        )
+
+    async def add_session(self, session: Session, sessions_max: int) -> list[bytes]:
+        def body(c: Connection) -> list[bytes]:
+            mine = (session.account, session.device)
+            if not c.execute("SELECT 1 FROM devices WHERE account = ? AND device = ?", mine).fetchone():
+                raise Refusal(ErrorCode.DEVICE_UNKNOWN, "the account has no such device")
+            there = c.execute(
+                "SELECT account, device FROM sessions WHERE token_hash = ?", (session.token_hash,)
+            ).fetchone()
+            if there is not None and tuple(there) != mine:
+                raise Refusal(ErrorCode.MALFORMED, "this session is another device's")
+            if there is not None:
+                return []
+            return self._begin(c, session, sessions_max)
+
+        return await self._db.write(body)
 
     @staticmethod
     def _seen(c: Connection, session: Session) -> None:

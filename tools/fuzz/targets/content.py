@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from qpqcore.api.content import (
     Content,
     ContentEdit,
     ContentFile,
+    ContentPin,
     ContentProfile,
     ContentReaction,
     ContentReceipt,
@@ -37,15 +38,20 @@ ENTRY = Entry(
 )
 
 
+OTHERS = b"o" * 16
+
+
 class _InMemory(Store):
     """The client's store over a database in memory: what `apply_content` sees of it is the database."""
 
     def __init__(self) -> None:
         self.db = connect(None, b"k" * 32, shared_name="fuzz-content")
         migrate(self.db, migrations_of("qpqclient"), None)
-        self.db.execute("INSERT INTO channels VALUES (?, 1, 3, 1, 'club', 0, 1, X'')", (CHANNEL,))
+        self.db.execute("INSERT INTO channels VALUES (?, 1, 3, 1, 'club', 0, 1, X'', 0, 0)", (CHANNEL,))
+        self.put({"account": SENDER})
         known = Content(version=1, id=KNOWN, sent_ms=NOW_MS, text="known", which="text")
         apply_content(self, CHANNEL, SENDER, known, ENTRY)
+        apply_content(self, CHANNEL, OTHER, replace(known, id=OTHERS), ENTRY)
 
 
 @cache
@@ -81,7 +87,7 @@ def _content_seeds() -> Iterator[tuple[str, bytes]]:
         "edit": {"edit": ContentEdit(to=KNOWN, text="better")}, "delete": {"delete": KNOWN},
         "receipt": {"receipt": ContentReceipt(ids=(KNOWN, b"j" * 16), kind=ContentReceiptKind.READ)},
         "file": {"file": ContentFile(blob=b"b" * 41, secret=b"s" * 16, key=b"k" * 32, total_bytes=9, name="n", mime="m")},
-        "timer": {"timer": 3_600}, "rename": {"rename": "new name"},
+        "pin": {"pin": ContentPin(to=KNOWN)}, "timer": {"timer": 3_600}, "rename": {"rename": "new name"},
         "profile": {"profile": ContentProfile(display_name="Alice")}, "cutShort": {"cut_short": b"d" * 25},
         "selfState": {"self_state": b"state"},
     }  # fmt: skip

@@ -48,7 +48,7 @@ async def register(here: Here, name: str, token: str) -> None:
 async def login(here: Here, name: str) -> None:
     """Log in; in an empty folder, the password alone restores the account and its groups."""
     client = here.client
-    await client.login(name or here.profile.name(), here.profile.secret(), label=platform.node())
+    await client.login(name or here.profile.name(), here.profile.secret(), label=platform.node(), history=True)
     await client.sync()
     count = len(client.conversations())
     here.tell(
@@ -105,8 +105,8 @@ async def verify(here: Here, name: str, answer: str) -> None:
     if answer:
         if answer not in {"yes", "no"}:
             raise Mistake("say yes when the digits are equal, no when they are not")
-        here.client.set_verified(name, answer == "yes")
-    verified = here.client.verified(name)
+        await here.client.verify(name, verified=answer == "yes")
+    verified = await here.client.verified(name)
     groups = [number[i : i + GROUP_DIGITS] for i in range(0, len(number), GROUP_DIGITS)]
     value = {"name": name, "safety_number": number, "verified": verified}
     if here.face is Face.SHELL and not answer:

@@ -39,10 +39,10 @@ async def switch(here: Here, conversation: str) -> None:
 async def list_(here: Here) -> None:
     """List all conversations."""
     for c in here.client.conversations():
-        if c.kind == "self":
-            continue
-        left = "" if c.active else ", left"
-        here.tell(conversation_value(c), f"{label(c)}  {len(c.members())} members, epoch {c.epoch}{left}")
+        marks = "" if c.active else ", left"
+        marks += f", {c.unread} unread" if c.unread else ""
+        marks += ", names you" if c.mentions else ""
+        here.tell(conversation_value(c), f"{label(c)}  {len(c.members())} members, epoch {c.epoch}{marks}")
 
 
 def conversation_value(c: Conversation) -> dict[str, Any]:
@@ -54,15 +54,17 @@ def conversation_value(c: Conversation) -> dict[str, Any]:
         "epoch": c.epoch,
         "members": len(c.members()),
         "active": c.active,
+        "unread": c.unread,
+        "muted": c.muted,
         "expires_after_seconds": c.timer_seconds,
     }
 
 
 async def members(here: Here) -> None:
     """Show who is in the conversation."""
-    doubtful = set(here.open.doubtful())
+    doubtful, unverified = set(here.open.doubtful()), set(here.open.unverified())
     for m in here.open.members():
-        sign = " (verified)" if here.client.verified(m.name) else ""
+        sign = "" if m.name in unverified or m.name == here.client.name else " (verified)"
         sign = " (KEY CHANGED: /verify)" if m.name in doubtful else sign
         here.tell(
             {"name": m.name, "account": m.account.hex(), "devices": len(m.devices), "verified": bool(sign) and m.name not in doubtful},

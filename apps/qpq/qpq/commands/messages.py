@@ -50,7 +50,7 @@ async def send(here: Here, conversation: str, text: str, all: bool) -> None:  # 
         await say(here, await find(here.client, conversation), text)
         return
     for chosen in here.client.conversations():
-        if chosen.kind != "self" and chosen.active:
+        if chosen.kind in {"direct", "group"} and chosen.active:
             await say(here, chosen, text)
 
 
@@ -76,18 +76,20 @@ def chosen_message(here: Here, number: str, *, own: bool) -> Message:
         if own and not found.own:
             raise Mistake(f"Message {number} is {harmless(found.sender)}'s: only one's own can be changed.")
         return found
-    mine = [m for m in here.open.history() if m.own is own]
+    mine = [m for m in here.open.history() if m.own is own and m.kind != "notice"]
     if not mine:
         raise Mistake("Which message? /history shows the numbers.")
     return mine[-1]
 
 
-async def react(here: Here, emoji: str, index: str) -> None:
-    """React to a message; without a number, to the newest of somebody else's."""
+async def react(here: Here, emoji: str, index: str, remove: bool) -> None:
+    """React to a message, or take the reaction back; without a number, to the newest of somebody else's."""
     message = chosen_message(here, index, own=False)
-    await here.open.react(message.id, emoji)
+    await here.open.react(message.id, emoji, remove=remove)
     await here.settled()
-    here.tell({"id": message.id.hex(), "emoji": emoji}, f"{harmless(emoji)} to {message_line(message)}")
+    here.tell(
+        {"id": message.id.hex(), "emoji": emoji, "removed": remove}, f"{harmless(emoji)} to: {harmless(message.text)}"
+    )
 
 
 async def edit(here: Here, index: str, text: str) -> None:
@@ -95,7 +97,7 @@ async def edit(here: Here, index: str, text: str) -> None:
     message = chosen_message(here, index, own=True)
     await here.open.edit(message.id, checked(text))
     await here.settled()
-    here.tell({"id": message.id.hex(), "text": text}, f"edited message {index}")
+    here.tell({"id": message.id.hex(), "text": text}, f"edited: {harmless(text)}")
 
 
 async def delete(here: Here, index: str) -> None:
@@ -103,7 +105,7 @@ async def delete(here: Here, index: str) -> None:
     message = chosen_message(here, index, own=True)
     await here.open.delete(message.id)
     await here.settled()
-    here.tell({"id": message.id.hex(), "deleted": True}, f"deleted message {index}")
+    here.tell({"id": message.id.hex(), "deleted": True}, f"deleted: {harmless(message.text)}")
 
 
 async def typing(here: Here) -> None:

@@ -30,10 +30,9 @@ async def find(client: Client, target: str) -> Conversation:
 def known(client: Client, target: str) -> Conversation:
     """Return the conversation that there is under this name; Mistake."""
     wanted = target.removeprefix("#").removeprefix("@")
-    named = [c for c in client.conversations() if c.name == wanted and c.kind != "self"]
+    named = [c for c in client.conversations() if c.name == wanted]
     if target.startswith(("#", "@")):
-        kind = "group" if target.startswith("#") else "direct"
-        named = [c for c in named if c.kind == kind]
+        named = [c for c in named if (c.kind == "group") is target.startswith("#")]
     if not named and len(wanted) >= ID_CHARS_MIN:
         named = [c for c in client.conversations() if c.id.hex().startswith(wanted.lower())]
     if len(active := [c for c in named if c.active]) == 1:
@@ -48,4 +47,4 @@ def known(client: Client, target: str) -> Conversation:
 
 def label(conversation: Conversation) -> str:
     """Return how a conversation is shown: @person or #group."""
-    return ("@" if conversation.kind == "direct" else "#") + harmless_name(conversation.name)
+    return ("@" if conversation.kind in {"direct", "notepad"} else "#") + harmless_name(conversation.name)

@@ -11,17 +11,23 @@ from qpq.harmless import harmless, harmless_lines, harmless_name
 if TYPE_CHECKING:
     from qpqclient import Conversation, Message
 
+NOTICE = "notice"
+"""The kind of what stands in a timeline and nobody has sent: that somebody's key has changed, say."""
 CONTINUED = "    "
 """Before the further lines of a message: none of them looks like another one's first."""
 
 
 def message_line(message: Message) -> str:
     """Return `[sender] text` on one line, as the receiver sees it."""
+    if message.kind == NOTICE:
+        return f"* {harmless(message.text)}"
     return f"[{harmless_name(message.sender)}] {harmless(message.text)}{_edited(message)}"
 
 
 def message_lines(message: Message) -> list[str]:
     """Return `[sender] text` as lines for a screen."""
+    if message.kind == NOTICE:
+        return [message_line(message)]
     first, *more = harmless_lines(message.text)
     return [f"[{harmless_name(message.sender)}] {first}{_edited(message)}", *(CONTINUED + line for line in more)]
 
@@ -47,7 +53,8 @@ def message_value(conversation: Conversation, message: Message) -> dict[str, Any
         "id": message.id.hex(),
         "conversation": conversation.id.hex(),
         "conversation_name": conversation.name,
-        "kind": conversation.kind,
+        "conversation_kind": conversation.kind,
+        "kind": message.kind,
         "sender": message.sender,
         "text": message.text,
         "state": message.state,

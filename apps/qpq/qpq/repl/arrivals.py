@@ -94,6 +94,7 @@ class Arrivals:
             case MessageReceived():
                 await self._show_new(self._here.client.conversation(event.channel))
             case MessageChanged():
+                await self._show_new(self._here.client.conversation(event.channel))
                 self._message_changed(event.channel, event.id)
             case GroupChanged():
                 self._group_changed(event.channel)
@@ -118,7 +119,7 @@ class Arrivals:
         for message in fresh:
             self._show_message(conversation, message)
         if fresh and self._is_open(conversation):
-            await mark_read(conversation, [m.id for m in fresh])
+            await mark_read(conversation)
 
     def _is_open(self, conversation: Conversation) -> bool:
         return self._here.conversation is not None and self._here.conversation.id == conversation.id
@@ -126,10 +127,6 @@ class Arrivals:
     def _show_message(self, conversation: Conversation, message: Message) -> None:
         self.remember(message)
         named = mentions(message.text, self._here.client.name)
-        if not self._is_open(conversation):
-            self._here.unread.setdefault(conversation.id, []).append(message.id)
-            if named:
-                self._here.mentioned.add(conversation.id)
         prefix = self._prefix(conversation)
         for line in message_lines(message):
             self._show(prefix + line, Style.MENTION if named else Style.MESSAGE)
@@ -175,6 +172,10 @@ class Arrivals:
             return
         before, now = self._groups.get(channel), seen(conversation)
         self._groups[channel] = now
+        if conversation.requested:
+            if before is None:
+                self._show(f"{label(conversation)} wants to talk to you: /requests", Style.NOTICE)
+            return
         if before is None or (now.active and not before.active):
             if conversation.kind == "group" and not self._is_open(conversation):
                 self._here.unopened.append(channel)
@@ -244,10 +245,10 @@ def quoted(message: Message) -> str:
     return f'"{text[: QUOTE_CHARS - 1]}…"' if len(text) > QUOTE_CHARS else f'"{text}"'
 
 
-async def mark_read(conversation: Conversation, idents: list[bytes]) -> None:
-    """Tell the senders that their messages were seen, where that can be told."""
-    if conversation.active and idents:
+async def mark_read(conversation: Conversation) -> None:
+    """Note that all that has come was seen; the senders are told, where that can be and is wanted."""
+    if conversation.active and conversation.unread:
         try:
-            await conversation.mark_read(idents)
+            await conversation.mark_read()
         except QpqError:
             return  # the group was left at that moment

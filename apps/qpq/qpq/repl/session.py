@@ -110,8 +110,9 @@ class Session:
         await self._breakable(partial(command.run, self.here, **values))
         after = self.here.conversation
         if after is not None and (before is None or before.id != after.id):
-            self.here.mentioned.discard(after.id)
-            await mark_read(after, self.here.enter(after))
+            if after.id in self.here.unopened:
+                self.here.unopened.remove(after.id)
+            await mark_read(after)
 
     async def _breakable(self, run: Callable[[], Awaitable[None]]) -> None:
         """Run a command that Ctrl-C breaks off; at the prompt Ctrl-C is a key."""
@@ -171,14 +172,14 @@ class Session:
         client, here, snapshot = self.here.client, self.here, self._view.snapshot
         if not client.known:  # the account was deleted
             return
-        conversations = [c for c in client.conversations() if c.kind != "self"]
+        conversations = client.conversations()
         snapshot.groups = tuple(harmless_name(c.name) for c in conversations if c.kind == "group")
         people = {m.name for c in conversations for m in c.members()} - {client.name}
         snapshot.people = tuple(sorted(map(harmless_name, people)))
         snapshot.prompt = f"{self._badge()}{label(here.conversation)}> " if here.conversation else "qpq> "
         marks = [
-            f"{label(c)} {len(here.unread[c.id])}{'!' if c.id in here.mentioned else ''}"
-            for c in conversations if c.id in here.unread
+            f"{label(c)} {c.unread}{'!' if c.mentions else ''}"
+            for c in conversations if c.unread and not c.muted
         ]  # fmt: skip
         parts = ["connected" if client.connected else "server away"]
         parts += [f"{client.pending} waiting"] if client.pending else []
@@ -193,7 +194,7 @@ class Session:
             return ""
         if chosen.doubtful():
             return "(KEY CHANGED) "
-        return "(verified) " if chosen.kind == "direct" and self.here.client.verified(chosen.name) else ""
+        return "(verified) " if chosen.kind == "direct" and chosen.verified else ""
 
 
 async def _end_on_signals(scope: trio.CancelScope) -> None:

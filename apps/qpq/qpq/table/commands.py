@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qpq.commands import account, chatting, conversations, files, groups, messages
+from qpq.commands import account, chatting, contacts, conversations, files, groups, linking, messages, records, timeline
 from qpq.table.model import Argument, Command, Face, Kind, Needs
 
 if TYPE_CHECKING:
@@ -16,6 +16,14 @@ HISTORY_DEFAULT = 20
 PERSON = Argument("name", Kind.PERSON, help="a user name, with or without @")
 INDEX = Argument("index", Kind.MESSAGE, help="a number of /history; -1 is the newest")
 NEWEST = Argument("index", Kind.MESSAGE, default="", help="a number of /history; without one, the newest that fits")
+TRANSCRIPT = Argument(
+    "transcript-password",
+    Kind.SECRET,
+    default="",
+    option="--",
+    environment="QPQ_TRANSCRIPT_PASSWORD",
+    help="better asked for",
+)
 
 TABLE: tuple[Command, ...] = (
     Command(
@@ -43,14 +51,15 @@ TABLE: tuple[Command, ...] = (
     Command("group-info", "Show its kind, members, MLS epoch and settings", conversations.group_info, (), ("gi",), Needs.CONVERSATION),
     Command(
         "rename", "Give the conversation another name, for everybody in it", conversations.rename,
-        (Argument("name", Kind.TEXT, many=True),), needs=Needs.CONVERSATION, fresh=False,
+        (Argument("name", Kind.TEXT, many=True),), needs=Needs.CONVERSATION,
     ),
     Command(
         "history", "Show the last messages, with their numbers", conversations.history,
         (Argument("count", Kind.COUNT, default=HISTORY_DEFAULT, option="-n"),), ("hist",), Needs.CONVERSATION, fresh=False,
     ),
     Command(
-        "react", "React to a message with an emoji", messages.react, (Argument("emoji", Kind.EMOJI), NEWEST), needs=Needs.CONVERSATION,
+        "react", "React to a message with an emoji", messages.react,
+        (Argument("emoji", Kind.EMOJI), NEWEST, Argument("remove", Kind.FLAG, default=False, option="--", help="take it back")), needs=Needs.CONVERSATION,
     ),
     Command("typing", "Tell the others that you are typing", messages.typing, needs=Needs.CONVERSATION),
     Command("typing-notify", "Show or hide that others are typing", messages.typing_notify, (Argument("switch", Kind.SWITCH),), faces=Face.CHAT),
@@ -69,7 +78,7 @@ TABLE: tuple[Command, ...] = (
     ),
     Command(
         "disappear", "Let later messages vanish, everywhere", conversations.disappear, (Argument("duration", Kind.DURATION),),
-        needs=Needs.CONVERSATION, fresh=False,
+        needs=Needs.CONVERSATION,
     ),
     Command(
         "verify", "Compare the 60-digit safety number with a person", account.verify,
@@ -88,6 +97,89 @@ TABLE: tuple[Command, ...] = (
     Command("help", "Show all commands, or one in full", chatting.help_, (Argument("command", Kind.COMMAND, default=""),), faces=Face.CHAT | Face.RPC),
     Command("quit", "End; what waits to be sent stays stored", chatting.quit_, faces=Face.CHAT),
     # what the reference has no slash command for
+    Command(
+        "pin", "Pin a message for everybody; show what is pinned", timeline.pin,
+        (Argument("index", Kind.MESSAGE, default="", help="a number of /history"), Argument("remove", Kind.FLAG, default=False, option="--", help="take the pin out")),
+        needs=Needs.CONVERSATION,
+    ),
+    Command("mark-read", "Mark all that has come as read", timeline.mark_read, needs=Needs.CONVERSATION),
+    Command(
+        "search", "Find messages of this device, newest first; works offline", timeline.search,
+        (
+            Argument("text", Kind.TEXT, many=True, help="words that are all in it; a word matches from its beginning"),
+            Argument("within", Kind.CONVERSATION, default="", option="--", help="only there"),
+            Argument("count", Kind.COUNT, default=HISTORY_DEFAULT, option="-n"),
+        ),
+        fresh=False,
+    ),
+    Command(
+        "roles", "Show or set who is admin, and what the others may do", contacts.roles,
+        (
+            Argument("admin", Kind.PERSON, default=(), many=True, option="--", help="who is admin; may be given several times"),
+            Argument("everybody", Kind.FLAG, default=False, option="--", help="no admins: everybody does everything"),
+            Argument("let", Kind.WORD, default=(), many=True, option="--", choices=contacts.RIGHTS, help="what members do who are none"),
+        ),
+        needs=Needs.CONVERSATION,
+    ),
+    Command(
+        "requests", "List, accept or decline what unknown people began", contacts.requests,
+        (
+            Argument("action", Kind.WORD, default="list", choices=("list", "accept", "decline")),
+            Argument("conversation", Kind.CONVERSATION, default=""),
+        ),
+    ),
+    Command(
+        "block", "Drop what a person sends from now on; list who is blocked", contacts.block,
+        (Argument("name", Kind.PERSON, default=""), Argument("undo", Kind.FLAG, default=False, option="--", help="let it come again")), fresh=False,
+    ),
+    Command(
+        "mute", "Want no signs of new messages here for so long, or for good", contacts.mute, (Argument("duration", Kind.DURATION, default=None),),
+        needs=Needs.CONVERSATION, fresh=False,
+    ),
+    Command(
+        "settings", "Show or change the settings of this device", contacts.settings,
+        (Argument("name", Kind.WORD, default=""), Argument("value", Kind.WORD, default="")), fresh=False,
+    ),
+    Command(
+        "export-transcript", "Write the conversation into an encrypted, hash-chained file", records.export_transcript, (Argument("path", Kind.FILE), TRANSCRIPT),
+        needs=Needs.CONVERSATION, fresh=False,
+    ),
+    Command(
+        "verify-transcript", "Check every link of a transcript; needs no account", records.verify_transcript,
+        (Argument("path", Kind.FILE), TRANSCRIPT, Argument("show", Kind.FLAG, default=False, option="--", help="show the messages too")),
+        needs=Needs.NOTHING, fresh=False,
+    ),
+    Command(
+        "export-data", "Write all of one's own data into a new folder, readable by anybody", records.export_data,
+        (Argument("folder", Kind.FOLDER), Argument("no-files", Kind.FLAG, default=False, option="--", help="not the files that were sent")), fresh=False,
+    ),
+    Command(
+        "link", "Make this empty folder a device of an account, by a code", linking.link,
+        (Argument("no-history", Kind.FLAG, default=False, option="--", help="do not ask for what was said before"),),
+        needs=Needs.FOLDER, faces=Face.SHELL, fresh=False, confirm=True,
+    ),
+    Command(
+        "link-device", "Take the device that shows a code into the account", linking.link_device,
+        (
+            Argument("code", Kind.WORD, many=True), Argument("label", Kind.WORD, default="", option="--", help="a name for it, for your eyes alone"),
+            Argument("wait", Kind.COUNT, default=linking.HISTORY_SECONDS, option="--", help="seconds to stay for its history"),
+            Argument("yes", Kind.FLAG, default=False, option="--", help="do not ask"),
+        ),
+        fresh=False,
+    ),
+    Command("recovery-code", "Make the code that alone opens your backups; shown once", linking.recovery_code, fresh=False),
+    Command(
+        "backup", "Back the messages up, sealed under the recovery code", linking.backup,
+        (Argument("to", Kind.FILE, default=None, option="--", help="into a file, not to the server"),), fresh=False,
+    ),
+    Command(
+        "restore-backup", "Bring messages back out of a backup; what is here stays", linking.restore_backup,
+        (
+            Argument("path", Kind.FILE, default=None, option="--", help="a file, not the server"),
+            Argument("recovery-code", Kind.SECRET, default="", option="--", environment="QPQ_RECOVERY_CODE", help="better asked for"),
+        ),
+    ),
+    Command("doctor", "Look this device over and say what to do; names nobody", linking.doctor, fresh=False),
     Command("trust", "Take the key that a person has now, after a warning", account.trust, (PERSON,), fresh=False),
     Command(
         "devices", "List your devices, or cut one off", account.devices,

@@ -14,6 +14,10 @@ class Mistake(Exception):
     """What was asked for cannot be meant: a sentence that says why, and what can be."""
 
 
+class NotWell(Exception):
+    """A command has told that something is not well: the exit code of its process is 1."""
+
+
 class Kind(Enum):
     """What an argument is; it decides how it is read and completed."""
 
@@ -73,6 +77,8 @@ class Argument:
     option: str = ""
     """Its short form, or `--`: given by name in the shell; in a chat by place too, unless it is a flag."""
     help: str = ""
+    choices: tuple[str, ...] = ()
+    """What it can be, where that is known."""
     environment: str = ""
     """The variable that a shell may give it in, for secrets."""
 
@@ -82,17 +88,24 @@ class Argument:
         return self.default is REQUIRED
 
     @property
+    def placed(self) -> bool:
+        """Whether a chat takes it by its place."""
+        return self.kind is not Kind.FLAG and not (self.option and self.collects)
+
+    @property
     def collects(self) -> bool:
         """Whether it is a tuple of all the words that are left."""
         return self.many and self.kind is not Kind.TEXT
 
     def shown(self) -> str:
         """Return how it is written in a usage line."""
-        word = self.kind.value if "|" in self.kind.value and self.kind is not Kind.CONVERSATION else f"<{self.name}>"
-        if self.kind is Kind.FLAG:
-            return f"[--{self.name}]"
-        if self.collects:
-            return f"[{word} ...]"
+        word = "|".join(self.choices) or f"<{self.name}>"
+        if "|" in self.kind.value and self.kind is not Kind.CONVERSATION:
+            word = self.kind.value
+        if not self.placed:
+            word = f"--{self.name}" if self.kind is Kind.FLAG else f"--{self.name} {word} ..."
+        elif self.collects:
+            word += " ..."
         return word if self.required else f"[{word}]"
 
 

@@ -55,24 +55,20 @@ def find_command(commands: Mapping[str, Command], name: str) -> Command:
 def read_line(command: Command, rest: str) -> dict[str, Any]:
     """Turn what follows a command's name into its arguments; Mistake."""
     given: dict[str, Any] = {}
-    places = list(command.arguments)
-    while rest and places:
-        argument = places[0]
-        if argument.kind is Kind.TEXT:
-            given[argument.name], rest = rest, ""
-            break
-        word, rest = _word(command, rest)
-        if word.startswith("--") and (named := _named(command, word)):
-            rest = _take_option(command, named, rest, given, places)
-        elif argument.kind is Kind.FLAG:
-            places.pop(0)
-            rest = f"{shlex.quote(word)} {rest}".strip()
-        elif argument.collects:
-            given.setdefault(argument.name, []).append(word)
+    places = [a for a in command.arguments if a.placed]
+    while rest:
+        named = _named(command, rest.split(maxsplit=1)[0])
+        if named is not None:
+            rest = _take_option(command, named, _word(command, rest)[1], given, places)
+        elif not places:
+            raise Mistake(f"Too much: {rest!r}. It is {command.usage()}")
+        elif places[0].kind is Kind.TEXT:
+            given[places[0].name], rest = rest, ""
+        elif places[0].collects:
+            word, rest = _word(command, rest)
+            given.setdefault(places[0].name, []).append(word)
         else:
-            given[places.pop(0).name] = word
-    if rest:
-        raise Mistake(f"Too much: {rest!r}. It is {command.usage()}")
+            given[places.pop(0).name], rest = _word(command, rest)
     return finish(command, given)
 
 
@@ -82,11 +78,16 @@ def _take_option(command: Command, named: Argument, rest: str, given: dict[str, 
     if named.kind is Kind.FLAG:
         given[named.name] = True
         return rest
-    given[named.name], rest = _word(command, rest)
+    value, rest = _word(command, rest)
+    if named.collects:
+        given.setdefault(named.name, []).append(value)
+    else:
+        given[named.name] = value
     return rest
 
 
 def _named(command: Command, word: str) -> Argument | None:
+    """Return the argument that a word like `--name` begins."""
     return next((a for a in command.arguments if a.option and word == "--" + a.name), None)
 
 
@@ -140,6 +141,8 @@ def read_value(argument: Argument, value: Any) -> Any:
 def _read_text(argument: Argument, value: Any) -> Any:
     if not isinstance(value, str) or not value.strip():
         raise Mistake(f"{argument.name}: a text that is not empty is wanted")
+    if argument.choices and value not in argument.choices:
+        raise Mistake(f"{argument.name}: one of {', '.join(argument.choices)} is wanted, not {value[:20]!r}")
     if argument.kind not in {Kind.FILE, Kind.FOLDER}:
         value = value.encode(errors="replace").decode()  # half a surrogate pair is no text that could travel
     match argument.kind:

@@ -74,17 +74,17 @@ def _parameter(argument: Argument) -> click.Parameter:
         names = [name, "--" + argument.name, *([argument.option] if argument.option != "--" else [])]
         flag = argument.kind is Kind.FLAG
         return click.Option(
-            names, is_flag=flag, default=False if flag else None, help=argument.help, type=None if flag else _type(argument),
+            names, is_flag=flag, default=False if flag else None, multiple=argument.collects, help=argument.help, type=None if flag else _type(argument),
             show_default=False, envvar=argument.environment or None,
         )  # fmt: skip
     return click.Argument(
         [name], required=argument.required, nargs=-1 if argument.many else 1, type=_type(argument),
-        metavar=argument.shown() if "|" in argument.kind.value else None,
+        metavar=argument.shown() if "|" in argument.kind.value and not argument.choices else None,
     )  # fmt: skip
 
 
 def _type(argument: Argument) -> click.ParamType[Any]:
-    return TYPES.get(argument.kind, click.STRING)
+    return click.Choice(argument.choices) if argument.choices else TYPES.get(argument.kind, click.STRING)
 
 
 def _callback(command: Command) -> Callable[..., None]:

@@ -62,7 +62,7 @@ RESUME_RESULT_LAYOUT = Layout(
 LOGOUT_PARAMS_LAYOUT = Layout(1, 0, None, [("bool", 0, None, None)])
 LOGOUT_RESULT_LAYOUT = Layout(1, 0, None, [("uint32", 0, None, None)])
 REGISTER_DEVICE_PARAMS_LAYOUT = Layout(
-    0, 3, None, [("data", 0, None, None), ("data", 1, None, None), ("data", 2, None, None)]
+    0, 4, None, [("data", 0, None, None), ("data", 1, None, None), ("data", 2, None, None), ("data", 3, None, None)]
 )
 REGISTER_DEVICE_RESULT_LAYOUT = Layout(1, 0, None, [("uint64", 0, None, None)])
 LIST_DEVICES_PARAMS_LAYOUT = Layout(0, 0, None, [])
@@ -533,11 +533,11 @@ class RegisterDeviceParams:
     """`RegisterDeviceParams` of schemas/auth.capnp."""
 
     device_list: bytes = b""
-    """label: a name for the owner's eyes, sealed under the account root key, at most 256 bytes"""
     device: bytes = b""
     """signature: device key over 'qpq resume v1', challenge, SHA-256(session), device"""
     label: bytes = b""
-    """label: a name for the owner's eyes, sealed under the account root key, at most 256 bytes"""
+    session_hash: bytes = b""
+    """not empty: a linked device (docs/spec/recovery.md#linking-a-device); SHA-256 of the token of a session that is to be that device's. The session that brings it stays as it is."""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""
@@ -545,6 +545,7 @@ class RegisterDeviceParams:
             self.device_list,
             self.device,
             self.label,
+            self.session_hash,
         )
 
     @classmethod
@@ -554,6 +555,7 @@ class RegisterDeviceParams:
             device_list=v[0],
             device=v[1],
             label=v[2],
+            session_hash=v[3],
         )
 
     def to_bytes(self) -> bytes:
@@ -695,7 +697,6 @@ class RevokeDeviceParams:
     """`RevokeDeviceParams` of schemas/auth.capnp."""
 
     device_list: bytes = b""
-    """label: a name for the owner's eyes, sealed under the account root key, at most 256 bytes"""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""
@@ -890,7 +891,6 @@ class CurrentDeviceListResult:
     """`CurrentDeviceListResult` of schemas/auth.capnp."""
 
     device_list: bytes = b""
-    """label: a name for the owner's eyes, sealed under the account root key, at most 256 bytes"""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""

@@ -32,6 +32,7 @@ CONTENT_FILE_LAYOUT = Layout(
     ],
 )
 CONTENT_PROFILE_LAYOUT = Layout(0, 1, None, [("text", 0, None, None)])
+CONTENT_PIN_LAYOUT = Layout(1, 1, None, [("data", 0, None, None), ("bool", 0, None, None)])
 CONTENT_LAYOUT = Layout(
     3,
     3,
@@ -54,6 +55,7 @@ CONTENT_LAYOUT = Layout(
         ("struct", 2, 9, CONTENT_PROFILE_LAYOUT),
         ("data", 2, 10, None),
         ("data", 2, 11, None),
+        ("struct", 2, 12, CONTENT_PIN_LAYOUT),
     ],
 )
 CONTENT_LAYOUT_MEMBERS = (
@@ -69,12 +71,13 @@ CONTENT_LAYOUT_MEMBERS = (
     "profile",
     "cutShort",
     "selfState",
+    "pin",
 )
 SIGNAL_LAYOUT = Layout(1, 0, 1, [("bool", 0, 0, None), ("void", 0, 1, None)])
 SIGNAL_LAYOUT_MEMBERS = ("typing", "unknown")
 GROUP_POLICY_LAYOUT = Layout(
     2,
-    2,
+    3,
     None,
     [
         ("uint16", 0, None, None),
@@ -83,6 +86,8 @@ GROUP_POLICY_LAYOUT = Layout(
         ("uint32", 1, None, None),
         ("uint32", 2, None, None),
         ("list data", 1, None, None),
+        ("uint32", 3, None, None),
+        ("data", 2, None, None),
     ],
 )
 
@@ -133,8 +138,9 @@ class Content:
     """a device whose skipped keys pile up, named by a commit's author"""
     self_state: bytes | None = None
     """channel of kind `self`: read state, settings, history offers (versioned, sealed by the channel)"""
+    pin: ContentPin | None = None
     which: str = ""
-    """The set member of the union, by its name in the schema."""
+    """The set member of the union, by its name in the schema; its number if only a later schema has it."""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""
@@ -156,7 +162,8 @@ class Content:
             None if self.profile is None else self.profile.to_values(),
             self.cut_short,
             self.self_state,
-            CONTENT_LAYOUT_MEMBERS.index(self.which) if self.which else 0,
+            None if self.pin is None else self.pin.to_values(),
+            CONTENT_LAYOUT_MEMBERS.index(self.which) if self.which in CONTENT_LAYOUT_MEMBERS else int(self.which or 0),
         )
 
     @classmethod
@@ -180,7 +187,8 @@ class Content:
             profile=None if v[14] is None else ContentProfile.from_values(v[14]),
             cut_short=v[15],
             self_state=v[16],
-            which=CONTENT_LAYOUT_MEMBERS[v[17]],
+            pin=None if v[17] is None else ContentPin.from_values(v[17]),
+            which=CONTENT_LAYOUT_MEMBERS[v[18]] if v[18] < len(CONTENT_LAYOUT_MEMBERS) else str(v[18]),
         )
 
     def to_bytes(self) -> bytes:
@@ -406,20 +414,52 @@ class ContentProfile:
 
 
 @record
+class ContentPin:
+    """`Content.Pin` of schemas/content.capnp."""
+
+    to: bytes = b""
+    remove: bool = False
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.to,
+            self.remove,
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> ContentPin:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            to=v[0],
+            remove=v[1],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return CONTENT_PIN_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ContentPin:
+        """Decode one message; Refusal(malformed)."""
+        return decode(CONTENT_PIN_LAYOUT, data, cls.from_values)
+
+
+@record
 class Signal:
     """`Signal` of schemas/content.capnp."""
 
     typing: bool | None = None
     unknown: None = None
     which: str = ""
-    """The set member of the union, by its name in the schema."""
+    """The set member of the union, by its name in the schema; its number if only a later schema has it."""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""
         return (
             self.typing,
             self.unknown,
-            SIGNAL_LAYOUT_MEMBERS.index(self.which) if self.which else 0,
+            SIGNAL_LAYOUT_MEMBERS.index(self.which) if self.which in SIGNAL_LAYOUT_MEMBERS else int(self.which or 0),
         )
 
     @classmethod
@@ -428,7 +468,7 @@ class Signal:
         return cls(
             typing=v[0],
             unknown=v[1],
-            which=SIGNAL_LAYOUT_MEMBERS[v[2]],
+            which=SIGNAL_LAYOUT_MEMBERS[v[2]] if v[2] < len(SIGNAL_LAYOUT_MEMBERS) else str(v[2]),
         )
 
     def to_bytes(self) -> bytes:
@@ -454,7 +494,11 @@ class GroupPolicy:
     least_client: int = 0
     """a client below it pauses"""
     admins: tuple[bytes, ...] = ()
-    """account ids; empty: everybody is one"""
+    """account ids; none of them a member: everybody is one"""
+    everybody_may: int = 0
+    """bits, where there are admins: 1 invite, 2 remove, 4 rename, 8 set the timer, 16 pin"""
+    note: bytes = b""
+    """in a channel of kind `self`: where the account's backup lies, sealed under its root key (docs/spec/recovery.md)"""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""
@@ -465,6 +509,8 @@ class GroupPolicy:
             self.generation,
             self.least_client,
             tuple(self.admins),
+            self.everybody_may,
+            self.note,
         )
 
     @classmethod
@@ -477,6 +523,8 @@ class GroupPolicy:
             generation=v[3],
             least_client=v[4],
             admins=v[5],
+            everybody_may=v[6],
+            note=v[7],
         )
 
     def to_bytes(self) -> bytes:

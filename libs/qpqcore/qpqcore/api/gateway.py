@@ -268,7 +268,7 @@ class SubscribeEvent:
     ready: int | None = None
     """sent once, when all that lay in the mailbox has been sent: its last number"""
     which: str = ""
-    """The set member of the union, by its name in the schema."""
+    """The set member of the union, by its name in the schema; its number if only a later schema has it."""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""
@@ -278,7 +278,9 @@ class SubscribeEvent:
             None if self.low_stock is None else self.low_stock.to_values(),
             self.going_away,
             self.ready,
-            SUBSCRIBE_EVENT_LAYOUT_MEMBERS.index(self.which) if self.which else 0,
+            SUBSCRIBE_EVENT_LAYOUT_MEMBERS.index(self.which)
+            if self.which in SUBSCRIBE_EVENT_LAYOUT_MEMBERS
+            else int(self.which or 0),
         )
 
     @classmethod
@@ -290,7 +292,7 @@ class SubscribeEvent:
             low_stock=None if v[2] is None else SubscribeEventLowStock.from_values(v[2]),
             going_away=v[3],
             ready=v[4],
-            which=SUBSCRIBE_EVENT_LAYOUT_MEMBERS[v[5]],
+            which=SUBSCRIBE_EVENT_LAYOUT_MEMBERS[v[5]] if v[5] < len(SUBSCRIBE_EVENT_LAYOUT_MEMBERS) else str(v[5]),
         )
 
     def to_bytes(self) -> bytes:

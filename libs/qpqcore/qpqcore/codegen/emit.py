@@ -119,7 +119,8 @@ def emit_from_values(s: Struct) -> list[str]:
             value = f"None if {source} is None else {value}"
         args.append(f"            {field_name(f)}={value},")
     if s.union_at is not None:
-        args.append(f"            which={layout_name(s.name)}_MEMBERS[v[{len(s.fields)}]],")
+        members, chosen = f"{layout_name(s.name)}_MEMBERS", f"v[{len(s.fields)}]"
+        args.append(f"            which={members}[{chosen}] if {chosen} < len({members}) else str({chosen}),")
     if not args:
         return [*out, "        del v", "        return cls()"]
     return [*out, "        return cls(", *args, "        )"]
@@ -136,7 +137,8 @@ def emit_to_values(s: Struct) -> list[str]:
             value = f"None if {source} is None else {value}"
         values.append(value + ",")
     if s.union_at is not None:
-        values.append(f"{layout_name(s.name)}_MEMBERS.index(self.which) if self.which else 0,")
+        members = f"{layout_name(s.name)}_MEMBERS"
+        values.append(f"{members}.index(self.which) if self.which in {members} else int(self.which or 0),")
     return [*out, f"        return ({' '.join(values)})"]
 
 
@@ -152,7 +154,9 @@ def emit_struct(s: Struct, doc: str) -> list[str]:
             lines.append('    """' + shorten(f.comment) + '"""')
     if s.union_at is not None:
         lines.append('    which: str = ""')
-        lines.append('    """The set member of the union, by its name in the schema."""')
+        lines.append(
+            '    """The set member of the union, by its name in the schema; its number if only a later schema has it."""'
+        )
     lines += ["", *emit_to_values(s), "", *emit_from_values(s), ""]
     lines += [
         "    def to_bytes(self) -> bytes:",

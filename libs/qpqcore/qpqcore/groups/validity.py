@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from qpqcore.crypto.identity import Credential
-from qpqcore.groups.policy import ChannelKind
+from qpqcore.groups.policy import ChannelKind, Right, is_admin, may
 from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
@@ -105,20 +105,20 @@ def _leaves_wrong(change: Change) -> str:
     return ""
 
 
-def _is_admin(policy: GroupPolicy, account: bytes) -> bool:
-    return not policy.admins or account in policy.admins
+def _accounts(leaves: Iterable[Leaf]) -> set[bytes]:
+    return {leaf.account for leaf in leaves}
 
 
 def _policy_wrong(change: Change) -> str:
     before, after = change.policy_before, change.policy_after
     if before == after:
         return ""
-    if not _is_admin(before, change.committer.account) or change.external:
+    if not is_admin(before, change.committer.account, _accounts(change.members)) or change.external:
         return "only an admin changes the policy"
     fixed = [(p.version, p.kind, p.home, p.generation) for p in (before, after)]
     if fixed[0] != fixed[1]:
         return "version, kind, home and generation never change"
-    accounts = {leaf.account for leaf in members_after(change)}
+    accounts = _accounts(members_after(change))
     if after.admins and not accounts & set(after.admins):
         return "no admin would be left"
     return ""
@@ -129,11 +129,11 @@ def _others(leaves: Iterable[Leaf], account: bytes) -> list[Leaf]:
 
 
 def _rights_wrong(change: Change) -> str:
-    own = change.committer.account
-    if _is_admin(change.policy_before, own):
-        return ""
-    if _others(change.added, own):
+    own, policy, accounts = change.committer.account, change.policy_before, _accounts(change.members)
+    if _others(change.added, own) and not may(policy, own, accounts, Right.INVITE):
         return "only an admin adds people"
+    if may(policy, own, accounts, Right.REMOVE):
+        return ""
     if [leaf for leaf in _others(change.removed, own) if leaf.device not in change.proposed]:
         return "only an admin removes people"
     return ""

@@ -23,7 +23,8 @@ pub struct Bounds {
 
 impl Layout {
     /// Reads one message, wholly, and hands its values to `then`: a value for each field, and last, for a struct with
-    /// a union, the number of the set member.
+    /// a union, the number of the set member. A later version of the schema may have set one that is not known here:
+    /// then all members are absent, and the rest is read as ever.
     ///
     /// # Errors
     /// `Error::Malformed`, `Error::Internal`.
@@ -45,9 +46,6 @@ impl Layout {
 
     fn values<'a>(&self, source: &StructReader<'a>) -> capnp::Result<Vec<Value<'a>>> {
         let set = self.union_at.map(|at| source.get_data_field::<u16>(at));
-        if set.is_some_and(|set| !self.fields.iter().any(|field| field.tag == Some(set))) {
-            return Err(capnp::Error::failed("a member of a union that is not known".into()));
-        }
         let mut found = Vec::with_capacity(self.fields.len() + 1);
         for field in &self.fields {
             let is_there = field.tag.is_none() || field.tag == set;

@@ -72,5 +72,6 @@ fn a_union_has_one_member() {
     let expected = [Value::Absent, Value::Data(b"set"), Value::Number(1)];
     layout.decode(&bytes, BOUNDS, |found| assert_eq!(found, expected)).unwrap();
     let unknown = layout.encode(&[Value::Absent, Value::Absent, Value::Number(2)]).unwrap();
-    assert_eq!(layout.decode(&unknown, BOUNDS, |_| ()), Err(Error::Malformed));
+    let expected = [Value::Absent, Value::Absent, Value::Number(2)];
+    layout.decode(&unknown, BOUNDS, |found| assert_eq!(found, expected)).unwrap();
 }
