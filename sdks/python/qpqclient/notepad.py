@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qpqclient.core import Core
-    from qpqclient.model import Message
+    from qpqclient.model import Message, Progress
     from qpqcore.api.content import Content
     from qpqcore.groups.policy import Right
 

@@ -108,7 +108,7 @@ TABLE: tuple[Command, ...] = (
         (
             Argument("text", Kind.TEXT, many=True, help="words that are all in it; a word matches from its beginning"),
             Argument("within", Kind.CONVERSATION, default="", option="--", help="only there"),
-            Argument("count", Kind.COUNT, default=HISTORY_DEFAULT, option="-n"),
+            Argument("count", Kind.COUNT, default=HISTORY_DEFAULT, option="--"),
         ),
         fresh=False,
     ),

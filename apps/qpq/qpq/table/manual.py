@@ -30,10 +30,7 @@ def shell_usage(command: Command) -> str:
 
 
 def _shell_argument(argument: Argument) -> str:
-    if not argument.option:
-        return argument.shown()
-    value = "" if argument.shown().startswith("[--") else f" <{argument.name}>"
-    return f"[--{argument.name}{value}]"
+    return f"[--{argument.name} <{argument.name}>]" if argument.option and argument.placed else argument.shown()
 
 
 def markdown() -> str:

@@ -75,7 +75,7 @@ class Argument:
     many: bool = False
     """All that is left: a text as it was typed, or a tuple of words."""
     option: str = ""
-    """Its short form, or `--`: given by name in the shell; in a chat by place too, unless it is a flag."""
+    """Its short form (in a chat it goes by place), or `--`: given by name alone."""
     help: str = ""
     choices: tuple[str, ...] = ()
     """What it can be, where that is known."""
@@ -90,7 +90,7 @@ class Argument:
     @property
     def placed(self) -> bool:
         """Whether a chat takes it by its place."""
-        return self.kind is not Kind.FLAG and not (self.option and self.collects)
+        return self.option != "--"
 
     @property
     def collects(self) -> bool:
@@ -103,8 +103,8 @@ class Argument:
         if "|" in self.kind.value and self.kind is not Kind.CONVERSATION:
             word = self.kind.value
         if not self.placed:
-            word = f"--{self.name}" if self.kind is Kind.FLAG else f"--{self.name} {word} ..."
-        elif self.collects:
+            word = f"--{self.name}" if self.kind is Kind.FLAG else f"--{self.name} {word}"
+        if self.collects:
             word += " ..."
         return word if self.required else f"[{word}]"
 
