@@ -179,6 +179,17 @@ def test_batches_notifications_and_places(two, connect):
     assert program.call("rename", {"conversation": "#jokes", "name": "\x1b[31m\ud800"})["result"][0]["name"]
 
 
+def test_a_file_on_its_way_is_told(two, connect, tmp_path):
+    (tmp_path / "picture.jpg").write_bytes(os.urandom(600_000))
+    robo = connect(two[0])
+    sent = robo.call("send-file", {"conversation": "@carol", "path": str(tmp_path / "picture.jpg")})["result"][0]
+    assert sent["bytes"] == 600_000
+    told = robo.wait(
+        lambda f: f.get("method") == "progress" and f["params"]["done_bytes"] == f["params"]["total_bytes"]
+    )
+    assert (told["params"]["what"], told["params"]["total_bytes"] > 600_000) == ("picture.jpg", True)
+
+
 def test_a_line_that_is_too_long_ends_the_connection(two, connect):
     program = connect(two[0])
     program.write(b" " * (1024 * 1024 + 10))

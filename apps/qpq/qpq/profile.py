@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import unicodedata
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -92,6 +91,8 @@ class Profile:
                     known = client.known
         finally:
             if fresh and not known:
+                import shutil
+
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _first_use(self, spki_sha256: bytes) -> bool:

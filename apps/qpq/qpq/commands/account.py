@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from typing import TYPE_CHECKING
 
 from qpq.harmless import harmless, harmless_name
@@ -13,6 +12,13 @@ if TYPE_CHECKING:
 
 GROUP_DIGITS, ROW_GROUPS = 5, 6
 """A safety number is read out in groups of five, and shown in rows of six of them."""
+
+
+def machine() -> str:
+    """Return this machine's name, as the device's label for its owner."""
+    import platform
+
+    return platform.node()
 
 
 async def ping(here: Here) -> None:
@@ -38,7 +44,7 @@ async def ping(here: Here) -> None:
 async def register(here: Here, name: str, token: str) -> None:
     """Make an account on the server, with this folder as its first device."""
     client = here.client
-    await client.register(name or here.profile.name(), here.profile.secret(), token=token, label=platform.node())
+    await client.register(name or here.profile.name(), here.profile.secret(), token=token, label=machine())
     here.tell(
         {"name": client.name, "account": client.account.hex(), "device": client.device.hex()},
         f"registered {client.name}",
@@ -48,7 +54,7 @@ async def register(here: Here, name: str, token: str) -> None:
 async def login(here: Here, name: str) -> None:
     """Log in; in an empty folder, the password alone restores the account and its groups."""
     client = here.client
-    await client.login(name or here.profile.name(), here.profile.secret(), label=platform.node(), history=True)
+    await client.login(name or here.profile.name(), here.profile.secret(), label=machine(), history=True)
     await client.sync()
     count = len(client.conversations())
     here.tell(

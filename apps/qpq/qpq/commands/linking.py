@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import platform
 from typing import TYPE_CHECKING
 
-from qpq.commands.account import qr_lines
+from qpq.commands.account import machine, qr_lines
 from qpq.harmless import harmless
 from qpq.table.model import Face, Mistake, NotWell
 
@@ -44,7 +43,7 @@ async def link_device(here: Here, code: tuple[str, ...], label: str, wait: int, 
         answer = await here.listener.ask("Does a device of your own, in front of you, show this code? yes or no")
         if answer.strip().lower() not in {"y", "yes"}:
             raise Mistake("nothing was linked")
-    device = await here.client.link_device("".join(code), label=label or platform.node())
+    device = await here.client.link_device("".join(code), label=label or machine())
     given = await here.client.give_history(device, wait) if wait else False
     here.tell(
         {"device": device.hex(), "history": given},

@@ -7,8 +7,6 @@ message that begins with one slash.
 from __future__ import annotations
 
 import re
-import shlex
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +44,8 @@ def find_command(commands: Mapping[str, Command], name: str) -> Command:
     """Return the command of a name or alias; Mistake, with what may be meant."""
     found = commands.get(name.lower())
     if found is None:
+        from difflib import get_close_matches
+
         near = get_close_matches(name.lower(), commands, 1)
         hint = f"did you mean /{near[0]}?" if near else "/help lists all."
         raise Mistake(f"There is no command /{name}: {hint} (A message that begins with a slash: type // first.)")
@@ -101,6 +101,8 @@ def _word(command: Command, rest: str) -> tuple[str, str]:
     found = _QUOTED.match(rest)
     if found is None or rest[found.end() :][:1].strip():
         raise Mistake("A quotation mark is missing.")
+    import shlex
+
     return shlex.split(found[0])[0], rest[found.end() :].lstrip()
 
 
