@@ -49,7 +49,7 @@ def to_prompt(words: Sequence[str], environment: Mapping[str, str]) -> Figures:
     begun = time.perf_counter()
     pid, terminal = pty.fork()
     if pid == 0:
-        os.execve(words[0], words, {**os.environ, **environment})  # noqa: S606 - a child in a terminal of its own
+        os.execve(words[0], list(words), {**os.environ, **environment})  # noqa: S606 - a child in a terminal of its own
     shown = b""
     while PROMPT not in shown:
         shown += os.read(terminal, 65_536)

@@ -145,6 +145,9 @@ def rich(alice, bob):
     assert alice.says("edit", "@bob", "-2", "typo") == "edited: typo\n"
     assert alice.says("delete", "@bob", "-1") == "deleted: nothing\n"
     assert bob.says("react", "@alice", "👍") == "👍 to: typo\n"
+    assert bob.says("reply", "@alice", "-1", "so it is") == "answered: typo\n"
+    assert alice.json("recv", "--wait", "20")[-1]["reply_to"] == alice.json("history", "@bob", "-n", "2")[0]["id"]
+    bob.says("delete", "@alice", "-1")
     assert [m["text"] for m in bob.json("pin", "@alice", "-1")] == ["typo"]
     assert bob.json("mark-read", "@alice")[0]["read"] > 0
     assert alice.says("pin", "@bob") == "[alice] typo (edited)\n"

@@ -15,7 +15,7 @@ from tests.support.terminals import terminals
 
 QPQ = Path(sys.executable).with_name("qpq")
 NOT_OF_THE_REFERENCE = {
-    "trust", "devices", "passwd", "ping", "pin", "mark-read", "search", "roles", "requests", "block", "mute", "settings",
+    "reply", "trust", "devices", "passwd", "ping", "pin", "mark-read", "search", "roles", "requests", "block", "mute", "settings",
     "export-transcript", "verify-transcript", "export-data", "link-device", "recovery-code", "backup", "restore-backup", "doctor",
 }  # fmt: skip
 """Played in a shell: tests/cli/test_commands.py."""
@@ -223,6 +223,7 @@ def test_after_a_restart_all_is_there_and_an_account_ends_for_good(stage):
     alice.says("never", "nothing was deleted")
     alice.says("/delete-account", "Type alice to delete the account for ever:…")
     alice.says("alice", "deleted alice")
+    assert alice.terminal.ends() == 0
     bob.sees("alice is not in #club any more")
     bob.says("/dm alice", "there is no user 'alice' on this server")
     assert set(CHAT) - Person.typed == NOT_OF_THE_REFERENCE

@@ -67,6 +67,7 @@ class Profile:
         again: it would open with that password only.
         """
         import qpqclient
+        from qpq.errors import OtherAccount
 
         password = self.secret(confirm=confirm)
         folder = self.folder()
@@ -84,7 +85,10 @@ class Profile:
             ) as client:
                 known = client.known
                 if known and self.username and plain(client.name) != plain(self.username):
-                    raise other_account(folder, client.name, self.username)
+                    raise OtherAccount(
+                        f"the folder {folder} holds the account of {client.name}, not of {self.username}: "
+                        f"say --username {client.name}, or another --home"
+                    )
                 try:
                     yield client
                 finally:
@@ -110,21 +114,6 @@ class Profile:
 def plain(name: str) -> str:
     """Return a user name without what PRECIS takes for equal: case, width and composition."""
     return unicodedata.normalize("NFKC", name).casefold()
-
-
-def other_account(folder: Path, held: str, asked: str) -> Exception:
-    """Return the error of a folder that is somebody else's."""
-    from qpqclient import QpqError
-
-    class OtherAccount(QpqError):
-        """The folder holds another account than the one asked for."""
-
-        name = "otherAccount"
-        exit_code = 32
-
-    return OtherAccount(
-        f"the folder {folder} holds the account of {held}, not of {asked}: say --username {held}, or another --home"
-    )
 
 
 def from_keyring(username: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qpq.commands.chatting import Quit
 from qpq.harmless import harmless, harmless_name
 from qpq.table.model import Face, Mistake
 
@@ -63,7 +64,7 @@ async def login(here: Here, name: str) -> None:
     )
 
 
-async def whoami(here: Here) -> None:
+def whoami(here: Here) -> None:
     """Show who one is here, on which device, and how the groups stand; works offline."""
     client, server = here.client, here.profile.server
     groups = [c for c in client.conversations() if c.kind == "group" and c.active]
@@ -153,3 +154,5 @@ async def delete_account(here: Here, confirm: str, yes: bool) -> None:
             raise Mistake("nothing was deleted")
     await here.client.delete_account()
     here.tell({"deleted": name}, f"deleted {name}")
+    if here.face is Face.CHAT:
+        raise Quit

@@ -16,7 +16,7 @@ class Quit(Exception):
     """The person wants to end the chat."""
 
 
-async def help_(here: Here, command: str) -> None:
+def help_(here: Here, command: str) -> None:
     """Show all commands, or one in full."""
     from qpq.table.commands import TABLE, by_name
     from qpq.table.parsing import find_command
@@ -61,6 +61,6 @@ def full_help(command: Command) -> list[str]:
     return [short_help(command), *notes]
 
 
-async def quit_(_here: Here) -> None:
+def quit_(_here: Here) -> None:
     """End the chat; what waits to be sent stays stored."""
     raise Quit

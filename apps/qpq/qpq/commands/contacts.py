@@ -58,7 +58,7 @@ async def block(here: Here, name: str, undo: bool) -> None:
         here.tell({"blocked": who}, f"{harmless_name(who)} is blocked")
 
 
-async def mute(here: Here, duration: int | None) -> None:
+def mute(here: Here, duration: int | None) -> None:
     """Want no signs of new messages in the conversation for so long, or for good."""
     if duration is None:
         here.open.mute()
@@ -67,7 +67,7 @@ async def mute(here: Here, duration: int | None) -> None:
     here.tell({"muted": here.open.muted}, "muted" if here.open.muted else "not muted")
 
 
-async def settings(here: Here, name: str, value: str) -> None:
+def settings(here: Here, name: str, value: str) -> None:
     """Show or change the settings of this device."""
     from qpqclient import SETTINGS
 

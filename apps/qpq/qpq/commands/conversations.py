@@ -36,7 +36,7 @@ async def switch(here: Here, conversation: str) -> None:
     here.tell(conversation_value(chosen), f"in {label(chosen)}")
 
 
-async def list_(here: Here) -> None:
+def list_(here: Here) -> None:
     """List all conversations."""
     for c in here.client.conversations():
         marks = "" if c.active else ", left"
@@ -60,7 +60,7 @@ def conversation_value(c: Conversation) -> dict[str, Any]:
     }
 
 
-async def members(here: Here) -> None:
+def members(here: Here) -> None:
     """Show who is in the conversation."""
     doubtful, unverified = set(here.open.doubtful()), set(here.open.unverified())
     for m in here.open.members():
@@ -72,7 +72,7 @@ async def members(here: Here) -> None:
         )  # fmt: skip
 
 
-async def group_info(here: Here) -> None:
+def group_info(here: Here) -> None:
     """Show what kind of conversation it is, who is in, its epoch and settings."""
     chosen = here.open
     people = sorted(m.name for m in chosen.members())
@@ -94,7 +94,7 @@ async def group_info(here: Here) -> None:
     )
 
 
-async def history(here: Here, count: int) -> None:
+def history(here: Here, count: int) -> None:
     """Show the last messages, oldest first."""
     chosen = here.open
     for message in chosen.history(count):

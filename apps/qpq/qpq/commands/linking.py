@@ -51,7 +51,7 @@ async def link_device(here: Here, code: tuple[str, ...], label: str, wait: int, 
     )
 
 
-async def recovery_code(here: Here) -> None:
+def recovery_code(here: Here) -> None:
     """Make the code that alone opens your backups; an older code opens only older ones. It is shown once."""
     code = here.client.new_recovery_code()
     here.tell({"recovery_code": code}, f"write this down, and keep it apart: {code}")

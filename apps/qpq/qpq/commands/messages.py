@@ -1,4 +1,4 @@
-"""Messages: send, recv, react, edit, delete, typing, typing-notify."""
+"""Messages: send, recv, reply, react, edit, delete, typing, typing-notify."""
 
 from __future__ import annotations
 
@@ -92,6 +92,16 @@ async def react(here: Here, emoji: str, index: str, remove: bool) -> None:
     )
 
 
+async def reply(here: Here, index: str, text: str) -> None:
+    """Answer a message."""
+    to = chosen_message(here, index, own=False)
+    message = await here.open.reply(to.id, checked(text))
+    await here.settled()
+    here.tell(
+        {"id": message.id.hex(), "reply_to": to.id.hex(), "state": message.state}, f"answered: {harmless(to.text)}"
+    )
+
+
 async def edit(here: Here, index: str, text: str) -> None:
     """Replace the text of a message of one's own, for everybody."""
     message = chosen_message(here, index, own=True)
@@ -114,7 +124,7 @@ async def typing(here: Here) -> None:
     here.tell({"typing": True}, f"{label(here.open)} is told that you are typing")
 
 
-async def typing_notify(here: Here, switch: bool) -> None:
+def typing_notify(here: Here, switch: bool) -> None:
     """Show, or do not show, that others are typing."""
     here.typing_shown = switch
     here.tell({"typing_shown": switch}, f"that others are typing is {'shown' if switch else 'not shown'}")

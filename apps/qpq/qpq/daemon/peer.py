@@ -159,5 +159,5 @@ class Peer:
         here.client = self._client
         if command.needs is Needs.CONVERSATION:
             here.conversation = await find(self._client, target)
-        await command.run(here, **values)
+        await command.call(here, values)
         return listener.values

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from qpqclient import (
     MessageReceived,
     Missed,
     NotFound,
+    NotLoggedIn,
     QpqError,
     Typing,
 )
@@ -39,6 +41,8 @@ REMEMBERED_MAX = 1_000
 """Messages whose last known form is kept."""
 LOOK_SECONDS = 30.0
 """A listener that fell behind the SDK's bound missed some events: everything is looked at again so often."""
+SETTLE_SECONDS, STALE_SECONDS_MAX = 0.05, 0.5
+"""Drawing the status takes some queries for each conversation: after a burst of events it is done once."""
 NAME_SECONDS = 2.0
 """How long the announcement of a new group waits for the group's name."""
 QUOTE_CHARS = 40
@@ -68,19 +72,30 @@ class Arrivals:
             self._groups[conversation.id] = seen(conversation)
 
     async def follow(self, events: Events) -> None:
-        """Show what comes, for ever."""
+        """Show what comes, for ever; the status is drawn anew when nothing more comes at once, but not much later."""
         self._show_unshown()
+        stale_since_s: float | None = None
         while True:
-            event = None
-            with trio.move_on_after(NAME_SECONDS if self._nameless else LOOK_SECONDS):
+            event, now_s = None, trio.current_time()
+            if stale_since_s is not None and now_s - stale_since_s > STALE_SECONDS_MAX:
+                stale_since_s = None
+                self._refresh()
+            with trio.move_on_after(SETTLE_SECONDS if stale_since_s is not None else self._patience_s()):
                 event = await anext(events)
-            if event is None:
+            if event is not None:
+                with suppress(NotFound, NotLoggedIn):  # the conversation, or the account, went at that moment
+                    await self._take(event)
+                stale_since_s = stale_since_s if stale_since_s is not None else now_s
+            elif stale_since_s is not None:
+                stale_since_s = None
+                self._refresh()
+            else:
                 self._show_unshown()
                 for channel in list(self._nameless):
                     self._announce(self._here.client.conversation(channel))
-            else:
-                await self._take(event)
-            self._refresh()
+
+    def _patience_s(self) -> float:
+        return NAME_SECONDS if self._nameless else LOOK_SECONDS
 
     def remember(self, message: Message) -> None:
         """Keep a message's form, so that a change of it can be told."""

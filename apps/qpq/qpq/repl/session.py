@@ -107,7 +107,7 @@ class Session:
         before = self.here.conversation
         if command.needs is Needs.CONVERSATION:
             _ = self.here.open
-        await self._breakable(partial(command.run, self.here, **values))
+        await self._breakable(partial(command.call, self.here, values))
         after = self.here.conversation
         if after is not None and (before is None or before.id != after.id):
             if after.id in self.here.unopened:

@@ -98,6 +98,9 @@ TABLE: tuple[Command, ...] = (
     Command("quit", "End; what waits to be sent stays stored", chatting.quit_, faces=Face.CHAT),
     # what the reference has no slash command for
     Command(
+        "reply", "Answer a message", messages.reply, (INDEX, Argument("text", Kind.TEXT, many=True)), needs=Needs.CONVERSATION,
+    ),
+    Command(
         "pin", "Pin a message for everybody; show what is pinned", timeline.pin,
         (Argument("index", Kind.MESSAGE, default="", help="a number of /history"), Argument("remove", Kind.FLAG, default=False, option="--", help="take the pin out")),
         needs=Needs.CONVERSATION,

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from qpq.here import Here
+
 
 class Mistake(Exception):
     """What was asked for cannot be meant: a sentence that says why, and what can be."""
@@ -116,8 +118,8 @@ class Command:
     name: str
     help: str
     """One sentence, without a full stop."""
-    run: Callable[..., Awaitable[None]]
-    """Takes `Here`, then the arguments by their names."""
+    run: Callable[..., Awaitable[None] | None]
+    """Takes `Here`, then the arguments by their names; a plain function where nothing is waited for."""
     arguments: tuple[Argument, ...] = ()
     aliases: tuple[str, ...] = ()
     needs: Needs = Needs.ACCOUNT
@@ -128,6 +130,12 @@ class Command:
     """Whether a command that ends after it must have caught up with the server first."""
     confirm: bool = False
     """Whether it asks for the password twice where it makes one (the shell)."""
+
+    async def call(self, here: Here, values: dict[str, Any]) -> None:
+        """Run it."""
+        waiting = self.run(here, **values)
+        if waiting is not None:
+            await waiting
 
     def usage(self, *, slash: bool = True) -> str:
         """Return the line that shows how it is given."""

@@ -113,7 +113,7 @@ async def run_in_shell(profile: Profile, command: Command, given: dict[str, Any]
     values = finish(command, given_values(command, given), slash=False)
     here = Here(profile, Emitter(as_json=profile.json), Face.SHELL)
     if command.needs is Needs.NOTHING:
-        await command.run(here, **values)
+        await command.call(here, values)
         return
     if command.needs is Needs.FOLDER and values.get("name"):
         profile.username = values["name"]
@@ -128,4 +128,4 @@ async def run_in_shell(profile: Profile, command: Command, given: dict[str, Any]
             if not target.strip():
                 raise Mistake("say which conversation: @person or #group")
             here.conversation = await find(client, target)
-        await command.run(here, **values)
+        await command.call(here, values)
