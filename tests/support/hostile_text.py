@@ -6,7 +6,17 @@ from __future__ import annotations
 BIDI = [chr(c) for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x061C, 0x200E, 0x200F)]
 WIDTHLESS = [chr(c) for c in (0x200B, 0x2060, 0xFEFF, 0x00AD, 0x180E, 0x2061, 0x2062, 0x2063, 0x2064, 0x206A, 0x206F)]
 CSI = ["0m", "31m", "2J", "H", "1;1H", "A", "K", "?25l", "?1049h", "6n", "5n", "c", ">c", "1000h", "3g", "!p"]
-OSC = ["0;owned", "2;owned", "4;1;rgb:ff/00/00", "52;c;b3duZWQ=", "7;file:///etc", "9;owned", "133;A", "777;notify;a;b", "1337;File=:AAAA"]
+OSC = [
+    "0;owned",
+    "2;owned",
+    "4;1;rgb:ff/00/00",
+    "52;c;b3duZWQ=",
+    "7;file:///etc",
+    "9;owned",
+    "133;A",
+    "777;notify;a;b",
+    "1337;File=:AAAA",
+]
 
 CLASSES: dict[str, list[str]] = {
     "C0 controls": [f"a{chr(c)}b" for c in range(0x20) if chr(c) not in "\t\n\r\x1b"] + ["a\x7fb"],

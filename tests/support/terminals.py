@@ -20,7 +20,9 @@ ROWS, COLUMNS = 50, 300
 TOKEN = re.compile(r"\x1b\[([0-9;?]*)([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[()].|\x1b[=>78]|([^\x1b])", re.S)
 PARTIAL = re.compile(r"\x1b(?:\[[0-9;?]*|[()]|\][^\x07]*)?\Z")
 
-SEQUENCES_OF_OUR_OWN = re.compile(r"\x1b\[(?:[0-9;]*[ABCDGHJKm]|\?(?:1|7|12|25|1000|1003|1006|1015|1049|2004)[hl]|6n|[0-9] q)|\x1b\[=?[0-9]*u|\x08")
+SEQUENCES_OF_OUR_OWN = re.compile(
+    r"\x1b\[(?:[0-9;]*[ABCDGHJKm]|\?(?:1|7|12|25|1000|1003|1006|1015|1049|2004)[hl]|6n|[0-9] q)|\x1b\[=?[0-9]*u|\x08"
+)
 """What prompt_toolkit writes to move the cursor and to colour: nothing else may reach a terminal."""
 
 
