@@ -111,7 +111,8 @@ def test_two_people_use_every_command(people, tmp_path):
     (tmp_path / "photo.jpg").write_bytes(os.urandom(700_000))
     assert alice.says("send-file", "#committee", str(tmp_path / "photo.jpg")) == "sent photo.jpg to #committee\n"
     bob.says("recv", "--wait", "20")
-    (got,) = bob.json("download", "#committee", "1", "--to", str(tmp_path / "bob"))
+    number = next(str(m["number"]) for m in bob.json("history", "#committee") if m["file"])
+    (got,) = bob.json("download", "#committee", number, "--to", str(tmp_path / "bob"))
     assert Path(got["path"]).read_bytes() == (tmp_path / "photo.jpg").read_bytes()
     # leaving
     assert bob.says("leave", "#committee") == "left #committee\n"
@@ -141,13 +142,18 @@ def rich(alice, bob):
     """What one does with messages and people beside sending."""
     alice.says("send", "@bob", "tpyo")
     alice.says("send", "@bob", "nothing")
-    assert alice.says("edit", "@bob", "2", "typo") == "edited: typo\n"
-    assert alice.says("delete", "@bob", "1") == "deleted: nothing\n"
+    assert alice.says("edit", "@bob", "-2", "typo") == "edited: typo\n"
+    assert alice.says("delete", "@bob", "-1") == "deleted: nothing\n"
     assert bob.says("react", "@alice", "👍") == "👍 to: typo\n"
-    assert [m["text"] for m in bob.json("pin", "@alice", "1")] == ["typo"]
+    assert bob.says("reply", "@alice", "-1", "so it is") == "answered: typo\n"
+    assert alice.json("recv", "--wait", "20")[-1]["reply_to"] == alice.json("history", "@bob", "-n", "2")[0]["id"]
+    bob.says("delete", "@alice", "-1")
+    assert [m["text"] for m in bob.json("pin", "@alice", "-1")] == ["typo"]
     assert bob.json("mark-read", "@alice")[0]["read"] > 0
     assert alice.says("pin", "@bob") == "[alice] typo (edited)\n"
     assert [m["state"] for m in alice.json("history", "@bob", "-n", "1")] == ["read"]
+    assert alice.says("pin", "@bob", "-1", "--remove") == ""
+    assert alice.run("edit", "@bob", "99", "x").returncode == 2
     told = alice.says("roles", "#committee", "--admin", "alice", "--let", "pin")
     assert told == "admins: alice; everybody may: pin\n"
     assert bob.fails(ErrorCode.FORBIDDEN, "rename", "#committee", "mine") == "forbidden"
@@ -157,7 +163,7 @@ def rich(alice, bob):
     assert alice.says("settings", "typing", "off").startswith("typing = off")
     assert alice.run("settings", "typing", "maybe").returncode == 2
     assert alice.says("requests") == ""
-    assert alice.json("verify", "bob", "--confirm")[0]["verified"]
+    assert alice.json("verify", "bob", "yes")[0]["verified"]
     assert alice.says("doctor").startswith("ok   folder")
 
 
@@ -165,6 +171,7 @@ def records(alice, tmp_path):
     """What one has, found and taken along."""
     assert alice.says("dm", "alice", "a note") == "sent to @alice\n"
     assert alice.says("search", "NOTE") == "@alice [alice] a note\n"
+    assert alice.says("search", "hello", "--within", "@bob") == "@bob [alice] hello Bob\n"
     path = str(tmp_path / "talk.transcript")
     key = {"QPQ_TRANSCRIPT_PASSWORD": "of the file"}
     count = alice.json("export-transcript", "@bob", path, **key)[0]["messages"]

@@ -1,4 +1,4 @@
-"""`qpq`: global options and the list of commands."""
+"""`qpq`: global options, and the commands of the table."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from pathlib import Path
 
 import click
 
-from qpq.commands import account, conversations, files, groups, linking, messages, records, rich
+from qpq.daemon.command import daemon
 from qpq.profile import Profile, default_home
+from qpq.repl.command import repl
+from qpq.table.commands import TABLE
+from qpq.table.extras import completion, man
+from qpq.table.shell import add_commands
 
 VERSION = "0.1.0"
 
@@ -39,10 +43,10 @@ def main(
     """
     context.obj = Profile(
         server=server, home=home or default_home(), username=username, password=password,
-        ca_cert=ca_cert, engine=quic_engine, json=as_json,
+        ca_cert=ca_cert, engine=quic_engine, json=as_json,  # type: ignore[arg-type]  # click's Choice has checked it
     )  # fmt: skip
 
 
-for module in (account, conversations, messages, groups, files, records, rich, linking):
-    for entry in module.COMMANDS:
-        main.add_command(entry)
+add_commands(main, TABLE)
+for entry in (repl, daemon, completion, man):
+    main.add_command(entry)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from qpqclient import Client
+    from trio_quic import EngineName
 
 NAME_CHARS_MAX = 64
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
@@ -29,7 +31,7 @@ class Profile:
     username: str | None
     password: str | None
     ca_cert: Path | None
-    engine: str
+    engine: EngineName
     json: bool
 
     def folder(self) -> Path:
@@ -48,7 +50,9 @@ class Profile:
         raise click.UsageError("no profile yet: say --username NAME, and `qpq register` or `qpq login`")
 
     def secret(self, *, confirm: bool = False) -> str:
-        """Return the password: from the option, QPQ_PASSWORD, or asked for at the terminal."""
+        """Return the password: from the option, QPQ_PASSWORD, the keyring, or asked for at the terminal."""
+        if self.password is None:
+            self.password = from_keyring(self.name())
         if self.password is None:
             self.password = click.prompt(
                 f"Password of {self.name()}", hide_input=True, confirmation_prompt=confirm, err=True
@@ -57,20 +61,70 @@ class Profile:
 
     @asynccontextmanager
     async def open(self, *, confirm: bool = False) -> AsyncIterator[Client]:
-        """Open the profile's client; a session that is stored there is resumed."""
+        """Open the profile's client; a session that is stored there is resumed. OtherAccount.
+
+        A folder that was made for this, and has no account at the end (the password was wrong, say), is taken away
+        again: it would open with that password only.
+        """
         import qpqclient
+        from qpq.errors import OtherAccount
 
         password = self.secret(confirm=confirm)
         folder = self.folder()
+        fresh = not folder.exists()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        async with qpqclient.open_client(
-            folder,
-            server=self.server,
-            password=password,
-            ca_cert=self.ca_cert,
-            engine=self.engine,  # type: ignore[arg-type]  # click's Choice has checked it
-        ) as client:
-            yield client
+        known = False
+        try:
+            async with qpqclient.open_client(
+                folder,
+                server=self.server,
+                password=password,
+                ca_cert=self.ca_cert,
+                engine=self.engine,
+                trust=self._first_use,
+            ) as client:
+                known = client.known
+                if known and self.username and plain(client.name) != plain(self.username):
+                    raise OtherAccount(
+                        f"the folder {folder} holds the account of {client.name}, not of {self.username}: "
+                        f"say --username {client.name}, or another --home"
+                    )
+                try:
+                    yield client
+                finally:
+                    known = client.known
+        finally:
+            if fresh and not known:
+                import shutil
+
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def _first_use(self, spki_sha256: bytes) -> bool:
+        """Say whose key is taken at first use; any other is refused from then on."""
+        if not self.json:
+            digits = spki_sha256.hex()
+            shown = " ".join(digits[i : i + 8] for i in range(0, len(digits), 8))
+            click.echo(
+                f"first contact with {self.server}: its key (SHA-256 {shown}) is kept, any other will be refused",
+                err=True,
+            )
+        return True
+
+
+def plain(name: str) -> str:
+    """Return a user name without what PRECIS takes for equal: case, width and composition."""
+    return unicodedata.normalize("NFKC", name).casefold()
+
+
+def from_keyring(username: str) -> str | None:
+    """Return the password that the desktop's keyring has under `qpq`, where the package `keyring` is installed."""
+    from importlib.util import find_spec
+
+    if find_spec("keyring") is None:
+        return None
+    from importlib import import_module
+
+    return import_module("keyring").get_password("qpq", username)  # type: ignore[no-any-return]
 
 
 def folder_name(username: str) -> str:

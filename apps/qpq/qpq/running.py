@@ -2,33 +2,22 @@
 
 from __future__ import annotations
 
-import sys
-from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
+from typing import TYPE_CHECKING
 
 import click
 
 from qpq.output import complain
+from qpq.table.model import Mistake, NotWell
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from qpq.profile import Profile
 
-P = ParamSpec("P")
-
+EXIT_NOT_WELL = 1
+EXIT_MISTAKE = 2
 EXIT_FAULT = 10
 EXIT_INTERRUPTED = 130
-
-
-def command(body: Callable[Concatenate[Profile, P], Awaitable[None]]) -> Callable[..., Any]:
-    """Make a click callback of an async function that takes the profile first."""
-
-    @click.pass_obj
-    def call(profile: Profile, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        sys.exit(run(profile, lambda: body(profile, *args, **kwargs)))
-
-    return update_wrapper(call, body)
 
 
 def run(profile: Profile, main: Callable[[], Awaitable[None]]) -> int:
@@ -57,9 +46,14 @@ def settle(profile: Profile, exc: BaseException) -> int:
         return EXIT_INTERRUPTED
     if isinstance(exc, BrokenPipeError):
         return 0
+    if isinstance(exc, NotWell):
+        return EXIT_NOT_WELL
     if isinstance(exc, click.ClickException):
         exc.show()
         return exc.exit_code
+    if isinstance(exc, Mistake):
+        complain("usage", str(exc), as_json=profile.json)
+        return EXIT_MISTAKE
     if isinstance(exc, QpqError):
         complain(exc.name, str(exc), as_json=profile.json)
         return exc.exit_code

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qpqclient.core import Core
+    from qpqclient.model import Progress
     from qpqclient.store import Store
 
 SEGMENT_BYTES = 64 * 1024
@@ -42,6 +43,10 @@ TRIES = 3
 AAD = b"qpq file v1"
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 NAME_CHARS_MAX = 255
+
+
+def no_progress(_done_bytes: int, _total_bytes: int) -> None:
+    """Tell nobody."""
 
 
 def safe_name(name: str) -> str:
@@ -97,10 +102,13 @@ def _secrets_for(store: Store, path: Path) -> tuple[bytes, bytes, bytes]:
     return secrets.token_bytes(32), secrets.token_bytes(16), b""
 
 
-async def upload(core: Core, path: Path, *, ttl_seconds: int = 0) -> ContentFile:
+async def upload(
+    core: Core, path: Path, progress: Progress = no_progress, *, ttl_seconds: int = 0
+) -> ContentFile:
     """Encrypt and upload a file; return what the message carries. Goes on where an earlier try, or process, stopped.
 
-    `ttl_seconds`: how long the server keeps it; 0: as long as it does by itself.
+    `progress` is told how many bytes of how many the server has. `ttl_seconds`: how long the server keeps it; 0: as long as
+    it does by itself.
     """
     key, secret, bound = _secrets_for(core.store, path)
     cipher, plain, total, size = hashlib.sha256(), hashlib.sha256(), 0, 0
@@ -120,7 +128,9 @@ async def upload(core: Core, path: Path, *, ttl_seconds: int = 0) -> ContentFile
         params = UploadBlobParams(
             blob=blob, total_bytes=total, secret_hash=secret_hash, offset=offset, chunk=chunk, ttl_seconds=ttl_seconds
         )  # fmt: skip
-        return await core.call(params, UploadBlobResult)
+        answer = await core.call(params, UploadBlobResult)
+        progress(min(answer.received, total), total)
+        return answer
 
     for left in reversed(range(TRIES)):
         try:
@@ -165,12 +175,12 @@ async def _send(pieces: Iterator[bytes], there: int, put: Callable[[int, bytes],
         raise failed[min(failed)]
 
 
-async def download(core: Core, file: ContentFile, to: Path) -> Path:
+async def download(core: Core, file: ContentFile, to: Path, progress: Progress = no_progress) -> Path:
     """Download and decrypt a file into a folder or to a path; checked against its hash before it has its name."""
     target = to / safe_name(file.name) if to.is_dir() else to
     part = target.with_name(target.name + ".part")
     try:
-        await _fetch(core, file, part)
+        await _fetch(core, file, part, progress)
     except OSError as exc:
         part.unlink(missing_ok=True)
         if exc.errno not in NO_ROOM:
@@ -224,7 +234,7 @@ async def _ciphertext(core: Core, file: ContentFile, total: int) -> AsyncGenerat
                 break
 
 
-async def _fetch(core: Core, file: ContentFile, part: Path) -> None:
+async def _fetch(core: Core, file: ContentFile, part: Path, progress: Progress) -> None:
     """Write a file's plaintext; FileDamaged when it is not what its sender named, its length included."""
     total, plain = sealed_bytes(file.total_bytes), hashlib.sha256()
     sealed, number, offset = b"", 0, 0
@@ -234,6 +244,7 @@ async def _fetch(core: Core, file: ContentFile, part: Path) -> None:
             async with aclosing(_ciphertext(core, file, total)) as pieces:
                 async for piece in pieces:
                     offset, sealed = offset + len(piece), sealed + piece
+                    progress(offset, total)
                     while len(sealed) > SEGMENT_BYTES + TAG_BYTES or (offset >= total and sealed):
                         segment, sealed = sealed[: SEGMENT_BYTES + TAG_BYTES], sealed[SEGMENT_BYTES + TAG_BYTES :]
                         last = offset >= total and not sealed

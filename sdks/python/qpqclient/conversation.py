@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
+    from qpqclient.model import Progress
 
 NOTEPAD_KIND = 1000
 """In the database alone; far from what the wire may number."""
@@ -90,6 +91,14 @@ class Conversation(Membership):
             self.id, self._core.server_now_ms(), count,
         )  # fmt: skip
         return [self._message(row) for row in rows]
+
+    def idents(self) -> list[bytes]:
+        """Return the ids of all messages in the order of `history`."""
+        rows = self._store.rows(
+            "SELECT id FROM messages WHERE channel = ? AND (expires_ms = 0 OR expires_ms > ?) ORDER BY log_number IS NULL, log_number, number",
+            self.id, self._core.server_now_ms(),
+        )  # fmt: skip
+        return [row[0] for row in rows]
 
     def everything(self, page: int = PAGE_MESSAGES) -> Iterator[list[Message]]:
         """Yield the whole history, oldest first, some messages at a time; what comes meanwhile is in it or not."""
@@ -230,13 +239,13 @@ class Conversation(Membership):
         if self.kind == "group" and self._row("name"):
             self._act("rename", rename=str(self._row("name")))
 
-    async def send_file(self, path: Path) -> Message:
-        """Encrypt, upload and send a file."""
-        file = await blobs.upload(self._core, path)
+    async def send_file(self, path: Path, progress: Progress = blobs.no_progress) -> Message:
+        """Encrypt, upload and send a file; `progress` is told how far it has come."""
+        file = await blobs.upload(self._core, path, progress)
         return self._post("file", file=file, fallback=f"[file] {file.name}")
 
-    async def download(self, message: Message, to: Path) -> Path:
-        """Download a message's file into a folder or to a path; return where it is."""
+    async def download(self, message: Message, to: Path, progress: Progress = blobs.no_progress) -> Path:
+        """Download a message's file into a folder or to a path; return where it is. `progress` is told how far it has come."""
         if message.file is None:
             raise NotFound("this message carries no file")
         f = message.file
@@ -249,7 +258,7 @@ class Conversation(Membership):
             mime=f.mime,
             sha256=f.sha256,
         )
-        return await blobs.download(self._core, file, to)
+        return await blobs.download(self._core, file, to, progress)
 
     def _own(self, ident: bytes) -> None:
         message = self.message(ident)

@@ -74,6 +74,13 @@ class FolderBusy(QpqError):
     exit_code = 15
 
 
+class FolderUnusable(QpqError):
+    """The folder's database is damaged, or a later version of this program wrote it."""
+
+    name = "folderUnusable"
+    exit_code = 31
+
+
 class FileDamaged(QpqError):
     """A downloaded file is not what its sender named."""
 

@@ -97,6 +97,10 @@ class Membership:
         """Whether the keys of all other members are those that were compared with them."""
         return bool(self.others()) and not self._core.contacts.unverified(self.id)
 
+    def unverified(self) -> list[str]:
+        """Return the names of the other members whose key was not compared."""
+        return sorted(self._core.people.name(a) for a in self._core.contacts.unverified(self.id))
+
     @property
     def muted(self) -> bool:
         """Whether this person wants no signs of new messages here now."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+Progress = Callable[[int, int], None]
+"""Told how many bytes of a file's ciphertext, of how many, have come so far."""
 
 
 @dataclass(frozen=True, slots=True)

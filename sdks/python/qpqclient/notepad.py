@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qpqclient.blobs import no_progress
 from qpqclient.content import add_message, apply_action
 from qpqclient.conversation import NOTEPAD_KIND, Conversation
 from qpqclient.errors import GroupUnusable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qpqclient.core import Core
-    from qpqclient.model import Message
+    from qpqclient.model import Message, Progress
     from qpqcore.api.content import Content
     from qpqcore.groups.policy import Right
 
@@ -79,7 +80,7 @@ class Notepad(Conversation):
     async def mark_read(self, idents: list[bytes] | None = None) -> None:
         """Tell nobody."""
 
-    async def send_file(self, path: Path) -> Message:
+    async def send_file(self, path: Path, progress: Progress = no_progress) -> Message:
         """Refuse: files lie on a server."""
         raise GroupUnusable("the notepad stays on this device and takes no files")
 

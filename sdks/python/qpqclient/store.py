@@ -16,9 +16,10 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 import qpqnative
-from qpqclient.errors import DiskFull, FolderBusy, Refused, WrongPassword
+from qpqclient.errors import DiskFull, FolderBusy, FolderUnusable, Refused, WrongPassword
 from qpqcore.net.certificates import write_secret
 from qpqcore.store.connection import STORE_ERRORS, connect, emptied_log, is_disk_full
+from qpqcore.store.errors import DatabaseError
 from qpqcore.store.migrations import migrate, migrations_of
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ NONCE_BYTES = 12
 KEY_BYTES = 32
 ARGON_KIB, ARGON_PASSES, ARGON_LANES = 64 * 1024, 3, 1
 AAD = b"qpq client key v1"
+DISK_FULL = "this machine's disk is full: make room, then it goes on"
 SEALED, SEALED_NEXT = "key", "key.next"
 """Files: the database's key under the password, and under one that is being given."""
 GROUP_ENTRIES = (b"s/", b"e/", b"t/")
@@ -107,7 +109,7 @@ class _Rows:
         except Exception as exc:
             if not is_disk_full(exc):
                 raise
-            raise DiskFull("this machine's disk is full: make room, then it goes on") from exc
+            raise DiskFull(DISK_FULL) from exc
 
     def undo(self) -> None:
         """Undo the open transaction, unless the driver has."""
@@ -133,8 +135,14 @@ class Store:
             self._lock.close()
             raise FolderBusy(f"{folder} is in use by another process") from exc
         path = folder / DATABASE
-        connection = connect(path, key)
-        migrate(connection, migrations_of("qpqclient"), path)
+        try:
+            connection = connect(path, key)
+            migrate(connection, migrations_of("qpqclient"), path)
+        except DatabaseError as exc:
+            self._lock.close()
+            if isinstance(exc.__cause__, Exception) and is_disk_full(exc.__cause__):
+                raise DiskFull(DISK_FULL) from exc
+            raise FolderUnusable(f"{exc}: nothing in it was changed") from exc
         self.db = _Rows(connection)
 
     def close(self) -> None:

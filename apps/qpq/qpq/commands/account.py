@@ -1,159 +1,158 @@
-"""The account's commands: ping, register, login, whoami, devices, passwd, verify, delete-account."""
+"""The account's commands: ping, register, login, whoami, devices, passwd, verify, trust, delete-account."""
 
 from __future__ import annotations
 
-import platform
 from typing import TYPE_CHECKING
 
-import click
-
-from qpq.output import emit, show_qr
-from qpq.running import command
+from qpq.commands.chatting import Quit
+from qpq.harmless import harmless, harmless_name
+from qpq.table.model import Face, Mistake
 
 if TYPE_CHECKING:
-    from qpq.profile import Profile
+    from qpq.here import Here
+
+GROUP_DIGITS, ROW_GROUPS = 5, 6
+"""A safety number is read out in groups of five, and shown in rows of six of them."""
 
 
-@click.command()
-@command
-async def ping(profile: Profile) -> None:
+def machine() -> str:
+    """Return this machine's name, as the device's label for its owner."""
+    import platform
+
+    return platform.node()
+
+
+async def ping(here: Here) -> None:
     """Ask the server whether it is there; needs no account."""
     from qpqclient import ping as ask
 
-    answer = await ask(profile.server, ca_cert=profile.ca_cert, engine=profile.engine)  # type: ignore[arg-type]
-    emit(
+    profile = here.profile
+    answer = await ask(profile.server, ca_cert=profile.ca_cert, engine=profile.engine)
+    round_trip_ms = answer.round_trip_s * 1000
+    here.tell(
         {
             "server": profile.server,
             "domain": answer.domain,
             "version": answer.server_version,
             "status": answer.status,
-            "round_trip_ms": round(answer.round_trip_s * 1000, 3),
+            "round_trip_ms": round(round_trip_ms, 3),
         },
-        f"{profile.server} ({answer.domain}, version {answer.server_version}): {answer.status}, "
-        f"{answer.round_trip_s * 1000:.1f} ms",
-        as_json=profile.json,
+        f"{profile.server} ({harmless(answer.domain)}, version {harmless(answer.server_version)}): "
+        f"{harmless(answer.status)}, {round_trip_ms:.1f} ms",
     )
 
 
-@click.command()
-@click.argument("name", required=False)
-@click.option("--token", default="", help="Where the server asks for one.")
-@command
-async def register(profile: Profile, name: str | None, token: str) -> None:
+async def register(here: Here, name: str, token: str) -> None:
     """Make an account on the server, with this folder as its first device."""
-    profile.username = name or profile.username
-    async with profile.open(confirm=True) as client:
-        await client.register(profile.name(), profile.secret(), token=token, label=platform.node())
-        emit(
-            {"name": client.name, "account": client.account.hex(), "device": client.device.hex()},
-            f"registered {client.name}",
-            as_json=profile.json,
-        )
+    client = here.client
+    await client.register(name or here.profile.name(), here.profile.secret(), token=token, label=machine())
+    here.tell(
+        {"name": client.name, "account": client.account.hex(), "device": client.device.hex()},
+        f"registered {client.name}",
+    )
 
 
-@click.command()
-@click.argument("name", required=False)
-@command
-async def login(profile: Profile, name: str | None) -> None:
+async def login(here: Here, name: str) -> None:
     """Log in; in an empty folder, the password alone restores the account and its groups."""
-    profile.username = name or profile.username
-    async with profile.open() as client:
-        await client.login(profile.name(), profile.secret(), label=platform.node(), history=True)
-        await client.sync()
-        emit(
-            {
-                "name": client.name,
-                "account": client.account.hex(),
-                "device": client.device.hex(),
-                "conversations": len(client.conversations()),
-            },
-            f"logged in as {client.name}; {len(client.conversations())} conversations",
-            as_json=profile.json,
-        )
+    client = here.client
+    await client.login(name or here.profile.name(), here.profile.secret(), label=machine(), history=True)
+    await client.sync()
+    count = len(client.conversations())
+    here.tell(
+        {"name": client.name, "account": client.account.hex(), "device": client.device.hex(), "conversations": count},
+        f"logged in as {client.name}; {count} conversations",
+    )
 
 
-@click.command()
-@command
-async def whoami(profile: Profile) -> None:
-    """Show the account and device of this folder; works offline."""
-    async with profile.open() as client:
-        emit(
-            {
-                "name": client.name,
-                "account": client.account.hex(),
-                "device": client.device.hex(),
-                "server": profile.server,
-            },
-            f"{client.name} on {profile.server}, device {client.device.hex()[:8]}",
-            as_json=profile.json,
-        )
+def whoami(here: Here) -> None:
+    """Show who one is here, on which device, and how the groups stand; works offline."""
+    client, server = here.client, here.profile.server
+    groups = [c for c in client.conversations() if c.kind == "group" and c.active]
+    here.tell(
+        {
+            "name": client.name,
+            "account": client.account.hex(),
+            "device": client.device.hex(),
+            "server": server,
+            "groups": len(groups),
+            "pending": client.pending,
+        },
+        f"{client.name} on {server}, device {client.device.hex()[:8]}; in {len(groups)} groups, {client.pending} messages waiting",
+    )
 
 
-@click.command()
-@click.option("--revoke", metavar="DEVICE", help="Cut off the device whose id begins so.")
-@command
-async def devices(profile: Profile, revoke: str | None) -> None:
+async def devices(here: Here, revoke: str) -> None:
     """List the account's devices, or revoke one."""
-    async with profile.open() as client:
-        known = await client.devices()
-        if revoke:
-            chosen = [d for d in known if d.id.hex().startswith(revoke.lower())]
-            if len(chosen) != 1:
-                raise click.UsageError(f"{len(chosen)} devices begin with {revoke}")
-            await client.revoke_device(chosen[0].id)
-            emit({"revoked": chosen[0].id.hex()}, f"revoked {chosen[0].id.hex()[:8]}", as_json=profile.json)
-            return
-        for device in known:
-            mark = " (this one)" if device.current else ""
-            emit(
-                {"device": device.id.hex(), "label": device.label, "current": device.current},
-                f"{device.id.hex()[:8]}  {device.label}{mark}",
-                as_json=profile.json,
-            )
+    known = await here.client.devices()
+    if revoke:
+        chosen = [d for d in known if d.id.hex().startswith(revoke.lower())]
+        if len(chosen) != 1:
+            raise Mistake(f"{len(chosen)} devices begin with {revoke}")
+        await here.client.revoke_device(chosen[0].id)
+        here.tell({"revoked": chosen[0].id.hex()}, f"revoked {chosen[0].id.hex()[:8]}")
+        return
+    for device in known:
+        mark = " (this one)" if device.current else ""
+        here.tell(
+            {"device": device.id.hex(), "label": device.label, "current": device.current},
+            f"{device.id.hex()[:8]}  {harmless(device.label)}{mark}",
+        )
 
 
-@click.command()
-@click.option("--new-password", envvar="QPQ_NEW_PASSWORD", help="Better asked for.")
-@command
-async def passwd(profile: Profile, new_password: str | None) -> None:
+async def passwd(here: Here, new_password: str) -> None:
     """Change the password; every other session of the account ends."""
-    async with profile.open() as client:
-        fresh = new_password or click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True)
-        await client.change_password(fresh)
-        emit({"changed": True}, "password changed; other sessions have ended", as_json=profile.json)
+    fresh = new_password or await here.listener.ask_secret("New password")
+    ended = await here.client.change_password(fresh)
+    here.tell({"changed": True, "ended": ended}, "password changed; other sessions have ended")
 
 
-@click.command()
-@click.argument("name")
-@click.option("--confirm/--withdraw", default=None, help="You have compared it: set, or take away, the mark.")
-@command
-async def verify(profile: Profile, name: str, confirm: bool | None) -> None:
-    """Show the 60-digit safety number shared with NAME, to be compared in person (on a terminal as a QR code too)."""
-    async with profile.open() as client:
-        who = name.removeprefix("@")
-        number = await client.safety_number(who)
-        if confirm is not None:
-            await client.verify(who, verified=confirm)
-        marked = await client.verified(who)
-        groups = " ".join(number[i : i + 5] for i in range(0, len(number), 5))
-        show_qr(number, as_json=profile.json)
-        told = f"{groups}\nverified" if marked else groups
-        emit({"name": name, "safety_number": number, "verified": marked}, told, as_json=profile.json)
+async def verify(here: Here, name: str, answer: str) -> None:
+    """Show the 60 digits to be compared with a person, as text and as a QR code; `yes` notes that they were equal."""
+    number = await here.client.safety_number(name)
+    if answer:
+        if answer not in {"yes", "no"}:
+            raise Mistake("say yes when the digits are equal, no when they are not")
+        await here.client.verify(name, verified=answer == "yes")
+    verified = await here.client.verified(name)
+    groups = [number[i : i + GROUP_DIGITS] for i in range(0, len(number), GROUP_DIGITS)]
+    value = {"name": name, "safety_number": number, "verified": verified}
+    if here.face is Face.SHELL and not answer:
+        here.tell(value, " ".join(groups))
+        return
+    rows = [" ".join(groups[i : i + ROW_GROUPS]) for i in range(0, len(groups), ROW_GROUPS)]
+    state = "verified" if verified else f"not verified: compare it with theirs, then /verify {harmless_name(name)} yes"
+    here.tell(value, *rows, *qr_lines(number), f"{harmless_name(name)} is {state}")
 
 
-@click.command("delete-account")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@command
-async def delete_account(profile: Profile, yes: bool) -> None:
+def qr_lines(text: str) -> list[str]:
+    """Return a QR code as lines of half blocks, dark on light as scanners want it."""
+    import segno
+
+    border = 2
+    rows = [list(row) for row in segno.make(text, error="m", micro=False).matrix_iter(border=border)]
+    if len(rows) % 2:
+        rows.append([0] * len(rows[0]))
+    blocks = {(0, 0): "█", (0, 1): "▀", (1, 0): "▄", (1, 1): " "}
+    return [
+        "".join(blocks[int(bool(a)), int(bool(b))] for a, b in zip(above, below, strict=True))
+        for above, below in zip(rows[::2], rows[1::2], strict=True)
+    ]
+
+
+async def trust(here: Here, name: str) -> None:
+    """Take the key that a person has now, after a warning that it changed, and once it is certain who it is."""
+    await here.client.trust(name)
+    here.tell({"trusted": name}, f"the key that {harmless_name(name)} has now is taken: /verify {harmless_name(name)}")
+
+
+async def delete_account(here: Here, confirm: str, yes: bool) -> None:
     """Delete the account for ever, on the server and in this folder."""
-    async with profile.open() as client:
-        if not yes:
-            typed = click.prompt(f"Type {client.name} to delete the account for ever", err=True)
-            if typed != client.name:
-                raise click.ClickException("nothing was deleted")
-        name = client.name
-        await client.delete_account()
-        emit({"deleted": name}, f"deleted {name}", as_json=profile.json)
-
-
-COMMANDS = (ping, register, login, whoami, devices, passwd, verify, delete_account)
+    name = here.client.name
+    if not yes:
+        typed = confirm or await here.listener.ask(f"Type {name} to delete the account for ever")
+        if typed.strip() != name:
+            raise Mistake("nothing was deleted")
+    await here.client.delete_account()
+    here.tell({"deleted": name}, f"deleted {name}")
+    if here.face is Face.CHAT:
+        raise Quit

@@ -1,107 +1,127 @@
-"""What concerns a conversation as a whole: list, history, rename, disappear, members."""
+"""What concerns a conversation as a whole: dm, switch, list, members, group-info, rename, history, disappear."""
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import click
-
-from qpq.commands.naming import find, label, opened
-from qpq.commands.showing import message_line, message_value
-from qpq.output import emit
-from qpq.running import command
+from qpq.commands.messages import say
+from qpq.commands.naming import direct, find, label
+from qpq.commands.showing import message_value, numbered_lines
+from qpq.harmless import harmless_name
+from qpq.table.model import Face
 
 if TYPE_CHECKING:
-    from qpq.profile import Profile
+    from qpq.here import Here
+    from qpqclient import Conversation
 
-HISTORY_DEFAULT = 20
-UNIT_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-
-
-def seconds_of(text: str) -> int:
-    """Turn 30m, 1h, 1d, 7d or off into seconds."""
-    if text in {"off", "0"}:
-        return 0
-    found = re.fullmatch(r"(\d{1,6})([smhdw])", text)
-    if found is None or int(found[1]) == 0:
-        raise click.BadParameter("say 30m, 1h, 1d, 7d or off")
-    return int(found[1]) * UNIT_SECONDS[found[2]]
+DIGEST_CHARS = 16
 
 
-@click.command("list")
-@command
-async def list_(profile: Profile) -> None:
+async def dm(here: Here, name: str, text: str) -> None:
+    """Open the conversation with one person, made if there is none; with a text, send it."""
+    chosen = here.conversation = direct(here.client, name) or await here.client.dm(name)
+    if text:
+        await say(here, chosen, text)
+    elif here.face is Face.SHELL:
+        from qpq.chat import chat
+
+        await chat(here, chosen)
+    else:
+        here.tell(conversation_value(chosen), f"talking with {label(chosen)}")
+
+
+async def switch(here: Here, conversation: str) -> None:
+    """Open a conversation."""
+    chosen = here.conversation = await find(here.client, conversation)
+    here.tell(conversation_value(chosen), f"in {label(chosen)}")
+
+
+def list_(here: Here) -> None:
     """List all conversations."""
-    async with profile.open() as client:
-        await client.sync()
-        for c in client.conversations():
-            emit(
-                {
-                    "conversation": c.id.hex(),
-                    "name": c.name,
-                    "kind": c.kind,
-                    "epoch": c.epoch,
-                    "members": len(c.members()),
-                },
-                f"{label(c)}  {len(c.members())} members, epoch {c.epoch}",
-                as_json=profile.json,
-            )
+    for c in here.client.conversations():
+        marks = "" if c.active else ", left"
+        marks += f", {c.unread} unread" if c.unread else ""
+        marks += ", names you" if c.mentions else ""
+        here.tell(conversation_value(c), f"{label(c)}  {len(c.members())} members, epoch {c.epoch}{marks}")
 
 
-@click.command()
-@click.argument("conversation")
-@click.option("--count", "-n", default=HISTORY_DEFAULT, show_default=True, type=click.IntRange(1, 100_000))
-@command
-async def history(profile: Profile, conversation: str, count: int) -> None:
-    """Show the last messages of a conversation, oldest first."""
-    async with profile.open() as client:
-        chosen = await find(client, conversation)
-        for message in chosen.history(count):
-            emit(message_value(chosen, message), message_line(message), as_json=profile.json)
+def conversation_value(c: Conversation) -> dict[str, Any]:
+    """Return a conversation's public fields for JSON."""
+    return {
+        "conversation": c.id.hex(),
+        "name": c.name,
+        "kind": c.kind,
+        "epoch": c.epoch,
+        "members": len(c.members()),
+        "active": c.active,
+        "unread": c.unread,
+        "muted": c.muted,
+        "expires_after_seconds": c.timer_seconds,
+    }
 
 
-@click.command()
-@click.argument("conversation")
-@command
-async def members(profile: Profile, conversation: str) -> None:
-    """Show who is in a conversation."""
-    async with opened(profile, conversation) as (_, chosen):
-        for member in chosen.members():
-            emit(
-                {"name": member.name, "account": member.account.hex(), "devices": len(member.devices)},
-                f"{member.name}  {len(member.devices)} devices",
-                as_json=profile.json,
-            )
+def members(here: Here) -> None:
+    """Show who is in the conversation."""
+    doubtful, unverified = set(here.open.doubtful()), set(here.open.unverified())
+    for m in here.open.members():
+        sign = "" if m.name in unverified or m.name == here.client.name else " (verified)"
+        sign = " (KEY CHANGED: /verify)" if m.name in doubtful else sign
+        here.tell(
+            {"name": m.name, "account": m.account.hex(), "devices": len(m.devices), "verified": bool(sign) and m.name not in doubtful},
+            f"{harmless_name(m.name)}  {len(m.devices)} devices{sign}",
+        )  # fmt: skip
 
 
-@click.command()
-@click.argument("conversation")
-@click.argument("name")
-@command
-async def rename(profile: Profile, conversation: str, name: str) -> None:
-    """Give a conversation another name, for everybody in it."""
-    async with opened(profile, conversation) as (client, chosen):
-        await chosen.rename(name)
-        await client.flush()
-        emit({"conversation": chosen.id.hex(), "name": name}, f"renamed to {name}", as_json=profile.json)
+def group_info(here: Here) -> None:
+    """Show what kind of conversation it is, who is in, its epoch and settings."""
+    chosen = here.open
+    people = sorted(m.name for m in chosen.members())
+    admins = chosen.admins() if chosen.active else []
+    value = {
+        **conversation_value(chosen),
+        "members": people,
+        "admins": admins,
+        "doubtful": chosen.doubtful(),
+        "authenticator": chosen.authenticator.hex(),
+    }
+    timer = f"messages vanish after {chosen.timer_seconds} s" if chosen.timer_seconds else "messages stay"
+    here.tell(
+        value,
+        f"{label(chosen)}: {chosen.kind}, epoch {chosen.epoch}, {timer}{'' if chosen.active else '; you have left'}",
+        f"members ({len(people)}): {', '.join(map(harmless_name, people))}",
+        f"who may invite and remove: {', '.join(map(harmless_name, admins)) or 'everybody'}",
+        f"epoch authenticator: {chosen.authenticator.hex()[:DIGEST_CHARS]}",
+    )
 
 
-@click.command()
-@click.argument("conversation")
-@click.argument("after", metavar="30m|1h|1d|7d|off")
-@command
-async def disappear(profile: Profile, conversation: str, after: str) -> None:
+def history(here: Here, count: int) -> None:
+    """Show the last messages, oldest first."""
+    chosen = here.open
+    for message in chosen.history(count):
+        number = here.number(message, chosen)
+        here.tell({**message_value(chosen, message), "number": number}, *numbered_lines(message, number))
+
+
+async def rename(here: Here, name: str) -> None:
+    """Give the conversation another name, for everybody in it."""
+    await here.open.rename(name)
+    await here.settled()
+    here.tell({"conversation": here.open.id.hex(), "name": name}, f"renamed to {harmless_name(name)}")
+
+
+async def disappear(here: Here, duration: int) -> None:
     """Let later messages vanish everywhere, so long after they were accepted."""
-    seconds = seconds_of(after)
-    async with opened(profile, conversation) as (client, chosen):
-        await chosen.set_timer(seconds)
-        await client.flush()
-        emit(
-            {"conversation": chosen.id.hex(), "expires_after_seconds": seconds},
-            f"messages vanish after {after}" if seconds else "messages stay",
-            as_json=profile.json,
-        )
+    await here.open.set_timer(duration)
+    await here.settled()
+    here.tell(
+        {"conversation": here.open.id.hex(), "expires_after_seconds": duration},
+        f"messages vanish after {spoken(duration)}" if duration else "messages stay",
+    )
 
 
-COMMANDS = (list_, history, members, rename, disappear)
+def spoken(seconds: int) -> str:
+    """Return a time as it is typed: 90 s is 90s, 3,600 s is 1h."""
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"

@@ -1,23 +1,21 @@
-"""Groups: group create, invite, join, remove, leave, update-key."""
+"""Groups: create-group, invite, join, remove, leave, update-key."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
-
-from qpq.commands.naming import find, label, opened
-from qpq.output import emit
-from qpq.running import command
+from qpq.commands.naming import known, label
+from qpq.harmless import harmless_name
+from qpq.table.model import Face, Mistake
 
 if TYPE_CHECKING:
-    from qpq.profile import Profile
+    from qpq.here import Here
     from qpqclient import Conversation
 
 
-def tell(profile: Profile, chosen: Conversation, line: str) -> None:
+def tell(here: Here, chosen: Conversation, line: str) -> None:
     """Report the group as it is now."""
-    emit(
+    here.tell(
         {
             "conversation": chosen.id.hex(),
             "name": chosen.name,
@@ -25,89 +23,65 @@ def tell(profile: Profile, chosen: Conversation, line: str) -> None:
             "members": sorted(m.name for m in chosen.members()),
         },
         line,
-        as_json=profile.json,
     )
 
 
-@click.group()
-def group() -> None:
-    """Groups: `qpq group create NAME [MEMBER ...]`."""
+async def create_group(here: Here, name: str, people: tuple[str, ...], post_quantum: bool) -> None:
+    """Make a group, and open it."""
+    chosen = await here.client.create_group(name, people, post_quantum=post_quantum)
+    here.conversation = chosen
+    await here.settled()
+    tell(here, chosen, f"made {label(chosen)} with {len(chosen.members())} members")
 
 
-@group.command()
-@click.argument("name")
-@click.argument("people", nargs=-1)
-@click.option("--post-quantum", is_flag=True, help="Agree on the group's keys by X-Wing (X25519 and ML-KEM-768).")
-@command
-async def create(profile: Profile, name: str, people: tuple[str, ...], post_quantum: bool) -> None:
-    """Make a group with these people in it."""
-    async with profile.open() as client:
-        chosen = await client.create_group(
-            name.removeprefix("#"), [p.removeprefix("@") for p in people], post_quantum=post_quantum
-        )
-        await client.flush()
-        tell(profile, chosen, f"made {label(chosen)} with {len(chosen.members())} members")
+async def invite(here: Here, name: str) -> None:
+    """Add a person to the group, with all of their devices."""
+    if here.open.kind != "group":
+        raise Mistake(f"{label(here.open)} is between two people: /create-group makes a group to invite into.")
+    if name in {m.name for m in here.open.members()}:
+        raise Mistake(f"{harmless_name(name)} is in {label(here.open)} already.")
+    await here.open.invite(name)
+    await here.settled()
+    tell(here, here.open, f"{harmless_name(name)} is in {label(here.open)}")
 
 
-@click.command()
-@click.argument("conversation")
-@click.argument("name")
-@command
-async def invite(profile: Profile, conversation: str, name: str) -> None:
-    """Add a person, with all of their devices."""
-    async with opened(profile, conversation) as (client, chosen):
-        await chosen.invite(name.removeprefix("@"))
-        await client.flush()
-        tell(profile, chosen, f"{name} is in {label(chosen)}")
+async def join(here: Here, group: str) -> None:
+    """Take up pending invitations; in a chat, open the newest one, or the one that is named."""
+    before = {c.id for c in here.client.conversations()}
+    await here.client.sync()
+    if group:
+        chosen = here.conversation = known(here.client, group)
+        tell(here, chosen, f"in {label(chosen)}")
+        return
+    fresh = [
+        c for c in here.client.conversations() if c.kind != "self" and (c.id not in before or c.id in here.unopened)
+    ]
+    for chosen in fresh:
+        here.conversation = chosen
+        tell(here, chosen, f"joined {label(chosen)}")
+    here.unopened.clear()
+    if not fresh and here.face is Face.CHAT:
+        raise Mistake("No invitation is waiting. What you are invited to is joined as it comes; /list shows all.")
 
 
-@click.command()
-@click.argument("conversation", required=False)
-@command
-async def join(profile: Profile, conversation: str | None) -> None:
-    """Take up pending invitations; lists what was joined, or fails if CONVERSATION is not among all."""
-    async with profile.open() as client:
-        before = {c.id for c in client.conversations()}
-        await client.sync()
-        if conversation:
-            chosen = await find(client, conversation)
-            tell(profile, chosen, f"in {label(chosen)}")
-            return
-        for chosen in client.conversations():
-            if chosen.id not in before:
-                tell(profile, chosen, f"joined {label(chosen)}")
+async def remove(here: Here, name: str) -> None:
+    """Remove a person from the group, with all of their devices."""
+    if here.open.kind != "group":
+        raise Mistake(f"{label(here.open)} is between two people: nobody can be removed.")
+    await here.open.remove(name)
+    tell(here, here.open, f"{harmless_name(name)} is out of {label(here.open)}")
 
 
-@click.command()
-@click.argument("conversation")
-@click.argument("name")
-@command
-async def remove(profile: Profile, conversation: str, name: str) -> None:
-    """Remove a person, with all of their devices."""
-    async with opened(profile, conversation) as (_, chosen):
-        await chosen.remove(name.removeprefix("@"))
-        tell(profile, chosen, f"{name} is out of {label(chosen)}")
+async def leave(here: Here) -> None:
+    """Leave the conversation; what was received stays here."""
+    chosen = here.open
+    await chosen.leave()
+    await here.settled()
+    here.conversation = None
+    here.tell({"left": chosen.id.hex()}, f"left {label(chosen)}")
 
 
-@click.command()
-@click.argument("conversation")
-@command
-async def leave(profile: Profile, conversation: str) -> None:
-    """Leave a group; what was received stays here."""
-    async with opened(profile, conversation) as (client, chosen):
-        await chosen.leave()
-        await client.flush()
-        emit({"left": chosen.id.hex()}, f"left {label(chosen)}", as_json=profile.json)
-
-
-@click.command("update-key")
-@click.argument("conversation")
-@command
-async def update_key(profile: Profile, conversation: str) -> None:
-    """Rotate this device's key material in a group: a new epoch begins."""
-    async with opened(profile, conversation) as (_, chosen):
-        await chosen.update_key()
-        tell(profile, chosen, f"{label(chosen)} is in epoch {chosen.epoch}")
-
-
-COMMANDS = (group, invite, join, remove, leave, update_key)
+async def update_key(here: Here) -> None:
+    """Rotate this device's key material in the conversation: a new epoch begins."""
+    await here.open.update_key()
+    tell(here, here.open, f"{label(here.open)} is in epoch {here.open.epoch}")

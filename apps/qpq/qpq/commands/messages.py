@@ -1,102 +1,130 @@
-"""Sending and receiving: dm, send, recv."""
+"""Messages: send, recv, reply, react, edit, delete, typing, typing-notify."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-import click
-
 from qpq.commands.naming import find, label
 from qpq.commands.showing import message_line, message_value
-from qpq.output import emit
-from qpq.running import command
+from qpq.harmless import harmless
+from qpq.table.model import Face, Mistake
 
 if TYPE_CHECKING:
-    from qpq.profile import Profile
-    from qpqclient import Client, Conversation
+    from qpq.here import Here
+    from qpqclient import Conversation, Message
 
 TEXT_BYTES_MAX = 32 * 1024
+"""Of a text: half of what a message may hold (docs/spec/content.md), so that an edit or a reply with it fits as well."""
 
 
-def text_of(words: tuple[str, ...]) -> str:
-    """Join the words of the command line; `-` alone reads standard input."""
-    text = sys.stdin.read() if words == ("-",) else " ".join(words)
+def checked(text: str) -> str:
+    """Return a text that can be sent; Mistake. Half a surrogate pair, as from a broken pipe, becomes a mark."""
     if not text.strip():
-        raise click.UsageError("nothing to send")
-    if len(text.encode()) > TEXT_BYTES_MAX:
-        raise click.UsageError(f"too long: {len(text.encode())} bytes of at most {TEXT_BYTES_MAX}; send it as a file")
-    return text
+        raise Mistake("nothing to send")
+    whole = text.encode(errors="replace").decode()
+    if len(whole.encode()) > TEXT_BYTES_MAX:
+        raise Mistake(f"too long: {len(whole.encode())} bytes of at most {TEXT_BYTES_MAX}; send it as a file")
+    return whole
 
 
-async def say(profile: Profile, client: Client, chosen: Conversation, text: str) -> None:
-    """Send one text and wait until the server has it."""
-    message = await chosen.send(text)
-    await client.flush()
-    emit(
-        {"id": message.id.hex(), "conversation": chosen.id.hex(), "state": "sent"},
-        f"sent to {label(chosen)}",
-        as_json=profile.json,
-    )
+async def say(here: Here, chosen: Conversation, text: str) -> Message:
+    """Send one text; in a shell, wait until the server has it."""
+    message = await chosen.send(checked(text))
+    await here.settled()
+    state = "sent" if here.face is Face.SHELL else message.state
+    here.tell({"id": message.id.hex(), "conversation": chosen.id.hex(), "state": state}, f"sent to {label(chosen)}")
+    return message
 
 
-@click.command()
-@click.argument("name")
-@click.argument("text", nargs=-1)
-@command
-async def dm(profile: Profile, name: str, text: tuple[str, ...]) -> None:
-    """Talk to one person: with TEXT, send it; without, a plain chat until end of input."""
-    async with profile.open() as client:
-        chosen = await client.dm(name.removeprefix("@"))
-        if text:
-            await say(profile, client, chosen, text_of(text))
-        else:
-            from qpq.chat import chat
-
-            await chat(profile, client, chosen)
-
-
-@click.command()
-@click.argument("target", required=False)
-@click.argument("text", nargs=-1)
-@click.option("--all", "to_all", is_flag=True, help="To every conversation; every word is text then.")
-@command
-async def send(profile: Profile, target: str | None, text: tuple[str, ...], to_all: bool) -> None:
-    """Send TEXT (or `-`: standard input) to @person or #group and wait until the server has it."""
-    if to_all:
-        text = ((target,) if target else ()) + text
-    elif target is None:
-        raise click.UsageError("say to whom: @person or #group")
-    body = text_of(text)
-    async with profile.open() as client:
-        await client.sync()
-        if to_all:
-            for chosen in client.conversations():
-                if chosen.kind in {"direct", "group"}:
-                    await say(profile, client, chosen, body)
-        else:
-            await say(profile, client, await find(client, str(target)), body)
+async def send(here: Here, conversation: str, text: str, all: bool) -> None:  # noqa: A002 - its name on the command line
+    """Send a text to a conversation, or to all; `-` alone is standard input, in a shell."""
+    if all:
+        text = " ".join(filter(None, (conversation, text)))
+    elif not conversation:
+        raise Mistake("say to whom: @person or #group")
+    if text == "-" and here.face is Face.SHELL:
+        text = sys.stdin.read()
+    text = checked(text)
+    if not all:
+        await say(here, await find(here.client, conversation), text)
+        return
+    for chosen in here.client.conversations():
+        if chosen.kind in {"direct", "group"} and chosen.active:
+            await say(here, chosen, text)
 
 
-@click.command()
-@click.option("--wait", "wait_s", default=0.0, help="Wait so many seconds for a first message.")
-@click.option("--follow", is_flag=True, help="Go on until interrupted.")
-@command
-async def recv(profile: Profile, wait_s: float, follow: bool) -> None:
+async def recv(here: Here, wait: str, follow: bool) -> None:
     """Show the messages that have come since the last time."""
     from qpq.receiving import receive
 
-    async with profile.open() as client:
-        await receive(
-            client,
-            lambda chosen, message: emit(
-                message_value(chosen, message),
-                f"{label(chosen)} {message_line(message)}" if chosen.kind == "group" else message_line(message),
-                as_json=profile.json,
-            ),
-            wait_s=float("inf") if follow else wait_s,
-            follow=follow,
-        )
+    def show(chosen: Conversation, message: Message) -> None:
+        prefix = f"{label(chosen)} " if chosen.kind == "group" else ""
+        here.tell(message_value(chosen, message), prefix + message_line(message))
+
+    try:
+        wait_s = float("inf") if follow else float(wait)
+    except ValueError:
+        raise Mistake("--wait: a number of seconds is wanted") from None
+    await receive(here.client, show, wait_s=wait_s, follow=follow)
 
 
-COMMANDS = (dm, send, recv)
+def chosen_message(here: Here, number: str, *, own: bool) -> Message:
+    """Return the message of a number; without one, the newest of one's own, or of the others'. Mistake."""
+    if number:
+        found = here.message(number, here.open)
+        if own and not found.own:
+            raise Mistake(f"Message {number} is {harmless(found.sender)}'s: only one's own can be changed.")
+        return found
+    mine = [m for m in here.open.history() if m.own is own and m.kind != "notice"]
+    if not mine:
+        raise Mistake("Which message? /history shows the numbers.")
+    return mine[-1]
+
+
+async def react(here: Here, emoji: str, index: str, remove: bool) -> None:
+    """React to a message, or take the reaction back; without a number, to the newest of somebody else's."""
+    message = chosen_message(here, index, own=False)
+    await here.open.react(message.id, emoji, remove=remove)
+    await here.settled()
+    here.tell(
+        {"id": message.id.hex(), "emoji": emoji, "removed": remove}, f"{harmless(emoji)} to: {harmless(message.text)}"
+    )
+
+
+async def reply(here: Here, index: str, text: str) -> None:
+    """Answer a message."""
+    to = chosen_message(here, index, own=False)
+    message = await here.open.reply(to.id, checked(text))
+    await here.settled()
+    here.tell(
+        {"id": message.id.hex(), "reply_to": to.id.hex(), "state": message.state}, f"answered: {harmless(to.text)}"
+    )
+
+
+async def edit(here: Here, index: str, text: str) -> None:
+    """Replace the text of a message of one's own, for everybody."""
+    message = chosen_message(here, index, own=True)
+    await here.open.edit(message.id, checked(text))
+    await here.settled()
+    here.tell({"id": message.id.hex(), "text": text}, f"edited: {harmless(text)}")
+
+
+async def delete(here: Here, index: str) -> None:
+    """Delete a message of one's own, for everybody."""
+    message = chosen_message(here, index, own=True)
+    await here.open.delete(message.id)
+    await here.settled()
+    here.tell({"id": message.id.hex(), "deleted": True}, f"deleted: {harmless(message.text)}")
+
+
+async def typing(here: Here) -> None:
+    """Tell those who look at this moment that one is typing."""
+    await here.open.typing()
+    here.tell({"typing": True}, f"{label(here.open)} is told that you are typing")
+
+
+def typing_notify(here: Here, switch: bool) -> None:
+    """Show, or do not show, that others are typing."""
+    here.typing_shown = switch
+    here.tell({"typing_shown": switch}, f"that others are typing is {'shown' if switch else 'not shown'}")

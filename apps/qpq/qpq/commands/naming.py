@@ -1,47 +1,50 @@
-"""How a conversation is named on the command line: @person, #group, or an id's beginning."""
+"""How a conversation is named: @person, #group, or an id's beginning."""
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-import click
+from qpq.harmless import harmless_name
+from qpq.table.model import Mistake
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from qpq.profile import Profile
     from qpqclient import Client, Conversation
 
 ID_CHARS_MIN = 6
+ID_CHARS_SHOWN = 8
 
 
-@asynccontextmanager
-async def opened(profile: Profile, target: str) -> AsyncIterator[tuple[Client, Conversation]]:
-    """Open the profile, catch up, and find the conversation that `target` names."""
-    async with profile.open() as client:
-        await client.sync()
-        yield client, await find(client, target)
+def direct(client: Client, name: str) -> Conversation | None:
+    """Return the conversation with a person that there is already; it needs no server."""
+    found = (c for c in client.conversations() if c.kind == "direct" and c.active and c.name == name)
+    return next(found, None)
 
 
 async def find(client: Client, target: str) -> Conversation:
-    """Return the conversation that `target` names; a @person not met yet gets a new one."""
+    """Return the conversation that `target` names; a @person not met yet gets a new one. Mistake, NotFound."""
     if target.startswith("@"):
-        return await client.dm(target[1:])
-    wanted = target.removeprefix("#")
-    named = [c for c in client.conversations() if c.name == wanted and c.kind in {"direct", "group"}]
-    if target.startswith("#"):
-        named = [c for c in named if c.kind == "group"]
+        return direct(client, target[1:]) or await client.dm(target[1:])
+    return known(client, target)
+
+
+def known(client: Client, target: str) -> Conversation:
+    """Return the conversation that there is under this name; Mistake."""
+    wanted = target.removeprefix("#").removeprefix("@")
+    named = [c for c in client.conversations() if c.name == wanted]
+    if target.startswith(("#", "@")):
+        named = [c for c in named if (c.kind == "group") is target.startswith("#")]
     if not named and len(wanted) >= ID_CHARS_MIN:
         named = [c for c in client.conversations() if c.id.hex().startswith(wanted.lower())]
+    if len(active := [c for c in named if c.active]) == 1:
+        return active[0]
     if len(named) > 1:
-        ids = ", ".join(c.id.hex()[:8] for c in named)
-        raise click.UsageError(f"several conversations are called {target}: use one of {ids}")
+        ids = ", ".join(c.id.hex()[:ID_CHARS_SHOWN] for c in named)
+        raise Mistake(f"several conversations are called {target}: use one of {ids}")
     if not named:
-        raise click.UsageError(f"no conversation called {target}: see `qpq list`")
+        raise Mistake(f"no conversation called {target}: `list` shows all")
     return named[0]
 
 
 def label(conversation: Conversation) -> str:
     """Return how a conversation is shown: @person or #group."""
-    return ("@" if conversation.kind in {"direct", "notepad"} else "#") + conversation.name
+    return ("@" if conversation.kind in {"direct", "notepad"} else "#") + harmless_name(conversation.name)

@@ -1,0 +1,60 @@
+"""The REPL in real pseudo-terminals."""
+
+from __future__ import annotations
+
+import re
+import signal
+import sys
+from pathlib import Path
+
+from tests.support.servers import serving_in_a_thread
+from tests.support.terminals import terminals
+
+COLOUR = re.compile(rb"\x1b\[[0-9;]*(?:3[0-7]|9[0-7])m")
+QPQ = Path(sys.executable).with_name("qpq")
+
+
+def test_the_quick_start_as_it_is_typed(tmp_path):
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\necho from the editor > $1\n")
+    editor.chmod(0o755)
+    with serving_in_a_thread(tmp_path) as server, terminals() as terminal:
+
+        def qpq(line):
+            name, *words = line.split()
+            assert name == "qpq"
+            environment = {"QPQ_HOME": str(tmp_path / "home"), "QPQ_SERVER": server.where, "EDITOR": str(editor)}
+            return terminal([QPQ, *words], environment)
+
+        alice = qpq("qpq repl --username alice --password secretA")
+        alice.sees("registered alice…")
+        bob = qpq("qpq repl --username bob --password secretB")
+        bob.sees("registered bob…")
+        alice.type("/dm bob", "Hello from Alice!")
+        bob.sees("[alice] Hello from Alice!")
+        alice.keys(b"half typed, then not meant\x03")
+        alice.sees("Ctrl-D or /quit ends")
+        alice.keys(b"two\x1b\rlines\r")
+        bob.sees("[alice] two", "    lines")
+        alice.keys(b"\x18\x05")
+        bob.sees("[alice] from the editor")
+        alice.type("/quit")
+        assert alice.ends() == 0
+        bob.process.send_signal(signal.SIGTERM)
+        assert bob.ends() == 0
+
+
+def test_without_colours_and_in_each_theme(tmp_path):
+    with serving_in_a_thread(tmp_path) as server, terminals() as terminal:
+        for number, (theme, no_colour) in enumerate((("light", ""), ("light", "1"), ("plain", ""))):
+            environment = {
+                "QPQ_HOME": str(tmp_path),
+                "QPQ_SERVER": server.where,
+                "QPQ_THEME": theme,
+                "NO_COLOR": no_colour,
+            }
+            person = terminal([QPQ, "repl", "--username", "eve", "--password", "secret"], environment)
+            person.sees("registered eve…" if not number else "you are eve…")
+            person.keys(b"\x04")
+            assert person.ends() == 0
+            assert (COLOUR.search(person.raw) is not None) is (theme in {"dark", "light"} and not no_colour), theme
