@@ -252,7 +252,8 @@ async def _build(folder: Path, stored: dict[str, Any]) -> None:
             opened = qpqclient.open_client(folder / name, server=where, store_key=STORE_KEY)
             client = await stack.enter_async_context(opened)
             await client.register(name, f"secret {name}", label=f"{name}'s laptop")
-            client.set_setting("receipts.delivered", "off")  # or how many messages there are depends on the machine's speed
+            # Else how many messages there are depends on the machine's speed.
+            client.set_setting("receipts.delivered", "off")
             clients.append(client)
         direct = await clients[0].dm("bob")
         await direct.send(FIRST)
