@@ -51,7 +51,7 @@ def main(service: str | None, config: Path | None, print_config: bool, **flags: 
         click.echo(example(), nl=False)
         return
     try:
-        settings = load(config, os.environ, flags)
+        settings = load(config, os.environ, flags, service=service)
     except ConfigError as exc:
         click.echo(f"qpq-server: {exc}", err=True)
         sys.exit(EXIT_CONFIGURATION)

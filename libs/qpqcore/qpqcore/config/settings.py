@@ -96,8 +96,13 @@ def example() -> str:
     return "\n".join(lines) + "\n"
 
 
-def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
-    """Read the settings: file, then environment, then flags (None: not given). Raises ConfigError."""
+def load(
+    path: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any], *, service: str | None = None
+) -> Settings:
+    """Read the settings: file, then environment, then flags (None: not given). Raises ConfigError.
+
+    `service`: the one that they are for, if not for all of them: what only others need is not asked for.
+    """
     values: dict[str, Any] = {}
     kinds = {f.name: type(f.default) for f in fields(Settings)}
     if path is not None:
@@ -108,7 +113,7 @@ def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
             values[name] = _parse(name, kind, given)
     values |= {name: value for name, value in flags.items() if value is not None}
     settings = Settings(**(values | _from_secret_files(values)))
-    check(settings)
+    check(settings, service)
     return settings
 
 
@@ -155,7 +160,7 @@ def _parse(name: str, kind: type, text: str) -> Any:
     return text
 
 
-def check(s: Settings) -> None:
+def check(s: Settings, service: str | None = None) -> None:
     """Refuse settings that cannot work, are not built yet, or are unsafe in production. Raises ConfigError."""
     for name, sentence in NOT_YET.items():
         if getattr(s, name):
@@ -185,7 +190,7 @@ def check(s: Settings) -> None:
     if s.bus_calls_max < 1:
         raise ConfigError("bus_calls_max is at least 1")
     if s.mode == "production":
-        _check_production(s)
+        _check_production(s, service)
 
 
 def _check_postgres(s: Settings) -> None:
@@ -207,10 +212,11 @@ def database_url_of(s: Settings) -> str:
         raise ConfigError(f"{s.database_url_file}: {exc.strerror}") from exc
 
 
-def _check_production(s: Settings) -> None:
-    if not s.tls_cert or not s.tls_key:
+def _check_production(s: Settings, service: str | None) -> None:
+    if service in {None, "gateway"} and not (s.tls_cert and s.tls_key):
         raise ConfigError("production: give tls_cert and tls_key; a self-made certificate is for development")
-    if not s.db_key and s.store_backend == "sql":
+    # A secrets_dir brings one, made by the operator (qpqctl secrets init).
+    if not s.db_key and not s.secrets_dir and s.store_backend == "sql":
         raise ConfigError("production: give db_key (or QPQ_DB_KEY)")
     if s.allow_insecure_auth:
         raise ConfigError("production: allow_insecure_auth is for development")
