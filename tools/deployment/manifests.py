@@ -7,7 +7,6 @@ by the program's own code. Ports, probes, mounts and selectors are looked up in 
 from __future__ import annotations
 
 import tempfile
-from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -323,16 +322,14 @@ def _scaled(all_: Manifests) -> None:
 
 def _policies(all_: Manifests) -> None:
     """Every pod has a policy of its own beside the one that denies all."""
-    covered = defaultdict(set)
-    for name, document in all_.of("NetworkPolicy").items():
-        selector = document["spec"]["podSelector"].get("matchLabels", {})
-        for kind in document["spec"]["policyTypes"]:
-            for where, labels, _ in _labels(all_):
-                if selector.items() <= labels.items():
-                    covered[where].add((name, kind))
-    for where, _, _ in _labels(all_):
-        named = {name for name, _ in covered[where]}
-        if "nothing-else" not in named or len(named) == 1:
+    whole = [
+        document["spec"]["podSelector"].get("matchLabels", {})
+        for document in all_.of("NetworkPolicy").values()
+        if {"Ingress", "Egress"} <= set(document["spec"]["policyTypes"]) and "matchExpressions" not in document["spec"]["podSelector"]
+    ]
+    for where, labels, _ in _labels(all_):
+        covering = [selector for selector in whole if selector.items() <= labels.items()]
+        if {} not in covering or covering == [{}]:
             all_.off(where, "has no NetworkPolicy of its own beside the one that denies all")
 
 
