@@ -4,7 +4,8 @@
 #
 #   tools/deployment/standins.sh          prints QPQ_..._IMAGE=... lines; what is there already is not made again
 #
-# Needs root and debootstrap; SUITE and BASE (an image with CPython 3.11 and apt) may be set.
+# Needs root and debootstrap. May be set: SUITE; BASE, an image with CPython 3.11 and apt; WARM, the release folder of a cargo target
+# that the image's build goes on from (libraries of crates.io are not compiled again if toolchain and CARGO_HOME are the same).
 set -euo pipefail
 suite=${SUITE:-bookworm}
 base=${BASE:-qpq-standin/base:local}
@@ -29,11 +30,17 @@ if ! there qpq-standin/build:local; then
   cp "$from"/bin/{cargo,rustc} "$context/rust/bin/"
   cp -a "$from"/lib/*.so "$context/rust/lib/"
   mkdir -p "$context/rust/lib/rustlib"; cp -a "$from/lib/rustlib/x86_64-unknown-linux-gnu" "$context/rust/lib/rustlib/"
+  mkdir -p "$context/target/release/deps"
+  if [ -n "${WARM:-}" ]; then
+    cp -a "$WARM/.fingerprint" "$WARM/build" "$context/target/release/"
+    find "$WARM/deps" -maxdepth 1 \( -name '*.rlib' -o -name '*.rmeta' -o -name '*.so' -o -name '*.d' \) -exec cp -a -t "$context/target/release/deps" {} +
+  fi
   cat >"$context/Dockerfile" <<D
 FROM $base
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 COPY rust /usr/local/rust
-ENV PATH=/usr/local/rust/bin:/usr/local/bin:/usr/bin:/bin CARGO_HOME=/usr/local/cargo CARGO_HTTP_CAINFO=/etc/ssl/certs/ca-certificates.crt CARGO_BUILD_JOBS=${CARGO_BUILD_JOBS:-2}
+COPY target /usr/local/target
+ENV PATH=/usr/local/rust/bin:/usr/local/bin:/usr/bin:/bin CARGO_HOME=${CARGO_HOME:-$HOME/.cargo} CARGO_TARGET_DIR=/usr/local/target CARGO_HTTP_CAINFO=/etc/ssl/certs/ca-certificates.crt CARGO_BUILD_JOBS=${CARGO_BUILD_JOBS:-2}
 D
   docker build -q -t qpq-standin/build:local "$context" >&2
   rm -rf "$context"
