@@ -30,7 +30,7 @@ class ComposeFailed(Exception):
 
 def compose_command() -> list[str]:
     """Return how Compose is called here: version 2, or Debian's 1.29."""
-    second = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)  # noqa: S603, S607 - from the PATH
+    second = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)  # noqa: S607 - from the PATH
     return ["docker", "compose"] if second.returncode == 0 else ["docker-compose"]
 
 
@@ -102,9 +102,7 @@ class Deployment:
         while True:
             found = await self.containers()
             off = [
-                c
-                for c in found.values()
-                if (c.status != "exited" or c.exit_code if c.service in JOBS else not c.well)
+                c for c in found.values() if (c.status != "exited" or c.exit_code if c.service in JOBS else not c.well)
             ]
             if found and not off:
                 return found

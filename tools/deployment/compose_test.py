@@ -131,7 +131,7 @@ async def targets_up(port: int) -> list[str]:
     url = f"http://127.0.0.1:{port}/api/v1/targets?state=active"
 
     def ask() -> Any:
-        with urllib.request.urlopen(url, timeout=ANSWER_SECONDS_MAX) as answer:  # noqa: S310 - our own
+        with urllib.request.urlopen(url, timeout=ANSWER_SECONDS_MAX) as answer:
             return json.load(answer)
 
     until = time.monotonic() + TARGETS_SECONDS_MAX
@@ -163,7 +163,9 @@ async def run(deployment: Deployment, root: Path, ports: dict[str, int]) -> list
     say(f"image: {size / 1e6:.0f} MB with its base, {time.monotonic() - began:.0f} s")
 
     began = time.monotonic()
-    observers = [o for o in OBSERVERS if "QPQ_STANDINS" not in os.environ or f"QPQ_{o.upper()}_IMAGE" in deployment.environment]
+    observers = [
+        o for o in OBSERVERS if "QPQ_STANDINS" not in os.environ or f"QPQ_{o.upper()}_IMAGE" in deployment.environment
+    ]
     await deployment.compose("up", "-d", *SERVICES, "renewal", *observers, seconds_max=UP_SECONDS_MAX)
     found = await deployment.wait_well()
     say(f"up: {len(found)} containers, {time.monotonic() - began:.0f} s")
@@ -208,7 +210,9 @@ async def perform(*, keep: bool) -> int:
             shutil.rmtree(root)
     for sentence in off:
         say(f"  OFF: {sentence}")
-    say("compose-test: " + ("something is off" if off else "nothing lost, doubled or forked; every container came back"))
+    say(
+        "compose-test: " + ("something is off" if off else "nothing lost, doubled or forked; every container came back")
+    )
     return 1 if off else 0
 
 

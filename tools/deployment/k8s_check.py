@@ -22,7 +22,9 @@ ROOT = Path(__file__).parents[2]
 K8S = ROOT / "deploy" / "k8s"
 SCHEMA_VERSIONS = ("1.31", "1.36")
 """The oldest and the newest whose schemas the manifests are held against."""
-KUBECTL_MISSING = "k8s-check needs kubectl (Debian: kubernetes-client; or build k8s.io/kubernetes/cmd/kubectl) on the PATH"
+KUBECTL_MISSING = (
+    "k8s-check needs kubectl (Debian: kubernetes-client; or build k8s.io/kubernetes/cmd/kubectl) on the PATH"
+)
 
 
 def say(text: str) -> None:

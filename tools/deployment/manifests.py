@@ -83,7 +83,9 @@ def check(documents: list[Document]) -> list[str]:
 def secret_keys(all_: Manifests) -> dict[str, frozenset[str]]:
     """Return each Secret's keys: those that the job makes, called as it is called here, and those that are given."""
     found = dict(GIVEN)
-    words = [word for where, t in all_.pods() if where == "Job secrets" for word in t["spec"]["containers"][0]["command"]]
+    words = [
+        word for where, t in all_.pods() if where == "Job secrets" for word in t["spec"]["containers"][0]["command"]
+    ]
     if not words:
         all_.off("Job secrets", "is missing: nobody makes the Secrets")
         return found
@@ -105,7 +107,9 @@ def _pod(all_: Manifests, where: str, template: Document, secrets: dict[str, fro
     spec = template["spec"]
     volumes = {volume["name"]: volume for volume in spec.get("volumes", [])}
     owner = next((d for d in all_.documents if f"{d['kind']} {d['metadata']['name']}" == where), {})
-    claims = {claim["metadata"]["name"]: {"claim": claim} for claim in owner.get("spec", {}).get("volumeClaimTemplates", [])}
+    claims = {
+        claim["metadata"]["name"]: {"claim": claim} for claim in owner.get("spec", {}).get("volumeClaimTemplates", [])
+    }
     for name, volume in volumes.items():
         _volume(all_, f"{where}, volume {name}", volume, secrets)
     context = spec.get("securityContext", {})
@@ -175,7 +179,10 @@ def _environment(
     for variable in container.get("env", []):
         source = variable.get("valueFrom", {})
         found[variable["name"]] = variable.get("value", "from elsewhere")
-        for kind, there in (("secretKeyRef", secrets), ("configMapKeyRef", {n: m.get("data", {}) for n, m in maps.items()})):
+        for kind, there in (
+            ("secretKeyRef", secrets),
+            ("configMapKeyRef", {n: m.get("data", {}) for n, m in maps.items()}),
+        ):
             if kind in source and source[kind]["key"] not in there.get(source[kind]["name"], ()):
                 all_.off(where, f"{source[kind]['name']} has no key {source[kind]['key']}")
     return found
@@ -208,7 +215,10 @@ def _settings(
         if port is None:
             all_.off(where, f"has no port {name}")
         elif (port.get("protocol", "TCP"), f"0.0.0.0:{port['containerPort']}") != (protocol, address):
-            all_.off(where, f"port {name} is {port['containerPort']}/{port.get('protocol')}, the program serves {address}/{protocol}")
+            all_.off(
+                where,
+                f"port {name} is {port['containerPort']}/{port.get('protocol')}, the program serves {address}/{protocol}",
+            )
 
 
 def _parse(command: click.Command, words: list[str]) -> None:
@@ -235,10 +245,14 @@ def _files(
         volume = volumes.get(mount["name"], {})
         if "secret" in volume:
             items = volume["secret"].get("items")
-            keys = {item["path"] for item in items} if items else secrets.get(volume["secret"]["secretName"], frozenset())
+            keys = (
+                {item["path"] for item in items} if items else secrets.get(volume["secret"]["secretName"], frozenset())
+            )
             mounted[mount["mountPath"]] = keys
         elif "configMap" in volume:
-            mounted[mount["mountPath"]] = all_.of("ConfigMap").get(volume["configMap"]["name"], {}).get("data", {}).keys()
+            mounted[mount["mountPath"]] = (
+                all_.of("ConfigMap").get(volume["configMap"]["name"], {}).get("data", {}).keys()
+            )
     for name, value in environment.items():
         if not (name.endswith("_FILE") or name in {"QPQ_TLS_CERT", "QPQ_TLS_KEY", "QPQ_REDIS_CA"}) or not value:
             continue
@@ -325,7 +339,8 @@ def _policies(all_: Manifests) -> None:
     whole = [
         document["spec"]["podSelector"].get("matchLabels", {})
         for document in all_.of("NetworkPolicy").values()
-        if {"Ingress", "Egress"} <= set(document["spec"]["policyTypes"]) and "matchExpressions" not in document["spec"]["podSelector"]
+        if {"Ingress", "Egress"} <= set(document["spec"]["policyTypes"])
+        and "matchExpressions" not in document["spec"]["podSelector"]
     ]
     for where, labels, _ in _labels(all_):
         covering = [selector for selector in whole if selector.items() <= labels.items()]
@@ -337,6 +352,12 @@ def _rights(all_: Manifests, secrets: dict[str, frozenset[str]]) -> None:
     """The job may write exactly the Secrets that it makes."""
     role = all_.of("Role").get("secrets", {"rules": []})
     named = {name for rule in role["rules"] for name in rule.get("resourceNames", [])}
-    made = {cluster.PREFIX + folder for folder in cluster.FOLDERS} & secrets.keys() | {f"{cluster.PREFIX}redis", f"{cluster.PREFIX}postgres", f"{cluster.PREFIX}migrate"}
+    made = {cluster.PREFIX + folder for folder in cluster.FOLDERS} & secrets.keys() | {
+        f"{cluster.PREFIX}redis",
+        f"{cluster.PREFIX}postgres",
+        f"{cluster.PREFIX}migrate",
+    }
     if named != made:
-        all_.off("Role secrets", f"names {', '.join(sorted(named ^ made))}, or does not, where the job does not, or does")
+        all_.off(
+            "Role secrets", f"names {', '.join(sorted(named ^ made))}, or does not, where the job does not, or does"
+        )

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tools.deployment.manifests import Manifests
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from tools.deployment.manifests import Manifests
 
 Document = dict[str, Any]
 
@@ -64,7 +64,10 @@ FAULTS: dict[str, tuple[Callable[[Manifests], object], str]] = {
         lambda a: settings(a, "QPQ_BUS_PEER", "auth=auth:7400"),
         "QPQ_BUS_PEER is no setting",
     ),
-    "a value that the program refuses": (lambda a: settings(a, "QPQ_REGISTRATION", "everybody"), "registration is one of"),
+    "a value that the program refuses": (
+        lambda a: settings(a, "QPQ_REGISTRATION", "everybody"),
+        "registration is one of",
+    ),
     "a service that the program has not": (
         lambda a: first(a, "Deployment", "keystore").update(command=["qpq-server", "keystroe"]),
         "'keystroe' is not one of",
@@ -104,7 +107,9 @@ FAULTS: dict[str, tuple[Callable[[Manifests], object], str]] = {
         "is of no pod",
     ),
     "a neighbour where nobody is": (
-        lambda a: settings(a, "QPQ_BUS_PEERS", "auth=auth:7400,keystore=keystore:7400,delivery=delivery:7401,blob=blob:7400"),
+        lambda a: settings(
+            a, "QPQ_BUS_PEERS", "auth=auth:7400,keystore=keystore:7400,delivery=delivery:7401,blob=blob:7400"
+        ),
         "no Service serves delivery:7401",
     ),
     "a container that can write its root": (

@@ -32,7 +32,9 @@ NAMES = {
     ],
     "ports": [{"port": DNS, "protocol": "UDP"}, {"port": DNS, "protocol": "TCP"}],
 }
-HEAD = "# Written by tools/deployment/policies.py from the table of who may call whom: `make regenerate`, not by hand.\n"
+HEAD = (
+    "# Written by tools/deployment/policies.py from the table of who may call whom: `make regenerate`, not by hand.\n"
+)
 
 Rule = dict[str, Any]
 

@@ -52,8 +52,12 @@ def main(context: click.Context, config: Path | None, data_dir: str | None, as_j
 
 
 @main.command()
-@click.option("--service", "services", type=click.Choice(SERVICES), multiple=True, help="Its database alone; again for more.")
-@click.option("--wait", "wait_seconds", type=click.FloatRange(min=0), default=0.0, help="Look again for so many seconds.")
+@click.option(
+    "--service", "services", type=click.Choice(SERVICES), multiple=True, help="Its database alone; again for more."
+)
+@click.option(
+    "--wait", "wait_seconds", type=click.FloatRange(min=0), default=0.0, help="Look again for so many seconds."
+)
 @click.pass_obj
 def check(given: tuple[Settings, bool], services: tuple[str, ...], wait_seconds: float) -> None:
     """Check the configuration, the certificate and each database."""
