@@ -88,7 +88,7 @@ def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("secrets")
     words = OURS["secrets"]["command"]
     given = dict(word[2:].split("=", 1) for word in words if "=" in word)
-    complete(root, **given, grafana="--grafana" in words)
+    complete(root, "localhost", **given, grafana="--grafana" in words)
     return root
 
 
@@ -101,10 +101,10 @@ def test_every_process_is_told_what_it_understands(name, made):
         return
     _parse(PROGRAMS[command[0]], command[1:])
     assert {n for n in environment if n not in {ENV_PREFIX + f.upper() for f in Settings.__dataclass_fields__}} == set()
-    settings = load(None, {n: str(v) for n, v in environment.items()}, {}, service=name)
+    settings = load(None, {n: "" if v is None else str(v) for n, v in environment.items()}, {}, service=name)
     seen = {v.split(":")[1]: made / v.split(":")[0].removeprefix("secrets-") for v in service.get("volumes", [])}
     for setting, value in environment.items():
-        if setting.endswith("_FILE") or setting in {"QPQ_TLS_CERT", "QPQ_TLS_KEY"}:
+        if value and setting.endswith("_FILE") or setting in {"QPQ_TLS_CERT", "QPQ_TLS_KEY"}:
             path = Path(value)
             assert (seen[str(path.parent)] / path.name).is_file()
     if command[0] == "qpq-server":

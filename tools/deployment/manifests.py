@@ -89,10 +89,9 @@ def secret_keys(all_: Manifests) -> dict[str, frozenset[str]]:
     if not words:
         all_.off("Job secrets", "is missing: nobody makes the Secrets")
         return found
-    values = {"database": None, "redis": None, "edge": None}
-    values |= dict(word[2:].split("=", 1) for word in words if word.startswith("--") and "=" in word)
+    values = dict(word[2:].split("=", 1) for word in words if word.startswith("--") and "=" in word)
     with tempfile.TemporaryDirectory(prefix="qpq-k8s-check-") as made:
-        complete(Path(made), **values, grafana=False)  # type: ignore[arg-type]  # of three known names
+        complete(Path(made), "localhost", **values)  # type: ignore[arg-type]  # of two known names
         for folder in cluster.FOLDERS:
             path = Path(made) / folder
             if path.is_dir():
@@ -178,7 +177,10 @@ def _environment(
         found |= maps.get(name, {}).get("data", {})
     for variable in container.get("env", []):
         source = variable.get("valueFrom", {})
-        found[variable["name"]] = variable.get("value", "from elsewhere")
+        found[variable["name"]] = variable.get("value", "")
+        if "configMapKeyRef" in source:
+            values = maps.get(source["configMapKeyRef"]["name"], {}).get("data", {})
+            found[variable["name"]] = values.get(source["configMapKeyRef"]["key"], "")
         for kind, there in (
             ("secretKeyRef", secrets),
             ("configMapKeyRef", {n: m.get("data", {}) for n, m in maps.items()}),

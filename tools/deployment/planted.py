@@ -60,6 +60,10 @@ FAULTS: dict[str, tuple[Callable[[Manifests], object], str]] = {
         lambda a: first(a, "Deployment", "blob")["envFrom"][0]["configMapRef"].update(name="qpq-setings"),
         "there is no ConfigMap qpq-setings",
     ),
+    "a key that the ConfigMap has not": (
+        lambda a: first(a, "Job", "secrets")["env"][0]["valueFrom"]["configMapKeyRef"].update(key="QPQ_DOMAIN"),
+        "has no key QPQ_DOMAIN",
+    ),
     "a setting that the program does not know": (
         lambda a: settings(a, "QPQ_BUS_PEER", "auth=auth:7400"),
         "QPQ_BUS_PEER is no setting",

@@ -14,9 +14,13 @@ from click.testing import CliRunner
 from qpqserver import cluster, outside
 from qpqserver.cluster import Cluster, ClusterError, Outrun, complete
 from qpqserver.ctl import main as qpqctl
-from qpqserver.ctl_secrets import complete as fill
+from qpqserver.ctl_secrets import complete as made_in
 
-OUTER = {"database": "postgres:5432/qpq", "redis": "redis:6379", "edge": "qpq.example", "grafana": False}
+OUTER = {"database": "postgres:5432/qpq", "redis": "redis:6379"}
+
+
+def fill(root):
+    return made_in(root, "qpq.example", **OUTER)
 
 
 def files(root):
@@ -46,17 +50,17 @@ def test_redis_is_reached_with_or_without_tls(tmp_path):
 
 
 def test_a_second_time_changes_nothing(tmp_path):
-    fill(tmp_path, **OUTER)
+    fill(tmp_path)
     before = files(tmp_path)
-    fill(tmp_path, **OUTER)
+    fill(tmp_path)
     assert files(tmp_path) == before
 
 
 def test_addresses_follow_a_password_that_was_deleted(tmp_path):
-    fill(tmp_path, **OUTER)
+    fill(tmp_path)
     before = files(tmp_path)
     (tmp_path / "migrate/auth").unlink()
-    fill(tmp_path, **OUTER)
+    fill(tmp_path)
     changed = {name for name, value in files(tmp_path).items() if before[name] != value}
     assert changed == {"migrate/auth", "auth/database-url"}
 
@@ -130,7 +134,7 @@ def serving(api, status=None):
 
 
 def make(folder):
-    fill(folder, **OUTER)
+    fill(folder)
 
 
 def test_a_namespace_gets_every_secret_and_is_left_alone_then(tmp_path):
@@ -140,7 +144,7 @@ def test_a_namespace_gets_every_secret_and_is_left_alone_then(tmp_path):
         before = api.data()
         assert complete(api_at, tmp_path / "two", make) == []
     assert api.data() == before
-    fill(tmp_path / "like", **OUTER)
+    fill(tmp_path / "like")
     assert before.keys() == files(tmp_path / "like").keys()
 
 
