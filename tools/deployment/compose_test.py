@@ -152,7 +152,9 @@ async def standins(environment: dict[str, str]) -> None:
     """Have the images made that stand in for a registry's."""
     say("making the images that stand in for a registry's")
     done = await trio.run_process([str(ROOT / "tools/deployment/standins.sh")], capture_stdout=True)
-    environment.update(line.split("=", 1) for line in done.stdout.decode().split())
+    for line in done.stdout.decode().split():
+        name, _, image = line.partition("=")
+        environment[name] = image
 
 
 async def run(deployment: Deployment, root: Path, ports: dict[str, int]) -> list[str]:

@@ -91,7 +91,7 @@ def secret_keys(all_: Manifests) -> dict[str, frozenset[str]]:
         return found
     values = dict(word[2:].split("=", 1) for word in words if word.startswith("--") and "=" in word)
     with tempfile.TemporaryDirectory(prefix="qpq-k8s-check-") as made:
-        complete(Path(made), "localhost", **values)  # type: ignore[arg-type]  # of two known names
+        complete(Path(made), "localhost", **values)
         for folder in cluster.FOLDERS:
             path = Path(made) / folder
             if path.is_dir():
@@ -131,12 +131,12 @@ def _volume(all_: Manifests, where: str, volume: Document, secrets: dict[str, fr
         if volume["secret"].get("defaultMode", 0o644) & 0o007:
             all_.off(where, f"Secret {name} can be read by everybody in the pod")
     if "configMap" in volume:
-        there = all_.of("ConfigMap").get(volume["configMap"]["name"])
-        if there is None:
-            all_.off(where, f"there is no ConfigMap {volume['configMap']['name']}")
-        for item in volume["configMap"].get("items", []) if there else []:
-            if item["key"] not in there.get("data", {}):
-                all_.off(where, f"ConfigMap {volume['configMap']['name']} has no key {item['key']}")
+        name, maps = volume["configMap"]["name"], all_.of("ConfigMap")
+        if name not in maps:
+            all_.off(where, f"there is no ConfigMap {name}")
+        for item in volume["configMap"].get("items", []):
+            if item["key"] not in maps.get(name, {}).get("data", {}):
+                all_.off(where, f"ConfigMap {name} has no key {item['key']}")
 
 
 def _container(
@@ -156,7 +156,7 @@ def _container(
             all_.off(where, f"mounts {mount['name']}, which its pod has not")
     environment = _environment(all_, where, container, secrets)
     ports = {port.get("name"): port for port in container.get("ports", [])}
-    words = container.get("command")
+    words: list[str] = container.get("command", [])
     if words and words[0] in PROGRAMS:
         _settings(all_, where, words, environment, ports)
         _files(all_, where, container, environment, volumes, secrets)

@@ -15,7 +15,8 @@ import yaml
 
 from qpqcore.api.methods import SERVICES
 from qpqcore.bus.allowed import MAY_CALL, may_call_of
-from qpqserver.secrecy import OWN, SEAL
+from qpqserver.secrecy import OWN
+from qpqserver.sharing import SEAL
 from qpqserver.stores import SERVICES as STORED
 
 K8S = Path(__file__).parents[2] / "deploy" / "k8s"
@@ -141,7 +142,7 @@ FILES = {
 }
 
 
-class Plain(yaml.SafeDumper):
+class Plain(yaml.SafeDumper):  # type: ignore[misc]  # it has no stubs
     """Writes a value that stands twice twice."""
 
     def ignore_aliases(self, data: Any) -> bool:
@@ -151,7 +152,7 @@ class Plain(yaml.SafeDumper):
 
 def text(documents: list[dict[str, Any]]) -> str:
     """Return a file's text."""
-    return HEAD + yaml.dump_all(documents, Dumper=Plain, sort_keys=False, explicit_start=True)
+    return HEAD + str(yaml.dump_all(documents, Dumper=Plain, sort_keys=False, explicit_start=True))
 
 
 def main() -> int:

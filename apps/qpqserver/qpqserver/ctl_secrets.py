@@ -126,7 +126,7 @@ def complete(
 @click.argument("folder", type=FOLDER)
 @outer
 @click.pass_obj
-def init(given: Given, folder: Path, **outer: Any) -> None:
+def init(given: Given, /, folder: Path, **outer: Any) -> None:
     """Make what is missing in FOLDER: CA, certificates, keys; nothing that is there is touched."""
     try:
         made, issued = complete(folder, given[0].federation_domain, **outer)
@@ -144,7 +144,7 @@ def init(given: Given, folder: Path, **outer: Any) -> None:
 @click.argument("folder", type=FOLDER)
 @outer
 @click.pass_obj
-def in_cluster(given: Given, folder: Path, **outer: Any) -> None:
+def in_cluster(given: Given, /, folder: Path, **outer: Any) -> None:
     """Do the same with the Secrets of the Kubernetes namespace that this runs in; FOLDER: empty, in memory."""
     try:
         written = cluster.complete(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from qpqcore.net.certificates import write_secret
 from qpqserver import secrecy
+from qpqserver.sharing import SEAL
 from qpqserver.stores import SERVICES
 
 if TYPE_CHECKING:
@@ -46,19 +47,19 @@ def derive(path: Path, text: str) -> bool:
 def database(root: Path, place: str) -> int:
     """Make what is missing for PostgreSQL at host:port/name; return how many addresses were written."""
     owner = password(root / "postgres" / "password")
-    written = derive(root / "migrate" / "database-url", f"postgresql://{OWNER}:{owner}@{place}")
+    written = int(derive(root / "migrate" / "database-url", f"postgresql://{OWNER}:{owner}@{place}"))
     for service in SERVICES:
         own = password(root / "migrate" / service)
         written += derive(root / service / "database-url", f"postgresql://qpq_{service}:{own}@{place}")
-    return int(written)
+    return written
 
 
 def redis(root: Path, place: str) -> int:
     """Make what is missing for Redis at host:port, or rediss://host:port; return how many addresses were written."""
     word = password(root / "redis" / "password")
     scheme, _, where = ("redis://" + place if "://" not in place else place).partition("://")
-    written = derive(root / "redis" / "redis.conf", f"requirepass {word}\n")
+    written = int(derive(root / "redis" / "redis.conf", f"requirepass {word}\n"))
     for service in secrecy.OWN:
-        if secrecy.SEAL in secrecy.needed(service):
+        if SEAL in secrecy.needed(service):
             written += derive(root / service / "redis-url", f"{scheme}://:{word}@{where}")
-    return int(written)
+    return written
