@@ -104,7 +104,7 @@ def test_every_process_is_told_what_it_understands(name, made):
     settings = load(None, {n: "" if v is None else str(v) for n, v in environment.items()}, {}, service=name)
     seen = {v.split(":")[1]: made / v.split(":")[0].removeprefix("secrets-") for v in service.get("volumes", [])}
     for setting, value in environment.items():
-        if value and setting.endswith("_FILE") or setting in {"QPQ_TLS_CERT", "QPQ_TLS_KEY"}:
+        if setting.endswith("_FILE"):
             path = Path(value)
             assert (seen[str(path.parent)] / path.name).is_file()
     if command[0] == "qpq-server":
