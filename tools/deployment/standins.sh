@@ -19,7 +19,7 @@ if ! there "$base"; then
   install -D -m644 /etc/ssl/certs/ca-certificates.crt "$folder/root/etc/ssl/certs/ca-certificates.crt"
   if [ -f /etc/pip.conf ]; then install -m644 /etc/pip.conf "$folder/root/etc/pip.conf"; fi
   tar -C "$folder/root" -c . | docker import \
-    -c 'ENV PATH=/usr/local/bin:/usr/bin:/bin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt LANG=C.UTF-8' \
+    -c 'ENV PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt LANG=C.UTF-8' \
     -c 'CMD ["python3"]' - "$base" >&2
   rm -rf "$folder/root"
 fi
@@ -28,7 +28,7 @@ if ! there qpq-standin/build:local; then
   context=$folder/build; mkdir -p "$context/rust/bin" "$context/rust/lib"
   from=$(rustc --print sysroot)
   cp "$from"/bin/{cargo,rustc} "$context/rust/bin/"
-  cp -a "$from"/lib/*.so "$context/rust/lib/"
+  cp -a "$from"/lib/*.so* "$context/rust/lib/"
   mkdir -p "$context/rust/lib/rustlib"; cp -a "$from/lib/rustlib/x86_64-unknown-linux-gnu" "$context/rust/lib/rustlib/"
   mkdir -p "$context/target/release/deps"
   if [ -n "${WARM:-}" ]; then
@@ -40,7 +40,7 @@ FROM $base
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 COPY rust /usr/local/rust
 COPY target /usr/local/target
-ENV PATH=/usr/local/rust/bin:/usr/local/bin:/usr/bin:/bin CARGO_HOME=${CARGO_HOME:-$HOME/.cargo} CARGO_TARGET_DIR=/usr/local/target CARGO_HTTP_CAINFO=/etc/ssl/certs/ca-certificates.crt CARGO_BUILD_JOBS=${CARGO_BUILD_JOBS:-2}
+ENV PATH=/usr/local/rust/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin CARGO_HOME=${CARGO_HOME:-$HOME/.cargo} CARGO_TARGET_DIR=/usr/local/target CARGO_HTTP_CAINFO=/etc/ssl/certs/ca-certificates.crt CARGO_BUILD_JOBS=${CARGO_BUILD_JOBS:-2}
 D
   docker build -q -t qpq-standin/build:local "$context" >&2
   rm -rf "$context"
@@ -71,11 +71,11 @@ S
   chmod 755 "$context/start"
   cat >"$context/Dockerfile" <<D
 FROM $base
-RUN groupadd --gid 10001 qpq && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp qpq \\
+ENV PATH=/usr/lib/postgresql/15/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
+RUN echo 'qpq:x:10001:10001::/tmp:/usr/sbin/nologin' >>/etc/passwd && echo 'qpq:x:10001:' >>/etc/group \\
  && apt-get update && apt-get install -y --no-install-recommends postgresql-15 redis-server prometheus && rm -rf /var/lib/apt/lists/* /var/lib/postgresql/15 \\
  && mkdir -p /var/lib/postgresql/data /prometheus && chmod 1777 /var/lib/postgresql/data /prometheus && chmod 0755 /var/lib/postgresql
 COPY start /usr/local/bin/start
-ENV PATH=/usr/lib/postgresql/15/bin:/usr/local/bin:/usr/bin:/bin
 ENTRYPOINT ["/usr/local/bin/start"]
 D
   docker build -q -t qpq-standin/stores:local "$context" >&2
