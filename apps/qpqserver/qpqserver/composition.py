@@ -23,7 +23,7 @@ from qpqcore.config.settings import Settings, address_of, registration_of
 from qpqcore.crypto.signatures import generate_key
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.net import certificates
-from qpqcore.runtime import clock, secrets
+from qpqcore.runtime import clock
 from qpqcore.store.database import OpenStore, open_database
 from qpqdelivery.config import Config as DeliveryConfig
 from qpqdelivery.main import open_delivery
@@ -34,7 +34,6 @@ from qpqgateway.service import Gateway
 from qpqkeystore.config import Config as KeystoreConfig
 from qpqkeystore.main import open_keystore
 from qpqserver.secrecy import EDGE_CERT, EDGE_KEY
-from qpqserver.stores import Stores
 from trio_quic import ServerTls, TransportFactory
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from qpqcore.bus.base import Bus
     from qpqcore.obs.metrics import Metrics
     from qpqserver.keys import Keys
+    from qpqserver.stores import Stores
 
 VERSION = "0.1.0"
 EXTERNAL_SENDER_CREDENTIAL = b"qpq delivery v1"
@@ -87,18 +87,12 @@ class Place:
     """A secret by its name (qpqserver.secrecy)."""
     other: Callable[[str], Any]
     """Another service by its name: the object, or a stub."""
+    stores: Stores
 
     @property
     def common(self) -> dict[str, Any]:
         """What every service with a store takes."""
         return {"limiter": self.around.limiter, "clock_ms": self.around.clock_ms}
-
-    def store(self, service: str, config: Any) -> AbstractAsyncContextManager[Any]:
-        """Return what opens a service's store."""
-        return Stores(self.settings, self.around.open_store, self._key).of(service, config)
-
-    def _key(self) -> bytes:
-        return secrets.key_of(self.settings.db_key) if self.settings.db_key else self.secret("db.key")
 
 
 def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]:
@@ -117,7 +111,7 @@ async def keystore(place: Place) -> AsyncIterator[Any]:
     """Open the keystore."""
     config = KeystoreConfig(domain=place.settings.federation_domain)
     notices = place.around.notices
-    async with open_keystore(config, place.store("keystore", config), notices=notices, **place.common) as service:
+    async with open_keystore(config, place.stores.of("keystore", config), notices=notices, **place.common) as service:
         service.bind(place.other("auth"))
         yield service
 
@@ -132,7 +126,7 @@ async def delivery(place: Place) -> AsyncIterator[Any]:
         "external_sender": sender,
         "notices": place.around.notices,
     }
-    async with open_delivery(config, place.store("delivery", config), **parts, **place.common) as service:
+    async with open_delivery(config, place.stores.of("delivery", config), **parts, **place.common) as service:
         yield service
 
 
@@ -141,7 +135,7 @@ async def blob(place: Place) -> AsyncIterator[Any]:
     """Open blob."""
     bytes_max = place.settings.blob_bytes_max + TAG_BYTES_ROOM
     config = BlobConfig(domain=place.settings.federation_domain, blob_bytes_max=bytes_max)
-    async with open_blob(config, place.store("blob", config), **place.common) as service:
+    async with open_blob(config, place.stores.of("blob", config), **place.common) as service:
         yield service
 
 
@@ -157,7 +151,7 @@ async def auth(place: Place) -> AsyncIterator[Any]:
     parts: dict[str, Any] = {name: place.other(name) for name in ("keystore", "delivery", "blob")}
     parts |= {"setups": {1: place.secret("opaque-setup-1")}, "state_key": place.secret("login-state")}
     parts |= {"issuer": place.keys.issuer(CallerKind.ACCOUNT, "auth"), "notices": place.around.notices}
-    async with open_auth(config, place.store("auth", config), **parts, **place.common) as service:
+    async with open_auth(config, place.stores.of("auth", config), **parts, **place.common) as service:
         yield service
 
 

@@ -51,7 +51,7 @@ def main(service: str | None, config: Path | None, print_config: bool, **flags: 
         click.echo(example(), nl=False)
         return
     try:
-        settings = load(config, os.environ, flags, service=service)
+        settings = load(config, os.environ, flags, service)
     except ConfigError as exc:
         click.echo(f"qpq-server: {exc}", err=True)
         sys.exit(EXIT_CONFIGURATION)
@@ -94,7 +94,7 @@ async def serve(settings: Settings, signals: object) -> None:
     state = {"away": "starting"}
     async with trio.open_nursery() as nursery, open_embedded(settings) as server:
         if settings.metrics_enabled:
-            page = HealthPage(server.metrics, lambda: state["away"])
+            page = HealthPage(server.metrics, lambda: state["away"] or server.away())
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
         state["away"] = ""
         welcome(settings, server)

@@ -27,10 +27,12 @@ from qpqcore.net import authority
 from qpqcore.net.certificates import CertificateUnreadable
 from qpqcore.net.mutual_tls import Credentials
 from qpqcore.obs.metrics import Metrics
+from qpqcore.runtime.secrets import key_of
 from qpqserver import secrecy
 from qpqserver.composition import OPENERS, Edge, Place, Surroundings, edge
 from qpqserver.keys import NUMBERS, Keys
 from qpqserver.sharing import shared
+from qpqserver.stores import Stores
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -67,6 +69,7 @@ class Process:
     bus: TcpBus
     beside: Callable[[], Sequence[str]]
     """What is away that is no service."""
+    stores: Stores
     service: Any = None
     """None at a gateway."""
     server: BusServer | None = None
@@ -77,6 +80,8 @@ class Process:
 
     def away(self) -> str:
         """Return why nothing can be done here at all, or ""."""
+        if database := self.stores.away():
+            return database
         away = self.bus.away()
         return "all other services are away" if self.front and set(away) == may_call_of(self.name) else ""
 
@@ -118,6 +123,11 @@ class Process:
 def secrets_folder(settings: Settings) -> Path:
     """Return the folder of a process's secrets and certificate."""
     return Path(settings.secrets_dir) if settings.secrets_dir else Path(settings.data_dir) / "secrets"
+
+
+def database_key(settings: Settings, folder: Path) -> bytes:
+    """Return the key of SQLCipher files. SecretMissing."""
+    return key_of(settings.db_key) if settings.db_key else secrecy.read(folder, "db.key")
 
 
 def credentials_of(settings: Settings) -> Credentials:
@@ -166,8 +176,11 @@ async def open_process(
         place = Place(
             settings=settings, around=around, keys=keys,
             secret=lambda secret: secrecy.read(folder, secret), other=lambda other: Stub(other, bus, own),
+            stores=Stores(settings, around.open_store, lambda: database_key(settings, folder)),
         )  # fmt: skip
-        process = Process(name=name, metrics=metrics, credentials=credentials, bus=bus, beside=around.away)
+        process = Process(
+            name=name, metrics=metrics, credentials=credentials, bus=bus, beside=around.away, stores=place.stores
+        )
         metrics.watch(lambda: readings(process))
         on_made(process)
         if name != "gateway":
@@ -213,5 +226,11 @@ def readings(process: Process) -> list[Reading]:
     return [
         ("qpq_bus_replicas", "Replicas that this process is connected to.", "service", {s: n for s, n, _ in found}),
         ("qpq_bus_calls_waiting", "Calls that this process waits for.", "service", {s: n for s, _, n in found}),
+        (
+            "qpq_bus_certificate_end_seconds",
+            "When the bus's certificate ends, since 1970.",
+            "",
+            {"": process.credentials.not_after_s},
+        ),
         ("qpq_bus_calls_in_flight", "Calls that this process answers.", "service", in_flight),
     ]

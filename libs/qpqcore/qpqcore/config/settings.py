@@ -97,11 +97,11 @@ def example() -> str:
 
 
 def load(
-    path: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any], *, service: str | None = None
+    path: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any], service: str | None = None
 ) -> Settings:
     """Read the settings: file, then environment, then flags (None: not given). Raises ConfigError.
 
-    `service`: the one that they are for, if not for all of them: what only others need is not asked for.
+    `service`: the one that runs here; None: all of them.
     """
     values: dict[str, Any] = {}
     kinds = {f.name: type(f.default) for f in fields(Settings)}
@@ -215,12 +215,11 @@ def database_url_of(s: Settings) -> str:
 def _check_production(s: Settings, service: str | None) -> None:
     if service in {None, "gateway"} and not (s.tls_cert and s.tls_key):
         raise ConfigError("production: give tls_cert and tls_key; a self-made certificate is for development")
-    # A secrets_dir brings one, made by the operator (qpqctl secrets init).
-    if not s.db_key and not s.secrets_dir and s.store_backend == "sql":
+    if not (s.db_key or s.secrets_dir) and s.store_backend == "sql" and service != "gateway":
         raise ConfigError("production: give db_key (or QPQ_DB_KEY)")
     if s.allow_insecure_auth:
         raise ConfigError("production: allow_insecure_auth is for development")
-    if not s.registration and not s.auth_token:
+    if service in {None, "gateway", "auth"} and not s.registration and not s.auth_token:
         raise ConfigError('production: give an auth_token, or write registration = "open" or "closed"')
     if s.auth_token and len(s.auth_token) < TOKEN_CHARS_MIN:
         raise ConfigError(f"production: auth_token has at least {TOKEN_CHARS_MIN} characters")

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
+from cryptography import x509
+
 from qpqcore.net.certificates import CertificateUnreadable
 
 if TYPE_CHECKING:
@@ -47,6 +49,8 @@ class Credentials:
                 return False
             self.server = self._context(ssl.PROTOCOL_TLS_SERVER)
             self.client = self._context(ssl.PROTOCOL_TLS_CLIENT)
+            cert = x509.load_pem_x509_certificate(self._paths[1].read_bytes())
+            self.not_after_s = cert.not_valid_after_utc.timestamp()
         except (OSError, ValueError) as exc:
             raise CertificateUnreadable(f"{self._paths[1]}: {exc}") from exc
         self._seen = seen

@@ -23,7 +23,7 @@ import uvloop
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.store.postgres import limits
 from qpqcore.store.postgres.batches import Batches
-from qpqcore.store.postgres.pool import Connection, Pool
+from qpqcore.store.postgres.pool import Connection, Pool, Statistics
 from qpqcore.store.postgres.schemas import Schema, check_version, session_settings
 
 if TYPE_CHECKING:
@@ -70,6 +70,11 @@ class Postgres:
     def away(self) -> str:
         """Why no connection could be had the last time; empty while all is well."""
         return self.pool.away
+
+    @property
+    def statistics(self) -> Statistics:
+        """Counters since the database was opened."""
+        return self.pool.statistics
 
     async def write(self, body: Callable[[Connection], Awaitable[T]]) -> T:
         """Run `body` in a transaction on the bridge; see `Pool.transaction`."""
@@ -147,6 +152,7 @@ class Postgres:
 
     async def _finish(self) -> None:
         """Let what is under way end: it is bounded."""
+        self.pool.stop_knocking()
         own = asyncio.current_task()
         while left := [task for task in self.pool.running if task is not own]:
             await asyncio.wait(left)
@@ -197,6 +203,7 @@ async def open_postgres(
             await database.read(_nothing)
         except Refusal as no:
             log.warning("database_away_at_start", service=schema.name, code=no.code.name)
+        database.pool.is_started = True
         yield database
     finally:
         database.close()
