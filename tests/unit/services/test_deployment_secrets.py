@@ -68,7 +68,7 @@ def test_addresses_follow_a_password_that_was_deleted(tmp_path):
 def test_nothing_is_readable_by_others(tmp_path):
     assert CliRunner().invoke(qpqctl, ["secrets", "init", str(tmp_path), "--redis=redis:6379"]).exit_code == 0
     loose = [p.name for p in tmp_path.rglob("*") if p.is_file() and p.stat().st_mode & 0o077]
-    assert set(loose) <= {"bus-ca.pem", "bus.pem", "ca.pem"}
+    assert set(loose) <= {"bus-ca.pem", "bus.pem", "ca.pem", "server-cert.der"}
 
 
 class Api:
