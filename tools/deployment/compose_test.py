@@ -157,10 +157,11 @@ async def standins(environment: dict[str, str]) -> None:
         environment[name] = image
 
 
-async def run(deployment: Deployment, root: Path, ports: dict[str, int]) -> list[str]:
+async def run(deployment: Deployment, root: Path, ports: dict[str, int], *, build: bool) -> list[str]:
     """Play it all; return what is off, a sentence each. ComposeFailed."""
     off, began = list[str](), time.monotonic()
-    await deployment.compose("build", seconds_max=BUILD_SECONDS_MAX)
+    if build:
+        await deployment.compose("build", seconds_max=BUILD_SECONDS_MAX)
     size = int(await deployment.call("docker", "image", "inspect", "-f", "{{.Size}}", "qpq:local"))
     say(f"image: {size / 1e6:.0f} MB with its base, {time.monotonic() - began:.0f} s")
 
@@ -191,7 +192,7 @@ async def run(deployment: Deployment, root: Path, ports: dict[str, int]) -> list
     return off
 
 
-async def perform(*, keep: bool) -> int:
+async def perform(*, keep: bool, build: bool) -> int:
     """Play and clear away; return the exit code."""
     ports = {name: free_port() for name in ("QPQ_PORT", "QPQ_PROMETHEUS_PORT", "QPQ_GRAFANA_PORT")}
     deployment = Deployment(PROJECT, {name: str(port) for name, port in ports.items()})
@@ -200,7 +201,7 @@ async def perform(*, keep: bool) -> int:
     try:
         if "QPQ_STANDINS" in os.environ:
             await standins(deployment.environment)
-        off = await run(deployment, root, ports)
+        off = await run(deployment, root, ports, build=build)
     except ComposeFailed as exc:
         off.append(str(exc))
         with trio.CancelScope(shield=True):
@@ -222,10 +223,11 @@ def main() -> int:
     """Run once."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keep", action="store_true", help="leave the deployment running")
+    parser.add_argument("--built", action="store_true", help="take the image qpq:local as it is")
     arguments = parser.parse_args()
 
     async def play() -> int:
-        return await perform(keep=arguments.keep)
+        return await perform(keep=arguments.keep, build=not arguments.built)
 
     return trio.run(play)
 
