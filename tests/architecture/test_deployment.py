@@ -60,6 +60,16 @@ def test_what_the_image_is_built_from_is_there_and_let_through():
             assert any(source == entry or source.startswith(entry + "/") for entry in let)
 
 
+def test_where_links_lead_is_copied_too():
+    copied = [
+        ROOT / s for line in re.findall(r"^COPY (?!--from)(.+)$", DOCKERFILE, re.MULTILINE) for s in line.split()[:-1]
+    ]
+    links = [p for base in copied for p in base.rglob("*") if p.is_symlink() and ".venv" not in p.parts]
+    assert links
+    for link in links:
+        assert any(link.resolve().is_relative_to(base) for base in copied)
+
+
 def test_the_policies_are_what_the_table_says():
     for path, made in FILES.items():
         assert path.read_text() == text(made())

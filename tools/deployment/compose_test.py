@@ -148,6 +148,11 @@ async def targets_up(port: int) -> list[str]:
         await trio.sleep(LOOK_SECONDS)
 
 
+def published(name: str, port: int) -> str:
+    """Return what compose.yaml is told of a port: nothing of a test is reached from elsewhere."""
+    return f"127.0.0.1:{port}" if name == "QPQ_PORT" else str(port)
+
+
 async def standins(environment: dict[str, str]) -> None:
     """Have the images made that stand in for a registry's."""
     say("making the images that stand in for a registry's")
@@ -195,7 +200,7 @@ async def run(deployment: Deployment, root: Path, ports: dict[str, int], *, buil
 async def perform(*, keep: bool, build: bool) -> int:
     """Play and clear away; return the exit code."""
     ports = {name: free_port() for name in ("QPQ_PORT", "QPQ_PROMETHEUS_PORT", "QPQ_GRAFANA_PORT")}
-    deployment = Deployment(PROJECT, {name: str(port) for name, port in ports.items()})
+    deployment = Deployment(PROJECT, {name: published(name, port) for name, port in ports.items()})
     root = Path(tempfile.mkdtemp(prefix="qpq-compose-"))
     off: list[str] = []
     try:
