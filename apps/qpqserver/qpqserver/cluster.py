@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import ssl
 import urllib.error
 import urllib.request
@@ -116,6 +117,8 @@ def complete(cluster: Cluster, root: Path, make: Callable[[Path], object]) -> li
     """
     for turn in range(TRIES_MAX):
         folder = root / str(turn)
+        if folder.exists():  # of a container that died here: what it made and did not push is nobody's
+            shutil.rmtree(folder)
         known = {name: cluster.get(name) for name in FOLDERS}
         for name, kept in known.items():
             for file, value in kept.data.items() if kept else ():

@@ -214,6 +214,18 @@ def test_two_at_once_end_with_one_truth(tmp_path, at):
     assert keys["auth/database-url"].decode() == f"postgresql://qpq_auth:{word}@postgres:5432/qpq"
 
 
+def test_what_a_dead_container_left_in_the_folder_is_nobodys(tmp_path):
+    api = Api()
+    left = tmp_path / "0" / "auth" / "redis-seal"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"never pushed")
+    with serving(api) as api_at:
+        complete(api_at, tmp_path, make)
+    seals = {value for name, value in api.data().items() if name.endswith("/redis-seal")}
+    assert len(seals) == 1
+    assert b"never pushed" not in seals
+
+
 def test_what_the_api_refuses_is_said(tmp_path):
     with serving(Api(), status=403) as api_at, pytest.raises(ClusterError, match="403"):
         complete(api_at, tmp_path, make)
