@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check simulate soak endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock clean
+.PHONY: help setup run demo test check simulate soak endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +48,7 @@ check: setup ## types, lints, walls, formats, generated code; changes nothing
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m mypy
 	$(BIN)/python -m qpqcore.codegen --check
+	$(BIN)/python -m tools.deployment.policies --check
 	cargo fmt --all --check
 	cargo clippy --quiet --locked --release -p trio_quic -p qpqnative -- -D warnings
 
@@ -103,13 +104,25 @@ bench-compare: setup ## measure again and show the figures beside a stored run: 
 hostile: setup ## play hostile peers at a server, with and without its bounds (docs/operate/hostile-peers.md)
 	@$(BIN)/python -m tools.hostile --seconds $(or $(SECONDS),4) --only "$(ONLY)" $(if $(WRITE),--write)
 
-regenerate: setup ## write qpqcore.api from schemas/
+regenerate: setup ## write qpqcore.api from schemas/, network policies from who may call whom
 	$(BIN)/python -m qpqcore.codegen
+	$(BIN)/python -m tools.deployment.policies
 
-lock: ## write requirements/{lock,fuzz}.txt: hashes, no addresses
+.venv/deploy: .venv/ready requirements/deploy.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/deploy.txt
+	@touch $@
+
+compose-test: setup ## build the image, run compose.yaml, kill every container under traffic (QPQ_STANDINS=1 without a registry)
+	@$(BIN)/python -m tools.deployment.compose_test
+
+k8s-check: .venv/deploy ## build deploy/k8s and overlays; schemas, keys, ports, arguments, planted faults (needs kubectl)
+	@$(BIN)/python -m tools.deployment.k8s_check
+
+lock: ## write requirements/*.txt: hashes, no addresses
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 requirements/fuzz.in -o requirements/fuzz.txt
 	$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 requirements/dev.in -o requirements/lock.txt
+	for each in server build deploy; do $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-annotate --no-header --universal --python-version 3.11 -c requirements/lock.txt requirements/$$each.in -o requirements/$$each.txt || exit 1; done
 
 clean: ## remove what was built
 	rm -rf .venv target build dist

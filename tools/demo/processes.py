@@ -11,12 +11,12 @@ import sys
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import trio
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
 START_SECONDS_MAX = 30
 _RUNNING: list[trio.Process] = []
@@ -31,12 +31,34 @@ def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
         return int(probe.getsockname()[1])
 
 
+class Server(Protocol):
+    """What the people talk to: a process, or a deployment of many."""
+
+    @property
+    def address(self) -> str:
+        """Where it is reached."""
+
+    @property
+    def victims(self) -> Sequence[str]:
+        """Who is killed, one after the other."""
+
+    async def start(self) -> None:
+        """Return once it serves, at the beginning or after a kill."""
+
+    async def kill(self) -> float:
+        """Kill the next victim; return the moment, in seconds of the monotonic clock."""
+
+    async def stop(self) -> int:
+        """End it; return its exit code."""
+
+
 class ServerProcess:
     """`qpq-server` in its embedded form on a fixed port and folder; `command`: another program in its place."""
 
     def __init__(self, folder: Path, port: int, engine: str, command: tuple[str, ...] = ()) -> None:
         self.folder = folder
         self.address = f"127.0.0.1:{port}"
+        self.victims: Sequence[str] = ("the server", "the server")
         self._engine = engine
         self._command = command or (str(Path(sys.executable).with_name("qpq-server")),)
         self._process: trio.Process | None = None

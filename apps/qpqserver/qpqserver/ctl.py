@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from trio_quic import EngineName
 
 LIST_MAX = 100_000
+LOOK_SECONDS = 0.5
+"""Between two looks at a database that is not ready."""
 LIST_SQLITE = (
     "SELECT a.name, hex(a.account), a.state, (SELECT count(*) FROM devices d WHERE d.account = a.account) "
     "FROM accounts a ORDER BY a.name LIMIT ?"
@@ -49,15 +52,22 @@ def main(context: click.Context, config: Path | None, data_dir: str | None, as_j
 
 
 @main.command()
+@click.option(
+    "--service", "services", type=click.Choice(SERVICES), multiple=True, help="Its database alone; again for more."
+)
+@click.option(
+    "--wait", "wait_seconds", type=click.FloatRange(min=0), default=0.0, help="Look again for so many seconds."
+)
 @click.pass_obj
-def check(given: tuple[Settings, bool]) -> None:
+def check(given: tuple[Settings, bool], services: tuple[str, ...], wait_seconds: float) -> None:
     """Check the configuration, the certificate and each database."""
     settings, as_json = given
     failed = False
     data = Path(settings.data_dir)
-    for name in SERVICES:
+    until = time.monotonic() + wait_seconds
+    for name in services or SERVICES:
         try:
-            version = schema_number(settings, name)
+            version = schema_awaited(settings, name, until)
         except DatabaseError as exc:
             failed = True
             tell({"part": name, "ok": False, "detail": str(exc)}, f"{name}: {exc}", as_json=as_json)
@@ -69,6 +79,17 @@ def check(given: tuple[Settings, bool]) -> None:
             {"part": "certificate", "ok": True, "spki_sha256": pin.hex()}, f"certificate: {pin.hex()}", as_json=as_json
         )
     sys.exit(1 if failed else 0)
+
+
+def schema_awaited(settings: Settings, service: str, until: float) -> int:
+    """Return a database's schema number, looking again until a moment of the monotonic clock. DatabaseError."""
+    while True:
+        try:
+            return schema_number(settings, service)
+        except DatabaseError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(LOOK_SECONDS)
 
 
 def schema_number(settings: Settings, service: str) -> int:

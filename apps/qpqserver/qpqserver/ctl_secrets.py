@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,10 +14,12 @@ from qpqcore.api.methods import SERVICES
 from qpqcore.net import authority
 from qpqcore.net.certificates import CertificateUnreadable
 from qpqcore.runtime import clock
-from qpqserver import secrecy
+from qpqserver import cluster, outside, secrecy
 from qpqserver.output import tell
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qpqcore.config.settings import Settings
 
     Given = tuple[Settings, bool]
@@ -93,16 +96,62 @@ def secrets() -> None:
     """Secrets of a deployment: a folder for each service, with what that one needs and no more."""
 
 
+def outer(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options for what is no service."""
+    for option in (
+        click.option("--database", metavar="HOST:PORT/NAME", help="PostgreSQL's passwords and addresses, too."),
+        click.option("--redis", metavar="HOST:PORT", help="Redis's, too; rediss://HOST:PORT with TLS."),
+        click.option("--grafana", is_flag=True, help="A password for Grafana's admin, too."),
+    ):
+        command = option(command)
+    return command
+
+
+def complete(
+    folder: Path, domain: str, *, database: str | None = None, redis: str | None = None, grafana: bool = False
+) -> tuple[int, list[str]]:
+    """Make what is missing in a folder; return how much, and to whom certificates were issued. CertificateUnreadable."""
+    authority.make_ca(folder, now())
+    made = len(secrecy.init(folder, domain, now()))
+    if database:
+        made += outside.database(folder, database)
+    if redis:
+        made += outside.redis(folder, redis)
+    if grafana:
+        outside.password(folder / "grafana" / "password")
+    return made, renewed(folder)
+
+
 @secrets.command()
 @click.argument("folder", type=FOLDER)
+@outer
 @click.pass_obj
-def init(given: Given, folder: Path) -> None:
+def init(given: Given, /, folder: Path, **outer: Any) -> None:
     """Make what is missing in FOLDER: CA, certificates, keys; nothing that is there is touched."""
-    authority.make_ca(folder, now())
-    made = secrecy.init(folder, given[0].federation_domain, now())
-    issued = renewed(folder)
-    tell(
-        {"folder": str(folder), "made": len(made), "issued": issued},
-        f"{folder}: {len(made)} secrets made, {len(issued)} certificates issued",
-        as_json=given[1],
-    )
+    try:
+        made, issued = complete(folder, given[0].federation_domain, **outer)
+    except CertificateUnreadable as exc:
+        fail(exc)
+    else:
+        tell(
+            {"folder": str(folder), "made": made, "issued": issued},
+            f"{folder}: {made} secrets made, {len(issued)} certificates issued",
+            as_json=given[1],
+        )
+
+
+@secrets.command("cluster")
+@click.argument("folder", type=FOLDER)
+@outer
+@click.pass_obj
+def in_cluster(given: Given, /, folder: Path, **outer: Any) -> None:
+    """Do the same with the Secrets of the Kubernetes namespace that this runs in; FOLDER: empty, in memory."""
+    try:
+        written = cluster.complete(
+            cluster.of_this_pod(dict(os.environ)), folder,
+            lambda made: complete(made, given[0].federation_domain, **outer),
+        )  # fmt: skip
+    except (cluster.ClusterError, CertificateUnreadable) as exc:
+        fail(exc)
+    else:
+        tell({"written": written}, f"written: {', '.join(written) or 'nothing'}", as_json=given[1])

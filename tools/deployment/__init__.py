@@ -1,0 +1,1 @@
+"""What deploy/ is generated from and checked with: network policies, manifests, and a whole deployment under Docker."""
