@@ -5,14 +5,15 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import get_args
+from uuid import uuid4
 
 import pytest
 import trio
 from hypothesis import settings as hypothesis_settings
 
 from qpqcore.config.settings import Settings
-from qpqserver.embedded import open_embedded
-from tests.support import world
+from tests.support import constellation, world
+from tests.support.postgres import QUICK, ended, started
 from trio_quic import EngineName
 
 PATIENCE_SECONDS = 60
@@ -26,12 +27,17 @@ hypothesis_settings.load_profile("qpq")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let the oracle's own tests be played on either QUIC engine."""
+    parser.addoption("--store", choices=["sql", "postgres"], default="sql", help="of the servers that tests start")
     parser.addoption("--quic-engine", choices=get_args(EngineName), default="native", help="of tests/oracle's stories")
+    parser.addoption(
+        "--bus", choices=sorted(constellation.FORMS), default="local", help="of servers in tests/integration"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Have each failure said when it happens: a run that is cut off tells what it found."""
     config.pluginmanager.register(SaysAtOnce(config))
+    constellation.chosen = config.getoption("--bus")
 
 
 class SaysAtOnce:
@@ -51,15 +57,42 @@ class SaysAtOnce:
             )
 
 
+@pytest.fixture(scope="session")
+def postgres():
+    """Return a PostgreSQL that runs as long as the tests do, with the schemas' template in it."""
+    server = started(**QUICK)
+    try:
+        server.make_template()
+        yield server
+    finally:
+        ended(server)
+
+
 @pytest.fixture
-def serving(tmp_path: Path):
+def fresh_postgres(postgres):
+    """Return the address of a database of the test's own, with every service's schema."""
+    name = postgres.fresh(f"test_{uuid4().hex}")
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture
+def stored(request: pytest.FixtureRequest):
+    """Return the settings by which a server keeps what it keeps, as `--store` says: SQLCipher files, or PostgreSQL."""
+    if request.config.getoption("--store") == "sql":
+        return {}
+    return {"store_backend": "postgres", "database_url": request.getfixturevalue("fresh_postgres")}
+
+
+@pytest.fixture
+def serving(tmp_path: Path, stored):
     """Return a context manager that runs an embedded server in a folder of the test's own."""
 
     @asynccontextmanager
     async def run(**overrides):
-        settings = Settings(listen="127.0.0.1:0", data_dir=str(tmp_path / "server"), **overrides)
+        settings = Settings(listen="127.0.0.1:0", data_dir=str(tmp_path / "server"), **stored, **overrides)
         with trio.fail_after(PATIENCE_SECONDS):
-            async with open_embedded(settings) as server:
+            async with constellation.open_server(settings) as server:
                 server.where = "127.0.0.1:%d" % server.endpoint.address[1]
                 yield server
 
@@ -67,19 +100,30 @@ def serving(tmp_path: Path):
 
 
 @pytest.fixture(scope="session")
-def built_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a world that nobody may change."""
+def built_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a world that nobody may change; on PostgreSQL the database `world` belongs to it."""
     folder = tmp_path_factory.mktemp("world")
-    world.build(folder)
+    stored = {}
+    if request.config.getoption("--store") == "postgres":
+        server = request.getfixturevalue("postgres")
+        stored = {"store_backend": "postgres", "database_url": server.url(server.fresh("world"))}
+    world.build(folder, stored)
     return folder
 
 
 @pytest.fixture
-def open_world(built_world: Path, tmp_path: Path):
+def open_world(request: pytest.FixtureRequest, built_world: Path, tmp_path: Path):
     """Return a function that opens a copy of the world: `async with open_world() as w`."""
+    stored, name = {}, ""
+    if request.config.getoption("--store") == "postgres":
+        server = request.getfixturevalue("postgres")
+        name = server.fresh(f"world_{uuid4().hex}", template="world")
+        stored = {"store_backend": "postgres", "database_url": server.url(name)}
 
     def opened(**settings):
         folder = tmp_path / "world"
-        return world.World(folder if folder.exists() else world.copy(built_world, folder), **settings)
+        return world.World(folder if folder.exists() else world.copy(built_world, folder), **stored, **settings)
 
-    return opened
+    yield opened
+    if name:
+        server.drop(name)

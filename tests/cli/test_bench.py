@@ -29,6 +29,8 @@ def test_a_quick_run_has_every_row(tmp_path):
     costs = ("per_second", "cpu_us", "native_echo_us", "aioquic_echo_us", "lowest", "ratio", "highest")
     assert all(row[name] > 0 for row in rows.values() for name in costs)
 
+    assert [row["in_flight"] for row in found["bus"]] == list(WIDTHS)
+    assert all(row["caller_us"] > 0 and row["callee_us"] > 0 for row in found["bus"])
     (store,) = found["store"]
     assert 0 < store["share"]
     (durable,) = found["messages"]

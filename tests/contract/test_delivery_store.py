@@ -16,6 +16,7 @@ from qpqcore.store.migrations import migrations_of
 from qpqdelivery.rules import sha256
 from qpqdelivery.store import Birth, Bounds, Channel, Commit, Member, Message, NextState, Offer, Welcome
 from qpqdelivery.store_sqlite import SqliteStore
+from tests.contract.conftest import count_rows
 from tests.support.channel_model import ChannelModel
 
 BOUNDS = Bounds(
@@ -309,10 +310,7 @@ async def test_a_log_is_purged_a_bounded_step_at_a_time_round_after_round(open_s
         while await store.purge(NOW_MS + 1_000, 4):
             pass
         assert await kept() == texts[5:]
-        payloads = await store._db.read(
-            lambda c: c.execute("SELECT count(*) FROM log WHERE payload IS NOT NULL").fetchone()
-        )
-        assert payloads[0] == 5
+        assert await count_rows(store, "log WHERE payload IS NOT NULL") == 5
         assert [(await store.found(CHANNEL, sha256(text))).duplicate for text in texts] == [True] * 10
 
 

@@ -6,11 +6,13 @@ group `club`, Alice and Bob the conversation `direct`; Eve is in neither; Dave w
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, Self
 
+import asyncpg
 import trio
 
 import qpqclient
@@ -26,6 +28,8 @@ from qpqcore.config.settings import Settings
 from qpqcore.groups.policy import group_id
 from qpqcore.model.errors import ErrorCode
 from qpqserver.embedded import Surroundings, beside, open_embedded
+from tests.support import constellation
+from tests.support.buses import NUMBERS
 from tests.support.people import settle
 
 if TYPE_CHECKING:
@@ -39,6 +43,10 @@ NAMES = ("alice", "bob", "carol", "dave", "eve")
 FIRST = "the first message"
 PATIENCE_SECONDS = 60
 SERVICES = ("auth", "keystore", "delivery", "blob")
+TABLES = {
+    "sql": "SELECT name FROM sqlite_master WHERE type = 'table'",
+    "postgres": "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()",
+}
 
 
 def method_named(name: str) -> Method:
@@ -126,7 +134,7 @@ class World:
         """Start the server."""
         self._stack.enter_context(trio.fail_after(PATIENCE_SECONDS))
         self.server = await self._stack.enter_async_context(
-            open_embedded(self._settings, Surroundings(clock_ms=self._clock_ms))
+            constellation.open_server(self._settings, Surroundings(clock_ms=self._clock_ms))
         )
         self.where = f"127.0.0.1:{self.server.endpoint.address[1]}"
 
@@ -169,9 +177,21 @@ class World:
 
     def service(self, name: str) -> Any:
         """Return the running object of a service, for what only another configuration would show."""
-        number = next(m.number >> 8 for m in METHODS.values() if m.service == name)
-        entrance = self.server.gateway._bus._services[number]  # type: ignore[attr-defined]  # of the local bus
-        return next(iter(entrance._methods.values()))[1].__self__
+        return self.server.services[name]
+
+    def entrance(self, name: str) -> Any:
+        """Return the dispatcher of a service."""
+        if hasattr(self.server, "processes"):
+            return self.server.processes[name].server.entrance
+        return self.server.gateway._bus._services[NUMBERS[name]]
+
+    def take_away(self, name: str) -> None:
+        """Let the gateway find a service no more."""
+        bus: Any = self.server.gateway._bus
+        if hasattr(self.server, "processes"):
+            del bus._replicas[name]
+        else:
+            del bus._services[NUMBERS[name]]
 
     def rows(self, service: str, sql: str, *values: Any) -> list[Any]:
         """Read a service's database beside the running server."""
@@ -182,6 +202,8 @@ class World:
         self._sql(service, sql, values, read_only=False)
 
     def _sql(self, service: str, sql: str, values: Any, *, read_only: bool) -> list[Any]:
+        if self._settings.store_backend == "postgres":
+            return _in_postgres(self._settings.database_url, service, sql, values)
         with beside(self._settings, service, read_only=read_only) as connection:
             return list(connection.execute(sql, values))
 
@@ -189,14 +211,29 @@ class World:
         """Count the rows of every table of every service."""
         counts = {}
         for service in SERVICES:
-            tables = [r[0] for r in self.rows(service, "SELECT name FROM sqlite_master WHERE type = 'table'")]
+            tables = [r[0] for r in self.rows(service, TABLES[self._settings.store_backend])]
             for table in tables:
                 counts[f"{service}.{table}"] = self.rows(service, f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608
         return counts
 
 
-async def _build(folder: Path) -> None:
-    settings = Settings(listen="127.0.0.1:0", data_dir=str(folder / "server"))
+def _in_postgres(url: str, service: str, sql: str, values: Any) -> list[Any]:
+    """Run a statement, in SQLite's words, on a service's schema."""
+    for number in range(1, len(values) + 1):
+        sql = sql.replace("?", f"${number}", 1)
+
+    async def run() -> list[Any]:
+        connection = await asyncpg.connect(url, server_settings={"search_path": f"qpq_{service}"})
+        try:
+            return [tuple(row) for row in await connection.fetch(sql, *values)]
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
+
+
+async def _build(folder: Path, stored: dict[str, Any]) -> None:
+    settings = Settings(listen="127.0.0.1:0", data_dir=str(folder / "server"), **stored)
     async with open_embedded(settings) as server, AsyncExitStack() as stack:
         where = f"127.0.0.1:{server.endpoint.address[1]}"
         clients = []
@@ -214,11 +251,11 @@ async def _build(folder: Path) -> None:
         (folder / "world.json").write_text(json.dumps({"direct": direct.id.hex(), "club": club.id.hex()}))
 
 
-def build(folder: Path) -> None:
-    """Make the world in a folder."""
-    trio.run(_build, folder)
+def build(folder: Path, stored: dict[str, Any]) -> None:
+    """Make the world in a folder, and in the store that the settings `stored` name."""
+    trio.run(_build, folder, stored)
     # They end after a minute: a server started on an older copy would collect them under a test that counts rows.
-    World(folder).edit("auth", "DELETE FROM login_states")
+    World(folder, **stored).edit("auth", "DELETE FROM login_states")
 
 
 def copy(built: Path, to: Path) -> Path:

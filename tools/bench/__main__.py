@@ -21,6 +21,7 @@ import trio
 from qpqcore.config.settings import Settings
 from tools.bench import goals, page
 from tools.bench.blobs import blobs
+from tools.bench.bus import bus
 from tools.bench.calls import calls
 from tools.bench.entering import entering
 from tools.bench.fan_out import fan_out
@@ -52,6 +53,7 @@ def run(root: Path, effort: Effort, say: Callable[[str], object], only: Sequence
     """Run every part, or the named ones, each with a server of its own; print its table as it comes."""
     parts: dict[str, Callable[[Path], list[Row]]] = {
         "calls": lambda folder: trio.run(calls, folder, effort),
+        "bus": lambda folder: trio.run(bus, folder, effort),
         "store": lambda folder: trio.run(store, folder, effort),
         "messages": lambda folder: trio.run(messages, folder, effort),
         "fan-out": lambda folder: trio.run(fan_out, folder, effort),

@@ -48,6 +48,7 @@ def of_aioquic(rows: list[Row]) -> float:
 GOALS = (
     Goal("health, 4 x 32 in flight: native echoes", "calls", one("ratio", what="health", in_flight=128), 2.5),
     Goal("health, many in flight: aioquic echoes", "calls", of_aioquic, 0.5),
+    Goal("bus, 128 in flight: us of both ends a call", "bus", one("cpu_us", in_flight=128), 80),
     Goal("enqueue, 256 in flight: share of the store's own rate", "store", one("share"), 0.6, at_least=True),
     Goal("durable message, device to device: us of the server", "messages", one("server_cpu_us"), 350),
     Goal("send to receive at half load: p50, ms", "messages", one("p50_ms"), 5),

@@ -85,10 +85,11 @@ class Served:
     async def _ask(self, what: str) -> Any:
         assert self._process.stdin is not None
         await self._process.stdin.send_all(f"{what}\n".encode())
-        return await _line(self._process)
+        return await line(self._process)
 
 
-async def _line(process: trio.Process) -> Any:
+async def line(process: trio.Process) -> Any:
+    """Return the value of the next line that a process says."""
     assert process.stdout is not None
     found = b""
     while not found.endswith(b"\n"):
@@ -109,7 +110,7 @@ async def served(
     process = await trio.lowlevel.open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         with trio.fail_after(START_SECONDS_MAX):
-            host, port = await _line(process)
+            host, port = await line(process)
         yield Served(process, (host, port))
     finally:
         with trio.CancelScope(shield=True):
@@ -133,9 +134,18 @@ def census(endpoint: QuicEndpoint) -> dict[str, int]:
 
 async def _obey(endpoint: QuicEndpoint) -> None:
     """Say where; answer each line until the input ends."""
-    answers: dict[bytes, Callable[[], Any]] = {b"usage": lambda: asdict(usage()), b"census": lambda: census(endpoint)}
     sys.stdout.write(json.dumps(endpoint.address) + "\n")
     sys.stdout.flush()
+    await answer_orders({b"usage": lambda: asdict(usage()), b"census": lambda: census(endpoint)})
+
+
+async def obey_usage() -> None:
+    """Tell what this process has used, each time it is asked, until the input ends."""
+    await answer_orders({b"usage": lambda: asdict(usage())})
+
+
+async def answer_orders(answers: dict[bytes, Callable[[], Any]]) -> None:
+    """Answer each line until the input ends."""
     async with trio.lowlevel.FdStream(os.dup(sys.stdin.fileno())) as orders:
         async for chunk in orders:
             for order in bytes(chunk).splitlines():  # who asks waits for the answer: no order comes in two chunks

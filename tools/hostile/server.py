@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qpqcore.bus.limits import Rate
 from qpqcore.obs import logs
-from qpqserver import embedded
+from qpqserver import composition
 from qpqserver.main import main
 from tools.soak.fuse import around
 
@@ -42,8 +42,8 @@ def lift() -> None:
         return made
 
     rates = dict.fromkeys(("login_per_name", "login_per_address", "register_per_address"), NO_RATE)
-    around(embedded, "quic_configuration", without_limits)
-    around(embedded, "AuthConfig", lambda config: partial(config, **rates))
+    around(composition, "quic_configuration", without_limits)
+    around(composition, "AuthConfig", lambda config: partial(config, **rates))
     logs.LINES_PER_SECOND_MAX = HUGE
 
 

@@ -9,7 +9,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from qpqserver import embedded
+from qpqserver import composition
 from qpqserver.main import main
 from tools.soak import at_server
 from tools.soak.fuse import Fuse, around
@@ -19,5 +19,5 @@ SWEEP_SECONDS = 0.5
 
 if __name__ == "__main__":
     at_server.install(Fuse(Path(sys.argv.pop(1))))
-    around(embedded, "DeliveryConfig", lambda config: partial(config, sweep_seconds=SWEEP_SECONDS))
+    around(composition, "DeliveryConfig", lambda config: partial(config, sweep_seconds=SWEEP_SECONDS))
     main(prog_name="qpq-server")

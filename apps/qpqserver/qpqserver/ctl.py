@@ -1,4 +1,4 @@
-"""`qpqctl`: the operator's tool: check, status, test, user list."""
+"""`qpqctl`: the operator's tool: check, migrate, status, test, user list, certs, secrets."""
 
 from __future__ import annotations
 
@@ -10,15 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from qpqcore.config.settings import ConfigError, Settings, load
+from qpqcore.config.settings import ConfigError, Settings, database_url_of, load
 from qpqcore.store.errors import DatabaseError
-from qpqserver.embedded import VERSION, beside, certificate, database_path
+from qpqserver.ctl_secrets import certs, secrets
+from qpqserver.embedded import VERSION, certificate
+from qpqserver.stores import SERVICES, beside, database_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trio_quic import EngineName
 
-SERVICES = ("auth", "keystore", "delivery", "blob")
 LIST_MAX = 100_000
+LIST_SQLITE = (
+    "SELECT a.name, hex(a.account), a.state, (SELECT count(*) FROM devices d WHERE d.account = a.account) "
+    "FROM accounts a ORDER BY a.name LIMIT ?"
+)
+LIST_POSTGRES = (
+    "SELECT a.name, encode(a.account, 'hex'), a.state, (SELECT count(*) FROM devices d WHERE d.account = a.account) "
+    "FROM accounts a ORDER BY a.name LIMIT $1"
+)
 
 
 def tell(value: dict[str, Any], line: str, *, as_json: bool) -> None:
@@ -50,9 +61,8 @@ def check(given: tuple[Settings, bool]) -> None:
     failed = False
     data = Path(settings.data_dir)
     for name in SERVICES:
-        path = database_path(settings, name)
         try:
-            version = schema_of(settings, name) if path.exists() else 0
+            version = schema_number(settings, name)
         except DatabaseError as exc:
             failed = True
             tell({"part": name, "ok": False, "detail": str(exc)}, f"{name}: {exc}", as_json=as_json)
@@ -66,10 +76,62 @@ def check(given: tuple[Settings, bool]) -> None:
     sys.exit(1 if failed else 0)
 
 
-def schema_of(settings: Settings, service: str) -> int:
-    """Return a database's schema number."""
+def schema_number(settings: Settings, service: str) -> int:
+    """Return a database's schema number; 0: there is none yet. DatabaseError, also for one that this program cannot use."""
+    if settings.store_backend == "postgres":
+        from qpqcore.store.postgres.migrate import look
+        from qpqcore.store.postgres.schemas import schema_of
+
+        return look(database_url_of(settings), schema_of(service))
+    if not database_path(settings, service).exists():
+        return 0
     with beside(settings, service) as connection:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+@main.command()
+@click.option(
+    "--service", "services", type=click.Choice(SERVICES), multiple=True, help="Only this one; again for more."
+)
+@click.option("--no-roles", is_flag=True, help="Neither make the services' roles nor give them their rights.")
+@click.option(
+    "--passwords", type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder with a file for each service that has its role's password.",
+)  # fmt: skip
+@click.pass_obj
+def migrate(given: tuple[Settings, bool], services: tuple[str, ...], no_roles: bool, passwords: Path | None) -> None:
+    """Bring the schemas in PostgreSQL to what this program needs, as the user of database_url.
+
+    Each service has a schema and a role: qpq_auth, qpq_keystore, qpq_delivery, qpq_blob. May be run as often as one
+    likes, by several at once, and while services run.
+    """
+    from qpqcore.store.postgres.migrate import migrate as bring
+    from qpqcore.store.postgres.schemas import schema_of
+
+    settings, as_json = given
+    chosen = services or SERVICES
+    try:
+        given_passwords = _passwords(passwords, chosen)
+        schemas = [schema_of(name) for name in chosen]
+        done = bring(database_url_of(settings), schemas, roles=not no_roles, passwords=given_passwords)
+    except (DatabaseError, ConfigError, OSError) as exc:
+        tell({"ok": False, "detail": str(exc)}, f"qpqctl: {exc}", as_json=as_json)
+        sys.exit(1)
+    for outcome in done:
+        step = (
+            f"step {outcome.after}" if outcome.before == outcome.after else f"step {outcome.before} to {outcome.after}"
+        )
+        tell(
+            {"ok": True, "schema": outcome.schema, "before": outcome.before, "after": outcome.after},
+            f"{outcome.schema}: {step}",
+            as_json=as_json,
+        )
+
+
+def _passwords(folder: Path | None, services: Sequence[str]) -> dict[str, str]:
+    if folder is None:
+        return {}
+    return {name: (folder / name).read_text(encoding="utf-8").strip() for name in services}
 
 
 @main.command()
@@ -133,12 +195,11 @@ def user() -> None:
 def list_(given: tuple[Settings, bool]) -> None:
     """List the accounts, with their devices; the server may be running."""
     settings, as_json = given
-    with beside(settings, "auth") as connection:
-        rows = connection.execute(
-            "SELECT a.name, hex(a.account), a.state, (SELECT count(*) FROM devices d WHERE d.account = a.account) "
-            "FROM accounts a ORDER BY a.name LIMIT ?",
-            (LIST_MAX,),
-        ).fetchall()
+    try:
+        rows = accounts(settings)
+    except (DatabaseError, ConfigError) as exc:
+        click.echo(f"qpqctl: {exc}", err=True)
+        sys.exit(1)
     states = ("active", "suspended", "deleting")
     for name, account, state, devices in rows:
         tell(
@@ -146,6 +207,21 @@ def list_(given: tuple[Settings, bool]) -> None:
             f"{name}  {states[state]}  {devices} devices",
             as_json=as_json,
         )
+
+
+def accounts(settings: Settings) -> list[tuple[str, str, int, int]]:
+    """Return name, id in hexadecimal, state and number of devices of every account. DatabaseError."""
+    if settings.store_backend == "postgres":
+        from qpqcore.store.postgres.migrate import ask
+        from qpqcore.store.postgres.schemas import schema_of
+
+        return [tuple(row) for row in ask(database_url_of(settings), schema_of("auth"), LIST_POSTGRES, LIST_MAX)]
+    with beside(settings, "auth") as connection:
+        return connection.execute(LIST_SQLITE, (LIST_MAX,)).fetchall()  # type: ignore[no-any-return]  # rows of the driver
+
+
+main.add_command(certs)
+main.add_command(secrets)
 
 
 if __name__ == "__main__":

@@ -6,17 +6,25 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import structlog
 import trio
 
+from qpqcore.api.methods import SERVICES
 from qpqcore.config.settings import ConfigError, Settings, address_of, example, load
 from qpqcore.net.certificates import CertificateUnreadable
 from qpqcore.obs import logs
+from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime.health import HealthPage
 from qpqcore.store.errors import DatabaseError
 from qpqserver.embedded import VERSION, Embedded, open_embedded
+from qpqserver.process import Process, open_process
+from qpqserver.secrecy import SecretMissing
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 log = structlog.get_logger()
 
@@ -28,15 +36,17 @@ EXIT_START = 1
 
 @click.command()
 @click.version_option(VERSION, prog_name="qpq-server")
+@click.argument("service", required=False, type=click.Choice(sorted(SERVICES.values())))
 @click.option("--config", "config", type=click.Path(path_type=Path), help="TOML file.")
 @click.option("--listen", help="host:port of the QUIC endpoint.")
 @click.option("--data-dir", help="Folder of databases, keys and certificate.")
+@click.option("--bus-listen", help="host:port of a single service's bus.")
 @click.option("--metrics-listen", help="host:port of /livez, /readyz, /metrics.")
 @click.option("--quic-engine", type=click.Choice(["native", "aioquic"]))
 @click.option("--allow-insecure-auth", is_flag=True, default=None, help="Development: registration without the token.")
 @click.option("--print-config", is_flag=True, help="Print the annotated example and leave.")
-def main(config: Path | None, print_config: bool, **flags: str | bool | None) -> None:
-    """Run a QPQ server in its embedded form."""
+def main(service: str | None, config: Path | None, print_config: bool, **flags: str | bool | None) -> None:
+    """Run a QPQ server: all of it in this process, or one SERVICE of many."""
     if print_config:
         click.echo(example(), nl=False)
         return
@@ -46,15 +56,19 @@ def main(config: Path | None, print_config: bool, **flags: str | bool | None) ->
         click.echo(f"qpq-server: {exc}", err=True)
         sys.exit(EXIT_CONFIGURATION)
     logs.set_up("warning" if sys.stdout.isatty() else "info")
-    sys.exit(trio.run(run, settings))
+    sys.exit(trio.run(run, settings, service))
 
 
-async def run(settings: Settings) -> int:
+async def run(settings: Settings, service: str | None = None) -> int:
     """Serve until a signal comes; return the exit code."""
     try:
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            await serve(settings, signals)
-    except* (DatabaseError, CertificateUnreadable, OSError) as group:
+        if service is None:
+            with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+                await serve(settings, signals)
+        else:
+            with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+                await serve_one(settings, service, signals)
+    except* (ConfigError, DatabaseError, CertificateUnreadable, SecretMissing, OSError) as group:
         for exc in leaves(group):
             click.echo(f"qpq-server: {exc}", err=True)
         return_code = EXIT_START
@@ -87,6 +101,32 @@ async def serve(settings: Settings, signals: object) -> None:
         server.gateway.begin_drain()
         with trio.move_on_after(DRAIN_SECONDS_MAX):
             await server.endpoint.drain(reason=b"the server is going away")
+        nursery.cancel_scope.cancel()
+
+
+async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int]) -> None:
+    """Start one service, wait for a signal, drain. SIGHUP has certificates read again."""
+    running: list[Process] = []
+    state = {"away": "starting"}
+    metrics = Metrics()
+    async with trio.open_nursery() as nursery:
+        if settings.metrics_enabled:
+            page = HealthPage(
+                metrics, lambda: state["away"] or running[0].away(), lambda: running[0].notes() if running else ()
+            )
+            await nursery.start(page.serve, *address_of(settings.metrics_listen))
+        async with open_process(settings, service, metrics=metrics, on_made=running.append) as process:
+            state["away"] = ""
+            log.info(
+                "serving", service=service, bus=process.address, quic=process.endpoint and process.endpoint.address
+            )
+            async for number in signals:
+                if number != signal.SIGHUP:
+                    break
+                process.reload()
+            state["away"] = "draining"
+            log.info("draining")
+            await process.drain()
         nursery.cancel_scope.cancel()
 
 

@@ -15,8 +15,8 @@ from qpqauth.login_state import LoginRecord, LoginState, fake_record, login_reco
 from qpqauth.store import Account, AccountState, Held, Session, UsedState
 from qpqcore.api import auth as api
 from qpqcore.bus.background import repeat
-from qpqcore.bus.limits import enforce
-from qpqcore.bus.notices import REVOKED, REVOKED_ACCOUNT, REVOKED_DEVICE, REVOKED_SESSION
+from qpqcore.bus.limits import enforce_all
+from qpqcore.bus.notices import REVOKED, REVOKED_ACCOUNT, REVOKED_DEVICE, REVOKED_SESSION, revocation
 from qpqcore.crypto.assertion import read_claims
 from qpqcore.crypto.identity import DeviceList
 from qpqcore.crypto.names import normalise_name
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from qpqcore.api.blob import BlobInternalApi
     from qpqcore.api.delivery import DeliveryInternalApi
     from qpqcore.api.keystore import KeystoreInternalApi
-    from qpqcore.bus.limits import Limiter, Rate
+    from qpqcore.bus.limits import Limiter, Rate, Taking
     from qpqcore.bus.notices import Notices
     from qpqcore.crypto.assertion import AssertionIssuer
     from qpqcore.model.call import CallContext
@@ -83,7 +83,9 @@ class Auth:
     async def register_start(self, call: CallContext, params: api.RegisterStartParams) -> api.RegisterStartResult:
         name = normalise_name(params.name)
         if call.caller.kind is not CallerKind.ACCOUNT:
-            self._limit(call, b"r", self._config.register_per_address)
+            await enforce_all(
+                self._limiter, self._by_address(call, b"r", self._config.register_per_address), call.now_ms
+            )
             rules.check_registration_open(self._config, params.token)
         try:
             response = qpqnative.opaque_registration_response(
@@ -137,8 +139,9 @@ class Auth:
 
     async def login_start(self, call: CallContext, params: api.LoginStartParams) -> api.LoginStartResult:
         name = normalise_name(params.name)
-        self._limit(call, b"a", self._config.login_per_address)
-        enforce(self._limiter, b"n" + name.encode(), self._config.login_per_name, call.now_ms)
+        takings = self._by_address(call, b"a", self._config.login_per_address)
+        takings.append((b"n" + name.encode(), self._config.login_per_name))
+        await enforce_all(self._limiter, takings, call.now_ms)
         # One way for known and unknown: both answers' ingredients are made, and one is taken (RFC 9807 §6.3.2.2).
         stranger = self._stranger(name)
         stored, known = await self._store.account_for_login(name, stranger.credential_id)
@@ -243,7 +246,7 @@ class Auth:
             account, offered, decide, register=register, label=label, session=call.caller.session, now_ms=call.now_ms
         )
         for device in change.removed:
-            self._notices.publish(REVOKED, bytes([REVOKED_DEVICE]) + device)
+            self._revoke(REVOKED_DEVICE, device)
         self._revoke_sessions(change.sessions_ended)
         await self._jobs.run(account)
         return change
@@ -254,7 +257,7 @@ class Auth:
         if params.account != stored.account or not genuine:
             raise Refusal(ErrorCode.SIGNATURE_INVALID, "not signed by the account's identity key")
         await self._store.begin_deletion(stored.account, call.now_ms, DELETION)
-        self._notices.publish(REVOKED, bytes([REVOKED_ACCOUNT]) + stored.account)
+        self._revoke(REVOKED_ACCOUNT, stored.account)
         call.outcome.assertion = b""
         await self._jobs.run(stored.account)
         log.info("account_deleted")
@@ -266,7 +269,7 @@ class Auth:
         found = await self._store.set_state(account, state)
         if found and suspended:
             await self._store.end_sessions(account, None)
-            self._notices.publish(REVOKED, bytes([REVOKED_ACCOUNT]) + account)
+            self._revoke(REVOKED_ACCOUNT, account)
         return found
 
     # --- for other services
@@ -299,9 +302,9 @@ class Auth:
         key = rules.sha256(b"qpq held name" + self._setup_bytes[number])
         return "@" + hmac.digest(key, name.encode(), "sha256").hex()
 
-    def _limit(self, call: CallContext, prefix: bytes, rate: Rate) -> None:
-        if call.address:
-            enforce(self._limiter, prefix + call.address.encode(), rate, call.now_ms)
+    @staticmethod
+    def _by_address(call: CallContext, prefix: bytes, rate: Rate) -> list[Taking]:
+        return [(prefix + call.address.encode(), rate)] if call.address else []
 
     def _assert(self, call: CallContext, session: Session) -> None:
         caller = Caller(CallerKind.ACCOUNT, AccountId(session.account), DeviceId(session.device), session.token_hash)
@@ -339,4 +342,7 @@ class Auth:
 
     def _revoke_sessions(self, ended: Iterable[bytes]) -> None:
         for token_hash in ended:
-            self._notices.publish(REVOKED, bytes([REVOKED_SESSION]) + token_hash)
+            self._revoke(REVOKED_SESSION, token_hash)
+
+    def _revoke(self, kind: int, ident: bytes) -> None:
+        self._notices.publish(REVOKED, revocation(kind, ident, self._clock_ms()))

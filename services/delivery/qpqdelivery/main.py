@@ -13,9 +13,11 @@ from qpqdelivery.store_sqlite import SqliteStore
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from qpqdelivery.config import Config
+    from qpqdelivery.store import Store
 
 
 def bounds_of(config: Config) -> Bounds:
@@ -28,9 +30,29 @@ def bounds_of(config: Config) -> Bounds:
 
 
 @asynccontextmanager
-async def open_delivery(
-    config: Config, path: Path | None, key: bytes, *, open_store: OpenStore = open_database, **parts: Any
-) -> AsyncIterator[Delivery]:
-    """Open the store and make the service; `parts` are the keyword arguments of `Delivery`."""
+async def open_sqlite_store(
+    config: Config, path: Path | None, key: bytes, *, open_store: OpenStore = open_database
+) -> AsyncIterator[Store]:
+    """Open the store in a SQLCipher file. DatabaseError."""
     async with open_store(path, key, migrations_of("qpqdelivery")) as database:
-        yield Delivery(config, SqliteStore(database, bounds_of(config)), **parts)
+        yield SqliteStore(database, bounds_of(config))
+
+
+@asynccontextmanager
+async def open_postgres_store(config: Config, url: str) -> AsyncIterator[Store]:
+    """Open the store in PostgreSQL, whether it is there yet or not. DatabaseTooOld, DatabaseTooNew."""
+    from qpqcore.store.postgres.bridge import open_postgres
+    from qpqcore.store.postgres.schemas import schema_of
+    from qpqdelivery.store_postgres import PostgresStore
+
+    async with open_postgres(url, schema_of("delivery")) as database:
+        yield PostgresStore(database, bounds_of(config))
+
+
+@asynccontextmanager
+async def open_delivery(
+    config: Config, opened: AbstractAsyncContextManager[Store], **parts: Any
+) -> AsyncIterator[Delivery]:
+    """Make the service over a store of either kind; `parts` are the keyword arguments of `Delivery`."""
+    async with opened as store:
+        yield Delivery(config, store, **parts)

@@ -55,11 +55,19 @@ class Delivery:
         self._clock_ms = clock_ms
         self._external_sender = external_sender
         self._handshakes = Handshakes(config, store, Views(store, config.views_cached_max), keystore, external_sender)
+        self._draining = False
         self._waiters: defaultdict[bytes, OrderedDict[object, trio.CancelScope]] = defaultdict(OrderedDict)
 
     async def run(self) -> None:
         """Collect what is over and propose the removal of absent devices, for ever."""
         await repeat("delivery", self._config.sweep_seconds, lambda: self.sweep(self._clock_ms()))
+
+    def begin_drain(self) -> None:
+        """Answer those who wait, now and from here on: they ask again elsewhere."""
+        self._draining = True
+        for waiters in self._waiters.values():
+            for scope in waiters.values():
+                scope.cancel()
 
     async def sweep(self, now_ms: int) -> None:
         """Do one step of the collection."""
@@ -241,17 +249,19 @@ class Delivery:
 
     async def fetch_wait(self, call: CallContext, params: api.FetchWaitParams) -> api.FetchResult:
         device = call.caller.device
-        wait_s = min(params.wait_ms, self._config.wait_ms_max) / 1000
+        wait_s = 0 if self._draining else min(params.wait_ms, self._config.wait_ms_max) / 1000
         with self._notices.subscribe(mailbox_topic(device)) as notices, trio.move_on_after(wait_s) as scope:
-            ticket = self._queue(device, scope)
+            ticket, untold = self._queue(device, scope), False
             try:
                 while True:
                     notices.receive_nowait()
                     entries, box = await self._read(call, params.after, params.max_entries)
                     if entries:
+                        self._notices.wake_ups.fallback += untold
                         return _fetched(entries, box)
-                    with trio.move_on_after(self._config.look_again_seconds):
+                    with trio.move_on_after(self._config.look_again_seconds) as silence:
                         await notices.wait()
+                    untold = silence.cancelled_caught
             finally:
                 self._waiters[device].pop(ticket, None)
                 if not self._waiters[device]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from typing import TYPE_CHECKING
 
-from qpqcore.bus.notices import REVOKED_ACCOUNT, REVOKED_DEVICE, REVOKED_SESSION
-from qpqcore.crypto.assertion import read_claims
+from qpqcore.bus.notices import REVOCATIONS_MAX, REVOKED_ACCOUNT, REVOKED_DEVICE, REVOKED_SESSION
+from qpqcore.crypto.assertion import LIFETIME_MS, SKEW_MS, read_claims
 from qpqcore.model.call import ANONYMOUS, Caller
 from qpqcore.wire.envelope import CHALLENGE_BYTES
 from qpqgateway.rules import limit_address
@@ -15,6 +15,7 @@ from trio_quic import Limits
 
 if TYPE_CHECKING:
     from qpqcore.bus.notices import Subscription
+    from qpqcore.crypto.assertion import Claims
     from trio_quic import QuicConnection
 
 WINDOW_BYTES = Limits().connection_window_bytes
@@ -43,6 +44,8 @@ class Peers:
         self._frame_bytes = (anonymous_frame_bytes, frame_bytes)
         self.all: dict[QuicConnection, Peer] = {}
         self._by_id: defaultdict[tuple[int, bytes], set[Peer]] = defaultdict(set)
+        self._revoked: OrderedDict[tuple[int, bytes], int] = OrderedDict()
+        """When each was: an assertion may come here later than the revocation of what it was made for."""
 
     def add(self, connection: QuicConnection) -> Peer:
         """Begin with a connection; anonymous."""
@@ -62,8 +65,10 @@ class Peers:
         return peer is not None and bool(peer.assertion)
 
     def bind(self, peer: Peer, assertion: bytes) -> None:
-        """Let a connection carry an assertion; an empty one ends its session here."""
+        """Let a connection carry an assertion; an empty one, or one that was revoked meanwhile, ends its session here."""
         session = peer.caller.session
+        if assertion and self._is_revoked(read_claims(assertion)):
+            assertion = b""
         self._unbind(peer)
         if assertion:
             claims = read_claims(assertion)
@@ -92,9 +97,20 @@ class Peers:
         ids = ((REVOKED_SESSION, caller.session), (REVOKED_DEVICE, caller.device), (REVOKED_ACCOUNT, caller.account))
         return [(kind, ident) for kind, ident in ids if ident]
 
-    def revoke(self, kind: int, ident: bytes) -> int:
-        """End the sessions that a revocation names; return how many connections had one."""
-        hit = list(self._by_id.get((kind, ident), ()))
+    def _is_revoked(self, claims: Claims) -> bool:
+        """A session never comes back; a device or an account might, with an assertion made after it."""
+        for key in self._keys(claims.caller):
+            at_ms = self._revoked.get(key)
+            if at_ms is not None and (key[0] == REVOKED_SESSION or claims.expiry_ms - LIFETIME_MS <= at_ms):
+                return True
+        return False
+
+    def revoke(self, kind: int, ident: bytes, at_ms: int) -> int:
+        """End the sessions that a revocation names, heard of now or read later; return how many connections had one."""
+        self._revoked[kind, ident] = at_ms
+        if len(self._revoked) > REVOCATIONS_MAX:
+            self._revoked.popitem(last=False)
+        hit = [p for p in self._by_id.get((kind, ident), ()) if p.expiry_ms - LIFETIME_MS <= at_ms + SKEW_MS]
         for peer in hit:
             self.bind(peer, b"")
         return len(hit)

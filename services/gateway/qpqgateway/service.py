@@ -12,7 +12,7 @@ from qpqcore.api.auth import RenewAssertionParams
 from qpqcore.api.delivery import FetchParams
 from qpqcore.api.rpc import Call, Reply
 from qpqcore.bus.dispatch import check_caller
-from qpqcore.bus.notices import REVOKED, mailbox_topic, signal_topic, stock_topic
+from qpqcore.bus.notices import REVOKED, mailbox_topic, read_revocation, signal_topic, stock_topic
 from qpqcore.bus.stub import Stub
 from qpqcore.model.call import CallContext
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -98,7 +98,7 @@ class Gateway:
             while True:
                 await notices.wait()
                 for _, payload in notices.receive_nowait():
-                    self._peers.revoke(payload[0], payload[1:])
+                    self._peers.revoke(*read_revocation(payload))
 
     def begin_drain(self) -> None:
         """Tell all subscribers that this server goes away; they reconnect elsewhere."""
@@ -248,7 +248,7 @@ class Gateway:
         What follows what was sent last, and came whole with its notice, is sent as it is; else the mailbox is read.
         """
         mailbox = mailbox_topic(peer.caller.device)
-        position, ready, look = params.after, False, True
+        position, ready, look, untold = params.after, False, True, False
         if self._draining:
             notices.put_nowait(DRAINING)
         while True:
@@ -273,6 +273,8 @@ class Gateway:
             else:
                 position += len(entries)
             if entries:
+                self._notices.wake_ups.fallback += untold
+                untold = False
                 await self._send(incoming, api.SubscribeEvent(which="entries", entries=entries))
             if look:
                 continue
@@ -281,7 +283,7 @@ class Gateway:
                 await self._send(incoming, api.SubscribeEvent(which="ready", ready=page.last))
             with trio.move_on_after(rules.look_again_seconds(self._config, self._notices)) as scope:
                 await notices.wait()
-            look = scope.cancelled_caught
+            look = untold = scope.cancelled_caught
 
     async def _pass_on(self, incoming: IncomingCall, peer: Peer, topic: bytes, payload: bytes) -> None:
         device = peer.caller.device

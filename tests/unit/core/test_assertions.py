@@ -13,7 +13,7 @@ STEP_MS = 1_000
 
 def test_a_verifier_holds_no_more_than_what_has_not_ended():
     issuer = AssertionIssuer({SERVICE: KEY}, "auth")
-    verifier = AssertionVerifier(SERVICE, dict.fromkeys(CallerKind, KEY))
+    verifier = AssertionVerifier(SERVICE, {(CallerKind.ACCOUNT, "auth"): KEY})
     most = (LIFETIME_MS + SKEW_MS) // STEP_MS
     for number in range(3 * most):
         session = number.to_bytes(4)

@@ -47,7 +47,7 @@ def test_flags_go_before_environment_before_file(tmp_path):
         ("listen = 7000", "is a str"),
         ('listen = "nowhere"', "host:port"),
         ('store_backend = "file"', 'write "sql"'),
-        ('store_backend = "redis"', '"sql" here'),
+        ('store_backend = "redis"', "one of sql, postgres"),
         ("federation_enabled = true", "not built yet"),
         ('plugin_dir = "/x"', "not built yet"),
         ('mode = "test"', "development, production"),

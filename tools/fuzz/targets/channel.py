@@ -17,7 +17,7 @@ from qpqcore.api import delivery as api
 from qpqcore.bus.limits import LocalLimiter
 from qpqcore.bus.notices import LocalNotices
 from qpqcore.model.errors import ErrorCode
-from qpqdelivery.main import open_delivery
+from qpqdelivery.main import open_delivery, open_sqlite_store
 from qpqnative import GroupView
 from tools.fuzz.channel_stage import CONFIG, Code, Stage
 from tools.fuzz.channel_world import (
@@ -313,7 +313,7 @@ STEPS: tuple[Callable[[Play, str, int], Awaitable[None]], ...] = (
 async def _opened() -> AsyncIterator[Play]:
     keystore = Keystore(list(born()[0].by_name.values()))
     async with open_delivery(
-        CONFIG, None, STORE_KEY, keystore=keystore, notices=LocalNotices(),
+        CONFIG, open_sqlite_store(CONFIG, None, STORE_KEY), keystore=keystore, notices=LocalNotices(),
         external_sender=(SENDER_CREDENTIAL, SENDER_SECRET, SENDER_KEY), limiter=LocalLimiter(), clock_ms=lambda: NOW_MS,
     ) as service:  # fmt: skip
         play = Play(service, keystore)

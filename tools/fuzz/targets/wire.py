@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from qpqcore.api.delivery import EnqueueParams, FetchResult
-from qpqcore.api.methods import METHODS
+from qpqcore.api.methods import METHODS, SERVICES
 from qpqcore.api.rpc import Call, Reply
 from qpqcore.crypto.assertion import AssertionIssuer, AssertionVerifier, read_claims
 from qpqcore.model.call import Caller, CallerKind
@@ -128,7 +128,7 @@ def _assertion() -> bytes:
 
 @cache
 def _verifier() -> AssertionVerifier:
-    return AssertionVerifier(SERVICE, dict.fromkeys(CallerKind, KEY))
+    return AssertionVerifier(SERVICE, {(kind, name): KEY for kind in CallerKind for name in SERVICES.values()})
 
 
 def assertion(data: bytes) -> None:

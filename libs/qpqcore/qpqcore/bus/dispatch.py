@@ -7,12 +7,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 import trio
 
 from qpqcore.api.methods import METHODS
+from qpqcore.bus.allowed import check_carrier
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.model.method import CallerClass, Method
@@ -59,12 +60,21 @@ def check_caller(method: Method, caller: Caller) -> None:
     raise Refusal(ErrorCode.FORBIDDEN, f"{method.name} is not for this caller")
 
 
+class Observer(Protocol):
+    """Counts calls."""
+
+    def call_finished(self, method: str, code: str, seconds: float) -> None:
+        """A call was answered with `code` after `seconds`."""
+
+
 class Dispatcher:
     """Answers Envelopes with the methods of one service object."""
 
     def __init__(
-        self, service: int, target: object, verifier: AssertionVerifier, *, clock_ms: Callable[[], int]
-    ) -> None:
+        self, service: int, target: object, verifier: AssertionVerifier, *, clock_ms: Callable[[], int],
+        observer: Observer | None = None,
+    ) -> None:  # fmt: skip
+        self._observer = observer
         self._verifier = verifier
         self._clock_ms = clock_ms
         self._methods = {
@@ -73,10 +83,19 @@ class Dispatcher:
             if number >> 8 == service and not method.streams
         }
 
-    async def __call__(self, envelope: Envelope) -> BusReply:
-        """Answer one call."""
+    async def __call__(self, envelope: Envelope, peer: str = "") -> BusReply:
+        """Answer one call. `peer`: the service whose certificate it came by; empty within one process."""
+        if self._observer is None:
+            return await self._judged(envelope, peer)
+        begun_s = trio.current_time()
+        reply = await self._judged(envelope, peer)
+        name = self._methods[envelope.method][0].name if envelope.method in self._methods else ""
+        self._observer.call_finished(name, ErrorCode(reply.code).name, trio.current_time() - begun_s)
+        return reply
+
+    async def _judged(self, envelope: Envelope, peer: str) -> BusReply:
         try:
-            return await self._answer(envelope)
+            return await self._answer(envelope, peer)
         except Refusal as no:
             return BusReply(code=int(no.code), detail=no.detail, retry_after_ms=no.retry_after_ms)
         except trio.TooSlowError:
@@ -85,7 +104,7 @@ class Dispatcher:
             log.exception("call_failed", method=envelope.method)
             return BusReply(code=int(ErrorCode.INTERNAL), detail="internal error")
 
-    async def _answer(self, envelope: Envelope) -> BusReply:
+    async def _answer(self, envelope: Envelope, peer: str) -> BusReply:
         found = self._methods.get(envelope.method)
         if found is None:
             raise Refusal(ErrorCode.UNKNOWN_METHOD)
@@ -95,6 +114,8 @@ class Dispatcher:
         if method.internal:
             caller = self._verifier.verify(envelope.sender, now_ms)
         check_caller(method, caller)
+        if peer:
+            check_carrier(method, caller, peer)
         call = CallContext(
             caller=caller, assertion=envelope.assertion,
             deadline_s=trio.current_time() + envelope.deadline_ms / 1000,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from qpqcore.model.errors import ErrorCode, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 KEYS_MAX = 200_000
 """Keys remembered in one process; the one unused for longest goes, which only makes it free again."""
@@ -26,11 +29,24 @@ class Rate:
         return self.per_seconds * 1000 / self.count
 
 
+Taking = tuple[bytes, Rate]
+"""A key and its rate."""
+
+
 class Limiter(Protocol):
     """Says how long a key has to wait."""
 
     def take(self, key: bytes, rate: Rate, now_ms: int) -> int:
-        """Take one; return 0, or the milliseconds to wait when nothing was taken."""
+        """Take one; return 0, or the milliseconds to wait when nothing was taken.
+
+        Decided at once. Where many processes share a limit, this one learns of the others' takings a little later.
+        """
+
+    async def take_all(self, takings: Sequence[Taking], now_ms: int) -> int:
+        """Take one of each key, or of none; return 0, or the milliseconds to wait.
+
+        Decided for all processes together: for what is rare and must not be multiplied by their number.
+        """
 
 
 class LocalLimiter:
@@ -46,15 +62,50 @@ class LocalLimiter:
         early_ms = due - now_ms - interval * (rate.burst - 1)
         if early_ms > 0:
             return int(early_ms) + 1
-        self._free_at_ms[key] = due + interval
+        self._note(key, due + interval)
+        return 0
+
+    async def take_all(self, takings: Sequence[Taking], now_ms: int) -> int:
+        """Take one of each key, or of none; return 0, or the milliseconds to wait."""
+        return self.take_all_nowait(takings, now_ms)
+
+    def take_all_nowait(self, takings: Sequence[Taking], now_ms: int) -> int:
+        """Do it without asking anybody."""
+        wait_ms = self.wait_ms(takings, now_ms)
+        if not wait_ms:
+            for key, rate in takings:
+                self.take(key, rate, now_ms)
+        return wait_ms
+
+    def wait_ms(self, takings: Sequence[Taking], now_ms: int) -> int:
+        """Return the milliseconds until one of each key can be taken."""
+        early_ms = max(
+            self._free_at_ms.get(key, 0.0) - now_ms - rate.interval_ms * (rate.burst - 1) for key, rate in takings
+        )
+        return int(early_ms) + 1 if early_ms > 0 else 0
+
+    def learn(self, key: bytes, due_ms: float) -> None:
+        """Note what others have taken of a key: all of it is there again at `due_ms`, or later."""
+        self._note(key, max(self._free_at_ms.get(key, 0.0), due_ms))
+
+    def _note(self, key: bytes, due_ms: float) -> None:
+        self._free_at_ms[key] = due_ms
         self._free_at_ms.move_to_end(key)
         if len(self._free_at_ms) > KEYS_MAX:
             self._free_at_ms.popitem(last=False)
-        return 0
 
 
 def enforce(limiter: Limiter, key: bytes, rate: Rate, now_ms: int) -> None:
     """Take one or raise Refusal(rateLimited) with the time to wait."""
-    wait_ms = limiter.take(key, rate, now_ms)
+    _refuse(limiter.take(key, rate, now_ms))
+
+
+async def enforce_all(limiter: Limiter, takings: Sequence[Taking], now_ms: int) -> None:
+    """Take one of each key, for all processes together, or raise Refusal(rateLimited) with the time to wait."""
+    if takings:
+        _refuse(await limiter.take_all(takings, now_ms))
+
+
+def _refuse(wait_ms: int) -> None:
     if wait_ms:
         raise Refusal(ErrorCode.RATE_LIMITED, "too many calls; try again later", retry_after_ms=wait_ms)

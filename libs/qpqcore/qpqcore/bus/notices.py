@@ -22,11 +22,22 @@ REVOCATIONS_MAX = 32_768
 CARRIED_BYTES_MAX = 32 * 1024
 """Of mailbox entries that wait for one subscriber; past it they are read from the mailbox."""
 
-MAILBOX = b"m"
-"""How a mailbox's topic begins."""
+MAILBOX, SIGNAL, STOCK = b"m", b"s", b"k"
+"""How the topics of a device begin: its mailbox's, its signals', its stock's."""
 REVOKED = b"revoked"
-"""Payload: one byte (REVOKED_SESSION, REVOKED_DEVICE, REVOKED_ACCOUNT), then the id."""
+"""Payload: `revocation`."""
 REVOKED_SESSION, REVOKED_DEVICE, REVOKED_ACCOUNT = 0, 1, 2
+TIME_BYTES = 8
+
+
+def revocation(kind: int, ident: bytes, now_ms: int) -> bytes:
+    """Return the payload of REVOKED: one byte (REVOKED_SESSION and so on), the time, the id."""
+    return bytes([kind]) + now_ms.to_bytes(TIME_BYTES, "big") + ident
+
+
+def read_revocation(payload: bytes) -> tuple[int, bytes, int]:
+    """Return the kind, the id and the time of a revocation."""
+    return payload[0], payload[1 + TIME_BYTES :], int.from_bytes(payload[1 : 1 + TIME_BYTES], "big")
 
 
 def mailbox_topic(device: bytes) -> bytes:
@@ -36,12 +47,12 @@ def mailbox_topic(device: bytes) -> bytes:
 
 def signal_topic(device: bytes) -> bytes:
     """Return the topic of signals to a device; payload: an encoded SubscribeEventSignal."""
-    return b"s" + device
+    return SIGNAL + device
 
 
 def stock_topic(device: bytes) -> bytes:
     """Return the topic of low KeyPackage stock; payload: an encoded SubscribeEventLowStock."""
-    return b"k" + device
+    return STOCK + device
 
 
 class Subscription:
@@ -74,8 +85,29 @@ class Subscription:
         await self._event.wait()
 
 
+class WakeUps:
+    """How waiters came to look: told in this process, told by another one, or by themselves and finding something."""
+
+    __slots__ = ("fallback", "local", "remote")
+
+    def __init__(self) -> None:
+        self.local = self.remote = self.fallback = 0
+
+    def reading(self) -> tuple[str, str, str, dict[str, float]]:
+        """Return them as `qpqcore.obs.metrics` reads them."""
+        paths: dict[str, float] = {"local": self.local, "redis": self.remote, "fallback": self.fallback}
+        return (
+            "qpq_wakeups_total",
+            "Waiters told to look, or that looked by themselves and found something.",
+            "path",
+            paths,
+        )
+
+
 class Notices(Protocol):
     """Publishes to whoever listens at this moment."""
+
+    wake_ups: WakeUps
 
     @property
     def lossless(self) -> bool:
@@ -88,7 +120,7 @@ class Notices(Protocol):
         """Listen to the topics until the block is left."""
 
     def has_listener(self, topic: bytes) -> bool:
-        """Tell whether anybody may listen to `topic`: what nobody hears need not be made."""
+        """Tell whether a payload is worth making: where this says no, an empty notice does, and says "look"."""
 
 
 class LocalNotices:
@@ -97,12 +129,19 @@ class LocalNotices:
     lossless = True
 
     def __init__(self) -> None:
+        self.wake_ups = WakeUps()
         self._subscribers: dict[bytes, dict[Subscription, None]] = {}
 
     def publish(self, topic: bytes, payload: bytes = b"") -> None:
         """Tell all subscribers of `topic`."""
-        for subscription in self._subscribers.get(topic, ()):
+        self.wake_ups.local += self.tell(topic, payload)
+
+    def tell(self, topic: bytes, payload: bytes) -> int:
+        """Tell all subscribers of `topic`; return how many there are."""
+        subscribers = self._subscribers.get(topic, ())
+        for subscription in subscribers:
             subscription.put_nowait(topic, payload)
+        return len(subscribers)
 
     @contextmanager
     def subscribe(self, *topics: bytes) -> Iterator[Subscription]:

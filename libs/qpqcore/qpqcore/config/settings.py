@@ -5,13 +5,14 @@ from __future__ import annotations
 import difflib
 import tomllib
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qpqcore.api.methods import SERVICES
 from qpqcore.model.ids import is_domain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 ENV_PREFIX = "QPQ_"
 TOKEN_CHARS_MIN = 16
@@ -24,6 +25,8 @@ EDGE_LEAST = {
     "held_total_bytes_max": 16 * 1024 * 1024,
 }
 """The least of each of the edge's bounds that still serves somebody: the largest frame and its answer have to fit."""
+IN_FILES = ("auth_token", "db_key")
+"""Secrets that may stand in a file of their own, whose name is `..._file`."""
 NOT_YET = {
     "federation_enabled": "federation is not built yet: leave federation_enabled out",
     "plugin_dir": "plugins are not built yet: leave plugin_dir out",
@@ -49,7 +52,9 @@ class Settings:
     tls_key: str = _doc("", "its private key, DER or PEM; empty: data_dir/server-key.der")
     auth_token: str = _doc("", "registration token: with one set, only who has it makes an account")
     registration: str = _doc("", '"open", "token" or "closed"; empty: "token" with an auth_token, else "open"')
-    store_backend: str = _doc("sql", '"sql": SQLCipher files')
+    store_backend: str = _doc("sql", '"sql": SQLCipher files; "postgres": PostgreSQL, made ready by `qpqctl migrate`')
+    database_url: str = _doc("", 'of PostgreSQL: "postgresql://user:password@host/database?sslmode=verify-full"')
+    database_url_file: str = _doc("", "a file that has the database_url, for secrets")
     db_path: str = _doc("", "name of the databases; empty: data_dir/qpq.db. Each service appends its own name")
     db_key: str = _doc("", "key of the databases; empty: a key file in data_dir, refused in production")
     metrics_enabled: bool = _doc(True, "serve /livez, /readyz and /metrics")
@@ -65,6 +70,20 @@ class Settings:
     handshakes_per_address_max: int = _doc(1_000, "of one such address in 10 s; past it new peers are refused")
     retry_from_half_open: int = _doc(200, "handshakes at once from which on addresses are proven; 0: always")
     held_total_bytes_max: int = _doc(512 * 1024 * 1024, "memory of frames and replies over all connections")
+    bus_listen: str = _doc("127.0.0.1:7400", "one service in a process of its own: TCP address of its bus")
+    bus_peers: str = _doc("", "the others: auth=host:7400,delivery=host:7400,...; a name may have many addresses")
+    bus_calls_max: int = _doc(20_000, "calls that such a service answers at once; past it: overloaded")
+    secrets_dir: str = _doc("", "its secrets and certificate (qpqctl secrets init); empty: data_dir/secrets")
+    bus_ca: str = _doc("", "PEM of the CA that all services' certificates are of; empty: secrets_dir/bus-ca.pem")
+    bus_cert: str = _doc("", "PEM of its own certificate; empty: secrets_dir/bus.pem")
+    bus_key: str = _doc("", "PEM of its private key; empty: secrets_dir/bus.key")
+    auth_token_file: str = _doc("", "file that holds the auth_token, in its place")
+    db_key_file: str = _doc("", "file that holds the db_key, in its place")
+    redis_url: str = _doc(
+        "", "redis:// or, with TLS, rediss://user:password@host:port; empty: notices and limits are each process's own"
+    )
+    redis_url_file: str = _doc("", "a file that has the redis_url, for a secret that is mounted")
+    redis_ca: str = _doc("", "PEM file of who signs Redis's certificate; empty: those that the system trusts")
     allow_insecure_auth: bool = _doc(False, "development only: registration without the auth_token")
 
 
@@ -88,9 +107,24 @@ def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
         if given is not None:
             values[name] = _parse(name, kind, given)
     values |= {name: value for name, value in flags.items() if value is not None}
-    settings = Settings(**values)
+    settings = Settings(**(values | _from_secret_files(values)))
     check(settings)
     return settings
+
+
+def _from_secret_files(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the settings that stand in files of their own."""
+    found = {}
+    for name in IN_FILES:
+        path = values.get(f"{name}_file")
+        if path:
+            if values.get(name):
+                raise ConfigError(f"{name} and {name}_file: give one of them")
+            try:
+                found[name] = Path(path).read_text(encoding="utf-8").strip()
+            except (OSError, UnicodeDecodeError) as exc:
+                raise ConfigError(f"{name}_file: {exc}") from exc
+    return found
 
 
 def _from_file(path: Path, kinds: dict[str, type]) -> dict[str, Any]:
@@ -135,8 +169,7 @@ def check(s: Settings) -> None:
             raise ConfigError(f"{name} is one of {', '.join(a for a in allowed if a)}, not {getattr(s, name)!r}")
     if s.store_backend == "file":
         raise ConfigError('store_backend = "file" does not exist here: write "sql" (SQLCipher files)')
-    if s.store_backend != "sql":
-        raise ConfigError(f'store_backend is "sql" here, not {s.store_backend!r}')
+    _check_postgres(s)
     if not is_domain(s.federation_domain):
         raise ConfigError(f"federation_domain {s.federation_domain!r} is not a lower-case domain name")
     if registration_of(s) == "token" and not s.auth_token:
@@ -146,16 +179,38 @@ def check(s: Settings) -> None:
     for name, least in EDGE_LEAST.items():
         if getattr(s, name) < least:
             raise ConfigError(f"{name} is at least {least}")
-    for name in ("listen", "metrics_listen"):
+    for name in ("listen", "metrics_listen", "bus_listen"):
         address_of(getattr(s, name))
+    peers_of(s)
+    if s.bus_calls_max < 1:
+        raise ConfigError("bus_calls_max is at least 1")
     if s.mode == "production":
         _check_production(s)
+
+
+def _check_postgres(s: Settings) -> None:
+    if s.store_backend not in {"sql", "postgres"}:
+        raise ConfigError(f"store_backend is one of sql, postgres, not {s.store_backend!r}")
+    if s.database_url and s.database_url_file:
+        raise ConfigError("give database_url or database_url_file, not both")
+    if s.store_backend == "postgres" and not (s.database_url or s.database_url_file):
+        raise ConfigError('store_backend = "postgres" needs a database_url or a database_url_file')
+
+
+def database_url_of(s: Settings) -> str:
+    """Return the address of PostgreSQL, which has a password in it. Raises ConfigError."""
+    if not s.database_url_file:
+        return s.database_url
+    try:
+        return Path(s.database_url_file).read_text(encoding="utf-8").strip()
+    except OSError as exc:
+        raise ConfigError(f"{s.database_url_file}: {exc.strerror}") from exc
 
 
 def _check_production(s: Settings) -> None:
     if not s.tls_cert or not s.tls_key:
         raise ConfigError("production: give tls_cert and tls_key; a self-made certificate is for development")
-    if not s.db_key:
+    if not s.db_key and s.store_backend == "sql":
         raise ConfigError("production: give db_key (or QPQ_DB_KEY)")
     if s.allow_insecure_auth:
         raise ConfigError("production: allow_insecure_auth is for development")
@@ -163,6 +218,18 @@ def _check_production(s: Settings) -> None:
         raise ConfigError('production: give an auth_token, or write registration = "open" or "closed"')
     if s.auth_token and len(s.auth_token) < TOKEN_CHARS_MIN:
         raise ConfigError(f"production: auth_token has at least {TOKEN_CHARS_MIN} characters")
+
+
+def redis_url_of(s: Settings) -> str:
+    """Return where Redis is, from the setting or from its file; empty: there is none. ConfigError."""
+    if not s.redis_url_file:
+        return s.redis_url
+    if s.redis_url:
+        raise ConfigError("give redis_url or redis_url_file, not both")
+    try:
+        return Path(s.redis_url_file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise ConfigError(f"redis_url_file: {s.redis_url_file}: {exc}") from exc
 
 
 def registration_of(s: Settings) -> str:
@@ -178,3 +245,14 @@ def address_of(text: str) -> tuple[str, int]:
     if not colon or not port.isdigit() or int(port) > 65_535:
         raise ConfigError(f"{text!r} is not host:port")
     return host.strip("[]") or "::", int(port)
+
+
+def peers_of(s: Settings) -> dict[str, list[tuple[str, int]]]:
+    """Return the addresses of each service that bus_peers names. Raises ConfigError."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for part in filter(None, s.bus_peers.replace(" ", "").split(",")):
+        service, equals, address = part.partition("=")
+        if not equals or service not in SERVICES.values():
+            raise ConfigError(f"bus_peers: {part!r} is not SERVICE=host:port")
+        found.setdefault(service, []).append(address_of(address))
+    return found

@@ -82,10 +82,11 @@ class AssertionIssuer:
 class AssertionVerifier:
     """Checks assertions for one service; remembers those it has checked until they end.
 
-    There is a key for each kind of caller, so that what may speak for a service cannot speak for an account.
+    There is a key for each issuer and kind of caller: what may speak for a service can speak for no account, and for no
+    other service.
     """
 
-    def __init__(self, service: int, keys: Mapping[CallerKind, bytes]) -> None:
+    def __init__(self, service: int, keys: Mapping[tuple[CallerKind, str], bytes]) -> None:
         self._service = service
         self._keys = dict(keys)
         self._known: OrderedDict[bytes, Claims] = OrderedDict()
@@ -109,9 +110,10 @@ class AssertionVerifier:
             r.end()
         except (Malformed, ValueError) as exc:
             raise Refusal(ErrorCode.UNAUTHENTICATED, "not an assertion") from exc
-        key = self._keys.get(claims.caller.kind, b"")
+        key = self._keys.get((claims.caller.kind, claims.issuer), b"")
         genuine = hmac.compare_digest(macs.get(self._service, b""), hmac.digest(key, body, "sha256"))
-        if not key or not genuine:
+        own_name = claims.caller.kind is not CallerKind.SERVICE or claims.caller.name == claims.issuer
+        if not key or not genuine or not own_name:
             raise Refusal(ErrorCode.UNAUTHENTICATED, "not a genuine assertion")
         self._known[assertion] = claims
         self._forget(now_ms)

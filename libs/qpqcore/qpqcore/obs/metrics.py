@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from prometheus_client import Metric
 
@@ -53,6 +53,7 @@ class _Calls(Collector):
         yield seconds
 
 
+Reading = tuple[str, str, str, "Mapping[str, float]"]
 QUIC_GAUGES = frozenset({"connections", "half_open", "alarms"})
 """What of an engine's counters goes down again."""
 
@@ -68,6 +69,25 @@ class QuicCounters(Collector):
         for name, value in self._read().items():
             kind = GaugeMetricFamily if name in QUIC_GAUGES else CounterMetricFamily
             yield kind(f"qpq_quic_{name}", f"QUIC: {name.replace('_', ' ')}.", value=value)
+
+
+class Readings(Collector):
+    """Numbers that somebody else counts, read when they are asked for.
+
+    `read` returns (name, help, label, values by the label's value); a name that ends in `_total` only grows.
+    """
+
+    def __init__(self, read: Callable[[], Iterable[Reading]]) -> None:
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield each (a prometheus_client collector)."""
+        for name, text, label, values in self._read():
+            kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            family = kind(name, text, labels=(label,) if label else ())
+            for of, value in values.items():
+                family.add_metric((of,) if label else (), value)
+            yield family
 
 
 class Metrics:
@@ -97,6 +117,10 @@ class Metrics:
     def watch_quic(self, read: Callable[[], Mapping[str, int]]) -> None:
         """Show an engine's counters too."""
         self.registry.register(QuicCounters(read))
+
+    def watch(self, read: Callable[[], Iterable[Reading]]) -> None:
+        """Show what somebody else counts."""
+        self.registry.register(Readings(read))
 
     def page(self) -> bytes:
         """Return the text of /metrics."""

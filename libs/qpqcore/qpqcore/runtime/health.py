@@ -9,7 +9,7 @@ import h11
 import trio
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from qpqcore.obs.metrics import Metrics
 
@@ -19,11 +19,12 @@ CONNECTIONS_MAX = 64
 
 
 class HealthPage:
-    """Answers probes."""
+    """Answers probes. `ready` says why not, or ""; `notes` what else is to be known: who is ready may miss a neighbour."""
 
-    def __init__(self, metrics: Metrics, ready: Callable[[], str]) -> None:
+    def __init__(self, metrics: Metrics, ready: Callable[[], str], notes: Callable[[], Sequence[str]] = tuple) -> None:
         self._metrics = metrics
         self._ready = ready
+        self._notes = notes
         self._limit = trio.CapacityLimiter(CONNECTIONS_MAX)
 
     async def serve(
@@ -64,7 +65,8 @@ class HealthPage:
             return 200, "text/plain", b"alive\n"
         if path == "/readyz":
             away = self._ready()
-            return (503, "text/plain", away.encode() + b"\n") if away else (200, "text/plain", b"ready\n")
+            lines = [away or "ready", *self._notes()]
+            return 503 if away else 200, "text/plain", "".join(f"{line}\n" for line in lines).encode()
         if path == "/metrics":
             return 200, "text/plain; version=0.0.4", self._metrics.page()
         return 404, "text/plain", b"/livez, /readyz, /metrics\n"

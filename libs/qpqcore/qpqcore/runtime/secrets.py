@@ -43,8 +43,11 @@ def database_key(data_dir: Path, db_key: str) -> bytes:
 
     `db_key` is a passphrase an operator generates, so one hash makes a key of it; 64 hex digits are taken as the key itself.
     """
-    if not db_key:
-        return kept(data_dir, "db.key", random_key)
+    return key_of(db_key) if db_key else kept(data_dir, "db.key", random_key)
+
+
+def key_of(db_key: str) -> bytes:
+    """Return the key that a db_key means."""
     try:
         raw = bytes.fromhex(db_key)
     except ValueError:

@@ -17,3 +17,11 @@ class DatabaseTooNew(DatabaseError):
 
 class DatabaseBusy(DatabaseError):
     """Another process has it open."""
+
+
+class DatabaseTooOld(DatabaseError):
+    """Its schema lacks what this program needs."""
+
+
+class DatabaseAway(DatabaseError):
+    """It cannot be reached, or does not let us in."""

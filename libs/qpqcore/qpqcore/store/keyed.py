@@ -40,33 +40,14 @@ CREATE INDEX keyed_by_age ON keyed (at_ms);
 
 def replay(connection: Connection, caller: bytes, method: int, key: bytes, request: bytes) -> bytes | None:
     """Return the reply given before, or None; Refusal(idempotencyMismatch), Refusal(malformed)."""
-    if not key:
-        return None
-    if len(key) != KEY_BYTES:
-        raise Refusal(ErrorCode.MALFORMED, "an idempotency key has 16 bytes")
-    row = connection.execute(
-        "SELECT request_hash, reply FROM keyed WHERE caller = ? AND method = ? AND key = ?",
-        (caller, method, _hashed(b"name", key)),
-    ).fetchone()
-    if row is None:
-        return None
-    if bytes(row[0]) != hashlib.sha256(request).digest():
-        raise Refusal(ErrorCode.IDEMPOTENCY_MISMATCH)
-    sealed = bytes(row[1])
-    return _sealer(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], row[0])
+    return Keyed(caller, method, key, request, 0).replay(connection)
 
 
 def remember(
     connection: Connection, caller: bytes, method: int, key: bytes, request: bytes, reply: bytes, now_ms: int
 ) -> None:
     """Keep the reply for a repetition of the call; does nothing without a key."""
-    if key:
-        request_hash, nonce = hashlib.sha256(request).digest(), secrets.token_bytes(NONCE_BYTES)
-        sealed = nonce + _sealer(key).encrypt(nonce, reply, request_hash)
-        connection.execute(
-            "INSERT INTO keyed VALUES (?, ?, ?, ?, ?, ?)",
-            (caller, method, _hashed(b"name", key), request_hash, sealed, now_ms),
-        )
+    Keyed(caller, method, key, request, now_ms).remember(connection, reply)
 
 
 def _hashed(what: bytes, key: bytes) -> bytes:
@@ -87,13 +68,42 @@ class Keyed:
     request: bytes
     now_ms: int
 
+    def place(self) -> tuple[bytes, int, bytes] | None:
+        """Return where the reply stands (caller, method, the key's hash); None without a key. Refusal(malformed)."""
+        if not self.key:
+            return None
+        if len(self.key) != KEY_BYTES:
+            raise Refusal(ErrorCode.MALFORMED, "an idempotency key has 16 bytes")
+        return self.caller, self.method, _hashed(b"name", self.key)
+
+    def opened(self, request_hash: bytes, sealed: bytes) -> bytes:
+        """Return the reply that stands there. Refusal(idempotencyMismatch)."""
+        if bytes(request_hash) != hashlib.sha256(self.request).digest():
+            raise Refusal(ErrorCode.IDEMPOTENCY_MISMATCH)
+        return _sealer(self.key).decrypt(bytes(sealed[:NONCE_BYTES]), bytes(sealed[NONCE_BYTES:]), request_hash)
+
+    def sealed(self, reply: bytes) -> tuple[bytes, bytes]:
+        """Return the request's hash and the reply, as they are to be kept."""
+        request_hash, nonce = hashlib.sha256(self.request).digest(), secrets.token_bytes(NONCE_BYTES)
+        return request_hash, nonce + _sealer(self.key).encrypt(nonce, reply, request_hash)
+
     def replay(self, connection: Connection) -> bytes | None:
         """Return the reply given before, or None; Refusal(idempotencyMismatch), Refusal(malformed)."""
-        return replay(connection, self.caller, self.method, self.key, self.request)
+        place = self.place()
+        if place is None:
+            return None
+        row = connection.execute(
+            "SELECT request_hash, reply FROM keyed WHERE caller = ? AND method = ? AND key = ?", place
+        ).fetchone()
+        return None if row is None else self.opened(row[0], row[1])
 
     def remember(self, connection: Connection, reply: bytes) -> None:
         """Keep the reply for a repetition of the call; does nothing without a key."""
-        remember(connection, self.caller, self.method, self.key, self.request, reply, self.now_ms)
+        place = self.place()
+        if place is not None:
+            connection.execute(
+                "INSERT INTO keyed VALUES (?, ?, ?, ?, ?, ?)", (*place, *self.sealed(reply), self.now_ms)
+            )
 
 
 def prune(connection: Connection, now_ms: int) -> int:

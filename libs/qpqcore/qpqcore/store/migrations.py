@@ -32,10 +32,10 @@ class Migration:
     sql: str
 
 
-def migrations_of(package: str) -> tuple[Migration, ...]:
+def migrations_of(package: str, folder: str = "migrations") -> tuple[Migration, ...]:
     """Return the migrations that `package` carries, in order."""
     found = []
-    for file in (resources.files(package) / "migrations").iterdir():
+    for file in (resources.files(package) / folder).iterdir():
         match = _NAME.match(file.name)
         if match:
             found.append(Migration(int(match[1]), file.read_text(encoding="utf-8")))

@@ -1,0 +1,218 @@
+"""Each service put together from its settings, secrets, store and the others: the same in one process and in many.
+
+A service cannot tell whether another one is an object of its process or a stub over the bus.
+"""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from qpqauth.config import Config as AuthConfig
+from qpqauth.main import open_auth
+from qpqblob.config import Config as BlobConfig
+from qpqblob.main import open_blob
+from qpqcore.api.delivery import ExternalSenderParams
+from qpqcore.bus.limits import Limiter, LocalLimiter
+from qpqcore.bus.notices import LocalNotices, Notices
+from qpqcore.config.settings import Settings, address_of, registration_of
+from qpqcore.crypto.signatures import generate_key
+from qpqcore.model.call import CallContext, Caller, CallerKind
+from qpqcore.net import certificates
+from qpqcore.runtime import clock, secrets
+from qpqcore.store.database import OpenStore, open_database
+from qpqdelivery.config import Config as DeliveryConfig
+from qpqdelivery.main import open_delivery
+from qpqfederation.service import Federation
+from qpqgateway.config import Config as GatewayConfig
+from qpqgateway.main import quic_configuration, serve
+from qpqgateway.service import Gateway
+from qpqkeystore.config import Config as KeystoreConfig
+from qpqkeystore.main import open_keystore
+from qpqserver.stores import Stores
+from trio_quic import ServerTls, TransportFactory
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from qpqcore.bus.base import Bus
+    from qpqcore.obs.metrics import Metrics
+    from qpqserver.keys import Keys
+
+VERSION = "0.1.0"
+EXTERNAL_SENDER_CREDENTIAL = b"qpq delivery v1"
+TAG_BYTES_ROOM = 64 * 1024
+"""What encryption adds to a file of the largest size."""
+
+
+class Service(Protocol):
+    """What has work of its own to do in the background."""
+
+    async def run(self) -> None:
+        """Do it, for ever."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What a server takes from the machine that it runs on; a simulation brings its own."""
+
+    clock_ms: Callable[[], int] = clock.now_ms
+    notices: Notices = field(default_factory=LocalNotices)
+    open_store: OpenStore = open_database
+    limiter: Limiter = field(default_factory=LocalLimiter)
+    away: Callable[[], Sequence[str]] = tuple
+    """Names of what is away, for `health`."""
+    look_again_seconds: float = 30.0
+    """So often those who wait look by themselves, where notices may be lost."""
+    transport_factory: TransportFactory | None = None
+    quic_seed: bytes | None = None
+    unix_time_s: int | None = None
+    """Of QUIC alone, standing still (trio_quic's QuicConfiguration)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where one service lives."""
+
+    settings: Settings
+    around: Surroundings
+    keys: Keys
+    secret: Callable[[str], bytes]
+    """A secret by its name (qpqserver.secrecy)."""
+    other: Callable[[str], Any]
+    """Another service by its name: the object, or a stub."""
+
+    @property
+    def common(self) -> dict[str, Any]:
+        """What every service with a store takes."""
+        return {"limiter": self.around.limiter, "clock_ms": self.around.clock_ms}
+
+    def store(self, service: str, config: Any) -> AbstractAsyncContextManager[Any]:
+        """Return what opens a service's store."""
+        return Stores(self.settings, self.around.open_store, self._key).of(service, config)
+
+    def _key(self) -> bytes:
+        return secrets.key_of(self.settings.db_key) if self.settings.db_key else self.secret("db.key")
+
+
+def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]:
+    """Return the edge's certificate, its pin, and whether it was made just now."""
+    cert = Path(settings.tls_cert) if settings.tls_cert else data / "server-cert.der"
+    key = Path(settings.tls_key) if settings.tls_key else data / "server-key.der"
+    made = settings.mode != "production" and certificates.ensure(
+        cert, key, settings.federation_domain, datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
+    )
+    chain = certificates.chain_pem(cert)
+    return ServerTls(chain_pem=chain, key_pem=certificates.key_pem(key)), certificates.spki_sha256(chain), made
+
+
+@asynccontextmanager
+async def keystore(place: Place) -> AsyncIterator[Any]:
+    """Open the keystore."""
+    config = KeystoreConfig(domain=place.settings.federation_domain)
+    notices = place.around.notices
+    async with open_keystore(config, place.store("keystore", config), notices=notices, **place.common) as service:
+        service.bind(place.other("auth"))
+        yield service
+
+
+@asynccontextmanager
+async def delivery(place: Place) -> AsyncIterator[Any]:
+    """Open delivery."""
+    config = DeliveryConfig(domain=place.settings.federation_domain, look_again_seconds=place.around.look_again_seconds)
+    sender = (EXTERNAL_SENDER_CREDENTIAL, *generate_key(place.secret("external-sender")))
+    parts: dict[str, Any] = {
+        "keystore": place.other("keystore"),
+        "external_sender": sender,
+        "notices": place.around.notices,
+    }
+    async with open_delivery(config, place.store("delivery", config), **parts, **place.common) as service:
+        yield service
+
+
+@asynccontextmanager
+async def blob(place: Place) -> AsyncIterator[Any]:
+    """Open blob."""
+    bytes_max = place.settings.blob_bytes_max + TAG_BYTES_ROOM
+    config = BlobConfig(domain=place.settings.federation_domain, blob_bytes_max=bytes_max)
+    async with open_blob(config, place.store("blob", config), **place.common) as service:
+        yield service
+
+
+@asynccontextmanager
+async def auth(place: Place) -> AsyncIterator[Any]:
+    """Open auth."""
+    settings = place.settings
+    config = AuthConfig(
+        domain=settings.federation_domain,
+        registration=registration_of(settings),  # type: ignore[arg-type]  # checked with the settings
+        registration_token=settings.auth_token,
+    )
+    parts: dict[str, Any] = {name: place.other(name) for name in ("keystore", "delivery", "blob")}
+    parts |= {"setups": {1: place.secret("opaque-setup-1")}, "state_key": place.secret("login-state")}
+    parts |= {"issuer": place.keys.issuer(CallerKind.ACCOUNT, "auth"), "notices": place.around.notices}
+    async with open_auth(config, place.store("auth", config), **parts, **place.common) as service:
+        yield service
+
+
+@asynccontextmanager
+async def federation(place: Place) -> AsyncIterator[Any]:
+    """Open federation."""
+    del place
+    yield Federation()
+
+
+OPENERS: dict[str, Callable[[Place], AbstractAsyncContextManager[Any]]] = {
+    "keystore": keystore,
+    "delivery": delivery,
+    "blob": blob,
+    "auth": auth,
+    "federation": federation,
+}
+"""The services behind the gateway."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edge:
+    """A gateway that can serve: see `serve_edge`."""
+
+    gateway: Gateway
+    config: GatewayConfig
+    pin: bytes
+    made_certificate: bool
+    serve: Callable[..., Any]
+    """`await nursery.start(edge.serve)` returns the endpoint."""
+
+
+async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], Sequence[str]] = tuple) -> Edge:
+    """Put the gateway together. Refusal when delivery, whose public key clients are told, cannot be asked."""
+    settings, around = place.settings, place.around
+    tls, pin, made = certificate(settings, Path(settings.data_dir))
+    host, port = address_of(settings.listen)
+    config = GatewayConfig(
+        domain=settings.federation_domain, host=host, port=port, engine=settings.quic_engine,  # type: ignore[arg-type]  # checked with the settings
+        registration=registration_of(settings), blob_bytes_max=settings.blob_bytes_max,
+        connections_max=settings.connections_max, connections_per_address_max=settings.connections_per_address_max,
+        handshakes_per_address_max=settings.handshakes_per_address_max,
+        retry_from_half_open=settings.retry_from_half_open, held_total_bytes_max=settings.held_total_bytes_max,
+        look_again_seconds=around.look_again_seconds,
+    )  # fmt: skip
+    asking = CallContext(caller=Caller(CallerKind.SERVICE, name="gateway"), now_ms=around.clock_ms())
+    sender = await place.other("delivery").external_sender(asking, ExternalSenderParams())
+    gateway = Gateway(
+        config, bus, version=VERSION, own_assertion=place.keys.own("gateway", around.clock_ms),
+        external_sender=(sender.credential, sender.key), notices=around.notices, clock_ms=around.clock_ms,
+        away=away, observer=metrics,
+    )  # fmt: skip
+    quic = quic_configuration(config, tls, place.secret("quic-reset"))
+    quic = replace(quic, seed=around.quic_seed, unix_time_s=around.unix_time_s)
+    serving = partial(
+        serve, gateway, config, quic, retry_secret=place.secret("quic-retry"), clock_ms=around.clock_ms,
+        transport_factory=around.transport_factory,
+    )  # fmt: skip
+    return Edge(gateway=gateway, config=config, pin=pin, made_certificate=made, serve=serving)

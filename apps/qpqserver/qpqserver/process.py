@@ -1,0 +1,217 @@
+"""One service, or the gateway, as a process of its own: the bus to the others, its secrets, its end in order.
+
+1. Who it may call it connects to; who may call it is served on `bus_listen`. Both ends show certificates.
+2. It starts whatever else is away, and says what is: services need each other mutually, so none can wait for all.
+3. Its end: no new calls, those in flight are answered, callers go elsewhere, then it leaves.
+"""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import trio
+
+from qpqcore.bus.allowed import may_call_of
+from qpqcore.bus.dispatch import Dispatcher
+from qpqcore.bus.notices import LocalNotices
+from qpqcore.bus.stub import Stub
+from qpqcore.bus.tcp_client import TcpBus
+from qpqcore.bus.tcp_server import BusServer
+from qpqcore.config.settings import ConfigError, Settings, address_of, peers_of, redis_url_of
+from qpqcore.model.errors import Refusal
+from qpqcore.net import authority
+from qpqcore.net.certificates import CertificateUnreadable
+from qpqcore.net.mutual_tls import Credentials
+from qpqcore.obs.metrics import Metrics
+from qpqserver import secrecy
+from qpqserver.composition import OPENERS, Edge, Place, Surroundings, edge
+from qpqserver.keys import NUMBERS, Keys
+from qpqserver.sharing import shared
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+    from qpqcore.obs.metrics import Reading
+    from trio_quic import QuicEndpoint
+
+log = structlog.get_logger()
+
+RELOAD_SECONDS = 30.0
+"""So often renewed certificates are looked for; a signal does it at once."""
+ASK_SECONDS = 0.5
+"""A gateway that starts asks delivery for what its clients have to be told so often."""
+UNTOLD_SECONDS = 2.0
+"""So often those who wait look by themselves where no process tells another: for development, each look is a read."""
+DRAIN_SECONDS_MAX = 10.0
+"""A service's calls in flight get so long at its end; a gateway's less (`EDGE_DRAIN_SECONDS_MAX`)."""
+EDGE_DRAIN_SECONDS_MAX = 3.0
+
+
+class OwnNotices(LocalNotices):
+    """Notices that reach nobody but this process: the others look again by themselves."""
+
+    lossless = False
+
+
+@dataclass(kw_only=True)
+class Process:
+    """A running process."""
+
+    name: str
+    metrics: Metrics
+    credentials: Credentials
+    bus: TcpBus
+    beside: Callable[[], Sequence[str]]
+    """What is away that is no service."""
+    service: Any = None
+    """None at a gateway."""
+    server: BusServer | None = None
+    address: tuple[str, int] | None = None
+    """Of the bus, at a service."""
+    front: Edge | None = None
+    endpoint: QuicEndpoint | None = None
+
+    def away(self) -> str:
+        """Return why nothing can be done here at all, or ""."""
+        away = self.bus.away()
+        return "all other services are away" if self.front and set(away) == may_call_of(self.name) else ""
+
+    def missing(self) -> list[str]:
+        """Return who is away."""
+        return [*self.bus.away(), *self.beside()]
+
+    def notes(self) -> list[str]:
+        """Return what is wrong elsewhere, a line each."""
+        return [f"{name} away" for name in self.missing()]
+
+    def reload(self) -> None:
+        """Read the bus's certificates again; what cannot be read leaves the old ones in use."""
+        try:
+            if self.credentials.reload():
+                log.info("bus_certificates_reloaded")
+        except CertificateUnreadable as exc:
+            log.warning("bus_certificates_unreadable", reason=str(exc))
+
+    async def drain(self) -> None:
+        """End in order."""
+        if self.front is not None and self.endpoint is not None:
+            self.front.gateway.begin_drain()
+            with trio.move_on_after(EDGE_DRAIN_SECONDS_MAX):
+                await self.endpoint.drain(reason=b"the server is going away")
+        if self.server is not None:
+            if hasattr(self.service, "begin_drain"):
+                self.service.begin_drain()
+            with trio.move_on_after(DRAIN_SECONDS_MAX):
+                await self.server.drain()
+
+    async def keep_reloading(self) -> None:
+        """Take renewed certificates, for ever."""
+        while True:
+            await trio.sleep(RELOAD_SECONDS)
+            self.reload()
+
+
+def secrets_folder(settings: Settings) -> Path:
+    """Return the folder of a process's secrets and certificate."""
+    return Path(settings.secrets_dir) if settings.secrets_dir else Path(settings.data_dir) / "secrets"
+
+
+def credentials_of(settings: Settings) -> Credentials:
+    """Read the bus's certificates. CertificateUnreadable."""
+    folder = secrets_folder(settings)
+    return Credentials(
+        Path(settings.bus_ca or folder / authority.BUS_CA),
+        Path(settings.bus_cert or folder / authority.BUS_CERT),
+        Path(settings.bus_key or folder / authority.BUS_KEY),
+    )
+
+
+def bus_of(settings: Settings, name: str, credentials: Credentials) -> TcpBus:
+    """Return the bus to whom a service calls. ConfigError where an address is missing."""
+    known, called = peers_of(settings), may_call_of(name)
+    if missing := sorted(called - known.keys()):
+        raise ConfigError(f"{name} calls {', '.join(missing)}: bus_peers has no address of it")
+    return TcpBus({service: known[service] for service in sorted(called)}, credentials)
+
+
+@asynccontextmanager
+async def open_process(
+    settings: Settings,
+    name: str,
+    around: Surroundings | None = None,
+    *,
+    metrics: Metrics | None = None,
+    on_made: Callable[[Process], None] = lambda _: None,
+) -> AsyncIterator[Process]:
+    """Start a service, or the gateway; the block runs while it serves. `on_made` gets it before it can.
+
+    ConfigError, SecretMissing, CertificateUnreadable, DatabaseError, OSError.
+    """
+    if around is None:
+        untold = Surroundings(notices=OwnNotices(), look_again_seconds=UNTOLD_SECONDS)
+        around = Surroundings() if redis_url_of(settings) else untold
+    folder, credentials = secrets_folder(settings), credentials_of(settings)
+    Path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
+    bus, metrics = bus_of(settings, name, credentials), metrics or Metrics()
+    keys = Keys(lambda key: secrecy.read(folder, key))
+    own = keys.own(name, around.clock_ms)
+    async with AsyncExitStack() as stack:
+        around = await stack.enter_async_context(
+            shared(settings, lambda secret: secrecy.read(folder, secret), around, metrics)
+        )
+        place = Place(
+            settings=settings, around=around, keys=keys,
+            secret=lambda secret: secrecy.read(folder, secret), other=lambda other: Stub(other, bus, own),
+        )  # fmt: skip
+        process = Process(name=name, metrics=metrics, credentials=credentials, bus=bus, beside=around.away)
+        metrics.watch(lambda: readings(process))
+        on_made(process)
+        if name != "gateway":
+            process.service = await stack.enter_async_context(OPENERS[name](place))
+        nursery = await stack.enter_async_context(trio.open_nursery())
+        nursery.start_soon(bus.run)
+        nursery.start_soon(process.keep_reloading)
+        if name == "gateway":
+            await _open_edge(process, place, nursery)
+        else:
+            await _open_service(process, place, nursery)
+        yield process
+        nursery.cancel_scope.cancel()
+
+
+async def _open_service(process: Process, place: Place, nursery: trio.Nursery) -> None:
+    name, settings = process.name, place.settings
+    entrance = Dispatcher(
+        NUMBERS[name], process.service, place.keys.verifier(name), clock_ms=place.around.clock_ms,
+        observer=process.metrics,
+    )  # fmt: skip
+    process.server = BusServer(name, entrance, process.credentials, calls_max=settings.bus_calls_max)
+    process.address = await nursery.start(process.server.serve, *address_of(settings.bus_listen))
+    if hasattr(process.service, "run"):
+        nursery.start_soon(process.service.run)
+
+
+async def _open_edge(process: Process, place: Place, nursery: trio.Nursery) -> None:
+    while process.front is None:
+        try:
+            process.front = await edge(place, process.bus, process.metrics, away=process.missing)
+        except Refusal as no:
+            log.warning("gateway_waits", code=no.code.name)
+            await trio.sleep(ASK_SECONDS)
+    process.endpoint = await nursery.start(process.front.serve)
+    process.metrics.watch_quic(process.endpoint.counters)
+
+
+def readings(process: Process) -> list[Reading]:
+    """Return the bus's numbers, for `Metrics.watch`."""
+    found = process.bus.statistics()
+    in_flight = {process.name: process.server.calls} if process.server is not None else {}
+    return [
+        ("qpq_bus_replicas", "Replicas that this process is connected to.", "service", {s: n for s, n, _ in found}),
+        ("qpq_bus_calls_waiting", "Calls that this process waits for.", "service", {s: n for s, _, n in found}),
+        ("qpq_bus_calls_in_flight", "Calls that this process answers.", "service", in_flight),
+    ]

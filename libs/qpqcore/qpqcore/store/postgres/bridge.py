@@ -1,0 +1,204 @@
+"""The bridge from Trio to asyncpg: a thread with a loop of its own, and two queues that many calls cross together.
+
+1. A call hands a coroutine function over and sleeps; what finishes in one round of the loop wakes Trio once.
+2. A call that is cancelled goes at once. What it asked for is not begun any more if it waited for its turn; what is
+   under way goes on, within its bounds, and may be committed.
+"""
+
+from __future__ import annotations
+
+import asyncio  # noqa: TID251 - asyncpg's own loop
+import threading
+from collections import deque
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import outcome
+import structlog
+import trio
+
+from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.store.postgres import limits
+from qpqcore.store.postgres.batches import Batches
+from qpqcore.store.postgres.pool import Connection, Pool
+from qpqcore.store.postgres.schemas import Schema, check_version, session_settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+
+T = TypeVar("T")
+log = structlog.get_logger()
+VACUUM = "VACUUM (INDEX_CLEANUP ON, TRUNCATE OFF, SKIP_LOCKED) "
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """What a Trio task asked for, and what came of it."""
+
+    work: Callable[[], Coroutine[Any, Any, Any]]
+    sleeper: trio.lowlevel.Task
+    task: asyncio.Task[None] | None = None
+    abandoned: bool = False
+    result: outcome.Outcome[Any] | None = None
+
+
+class Postgres:
+    """One service's database; made by `open_postgres`."""
+
+    def __init__(self, url: str, schema: Schema, *, connections_max: int) -> None:
+        self._token = trio.lowlevel.current_trio_token()
+        self._loop = asyncio.new_event_loop()
+        self._asked: deque[Job] = deque()
+        self._is_called = False
+        self._done: list[Job] = []
+        self._owed: set[str] = set()
+
+        async def check(connection: Connection) -> None:
+            await check_version(connection, schema)
+
+        self.pool = Pool(url, session_settings(schema), check, connections_max=connections_max)
+        """For coroutines that run on the bridge: `call`."""
+        self._thread = threading.Thread(target=self._serve, name="qpq-postgres", daemon=True)
+        self._thread.start()
+
+    @property
+    def away(self) -> str:
+        """Why no connection could be had the last time; empty while all is well."""
+        return self.pool.away
+
+    async def write(self, body: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run `body` in a transaction on the bridge; see `Pool.transaction`."""
+        return await self.call(lambda: self.pool.transaction(body))
+
+    async def read(self, body: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run `body` without a transaction on the bridge; see `Pool.single`."""
+        return await self.call(lambda: self.pool.single(body))
+
+    async def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine function on the bridge's thread; return, or raise, what it does."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if len(self._asked) >= limits.WAITING_MAX:
+            raise Refusal(ErrorCode.OVERLOADED, "too much waits for the database", retry_after_ms=limits.RETRY_AFTER_MS)
+        job = Job(work, trio.lowlevel.current_task())
+        self._asked.append(job)
+        if not self._is_called:
+            self._is_called = True
+            self._loop.call_soon_threadsafe(self._take)
+
+        def abort(_: Any) -> trio.lowlevel.Abort:
+            job.abandoned = True
+            self._loop.call_soon_threadsafe(self._abandon, job)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        value: T = await trio.lowlevel.wait_task_rescheduled(abort)
+        return value
+
+    def batches(
+        self, flush: Callable[[list[Item]], Awaitable[Sequence[Result]]], weigh: Callable[[Item], int],
+        idle: Callable[[], Awaitable[None]],
+    ) -> Batches[Item, Result]:  # fmt: skip
+        """Return a queue whose items are flushed together, in turn."""
+        return Batches(self.pool, flush, weigh, idle)
+
+    # --- on the bridge's thread
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()
+
+    def _take(self) -> None:
+        self._is_called = False
+        while self._asked:
+            job = self._asked.popleft()
+            if not job.abandoned:
+                job.task = self._loop.create_task(self._run(job))
+                self.pool.keep(job.task)
+
+    async def _run(self, job: Job) -> None:
+        job.result = await outcome.acapture(job.work)
+        if not self._done:
+            self._loop.call_soon(self._tell)
+        self._done.append(job)
+
+    def _abandon(self, job: Job) -> None:
+        if job.task is not None and job.task in self.pool.cancellable:
+            job.task.cancel()
+
+    def _tell(self) -> None:
+        done, self._done = self._done, []
+
+        def wake() -> None:
+            for job in done:
+                if not job.abandoned and job.result is not None:
+                    trio.lowlevel.reschedule(job.sleeper, job.result)
+
+        try:
+            self._token.run_sync_soon(wake)
+        except trio.RunFinishedError:
+            return
+
+    async def _finish(self) -> None:
+        """Let what is under way end: it is bounded."""
+        own = asyncio.current_task()
+        while left := [task for task in self.pool.running if task is not own]:
+            await asyncio.wait(left)
+        await self.pool.close()
+
+    def close(self) -> None:
+        """Finish what is under way and end the thread."""
+        asyncio.run_coroutine_threadsafe(self._finish(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+
+    # --- what was deleted
+
+    def owe_vacuum(self, *tables: str) -> None:
+        """Note that rows of these tables were deleted for good; the next `vacuum` takes them out of the tables."""
+        self._owed.update(tables)
+
+    async def vacuum(self) -> None:
+        """Take out of the tables what was deleted for good since the last time; what takes too long is left to autovacuum."""
+        owed, self._owed = sorted(self._owed), set()
+        for table in owed:
+
+            async def body(connection: Connection, table: str = table) -> None:
+                await connection.execute(f"SET statement_timeout = {limits.VACUUM_MS_MAX}")
+                try:
+                    await connection.execute(VACUUM + table)
+                finally:
+                    await connection.execute("RESET statement_timeout")
+
+            try:
+                await self.read(body)
+            except Refusal as no:
+                log.warning("vacuum_waits", table=table, code=no.code.name)
+
+
+@asynccontextmanager
+async def open_postgres(
+    url: str, schema: Schema, *, connections_max: int = limits.CONNECTIONS_MAX
+) -> AsyncIterator[Postgres]:
+    """Open a service's database. DatabaseTooOld, DatabaseTooNew.
+
+    One that is away is no reason not to start: its calls are refused with `unavailable` until it is there, and a schema
+    that does not fit shows in `away` then.
+    """
+    database = Postgres(url, schema, connections_max=connections_max)
+    try:
+        try:
+            await database.read(_nothing)
+        except Refusal as no:
+            log.warning("database_away_at_start", service=schema.name, code=no.code.name)
+        yield database
+    finally:
+        database.close()
+
+
+async def _nothing(connection: Connection) -> None:
+    """Ask for a connection, and for nothing of it."""

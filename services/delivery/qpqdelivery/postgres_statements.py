@@ -1,0 +1,261 @@
+"""Every statement of delivery's store on PostgreSQL. Each names the column by which its tables are distributed, or says why not.
+
+Arrays carry batches: `unnest` makes rows of them, in their order, and each row is looked up by key in that order.
+"""
+
+from __future__ import annotations
+
+# --- channels
+
+FIND = (
+    "SELECT c.channel, h.generation, h.epoch, h.number, c.proposals_version, c.policy, c.snapshot, c.tree_hash, "
+    "c.group_info, h.birth_hash FROM channels c JOIN heads h ON h.channel = c.channel WHERE c.channel = $1"
+)
+HEAD = "SELECT number, noted, generation, epoch, birth_hash FROM heads WHERE channel = $1 FOR UPDATE"
+"""Held to the end: of two that change a channel the second sees what the first has done."""
+ADD_HEAD = (
+    "INSERT INTO heads (channel, number, noted, generation, epoch, birth_hash) VALUES ($1, 0, $2, $3, 0, $4) "
+    "ON CONFLICT (channel) DO NOTHING"
+)
+MOVE_HEAD = "UPDATE heads SET number = $2, noted = $3, generation = $4, epoch = $5, birth_hash = $6 WHERE channel = $1"
+PROPOSALS_VERSION = "SELECT proposals_version FROM channels WHERE channel = $1"
+ADD_CHANNEL = (
+    "INSERT INTO channels (channel, proposals_version, policy, snapshot, tree_hash, group_info) "
+    "VALUES ($1, 0, '', '', '', '')"
+)
+CHANGE_CHANNEL = (
+    "UPDATE channels SET proposals_version = proposals_version + 1, policy = $2, snapshot = $3, tree_hash = $4, "
+    "group_info = $5 WHERE channel = $1"
+)
+CHANGE_SNAPSHOT = "UPDATE channels SET snapshot = $2, proposals_version = proposals_version + 1 WHERE channel = $1"
+USE_TREES = "UPDATE trees SET used_ms = $2 WHERE channel = $1"
+PUT_TREE = (
+    "INSERT INTO trees (channel, tree_hash, tree, used_ms) VALUES ($1, $2, $3, $4) "
+    "ON CONFLICT (channel, tree_hash) DO UPDATE SET tree = excluded.tree, used_ms = excluded.used_ms"
+)
+TREE = "SELECT tree FROM trees WHERE channel = $1 AND tree_hash = $2"
+ADD_EPOCH = (
+    "INSERT INTO epochs (channel, generation, epoch, write_key, begun_by, log_number) VALUES ($1, $2, $3, $4, $5, $6)"
+)
+WRITE_KEY = "SELECT write_key FROM epochs WHERE channel = $1 AND generation = $2 AND epoch = $3"
+MEMBERS = "SELECT device, account FROM leaves WHERE channel = $1 AND generation = $2 AND removed_epoch IS NULL"
+IS_MEMBER = (
+    "SELECT 1 FROM leaves WHERE channel = $1 AND generation = $2 AND device = $3 AND removed_epoch IS NULL LIMIT 1"
+)
+HAS_ACCOUNT = (
+    "SELECT 1 FROM leaves WHERE channel = $1 AND generation = $2 AND account = $3 AND removed_epoch IS NULL LIMIT 1"
+)
+ADD_LEAVES = (
+    "INSERT INTO leaves (channel, generation, device, added_epoch, account) "
+    "SELECT $1, $2, w.device, $3, w.account FROM unnest($4::bytea[], $5::bytea[]) AS w(device, account)"
+)
+REMOVE_LEAVES = (
+    "UPDATE leaves SET removed_epoch = $3 WHERE channel = $1 AND generation = $2 AND device = ANY($4::bytea[]) "
+    "AND removed_epoch IS NULL"
+)
+REMOVE_ALL_LEAVES = (
+    "UPDATE leaves SET removed_epoch = $3 WHERE channel = $1 AND generation = $2 AND removed_epoch IS NULL"
+)
+PROPOSALS = "SELECT reference, target, by_server, payload FROM proposals WHERE channel = $1 ORDER BY log_number"
+ADD_PROPOSAL = (
+    "INSERT INTO proposals (channel, reference, target, by_server, log_number, payload) VALUES ($1, $2, $3, $4, $5, $6)"
+)
+DROP_PROPOSALS = "DELETE FROM proposals WHERE channel = $1"
+CHANNELS_OF = (
+    "SELECT DISTINCT channel FROM leaves WHERE account = $1 AND removed_epoch IS NULL ORDER BY channel LIMIT $2"
+)
+CHANNELS_WITH = "SELECT DISTINCT channel FROM leaves WHERE device = $1 AND removed_epoch IS NULL ORDER BY channel"
+
+# --- the log
+
+FOUND = "SELECT number, accepted_ms, epoch FROM log WHERE channel = $1 AND hash = $2"
+APPEND = (
+    "INSERT INTO log (channel, number, kind, generation, epoch, hash, payload, accepted_ms, expires_ms) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0)"
+)
+HOLD_HEADS = (
+    "WITH wanted AS MATERIALIZED (SELECT * FROM unnest($1::bytea[], $2::bigint[]) AS w(channel, count) ORDER BY channel) "
+    "UPDATE heads h SET number = h.number + w.count, noted = h.noted + w.count FROM wanted w WHERE h.channel = w.channel "
+    "RETURNING h.channel, h.number - w.count, h.noted - w.count, h.generation, h.epoch, h.birth_hash"
+)
+"""Numbers for all messages of a batch; what is not taken gives its number back by TRIM_HEADS, before anybody sees it."""
+HAVE_HEADS = "SELECT channel FROM heads WHERE channel = ANY($1::bytea[])"
+TRIM_HEADS = (
+    "UPDATE heads h SET number = h.number - w.count, noted = h.noted - w.count "
+    "FROM unnest($1::bytea[], $2::bigint[]) AS w(channel, count) WHERE h.channel = w.channel"
+)
+FOUND_ALL = (
+    "SELECT l.channel, l.hash, l.number, l.accepted_ms, l.epoch "
+    "FROM unnest($1::bytea[], $2::bytea[]) AS w(channel, hash) JOIN log l ON l.channel = w.channel AND l.hash = w.hash"
+)
+LEAVES = (
+    "SELECT l.channel, l.device, l.added_epoch, l.removed_epoch FROM unnest($1::bytea[], $2::bigint[]) "
+    "AS w(channel, generation) JOIN leaves l ON l.channel = w.channel AND l.generation = w.generation"
+)
+APPEND_ALL = (
+    "INSERT INTO log (channel, number, kind, generation, epoch, hash, payload, accepted_ms, expires_ms) "
+    "SELECT w.channel, w.number, 0, w.generation, w.epoch, w.hash, w.payload, w.accepted_ms, w.expires_ms "
+    "FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[], $6::bytea[], $7::bigint[], $8::bigint[]) "
+    "AS w(channel, number, generation, epoch, hash, payload, accepted_ms, expires_ms)"
+)
+
+# --- from the log into mailboxes
+
+NOTE_ALL = (
+    "INSERT INTO outbox (channel, note, kind, generation, epoch, log_number, accepted_ms, expires_ms, bytes, payload, "
+    "tree_hash, sender, devices) SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[], "
+    "$6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bytea[], $11::bytea[], $12::bytea[], $13::bytea[])"
+)
+NOTED = (
+    "SELECT channel, note, kind, generation, epoch, log_number, accepted_ms, expires_ms, bytes, payload, tree_hash, sender, "
+    "devices FROM outbox WHERE channel = ANY($1::bytea[]) ORDER BY channel, note LIMIT $2"
+)
+LATE = "SELECT DISTINCT channel FROM outbox WHERE accepted_ms < $1 LIMIT $2"
+CLEAR = (
+    "DELETE FROM outbox o USING unnest($1::bytea[], $2::bigint[]) AS w(channel, note) "
+    "WHERE o.channel = w.channel AND o.note = w.note"
+)
+MARK = (
+    "INSERT INTO marks AS m (device, channel, note, before) SELECT w.device, w.channel, w.note, 0 "
+    "FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) AS w(device, channel, note) "
+    "ON CONFLICT (device, channel) DO UPDATE SET note = greatest(m.note, excluded.note), before = m.note "
+    "RETURNING m.device, m.channel, m.before"
+)
+"""Marks what a mailbox is about to get, and returns up to where it had all; held to the end, sorted."""
+UNMARK = "DELETE FROM marks WHERE device = ANY($1::bytea[])"
+ADVANCE = (
+    "WITH due AS MATERIALIZED (SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[]) "
+    "AS d(device, count, size, sent) ORDER BY device) "
+    "UPDATE mailboxes m SET last = m.last + d.count, entries = m.entries + d.count, bytes = m.bytes + d.size, "
+    "sent = m.sent + d.sent FROM due d WHERE m.device = d.device "
+    "RETURNING m.device, m.last - d.count, m.entries - d.count, m.bytes - d.size"
+)
+HAVE_MAILBOX = "SELECT device FROM mailboxes WHERE device = ANY($1::bytea[])"
+PUT = (
+    "INSERT INTO entries (device, number, kind, channel, generation, epoch, log_number, accepted_ms, expires_ms, bytes, "
+    "payload, tree_hash) SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::smallint[], $4::bytea[], $5::bigint[], "
+    "$6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bytea[], $12::bytea[])"
+)
+PUT_ONE_TO_MANY = (
+    "INSERT INTO entries (device, number, kind, channel, generation, epoch, log_number, accepted_ms, expires_ms, bytes, "
+    "payload, tree_hash) SELECT w.device, w.number, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12 "
+    "FROM unnest($1::bytea[], $2::bigint[]) AS w(device, number)"
+)
+SET_LOAD = "UPDATE mailboxes SET last = $2, entries = $3, bytes = $4 WHERE device = $1"
+EMPTY = "DELETE FROM entries WHERE device = $1"
+HOLD_MAILBOX = "SELECT last FROM mailboxes WHERE device = $1 FOR UPDATE"
+
+# --- mailboxes
+
+FETCH = (
+    "SELECT m.account, m.last, m.acked, m.bytes, m.seen_ms, m.sent, "
+    "(SELECT f.accepted_ms FROM entries f WHERE f.device = $1 ORDER BY f.number LIMIT 1), "
+    "e.number, e.kind, e.channel, e.generation, e.epoch, e.log_number, e.accepted_ms, e.expires_ms, e.payload, e.tree_hash, "
+    "e.bytes FROM mailboxes m LEFT JOIN LATERAL (SELECT * FROM entries n WHERE n.device = $1 "
+    "AND n.number > greatest($2, m.acked) ORDER BY n.number LIMIT $3) e ON true WHERE m.device = $1 ORDER BY e.number"
+)
+PAYLOADS = (
+    "SELECT w.place, l.payload FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS w(channel, number, place) "
+    "JOIN log l ON l.channel = w.channel AND l.number = w.number WHERE l.payload IS NOT NULL"
+)
+ARE_KEPT = (
+    "SELECT w.place, ''::bytea FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS w(channel, number, place) "
+    "JOIN log l ON l.channel = w.channel AND l.number = w.number WHERE l.payload IS NOT NULL"
+)
+ACK = (
+    "WITH box AS (SELECT greatest(acked, least($2, last)) AS position FROM mailboxes WHERE device = $1), "
+    "gone AS (DELETE FROM entries e USING box WHERE e.device = $1 AND e.number <= box.position RETURNING e.bytes), "
+    "total AS (SELECT count(*) AS count, coalesce(sum(bytes), 0)::bigint AS size FROM gone) "
+    "UPDATE mailboxes m SET acked = greatest(m.acked, box.position), entries = m.entries - total.count, "
+    "bytes = m.bytes - total.size, seen_ms = CASE WHEN $3 - m.seen_ms > $4 THEN $3 ELSE m.seen_ms END "
+    "FROM box, total WHERE m.device = $1 RETURNING m.acked"
+)
+"""One snapshot says what there is to be acknowledged; what comes in between is not, and stays."""
+NOTE_SEEN = "UPDATE mailboxes SET seen_ms = $2 WHERE device = $1"
+OPEN_MAILBOX = (
+    "INSERT INTO mailboxes (device, account, last, acked, entries, bytes, seen_ms, sent) VALUES ($1, $2, 0, 0, 0, 0, $3, 0) "
+    "ON CONFLICT (device) DO NOTHING"
+)
+DROP_MAILBOX = "DELETE FROM mailboxes WHERE device = $1"
+MAILBOXES_OF = "SELECT device FROM mailboxes WHERE account = $1"
+IS_WELCOMED = "SELECT 1 FROM entries WHERE device = $1 AND channel = $2 AND tree_hash = $3 LIMIT 1"
+
+# --- what is over
+
+WAITED_FOR = "SELECT DISTINCT log_number, tree_hash FROM entries WHERE channel = $1"
+DROP_CHANNEL = "DELETE FROM channels WHERE channel = $1"
+DROP_HEAD = "DELETE FROM heads WHERE channel = $1"
+DROP_EPOCHS = "DELETE FROM epochs WHERE channel = $1"
+DROP_LEAVES = "DELETE FROM leaves WHERE channel = $1"
+DROP_TREES = "DELETE FROM trees WHERE channel = $1 AND tree_hash <> ALL($2::bytea[])"
+DROP_LOG = "DELETE FROM log WHERE channel = $1 AND number <> ALL($2::bigint[])"
+EXPIRE = (
+    "UPDATE log SET payload = NULL WHERE (channel, number) IN (SELECT channel, number FROM log "
+    "WHERE payload IS NOT NULL AND kind = 0 AND expires_ms <= $1 ORDER BY expires_ms LIMIT $2)"
+)
+OLD_HASHES = (
+    "SELECT accepted_ms, channel, number FROM log l WHERE payload IS NULL AND accepted_ms < $1 "
+    "AND (accepted_ms, channel, number) > ($2, $3, $4) "
+    "AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.channel = l.channel AND o.log_number = l.number) "
+    "ORDER BY accepted_ms, channel, number LIMIT $5"
+)
+DROP_HASHES = (
+    "DELETE FROM log l USING unnest($1::bytea[], $2::bigint[]) AS w(channel, number) "
+    "WHERE l.channel = w.channel AND l.number = w.number"
+)
+DROP_OLD_TREES = (
+    "DELETE FROM trees WHERE (channel, tree_hash) IN (SELECT t.channel, t.tree_hash FROM trees t "
+    "LEFT JOIN channels c ON c.channel = t.channel WHERE t.used_ms < $1 AND t.tree_hash IS DISTINCT FROM c.tree_hash LIMIT $2)"
+)
+LATE_HANDSHAKES = (
+    "SELECT DISTINCT device FROM (SELECT device FROM entries WHERE kind IN (1, 2, 3) AND accepted_ms < $1 "
+    "ORDER BY accepted_ms LIMIT $2) late ORDER BY device"
+)
+STILL_LATE = "SELECT 1 FROM entries WHERE device = $1 AND kind IN (1, 2, 3) AND accepted_ms < $2 LIMIT 1"
+LOG_PAGE = (
+    "SELECT channel, number, payload IS NOT NULL AND accepted_ms < $3 AND NOT EXISTS "
+    "(SELECT 1 FROM outbox o WHERE o.channel = l.channel AND o.log_number = l.number) "
+    "FROM log l WHERE (channel, number) > ($1, $2) ORDER BY channel, number LIMIT $4"
+)
+ARE_WAITED_FOR = (
+    "SELECT w.channel, w.number FROM unnest($1::bytea[], $2::bigint[]) AS w(channel, number) "
+    "WHERE EXISTS (SELECT 1 FROM entries e WHERE e.channel = w.channel AND e.log_number = w.number)"
+)
+DROP_PAYLOADS = (
+    "UPDATE log l SET payload = NULL FROM unnest($1::bytea[], $2::bigint[]) AS w(channel, number) "
+    "WHERE l.channel = w.channel AND l.number = w.number"
+)
+ABSENT = "SELECT device, account FROM mailboxes WHERE seen_ms < $1 ORDER BY seen_ms LIMIT $2"
+LEAF_PAGE = (
+    "SELECT channel, generation, device, added_epoch, account, NOT EXISTS "
+    "(SELECT 1 FROM proposals p WHERE p.channel = l.channel AND p.target = l.device) FROM leaves l "
+    "WHERE removed_epoch IS NULL AND (channel, generation, device, added_epoch) > ($1, $2, $3, $4) "
+    "ORDER BY channel, generation, device, added_epoch LIMIT $5"
+)
+
+DISTRIBUTED_BY = {
+    "channels": "channel", "heads": "channel", "trees": "channel", "epochs": "channel", "leaves": "channel", "log": "channel",
+    "proposals": "channel", "outbox": "channel", "mailboxes": "device", "entries": "device", "marks": "device",
+}  # fmt: skip
+GROUPS = (
+    ("channels", "heads", "trees", "epochs", "leaves", "log", "proposals", "outbox"),
+    ("mailboxes", "entries", "marks"),
+)
+"""Tables whose rows of one channel, or device, lie together: a transaction, and a join, stays in one of these."""
+OVER_ALL = {
+    "CHANNELS_OF": "rare: a list of channels, an account's end; each place has an index by account",
+    "CHANNELS_WITH": "rare: a device that goes",
+    "MAILBOXES_OF": "an account's end",
+    "WAITED_FOR": "a channel's end: what lies in mailboxes of it",
+    "ARE_WAITED_FOR": "the sweep: what lies in any mailbox still",
+    "LATE": "the sweep: what a process left behind that died",
+    "EXPIRE": "the sweep",
+    "OLD_HASHES": "the sweep",
+    "DROP_OLD_TREES": "the sweep",
+    "LATE_HANDSHAKES": "the sweep",
+    "LOG_PAGE": "the sweep",
+    "LEAF_PAGE": "the sweep",
+    "ABSENT": "the sweep",
+}
+CROSSING: dict[str, str] = {}
+"""No transaction goes over both groups: from the log into mailboxes leads the outbox."""

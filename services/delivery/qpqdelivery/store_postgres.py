@@ -1,0 +1,246 @@
+"""The store on PostgreSQL; handshakes are in `postgres_channels`, messages in `postgres_messages`, mailboxes' filling in
+`postgres_fanout`, what is over in `postgres_sweeps`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qpqcore.api.delivery import EntryKind
+from qpqdelivery import postgres_channels as channels
+from qpqdelivery import postgres_statements as sql
+from qpqdelivery.postgres_fanout import FanOut
+from qpqdelivery.postgres_messages import FLUSHERS, Flusher, shard_of
+from qpqdelivery.postgres_sweeps import Sweeps
+from qpqdelivery.rosters import Rosters
+from qpqdelivery.store import (
+    Accepted,
+    Arrival,
+    Birth,
+    Bounds,
+    Channel,
+    Commit,
+    Entry,
+    Mailbox,
+    Member,
+    Message,
+    Offer,
+    Stored,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from qpqcore.model.errors import Refusal
+    from qpqcore.store.postgres.bridge import Postgres
+    from qpqcore.store.postgres.pool import Connection
+
+ERASED_TABLES = ("mailboxes", "entries", "marks")
+IN_LOG = frozenset({EntryKind.MESSAGE, EntryKind.COMMIT, EntryKind.PROPOSAL})
+BOX_COLUMNS = 7
+
+
+class PostgresStore:
+    """Implements `qpqdelivery.store.Store`."""
+
+    def __init__(self, database: Postgres, bounds: Bounds) -> None:
+        self._db = database
+        self._bounds = bounds
+        self._fan_out = FanOut(database.pool, bounds)
+        self._sweeps = Sweeps(database.pool, self._fan_out)
+        rosters = Rosters()
+        self._flushers = [Flusher(database, bounds, self._fan_out, rosters) for _ in range(FLUSHERS)]
+
+    # --- channels
+
+    async def channel(self, channel: bytes) -> Channel | None:
+        return await self._db.read(lambda c: channels.find(c, channel))
+
+    async def tree(self, channel: bytes, tree_hash: bytes) -> bytes | None:
+        tree: bytes | None = await self._value(sql.TREE, channel, tree_hash)
+        return tree
+
+    async def members(self, channel: bytes, generation: int) -> list[Member]:
+        return await self._db.read(lambda c: channels.members(c, channel, generation))
+
+    async def is_member(self, channel: bytes, generation: int, device: bytes) -> bool:
+        return await self._value(sql.IS_MEMBER, channel, generation, device) is not None
+
+    async def has_account(self, channel: bytes, generation: int, account: bytes) -> bool:
+        return await self._value(sql.HAS_ACCOUNT, channel, generation, account) is not None
+
+    async def write_key(self, channel: bytes, generation: int, epoch: int) -> bytes | None:
+        key: bytes | None = await self._value(sql.WRITE_KEY, channel, generation, epoch)
+        return key
+
+    async def _value(self, statement: str, *values: object) -> Any:
+        return await self._db.read(lambda c: c.fetchval(statement, *values))
+
+    async def proposals(self, channel: bytes) -> list[Stored]:
+        return [Stored(*row) for row in await self._db.read(lambda c: c.fetch(sql.PROPOSALS, channel))]
+
+    async def found(self, channel: bytes, payload_hash: bytes) -> Accepted | None:
+        return await self._db.read(lambda c: channels.found(c, channel, payload_hash))
+
+    async def create(self, birth: Birth) -> tuple[Accepted, list[bytes]]:
+        return await self._handshake(partial(channels.create, birth=birth))
+
+    async def reset(self, birth: Birth) -> tuple[Accepted, list[bytes]]:
+        return await self._handshake(partial(channels.reset, birth=birth))
+
+    async def accept_commit(self, commit: Commit) -> tuple[Accepted, list[bytes]] | None:
+        return await self._offered(partial(channels.accept_commit, commit=commit))
+
+    async def accept_proposal(self, offer: Offer) -> tuple[Accepted, list[bytes]] | None:
+        return await self._offered(partial(channels.accept_proposal, offer=offer))
+
+    async def _handshake(
+        self, body: Callable[[Connection], Awaitable[tuple[Accepted, channels.Change | None]]]
+    ) -> tuple[Accepted, list[bytes]]:
+        async def work() -> tuple[Accepted, list[bytes]]:
+            accepted, change = await self._db.pool.transaction(body)
+            return accepted, await self._told(change)
+
+        return await self._db.call(work)
+
+    async def _offered(
+        self, body: Callable[[Connection], Awaitable[tuple[Accepted, channels.Change | None] | None]]
+    ) -> tuple[Accepted, list[bytes]] | None:
+        async def work() -> tuple[Accepted, list[bytes]] | None:
+            done = await self._db.pool.transaction(body)
+            return None if done is None else (done[0], await self._told(done[1]))
+
+        return await self._db.call(work)
+
+    async def _told(self, change: channels.Change | None) -> list[bytes]:
+        """Fill the mailboxes that a change has noted; return the devices reached. On the bridge."""
+        if change is None:
+            return []
+        arrivals, is_done = await self._fan_out.try_deliver(change.pending, change.notes)
+        if is_done:
+            await self._fan_out.try_clear([*change.pending, *change.notes])
+        return [arrival.device for told in arrivals for arrival in told]
+
+    async def channels_of(self, account: bytes, limit: int) -> list[tuple[Channel, list[Member]]]:
+        async def body(c: Connection) -> list[tuple[Channel, list[Member]]]:
+            states = [await channels.find(c, row[0]) for row in await c.fetch(sql.CHANNELS_OF, account, limit)]
+            return [(s, await channels.members(c, s.channel, s.generation)) for s in states if s is not None]
+
+        return await self._db.read(body)
+
+    async def channels_with(self, device: bytes) -> list[bytes]:
+        return [row[0] for row in await self._db.read(lambda c: c.fetch(sql.CHANNELS_WITH, device))]
+
+    async def delete_channel(self, channel: bytes) -> None:
+        await self._db.call(lambda: self._sweeps.drop_channel(channel))
+
+    async def is_welcomed(self, device: bytes, channel: bytes, tree_hash: bytes) -> bool:
+        return await self._value(sql.IS_WELCOMED, device, channel, tree_hash) is not None
+
+    # --- messages and mailboxes
+
+    async def enqueue(self, messages: Sequence[Message]) -> list[tuple[Accepted, list[Arrival]] | Refusal]:
+        """Take messages, each accepted or refused by itself; those of one channel in one transaction, in their order.
+
+        Where they stand is durable. Where a mailbox could not be filled at once it is later: it is noted with them.
+        """
+        shares: dict[int, list[int]] = {}
+        for place, message in enumerate(messages):
+            shares.setdefault(shard_of(message.channel), []).append(place)
+        answers: dict[int, tuple[Accepted, list[Arrival]] | Refusal] = {}
+        for shard, places in shares.items():
+            share = [messages[place] for place in places]
+            answers |= zip(places, await self._db.call(partial(self._flushers[shard].batches.add, share)), strict=True)
+        return [answers[place] for place in range(len(messages))]
+
+    async def fetch(
+        self, device: bytes, after: int, entries_max: int, *, payloads: bool, now_ms: int
+    ) -> tuple[list[Entry], Mailbox] | None:
+        limit = min(entries_max or self._bounds.fetch_entries_max, self._bounds.fetch_entries_max)
+
+        async def body(c: Connection) -> tuple[list[Entry], Mailbox] | None:
+            rows = await c.fetch(sql.FETCH, device, after, limit)
+            if not rows:
+                return None
+            account, last, acked, size, seen_ms, sent, oldest_ms = rows[0][:BOX_COLUMNS]
+            heads = self._page([row[BOX_COLUMNS:] for row in rows if row[BOX_COLUMNS] is not None], payloads=payloads)
+            bodies = await self._bodies(c, heads, payloads=payloads)
+            found = [_entry(h, bodies.get(p), payloads=payloads, now_ms=now_ms) for p, h in enumerate(heads, start=1)]
+            return found, Mailbox(account, last, acked, size, oldest_ms or 0, seen_ms, sent)
+
+        return await self._db.read(body)
+
+    def _page(self, rows: list[Any], *, payloads: bool) -> list[Any]:
+        """Return as many entries as one answer holds; the first one always."""
+        room, count = self._bounds.fetch_bytes_max, 0
+        for row in rows:
+            if payloads and count and row[-1] > room:
+                break
+            room -= row[-1]
+            count += 1
+        return rows[:count]
+
+    @staticmethod
+    async def _bodies(c: Connection, heads: list[Any], *, payloads: bool) -> dict[int, bytes]:
+        """Return the payloads that lie in logs, by place; those that are gone are missing."""
+        if not any(EntryKind(h[1]) in IN_LOG for h in heads):
+            return {}
+        statement = sql.PAYLOADS if payloads else sql.ARE_KEPT
+        return dict(await c.fetch(statement, [h[2] for h in heads], [h[5] for h in heads]))
+
+    async def ack(self, device: bytes, up_to: int, now_ms: int) -> int | None:
+        position: int | None = await self._value(sql.ACK, device, up_to, now_ms, self._bounds.seen_step_ms)
+        return position
+
+    async def note_seen(self, device: bytes, now_ms: int) -> None:
+        await self._db.read(lambda c: c.execute(sql.NOTE_SEEN, device, now_ms))
+
+    async def open_mailbox(self, account: bytes, device: bytes, now_ms: int) -> None:
+        await self._db.read(lambda c: c.execute(sql.OPEN_MAILBOX, device, account, now_ms))
+
+    async def close_mailbox(self, device: bytes) -> None:
+        """Drop a mailbox and all in it; the next sweep takes them out of the tables' pages, as far as that goes.
+
+        See docs/operate/postgresql.md: PostgreSQL does not wipe what it frees, and its write-ahead log keeps it a while.
+        """
+
+        async def body(c: Connection) -> None:
+            await c.execute(sql.UNMARK, [device])
+            await c.execute(sql.DROP_MAILBOX, device)
+            await c.execute(sql.EMPTY, device)
+
+        await self._db.write(body)
+        self._db.owe_vacuum(*ERASED_TABLES)
+
+    async def mailboxes_of(self, account: bytes) -> list[bytes]:
+        return [row[0] for row in await self._db.read(lambda c: c.fetch(sql.MAILBOXES_OF, account))]
+
+    # --- what is over
+
+    async def expire(self, now_ms: int, handshakes_before_ms: int, hashes_before_ms: int) -> list[bytes]:
+        late = await self._db.call(lambda: self._sweeps.late(now_ms))
+        cut = await self._db.call(lambda: self._sweeps.expire(now_ms, handshakes_before_ms, hashes_before_ms))
+        await self._db.vacuum()
+        return [*late, *cut]
+
+    async def purge(self, before_ms: int, rows_max: int) -> bool:
+        return await self._db.call(lambda: self._sweeps.purge(before_ms, rows_max))
+
+    async def absent(self, seen_before_ms: int, limit: int) -> list[Member]:
+        return [Member(*row) for row in await self._db.read(lambda c: c.fetch(sql.ABSENT, seen_before_ms, limit))]
+
+    async def orphans(self, limit: int) -> list[Member]:
+        return await self._db.call(lambda: self._sweeps.orphans(limit))
+
+
+def _entry(head: Any, body: bytes | None, *, payloads: bool, now_ms: int) -> Entry:
+    number, kind, channel, generation, epoch, log_number, accepted_ms, expires_ms, payload, tree_hash, _ = head
+    kind = EntryKind(kind)
+    if kind in IN_LOG:
+        payload = body
+        if payload is None or (kind is EntryKind.MESSAGE and expires_ms <= now_ms):
+            kind, payload = EntryKind.EXPIRED, b""
+    return Entry(
+        number, kind, channel, generation, epoch, log_number, accepted_ms, expires_ms, payload if payloads else None,
+        tree_hash or b"",
+    )  # fmt: skip

@@ -1,0 +1,138 @@
+"""Schemas: made under a lock as often as one likes; refused in a sentence when they do not fit; each role sees its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import asyncpg
+import pytest
+import trio
+from click.testing import CliRunner
+
+from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.store.errors import DatabaseAway, DatabaseTooNew, DatabaseTooOld
+from qpqcore.store.migrations import Migration
+from qpqcore.store.postgres.bridge import open_postgres
+from qpqcore.store.postgres.migrate import look, migrate
+from qpqcore.store.postgres.schemas import programs_from, schema_of
+from qpqserver.ctl import main
+from tests.support.postgres import SERVICES
+
+AUTH = schema_of("auth")
+ADDS = Migration(2, "ALTER TABLE names ADD COLUMN more bigint;")
+TAKES_AWAY = Migration(
+    2, "-- Nobody reads it any more.\n-- programs from: 2\nALTER TABLE names ADD COLUMN more bigint;"
+)
+
+
+def after(*more):
+    return replace(AUTH, migrations=(*AUTH.migrations, *more))
+
+
+@pytest.fixture
+def empty(postgres):
+    """Return the address of a database in which nothing is yet."""
+    name = postgres.fresh("test_empty", template="template1")
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+def test_migrating_twice_changes_nothing(empty):
+    assert [(o.before, o.after) for o in migrate(empty, [AUTH])] == [(0, 1)]
+    assert [(o.before, o.after) for o in migrate(empty, [AUTH])] == [(1, 1)]
+    assert look(empty, AUTH) == 1
+
+
+async def test_of_many_who_migrate_at_once_one_does_each_step(empty):
+    found = []
+
+    async def bring():
+        found.extend(await trio.to_thread.run_sync(migrate, empty, [after(ADDS)]))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(6):
+            nursery.start_soon(bring)
+    assert sorted((o.before, o.after) for o in found) == [(0, 2), *[(2, 2)] * 5]
+
+
+async def test_a_schema_too_old_is_refused_in_a_sentence(empty):
+    with pytest.raises(
+        DatabaseTooOld, match="schema qpq_auth is at step 0, this program needs 1: run `qpqctl migrate`"
+    ):
+        async with open_postgres(empty, AUTH):
+            pass
+
+
+async def test_a_step_that_only_adds_leaves_older_programs_at_work(empty):
+    await trio.to_thread.run_sync(migrate, empty, [after(ADDS)])
+    async with open_postgres(empty, AUTH) as database:
+        assert await database.read(lambda c: c.fetchval("SELECT count(*) FROM names")) == 0
+
+
+async def test_a_step_that_takes_away_shuts_older_programs_out(empty):
+    assert (programs_from(ADDS), programs_from(TAKES_AWAY)) == (0, 2)
+    await trio.to_thread.run_sync(migrate, empty, [after(TAKES_AWAY)])
+    with pytest.raises(DatabaseTooNew, match="programs that know step 2 can use; this one knows 1: use the newer one"):
+        async with open_postgres(empty, AUTH):
+            pass
+    with pytest.raises(DatabaseTooNew, match="is at step 2, this program knows 1"):
+        await trio.to_thread.run_sync(migrate, empty, [AUTH])
+
+
+def test_a_step_that_fails_leaves_the_one_before(empty):
+    migrate(empty, [AUTH])
+    broken = Migration(2, "ALTER TABLE names ADD COLUMN more bigint; SELECT 1/0;")
+    with pytest.raises(Exception, match="division by zero"):
+        migrate(empty, [after(broken)])
+    assert look(empty, AUTH) == 1
+    assert [o.after for o in migrate(empty, [after(ADDS)])] == [2]
+
+
+async def test_a_service_reads_and_writes_its_own_and_nothing_else(postgres, fresh_postgres):
+    name = fresh_postgres.rsplit("/", 1)[1]
+    for service in SERVICES:
+        async with open_postgres(postgres.url(name, f"qpq_{service}"), schema_of(service)) as database:
+            assert await database.read(lambda c: c.fetchval("SELECT max(number) FROM migrations")) == 1
+            other = "qpq_delivery.log" if service != "delivery" else "qpq_auth.accounts"
+            for forbidden in (f"SELECT 1 FROM {other}", "CREATE TABLE mine (a int)", "DELETE FROM migrations"):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await database.read(lambda c, what=forbidden: c.execute(what))
+    async with open_postgres(postgres.url(name, "qpq_auth"), AUTH) as database:
+        await database.read(lambda c: c.execute("INSERT INTO names (name, account) VALUES ('alice', '')"))
+        database.owe_vacuum("names")
+        await database.vacuum()
+
+
+async def test_a_database_that_is_away_is_no_reason_not_to_start(postgres):
+    async with open_postgres(postgres.url("nowhere"), AUTH) as database:
+        with pytest.raises(Refusal) as no:
+            await database.read(lambda c: c.fetchval("SELECT 1"))
+        assert no.value.code is ErrorCode.UNAVAILABLE
+        assert database.away == "InvalidCatalogNameError"
+
+
+def test_the_operators_tool_migrates_checks_and_lists(empty, tmp_path):
+    def ctl(*arguments, **more):
+        environment = {"QPQ_STORE_BACKEND": "postgres", "QPQ_DATABASE_URL": empty, **more}
+        return CliRunner(env=environment).invoke(main, ["--data-dir", str(tmp_path), *arguments])
+
+    before = ctl("check")
+    assert before.exit_code == 1
+    assert "auth: schema qpq_auth is at step 0, this program needs 1: run `qpqctl migrate`" in before.output
+    (tmp_path / "passwords").mkdir()
+    for service in SERVICES:
+        (tmp_path / "passwords" / service).write_text("it's secret\n")
+    done = ctl("migrate", "--passwords", str(tmp_path / "passwords"))
+    assert (done.exit_code, done.output.splitlines()[0]) == (0, "qpq_auth: step 0 to 1")
+    assert ctl("migrate").output.splitlines()[0] == "qpq_auth: step 1"
+    assert ctl("check").output.splitlines()[0] == "auth: ok, schema 1"
+    assert ctl("user", "list").output == ""
+    (tmp_path / "url").write_text(empty + "\n")
+    assert ctl("check", QPQ_DATABASE_URL="", QPQ_DATABASE_URL_FILE=str(tmp_path / "url")).exit_code == 0
+    away = ctl("migrate", QPQ_DATABASE_URL="postgresql://qpq@127.0.0.1:1/nowhere")
+    assert (away.exit_code, "cannot be reached" in away.output) == (1, True)
+
+
+def test_a_database_that_cannot_be_reached_is_said_so():
+    with pytest.raises(DatabaseAway, match="cannot be reached"):
+        migrate("postgresql://qpq@127.0.0.1:1/nowhere", [AUTH])

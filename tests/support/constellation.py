@@ -1,0 +1,104 @@
+"""The server in either form: in one process, or each service behind TCP and certificates as if it had one of its own.
+
+`pytest --bus tcp` plays the whole integration suite over the second. Notices and limits are shared, as Redis shares them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import socket
+import tempfile
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qpqcore.net import authority
+from qpqcore.runtime import secrets
+from qpqserver import secrecy
+from qpqserver.embedded import Surroundings, open_embedded
+from qpqserver.process import Process, open_process
+from tests.support.buses import now
+from tools.demo.processes import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from qpqcore.config.settings import Settings
+    from qpqcore.obs.metrics import Metrics
+    from qpqgateway.service import Gateway
+    from trio_quic import QuicEndpoint
+
+BEHIND = ("keystore", "delivery", "blob", "auth", "federation")
+chosen = "local"
+"""Set by pytest's --bus."""
+
+
+@cache
+def deployment() -> Path:
+    """Return a folder of certificates, made once for all tests of this process."""
+    folder = Path(tempfile.mkdtemp(prefix="qpq-bus-"))
+    atexit.register(partial(shutil.rmtree, folder, ignore_errors=True))
+    authority.make_ca(folder, now())
+    for service in (*BEHIND, "gateway"):
+        authority.issue(folder, service, now())
+    return folder
+
+
+def settings_of(settings: Settings, name: str, addresses: dict[str, str]) -> Settings:
+    """Return a process's settings: all have one folder of secrets, in which each finds its own."""
+    own = deployment() / name
+    return replace(
+        settings, secrets_dir=str(Path(settings.data_dir) / "secrets"), bus_listen=addresses.get(name, "127.0.0.1:0"),
+        bus_peers=",".join(f"{service}={address}" for service, address in addresses.items()),
+        bus_ca=str(own / authority.BUS_CA), bus_cert=str(own / authority.BUS_CERT), bus_key=str(own / authority.BUS_KEY),
+    )  # fmt: skip
+
+
+def keep_secrets(data: Path) -> None:
+    """Make what is missing of all secrets in data/secrets."""
+    key = secrets.kept(data, "db.key", secrets.random_key)
+    secrets.kept(data / "secrets", "db.key", lambda: key)
+    for service in (*BEHIND, "gateway"):
+        for name in secrecy.needed(service):
+            secrets.kept(data / "secrets", name, partial(secrecy.make, name))
+
+
+@dataclass
+class Constellation:
+    """The parts of a server that tests look at: those of `Embedded`, and its processes."""
+
+    gateway: Gateway
+    endpoint: QuicEndpoint
+    metrics: Metrics
+    services: dict[str, Any]
+    processes: dict[str, Process]
+
+
+@asynccontextmanager
+async def open_constellation(settings: Settings, around: Surroundings | None = None) -> AsyncIterator[Constellation]:
+    """Start every service as `qpq-server SERVICE` does, each with a bus of its own."""
+    around = around or Surroundings()
+    keep_secrets(Path(settings.data_dir))
+    addresses = {name: f"127.0.0.1:{free_port(socket.SOCK_STREAM)}" for name in BEHIND}
+    async with AsyncExitStack() as stack:
+        processes: dict[str, Process] = {}
+        for name in (*BEHIND, "gateway"):
+            opened = open_process(settings_of(settings, name, addresses), name, around)
+            processes[name] = await stack.enter_async_context(opened)
+        front = processes["gateway"]
+        assert front.front is not None
+        assert front.endpoint is not None
+        services = {name: processes[name].service for name in BEHIND}
+        yield Constellation(front.front.gateway, front.endpoint, front.metrics, services, processes)
+
+
+FORMS: dict[str, Callable[..., AbstractAsyncContextManager[Any]]] = {"local": open_embedded, "tcp": open_constellation}
+
+
+def open_server(settings: Settings, around: Surroundings | None = None) -> AbstractAsyncContextManager[Any]:
+    """Start a server in the chosen form."""
+    return FORMS[chosen](settings, around)
