@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 VERSION = "0.1.0"
 EXTERNAL_SENDER_CREDENTIAL = b"qpq delivery v1"
+CERTIFICATE_ENDS = "When a certificate ends, in seconds since 1970."
 TAG_BYTES_ROOM = 64 * 1024
 """What encryption adds to a file of the largest size."""
 
@@ -86,15 +87,20 @@ class Place:
     """A secret by its name (qpqserver.secrecy)."""
     other: Callable[[str], Any]
     """Another service by its name: the object, or a stub."""
+    metrics: Metrics
+    """What shows the stores' numbers."""
 
     @property
     def common(self) -> dict[str, Any]:
         """What every service with a store takes."""
         return {"limiter": self.around.limiter, "clock_ms": self.around.clock_ms}
 
-    def store(self, service: str, config: Any) -> AbstractAsyncContextManager[Any]:
-        """Return what opens a service's store."""
-        return Stores(self.settings, self.around.open_store, self._key).of(service, config)
+    @asynccontextmanager
+    async def store(self, service: str, config: Any) -> AsyncIterator[Any]:
+        """Open a service's store."""
+        async with Stores(self.settings, self.around.open_store, self._key).of(service, config) as opened:
+            self.metrics.watch(lambda: opened.database.load.readings(service))
+            yield opened
 
     def _key(self) -> bytes:
         return secrets.key_of(self.settings.db_key) if self.settings.db_key else self.secret("db.key")
@@ -177,6 +183,15 @@ OPENERS: dict[str, Callable[[Place], AbstractAsyncContextManager[Any]]] = {
 """The services behind the gateway."""
 
 
+def watch(metrics: Metrics, service: Any) -> None:
+    """Show what a service counts."""
+    counting = getattr(service, "counted", service)
+    if hasattr(counting, "readings"):
+        metrics.watch(counting.readings)
+    if hasattr(counting, "weigh"):
+        metrics.weigh_by(counting.weigh)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Edge:
     """A gateway that can serve: see `serve_edge`."""
@@ -211,6 +226,9 @@ async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], S
     )  # fmt: skip
     quic = quic_configuration(config, tls, place.secret("quic-reset"))
     quic = replace(quic, seed=around.quic_seed, unix_time_s=around.unix_time_s)
+    metrics.watch(gateway.readings)
+    ends = {"edge": certificates.ends_s(tls.chain_pem)}
+    metrics.watch(lambda: [("qpq_certificate_ends_timestamp_seconds", CERTIFICATE_ENDS, "of", ends)])
     serving = partial(
         serve, gateway, config, quic, retry_secret=place.secret("quic-retry"), clock_ms=around.clock_ms,
         transport_factory=around.transport_factory,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from qpqcore.bus import limits
 from qpqcore.bus.dispatch import Dispatcher
 from qpqcore.bus.local import LocalBus
 from qpqcore.obs.metrics import Metrics
@@ -22,6 +23,7 @@ from qpqserver.composition import (
     Surroundings,
     certificate,
     edge,
+    watch,
 )
 from qpqserver.keys import NUMBERS, Keys
 from qpqserver.sharing import shared
@@ -77,12 +79,19 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
     async with AsyncExitStack() as stack:
         around = await stack.enter_async_context(shared(settings, secret, around, metrics))
         place = Place(
-            settings=settings, around=around, keys=keys, secret=secret, other=lambda name: Later(services, name)
+            settings=settings,
+            around=around,
+            keys=keys,
+            secret=secret,
+            other=lambda name: Later(services, name),
+            metrics=metrics,
         )
         for name, opener in OPENERS.items():
             services[name] = await stack.enter_async_context(opener(place))
+            watch(metrics, services[name])
             entrance = Dispatcher(NUMBERS[name], services[name], keys.verifier(name), clock_ms=around.clock_ms)
             bus.add(NUMBERS[name], entrance)
+        metrics.watch(lambda: limits.readings(around.limiter))
         front = await edge(place, bus, metrics, away=around.away)
         nursery = await stack.enter_async_context(trio.open_nursery())
         for service in services.values():

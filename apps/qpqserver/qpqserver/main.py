@@ -24,7 +24,7 @@ from qpqserver.process import Process, open_process
 from qpqserver.secrecy import SecretMissing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 log = structlog.get_logger()
 
@@ -90,6 +90,7 @@ async def serve(settings: Settings, signals: object) -> None:
     state = {"away": "starting"}
     async with trio.open_nursery() as nursery, open_embedded(settings) as server:
         if settings.metrics_enabled:
+            show_process(server.metrics, lambda: state["away"])
             page = HealthPage(server.metrics, lambda: state["away"])
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
         state["away"] = ""
@@ -109,11 +110,14 @@ async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int
     running: list[Process] = []
     state = {"away": "starting"}
     metrics = Metrics()
+
+    def away() -> str:
+        return state["away"] or running[0].away()
+
+    show_process(metrics, away)
     async with trio.open_nursery() as nursery:
         if settings.metrics_enabled:
-            page = HealthPage(
-                metrics, lambda: state["away"] or running[0].away(), lambda: running[0].notes() if running else ()
-            )
+            page = HealthPage(metrics, away, lambda: running[0].notes() if running else ())
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
         async with open_process(settings, service, metrics=metrics, on_made=running.append) as process:
             state["away"] = ""
@@ -128,6 +132,17 @@ async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int
             log.info("draining")
             await process.drain()
         nursery.cancel_scope.cancel()
+
+
+def show_process(metrics: Metrics, away: Callable[[], str]) -> None:
+    """Show what there is of every process: which version, whether it is ready, its memory and processor time."""
+    metrics.watch_process()
+    metrics.watch(
+        lambda: [
+            ("qpq_build_info", "1, and the version.", "version", {VERSION: 1}),
+            ("qpq_ready", "Whether /readyz says yes.", "", {"": int(not away())}),
+        ]
+    )
 
 
 def welcome(settings: Settings, server: Embedded) -> None:

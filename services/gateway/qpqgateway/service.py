@@ -12,10 +12,11 @@ from qpqcore.api.auth import RenewAssertionParams
 from qpqcore.api.delivery import FetchParams
 from qpqcore.api.rpc import Call, Reply
 from qpqcore.bus.dispatch import check_caller
-from qpqcore.bus.notices import REVOKED, mailbox_topic, read_revocation, signal_topic, stock_topic
+from qpqcore.bus.notices import REVOKED, WAKE_UP_LATENCY, mailbox_topic, read_revocation, signal_topic, stock_topic
 from qpqcore.bus.stub import Stub
 from qpqcore.model.call import CallContext
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.obs.histogram import Histogram
 from qpqcore.wire.envelope import Envelope
 from qpqgateway import rules
 from qpqgateway.peer import ENDED, Peer, Peers
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from qpqcore.bus.base import Bus
     from qpqcore.bus.notices import Notices, Subscription
     from qpqcore.model.method import Method
+    from qpqcore.obs.metrics import Reading
     from qpqgateway.config import Config
     from trio_quic import IncomingCall, QuicConnection
 
@@ -79,6 +81,7 @@ class Gateway:
         self._started_ms = clock_ms()
         self._draining = False
         self._forwarded = 0
+        self._wake_up_seconds = Histogram()
 
     # --- connections
 
@@ -91,6 +94,27 @@ class Gateway:
         """Forget a connection."""
         self._peers.drop(connection)
         self._observer.connections(len(self._peers.all))
+
+    def readings(self) -> list[Reading]:
+        """Return what the edge has open, as `qpqcore.obs.metrics` reads it."""
+        peers = self._peers.all.values()
+        return [
+            ("qpq_connections_max", "Connections that there may be.", "", {"": self._config.connections_max}),
+            (
+                "qpq_connections_logged_in",
+                "Of them those in a session.",
+                "",
+                {"": sum(bool(p.assertion) for p in peers)},
+            ),
+            (
+                "qpq_subscriptions",
+                "Mailboxes that are listened to.",
+                "",
+                {"": sum(len(p.subscriptions) for p in peers)},
+            ),
+            ("qpq_calls_in_flight", "Calls that a service works at.", "", {"": self._forwarded}),
+            ("qpq_wakeup_latency_seconds", WAKE_UP_LATENCY, "waiter", {"subscribe": self._wake_up_seconds}),
+        ]
 
     async def run(self) -> None:
         """End sessions as they are revoked, for ever."""
@@ -275,6 +299,8 @@ class Gateway:
             if entries:
                 self._notices.wake_ups.fallback += untold
                 untold = False
+                if ready:
+                    self._wake_up_seconds.observe(max(0, self._clock_ms() - entries[0].accepted_ms) / 1000)
                 await self._send(incoming, api.SubscribeEvent(which="entries", entries=entries))
             if look:
                 continue
