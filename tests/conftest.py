@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from qpqcore.config.settings import Settings
 from tests.support import constellation, world
 from tests.support.postgres import QUICK, ended, started
+from tests.support.redis import RedisServer, redis_server
 from trio_quic import EngineName
 
 PATIENCE_SECONDS = 60
@@ -127,3 +128,17 @@ def open_world(request: pytest.FixtureRequest, built_world: Path, tmp_path: Path
     yield opened
     if name:
         server.drop(name)
+
+
+@pytest.fixture(scope="session")
+def kept_redis(tmp_path_factory: pytest.TempPathFactory):
+    """Run a Redis server for those tests that do it no harm."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(kept_redis: RedisServer) -> RedisServer:
+    """Return it, emptied."""
+    kept_redis.command("FLUSHALL")
+    return kept_redis

@@ -118,7 +118,7 @@ def test_secrets_are_made_once_and_given_to_those_who_need_them(secrets):
     changed = {path for path in made if made[path] != again[path]}
     assert changed == {secrets / "auth" / "login-state"}
     for path in made:
-        public = path.name in {"bus.pem", "bus-ca.pem", "ca.pem"}
+        public = path.name in {"bus.pem", "bus-ca.pem", "ca.pem", "server-cert.der"}
         assert path.stat().st_mode & 0o777 == (0o644 if public else 0o600), path
     of = {service: {p.name for p in (secrets / service).iterdir()} for service in SERVICES}
     assert {s for s, names in of.items() if "opaque-setup-1" in names} == {"auth"}
@@ -144,6 +144,17 @@ def test_a_service_says_in_a_sentence_what_it_misses(secrets, tmp_path):
     assert "qpqctl secrets init" in fails(**folder, **peers)
     (secrets / "auth" / "bus.pem").write_text("no certificate")
     assert "bus.pem" in fails(**folder, **peers)
+
+
+def test_a_gateway_that_waits_for_delivery_says_so_and_can_be_ended(secrets):
+    d = Deployment(secrets)
+    d.start("gateway")
+    d.wait(lambda: d.page("gateway", "/readyz")[1].startswith("starting\n"))
+    d.wait(lambda: "delivery away" in d.page("gateway", "/readyz")[1])
+    assert d.page("gateway", "/readyz")[0] == 503
+    assert d.page("gateway", "/livez")[0] == 200
+    d.signal("gateway", signal.SIGTERM)
+    assert d.processes["gateway"].wait(PATIENCE_SECONDS) == 0
 
 
 async def open_waiting(d, folder, nursery, codes):

@@ -48,12 +48,12 @@ def deployment() -> Path:
     return folder
 
 
-def settings_of(settings: Settings, name: str, addresses: dict[str, str]) -> Settings:
+def settings_of(settings: Settings, name: str, listen: str, addresses: dict[str, list[str]]) -> Settings:
     """Return a process's settings: all have one folder of secrets, in which each finds its own."""
     own = deployment() / name
     return replace(
-        settings, secrets_dir=str(Path(settings.data_dir) / "secrets"), bus_listen=addresses.get(name, "127.0.0.1:0"),
-        bus_peers=",".join(f"{service}={address}" for service, address in addresses.items()),
+        settings, secrets_dir=str(Path(settings.data_dir) / "secrets"), bus_listen=listen,
+        bus_peers=",".join(f"{service}={address}" for service, of in addresses.items() for address in of),
         bus_ca=str(own / authority.BUS_CA), bus_cert=str(own / authority.BUS_CERT), bus_key=str(own / authority.BUS_KEY),
     )  # fmt: skip
 
@@ -76,24 +76,33 @@ class Constellation:
     metrics: Metrics
     services: dict[str, Any]
     processes: dict[str, Process]
+    """The first of each."""
+    replicas: dict[str, list[Process]]
 
 
 @asynccontextmanager
-async def open_constellation(settings: Settings, around: Surroundings | None = None) -> AsyncIterator[Constellation]:
-    """Start every service as `qpq-server SERVICE` does, each with a bus of its own."""
-    around = around or Surroundings()
+async def open_constellation(
+    settings: Settings, around: Surroundings | None = None, replicas: int = 1
+) -> AsyncIterator[Constellation]:
+    """Start every service as `qpq-server SERVICE` does, each with a bus of its own; what they share is `around`, or Redis."""
+    if around is None and not settings.redis_url:
+        around = Surroundings()
     keep_secrets(Path(settings.data_dir))
-    addresses = {name: f"127.0.0.1:{free_port(socket.SOCK_STREAM)}" for name in BEHIND}
+    addresses = {
+        name: [f"127.0.0.1:{free_port(socket.SOCK_STREAM)}" for _ in range(replicas)] for name in (*BEHIND, "gateway")
+    }
     async with AsyncExitStack() as stack:
-        processes: dict[str, Process] = {}
-        for name in (*BEHIND, "gateway"):
-            opened = open_process(settings_of(settings, name, addresses), name, around)
-            processes[name] = await stack.enter_async_context(opened)
+        of: dict[str, list[Process]] = {name: [] for name in addresses}
+        for name, own in addresses.items():
+            for address in own:
+                opened = open_process(settings_of(settings, name, address, addresses), name, around)
+                of[name].append(await stack.enter_async_context(opened))
+        processes = {name: found[0] for name, found in of.items()}
         front = processes["gateway"]
         assert front.front is not None
         assert front.endpoint is not None
         services = {name: processes[name].service for name in BEHIND}
-        yield Constellation(front.front.gateway, front.endpoint, front.metrics, services, processes)
+        yield Constellation(front.front.gateway, front.endpoint, front.metrics, services, processes, of)
 
 
 FORMS: dict[str, Callable[..., AbstractAsyncContextManager[Any]]] = {"local": open_embedded, "tcp": open_constellation}

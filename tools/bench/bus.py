@@ -101,12 +101,17 @@ async def callee(folder: Path) -> AsyncIterator[Served]:
             await process.wait()
 
 
-async def _echo(envelope: Envelope, _peer: str) -> BusReply:
-    return BusReply(result=envelope.body)
+class Echo:
+    """Answers with what was asked, at once."""
+
+    async def __call__(self, envelope: Envelope, peer: str) -> BusReply:
+        """Answer."""
+        del peer
+        return BusReply(result=envelope.body)
 
 
 async def _serve(folder: Path) -> None:
-    server = BusServer(CALLEE, _echo, credentials(folder, CALLEE))
+    server = BusServer(CALLEE, Echo(), credentials(folder, CALLEE))
     async with trio.open_nursery() as nursery:
         address = await nursery.start(partial(server.serve, "127.0.0.1", 0))
         sys.stdout.write(json.dumps(address) + "\n")

@@ -33,6 +33,7 @@ from qpqgateway.main import quic_configuration, serve
 from qpqgateway.service import Gateway
 from qpqkeystore.config import Config as KeystoreConfig
 from qpqkeystore.main import open_keystore
+from qpqserver.secrecy import EDGE_CERT, EDGE_KEY
 from qpqserver.stores import Stores
 from trio_quic import ServerTls, TransportFactory
 
@@ -107,9 +108,9 @@ class Place:
 
 
 def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]:
-    """Return the edge's certificate, its pin, and whether it was made just now."""
-    cert = Path(settings.tls_cert) if settings.tls_cert else data / "server-cert.der"
-    key = Path(settings.tls_key) if settings.tls_key else data / "server-key.der"
+    """Return the edge's certificate, its pin, and whether it was made just now, in `data`."""
+    cert = Path(settings.tls_cert) if settings.tls_cert else data / EDGE_CERT
+    key = Path(settings.tls_key) if settings.tls_key else data / EDGE_KEY
     made = settings.mode != "production" and certificates.ensure(
         cert, key, settings.federation_domain, datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
     )
@@ -207,7 +208,9 @@ class Edge:
 async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], Sequence[str]] = tuple) -> Edge:
     """Put the gateway together. Refusal when delivery, whose public key clients are told, cannot be asked."""
     settings, around = place.settings, place.around
-    tls, pin, made = certificate(settings, Path(settings.data_dir))
+    given = Path(settings.secrets_dir) if settings.secrets_dir else None
+    shared = given is not None and (given / EDGE_CERT).exists()
+    tls, pin, made = certificate(settings, given if given and shared else Path(settings.data_dir))
     host, port = address_of(settings.listen)
     config = GatewayConfig(
         domain=settings.federation_domain, host=host, port=port, engine=settings.quic_engine,  # type: ignore[arg-type]  # checked with the settings

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +13,7 @@ from qpqcore.config.settings import ConfigError, Settings, database_url_of, load
 from qpqcore.store.errors import DatabaseError
 from qpqserver.ctl_secrets import certs, secrets
 from qpqserver.embedded import VERSION, certificate
+from qpqserver.output import tell
 from qpqserver.stores import SERVICES, beside, database_path
 
 if TYPE_CHECKING:
@@ -30,11 +30,6 @@ LIST_POSTGRES = (
     "SELECT a.name, encode(a.account, 'hex'), a.state, (SELECT count(*) FROM devices d WHERE d.account = a.account) "
     "FROM accounts a ORDER BY a.name LIMIT $1"
 )
-
-
-def tell(value: dict[str, Any], line: str, *, as_json: bool) -> None:
-    """Print one result."""
-    click.echo(json.dumps(value, sort_keys=True) if as_json else line)
 
 
 @click.group()

@@ -109,13 +109,24 @@ async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int
     """Start one service, wait for a signal, drain. SIGHUP has certificates read again."""
     running: list[Process] = []
     state = {"away": "starting"}
-    metrics = Metrics()
+    metrics, asked = Metrics(), trio.Event()
 
     def away() -> str:
         return state["away"] or running[0].away()
 
+    async def obey() -> None:
+        async for number in signals:
+            if number == signal.SIGHUP:
+                for process in running:
+                    process.reload()
+                continue
+            asked.set()
+            if state["away"] == "starting":  # a gateway may wait for delivery, and nobody for this gateway
+                nursery.cancel_scope.cancel()
+
     show_process(metrics, away)
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(obey)
         if settings.metrics_enabled:
             page = HealthPage(metrics, away, lambda: running[0].notes() if running else ())
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
@@ -124,10 +135,7 @@ async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int
             log.info(
                 "serving", service=service, bus=process.address, quic=process.endpoint and process.endpoint.address
             )
-            async for number in signals:
-                if number != signal.SIGHUP:
-                    break
-                process.reload()
+            await asked.wait()
             state["away"] = "draining"
             log.info("draining")
             await process.drain()

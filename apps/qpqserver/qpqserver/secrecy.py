@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import qpqnative
 from qpqcore.api.methods import SERVICES
+from qpqcore.net import certificates
 from qpqcore.net.certificates import write_secret
 from qpqcore.runtime import secrets
 from qpqserver.keys import key_names
@@ -16,6 +17,7 @@ from qpqserver.sharing import SEAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from pathlib import Path
 
 
@@ -35,6 +37,10 @@ OWN = {
     "federation": (),
 }
 """Beside assertion keys."""
+
+
+EDGE_CERT, EDGE_KEY = "server-cert.der", "server-key.der"
+"""What clients are shown where no tls_cert is given."""
 
 
 class SecretMissing(Exception):
@@ -64,7 +70,7 @@ def common(service: str) -> set[str]:
     return {*key_names(service), SEAL} & needed(service)
 
 
-def init(root: Path) -> list[Path]:
+def init(root: Path, domain: str, now: datetime) -> list[Path]:
     """Make what is missing of root/SERVICE/NAME for every service, overwriting nothing; return what was made.
 
     A key that services share is the same in all their folders, though we die in between.
@@ -79,4 +85,7 @@ def init(root: Path) -> list[Path]:
             known = next((p.read_bytes() for p in there if p.exists()), None)
             write_secret(path, make(name) if known is None else known)
             made.append(path)
+    cert, key = root / "gateway" / EDGE_CERT, root / "gateway" / EDGE_KEY
+    if certificates.ensure(cert, key, domain, now):  # for development: all gateways show the same
+        made += [cert, key]
     return made

@@ -38,7 +38,7 @@ class Stores:
         """Take what the stores are opened by; `key` gives that of the files, by default the server's."""
         self._settings = settings
         self._open_store = open_store
-        self._key = key or (lambda: secrets.database_key(Path(settings.data_dir), settings.db_key))
+        self._key = key or (lambda: files_key(settings))
 
     def of(self, service: str, config: Any) -> AbstractAsyncContextManager[Any]:
         """Return what opens a service's store. DatabaseError, ConfigError."""
@@ -52,6 +52,14 @@ class Stores:
         return opened
 
 
+def files_key(settings: Settings) -> bytes:
+    """Return the key of the files: of `db_key`, of the process's secrets, or the server's own, made at need."""
+    own = Path(settings.secrets_dir) / "db.key"
+    if settings.secrets_dir and not settings.db_key and own.exists():
+        return own.read_bytes()
+    return secrets.database_key(Path(settings.data_dir), settings.db_key)
+
+
 def database_path(settings: Settings, service: str) -> Path:
     """Return a service's database file: data/qpq.db -> data/qpq-auth.db."""
     base = Path(settings.db_path) if settings.db_path else Path(settings.data_dir) / "qpq.db"
@@ -61,8 +69,7 @@ def database_path(settings: Settings, service: str) -> Path:
 @contextmanager
 def beside(settings: Settings, service: str, *, read_only: bool = True) -> Iterator[Any]:
     """Open a service's SQLCipher file beside a server, running or not; DatabaseError."""
-    key = secrets.database_key(Path(settings.data_dir), settings.db_key)
-    connection = connect(database_path(settings, service), key, read_only=read_only)
+    connection = connect(database_path(settings, service), files_key(settings), read_only=read_only)
     try:
         yield connection
     finally:

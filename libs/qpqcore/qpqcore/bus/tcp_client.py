@@ -39,6 +39,8 @@ ADDRESSES_MAX = 64
 RESOLVE_SECONDS = 5.0
 BACKOFF_SECONDS = 0.05
 BACKOFF_SECONDS_MAX = 2.0
+LASTING_SECONDS = 1.0
+"""Who takes connections and ends them at once is not asked again at once."""
 PATIENCE_SECONDS = 2.0
 """A call waits so long for a connection that is being made."""
 RETRY_MS = 1_000
@@ -140,8 +142,9 @@ class Replicas:
         self._kept.discard(address)
 
     async def _connect(self, address: Address) -> bool:
-        """Connect, and stay until the connection ends; False where there was none."""
+        """Connect, and stay until the connection ends; False where there was none, or none to speak of."""
         stream: TlsStream | None = None
+        begun_s = trio.current_time()
         try:
             with trio.fail_after(HANDSHAKE_SECONDS_MAX):
                 transport = await trio.open_tcp_stream(*address)
@@ -154,7 +157,7 @@ class Replicas:
         finally:
             if stream is not None:
                 await stream.aclose()
-        return True
+        return trio.current_time() - begun_s >= LASTING_SECONDS
 
     async def _greet(self, stream: TlsStream) -> Link:
         await stream.do_handshake()

@@ -36,18 +36,18 @@ class TlsStream:
 
     async def do_handshake(self) -> None:
         """Shake hands; ssl.SSLError for a peer that is refused, after it has been told."""
-        while True:
+        refused: ssl.SSLError | None = ssl.SSLWantReadError()
+        while refused is not None:
             try:
                 self._tls.do_handshake()
-            except ssl.SSLWantReadError:
-                await self._flush()
+                refused = None
+            except ssl.SSLError as exc:
+                refused = exc
+            await self._flush()
+            if isinstance(refused, ssl.SSLWantReadError):
                 await self._fill()
-            except ssl.SSLError:
-                await self._flush()
-                raise
-            else:
-                await self._flush()
-                return
+            elif refused is not None:
+                raise refused
 
     def peer_certificate(self) -> Mapping[str, object]:
         """Return the peer's verified certificate, as `ssl.SSLSocket.getpeercert` does."""
