@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from qpqcore.config.settings import Settings
 from tests.support import constellation, world
 from tests.support.postgres import QUICK, ended, started
-from tests.support.redis import RedisServer, redis_server
+from tools.redis_server import RedisServer, redis_server
 from trio_quic import EngineName
 
 PATIENCE_SECONDS = 60

@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from qpqcore.bus.limits import LocalLimiter, Rate, enforce, enforce_all
+from qpqcore.bus.redis import limits as redis_limits
 from qpqcore.bus.redis.address import parse
 from qpqcore.bus.redis.parts import open_redis
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -17,6 +18,12 @@ KEY = b"k" * 32
 SLOW = Rate(10, 600, 3)
 """One a minute: none comes back while a test runs."""
 PATIENCE_SECONDS = 20
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """A busy machine is slow, not away."""
+    monkeypatch.setattr(redis_limits, "ANSWER_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture(params=["local", "redis"])

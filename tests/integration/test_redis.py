@@ -21,21 +21,29 @@ from qpqcore.bus.notices import (
     revocation,
     signal_topic,
 )
+from qpqcore.bus.redis import limits
 from qpqcore.bus.redis.address import Address, parse
-from qpqcore.bus.redis.limits import ANSWER_SECONDS
 from qpqcore.bus.redis.parts import open_redis
 from qpqcore.config.settings import ConfigError
 from qpqcore.runtime.clock import now_ms
-from tests.support.redis import redis_server, relay
+from tests.support.redis import relay
+from tools.redis_server import redis_server
 from trio_quic.testing import CertificateAuthority
 
 KEY = b"k" * 32
 DEVICE = b"d" * 20
 TOPIC = mailbox_topic(DEVICE)
 SLOW = Rate(10, 600, 3)
-PATIENCE_SECONDS = 30
-AT_ONCE_SECONDS = 0.05
-"""What blocks nobody takes less; a busy machine included."""
+PATIENCE_SECONDS = 60
+AT_ONCE_SECONDS = 0.5
+"""What blocks nobody takes less, a busy machine included; what waits for Redis takes longer."""
+ANSWER_SECONDS = limits.ANSWER_SECONDS
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """A busy machine is slow, not away."""
+    monkeypatch.setattr(limits, "ANSWER_SECONDS", PATIENCE_SECONDS)
 
 
 @pytest.fixture
@@ -390,12 +398,14 @@ async def test_killed_each_process_has_its_own_limits_and_says_so(own_redis):
         assert two.limiter.shared == 1
 
 
-async def test_hanging_a_log_in_waits_a_quarter_of_a_second(own_redis):
+async def test_hanging_a_log_in_waits_a_quarter_of_a_second(own_redis, monkeypatch):
+    assert ANSWER_SECONDS == 0.25
+    monkeypatch.setattr(limits, "ANSWER_SECONDS", ANSWER_SECONDS)
     async with two_processes(own_redis.url) as (one, _):
         own_redis.freeze()
         begun = trio.current_time()
         assert await one.limiter.take_all([(b"k", SLOW)], now_ms()) == 0
-        assert ANSWER_SECONDS <= trio.current_time() - begun < 3 * ANSWER_SECONDS
+        assert ANSWER_SECONDS <= trio.current_time() - begun < 10 * ANSWER_SECONDS
         assert one.limiter.alone == 1
         with trio.fail_after(AT_ONCE_SECONDS):
             for _ in range(100):

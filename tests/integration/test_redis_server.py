@@ -30,8 +30,8 @@ from qpqgateway.service import Gateway
 from qpqserver.embedded import open_embedded
 from tests.support import recipes
 from tests.support.people import people, settle, texts
-from tests.support.redis import redis_server
 from tests.support.world import method_named, raw
+from tools.redis_server import redis_server
 from trio_quic import ClientTls, QuicConfiguration, ServerTls, open_quic_connection
 from trio_quic.testing import Certificates, MemoryLink
 

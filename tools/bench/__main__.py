@@ -31,6 +31,7 @@ from tools.bench.large import large
 from tools.bench.latency import group_by_sdk, latency
 from tools.bench.measure import FULL, QUICK, Effort, Row
 from tools.bench.messages import messages
+from tools.bench.redis import redis
 from tools.bench.restart import restart
 from tools.bench.store import store
 
@@ -62,6 +63,7 @@ def run(root: Path, effort: Effort, say: Callable[[str], object], only: Sequence
         "restart": lambda folder: trio.run(restart, folder, effort),
         "idle": lambda folder: trio.run(idle, folder, effort),
         "large": lambda folder: trio.run(large, folder, effort),
+        "redis": lambda folder: trio.run(redis, folder, effort),
         "latency": lambda folder: trio.run(latency, server_in(folder), folder, effort),
         "groups": lambda _folder: groups(effort),
         "sdk": lambda folder: trio.run(group_by_sdk, server_in(folder), folder, effort),

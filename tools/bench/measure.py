@@ -48,6 +48,10 @@ class Effort:
     idle_clients: int
     idle_seconds: float
     """Each pings twice in a minute."""
+    wake_ups: int
+    """Notices between two processes at each rate."""
+    takings: int
+    """Of limits."""
 
 
 FULL = Effort(
@@ -55,12 +59,14 @@ FULL = Effort(
     enqueue={1: 200, 32: 400, 128: 600, 256: 600}, latencies=200,
     groups=(10, 100, 1_000), messages=50, sdk_members=10, durable=500, copies=(3, 20, 200), fan_outs=100, entries=100,
     entries_kept=1_000_000, file_bytes=40_000_000, large_members=1_000, idle_clients=5_000, idle_seconds=60,
+    wake_ups=6_000, takings=5_000,
 )  # fmt: skip
 QUICK = Effort(
     repetitions=1, health={1: 20, 32: 64, 128: 256, 256: 512},
     enqueue={1: 20, 32: 64, 128: 256, 256: 512}, latencies=10, groups=(10,),
     messages=5, sdk_members=3, durable=12, copies=(3,), fan_outs=4, entries=2,
     entries_kept=2_000, file_bytes=100_000, large_members=4, idle_clients=20, idle_seconds=0.5,
+    wake_ups=100, takings=100,
 )  # fmt: skip
 
 

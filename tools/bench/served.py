@@ -26,8 +26,9 @@ from qpqserver.embedded import Surroundings, certificate, open_embedded
 from trio_quic import ClientTls, IncomingCall, QuicConfiguration, serve_quic
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
+    from qpqcore.bus.limits import Taking
     from trio_quic import EngineName, QuicEndpoint
 
 ALPN_ECHO = b"echo"
@@ -159,6 +160,12 @@ class NoLimits(LocalLimiter):
     def take(self, key: bytes, rate: Rate, now_ms: int) -> int:
         """Take one; nothing has to wait."""
         super().take(key, rate, now_ms)
+        return 0
+
+    async def take_all(self, takings: Sequence[Taking], now_ms: int) -> int:
+        """Take one of each; nothing has to wait."""
+        for key, rate in takings:
+            self.take(key, rate, now_ms)
         return 0
 
 

@@ -72,6 +72,10 @@ async def run(settings: Settings, service: str | None = None) -> int:
         for exc in leaves(group):
             click.echo(f"qpq-server: {exc}", err=True)
         return_code = EXIT_START
+    except* ConfigError as group:
+        for exc in leaves(group):
+            click.echo(f"qpq-server: {exc}", err=True)
+        return_code = EXIT_CONFIGURATION
     else:
         return_code = 0
     return return_code

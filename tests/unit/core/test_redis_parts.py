@@ -96,6 +96,7 @@ async def test_past_its_bounds_an_outbox_keeps_of_a_mailbox_that_there_is_someth
     monkeypatch.setattr(outbox_module, "OWED_MAX", 2)
     node, told = FakeNode(), []
     outbox = Outbox(SEAL, b"PUBLISH", lambda channel, count: told.append((channel, count)), told.append)
+    outbox.open()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(outbox.deliver, node)
         await trio.testing.wait_all_tasks_blocked()
@@ -115,14 +116,17 @@ async def test_what_was_on_its_way_when_the_server_went_is_owed(autojump_clock):
     node = FakeNode()
     node.is_away = True
     outbox = Outbox(SEAL, b"PUBLISH", lambda channel, count: None, lambda notice: None)
+    outbox.open()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(outbox.deliver, node)
         await trio.testing.wait_all_tasks_blocked()
         outbox.put(Notice(b"c", MAILBOX, b"whole"))
         outbox.put(Notice(b"c", SIGNAL, b"signal"))
+    outbox.close()
     outbox.put(Notice(b"d", MAILBOX, b"whole"))
     assert outbox.dropped == 1
     node.is_away = False
+    outbox.open()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(outbox.deliver, node)
         await trio.testing.wait_all_tasks_blocked()

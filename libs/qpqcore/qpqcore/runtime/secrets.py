@@ -7,6 +7,7 @@
 | assertion-keys | every start, in memory | connections resume |
 | external-sender | first start | new groups name the new one; old groups keep what they have until reset |
 | quic-reset | first start | after a restart clients notice by the idle timeout, not at once |
+| redis-seal | first start | none: notices of processes that still have the old one are not heard until they start again |
 | db.key (in data_dir) | first start without db_key | the databases are lost: back it up |
 """
 

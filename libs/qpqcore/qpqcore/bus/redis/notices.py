@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from qpqcore.bus.redis.node import Node
     from qpqcore.bus.redis.sealing import Seal
 
+PUSHED_PARTS = 3
+"""Of what is published: message, channel, content; what Redis may push besides is shorter and not for us."""
 LISTENED_MAX = 100_000
 """Channels of which is remembered that somebody listened when something was last published."""
 
@@ -175,6 +177,7 @@ class RedisNotices:
     def on_up(self, node: Node) -> None:
         """Subscribe anew, and tell again what may be lost."""
         self._channels.on_up(node)
+        self._outbox_of(node).open()
         if self.shards.node_of(self._revoked) is node:
             self._record.on_up()
         self._change()
@@ -182,6 +185,7 @@ class RedisNotices:
     def on_down(self, node: Node) -> None:
         """Hear nothing of it."""
         self._channels.on_down(node)
+        self._outbox_of(node).close()
         self.shards.look_again()
         if node not in self.shards.nodes.values():
             self._move_outbox(node)
@@ -189,7 +193,9 @@ class RedisNotices:
 
     def on_push(self, node: Node, push: list[Any]) -> None:
         """Pass on what was published."""
-        kind, channel, data = push[:3]
+        if len(push) < PUSHED_PARTS:
+            return
+        kind, channel, data = push[:PUSHED_PARTS]
         if kind in {b"message", b"smessage"}:
             self._hear(channel, data)
         elif kind in {b"subscribe", b"ssubscribe"}:

@@ -39,7 +39,7 @@ class Notice(NamedTuple):
 
 
 class Outbox:
-    """Notices for one server; `deliver` runs while it is up."""
+    """Notices for one server; open, and `deliver` running, while it is up."""
 
     def __init__(
         self, seal: Seal, command: bytes, told: Callable[[bytes, int], None], moved: Callable[[Notice], None]
@@ -76,9 +76,20 @@ class Outbox:
         owed, self._owed = self._owed, {}
         return [Notice(channel, MAILBOX, b"") for channel in owed]
 
+    def open(self) -> None:
+        """The server is there: take notices whole."""
+        self._up = True
+
+    def close(self) -> None:
+        """It is away."""
+        self._up = False
+        for notice in self._queue:
+            self._owe(notice)
+        self._queue.clear()
+        self._bytes = 0
+
     async def deliver(self, node: Node) -> None:
         """Send what there is to send, until the server is away or this is cancelled."""
-        self._up = True
         batch: list[Notice] = []
         try:
             while True:
@@ -92,11 +103,8 @@ class Outbox:
         except Away:
             pass  # the node ends this with its connections
         finally:
-            self._up = False
-            for notice in (*batch, *self._queue):
+            for notice in batch:
                 self._owe(notice)
-            self._queue.clear()
-            self._bytes = 0
 
     def _batch(self) -> list[Notice]:
         batch = [self._queue.popleft() for _ in range(min(BATCH_MAX, len(self._queue)))]

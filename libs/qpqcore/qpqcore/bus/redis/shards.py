@@ -21,6 +21,7 @@ log = structlog.get_logger()
 
 SLOTS = 16_384
 """Of every cluster."""
+PORT_MAX = 65_535
 LOOK_SECONDS = 30.0
 Layout = list[tuple[int, int, tuple[str, int]]]
 """From slot, to slot, server."""
@@ -41,11 +42,16 @@ def slot_of(name: bytes) -> int:
 
 
 def layout_of(answer: Any, asked: str) -> Layout:
-    """Read the answer to CLUSTER SLOTS; a server without a name is the one that was asked."""
+    """Read the answer to CLUSTER SLOTS; a server without a name is the one that was asked. RedisError for nonsense."""
     found: Layout = []
-    for first, last, primary, *_ in answer:
-        host = (primary[0] or b"").decode()
-        found.append((first, last, (host if host not in {"", "?"} else asked, primary[1])))
+    try:
+        for first, last, primary, *_ in answer:
+            host = (primary[0] or b"").decode()
+            if not (0 <= first <= last < SLOTS and 0 < primary[1] <= PORT_MAX):
+                raise ValueError(first, last, primary)
+            found.append((first, last, (host if host not in {"", "?"} else asked, primary[1])))
+    except (TypeError, ValueError, IndexError, AttributeError) as exc:
+        raise RedisError(f"not a map of a cluster: {exc}") from exc
     return found
 
 
