@@ -72,9 +72,9 @@ def postgres():
 @pytest.fixture
 def fresh_postgres(postgres):
     """Return the address of a database of the test's own, with every service's schema."""
-    name = postgres.fresh(f"test_{uuid4().hex}")
+    name = postgres.lend()
     yield postgres.url(name)
-    postgres.drop(name)
+    postgres.give_back(name)
 
 
 @pytest.fixture

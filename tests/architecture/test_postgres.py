@@ -29,7 +29,6 @@ TABLE = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|USING) ([a-z_]+)(?: (?:AS )?([a-
 NO_ALIAS = {"where", "set", "on", "join", "order", "for", "limit", "using", "l" * 0}
 KEYED = {name: text for name, text in vars(keyed).items() if name.isupper() and isinstance(text, str)}
 TOO_WIDE = {"FORGET_OLD": "the sweep"}
-OVER_A_SMALL_TABLE = {"LATE": "the outbox is empty but for what is under way: an index would cost each message more"}
 
 
 def statements_of(service):
@@ -161,14 +160,11 @@ def test_every_statement_is_one_that_the_database_understands_and_answers_by_an_
     settings = session_settings(schema_of(service))
     found = postgres.sql(
         fresh_postgres.rsplit("/", 1)[1], *(f"SET {name} = '{value}'" for name, value in settings.items()),
-        *(
-            f"EXPLAIN (GENERIC_PLAN, COSTS OFF) {text}"
-            for name, text in statements_of(service).items()
-            if name not in OVER_A_SMALL_TABLE
-        ),
+        *(f"EXPLAIN (GENERIC_PLAN, COSTS OFF) {text}" for text in statements_of(service).values()),
     )  # fmt: skip
     assert len(found) > len(statements_of(service))
-    assert [line for line in found if "Seq Scan" in line] == []
+    # The outbox holds what is under way: an index by age would cost each message more than a look at all of it costs a sweep.
+    assert [line for line in found if "Seq Scan" in line and "on outbox" not in line] == []
 
 
 def test_no_statement_stands_anywhere_else():

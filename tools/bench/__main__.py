@@ -32,6 +32,7 @@ from tools.bench.latency import group_by_sdk, latency
 from tools.bench.measure import FULL, QUICK, Effort, Row
 from tools.bench.messages import messages
 from tools.bench.redis import redis
+from tools.bench.postgres import postgres
 from tools.bench.restart import restart
 from tools.bench.store import store
 
@@ -56,6 +57,7 @@ def run(root: Path, effort: Effort, say: Callable[[str], object], only: Sequence
         "calls": lambda folder: trio.run(calls, folder, effort),
         "bus": lambda folder: trio.run(bus, folder, effort),
         "store": lambda folder: trio.run(store, folder, effort),
+        "postgres": lambda folder: trio.run(postgres, folder, effort),
         "messages": lambda folder: trio.run(messages, folder, effort),
         "fan-out": lambda folder: trio.run(fan_out, folder, effort),
         "entering": lambda folder: trio.run(entering, folder, effort),

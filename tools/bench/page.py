@@ -30,7 +30,7 @@ def measured(runs: Sequence[Found], found: Found) -> str:
     """Return the goals and every part that was measured, as Markdown."""
     sections = [("goals", _goals(runs))]
     parts = {
-        "calls": _calls, "store": _store, "messages": _messages, "fan-out": _fan_out, "entering": _entering, "blobs": _files,
+        "calls": _calls, "store": _store, "postgres": _postgres, "messages": _messages, "fan-out": _fan_out, "entering": _entering, "blobs": _files,
         "restart": _restart, "idle": _idle, "large": _large, "latency": _latency, "groups": _groups, "sdk": _by_sdk,
     }  # fmt: skip
     sections += [(name, lines(found[name])) for name, lines in parts.items() if name in found]
@@ -69,6 +69,18 @@ def _store(rows: list[Row]) -> Iterator[str]:
         f"With {r['in_flight']} in flight the server takes {r['server_per_second']:,.0f} durable messages a second, delivery's store alone "
         f"{r['store_per_second']:,.0f} of the same ({r['store_cpu_us']:.0f} us each): {r['share']:.2f} of the store's own rate."
     )
+
+
+def _postgres(rows: list[Row]) -> Iterator[str]:
+    yield "## Delivery's store on PostgreSQL\n"
+    yield "1 KiB payloads; acknowledged means committed, mailboxes filled.\n"
+    yield "| mailboxes a message | in flight | messages/s | p50 ms | p99 ms | CPU us of our process | of PostgreSQL |"
+    yield "|---|---|---|---|---|---|---|"
+    for r in rows:
+        yield (
+            f"| {r['copies']} | {r['in_flight']} | {r['per_second']:,.0f} | {r['p50_ms']:.1f} | {r['p99_ms']:.1f} "
+            f"| {r['python_cpu_us']:,.0f} | {r['postgres_cpu_us']:,.0f} |"
+        )
 
 
 def _messages(rows: list[Row]) -> Iterator[str]:

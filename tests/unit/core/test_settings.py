@@ -48,6 +48,8 @@ def test_flags_go_before_environment_before_file(tmp_path):
         ('listen = "nowhere"', "host:port"),
         ('store_backend = "file"', 'write "sql"'),
         ('store_backend = "redis"', "one of sql, postgres"),
+        ('store_backend = "postgres"', "needs a database_url"),
+        ('database_url = "x"\ndatabase_url_file = "y"', "not both"),
         ("federation_enabled = true", "not built yet"),
         ('plugin_dir = "/x"', "not built yet"),
         ('mode = "test"', "development, production"),
