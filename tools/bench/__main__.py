@@ -31,8 +31,8 @@ from tools.bench.large import large
 from tools.bench.latency import group_by_sdk, latency
 from tools.bench.measure import FULL, QUICK, Effort, Row
 from tools.bench.messages import messages
-from tools.bench.redis import redis
 from tools.bench.postgres import postgres
+from tools.bench.redis import redis
 from tools.bench.restart import restart
 from tools.bench.store import store
 

@@ -68,7 +68,7 @@ async def run(settings: Settings, service: str | None = None) -> int:
         else:
             with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
                 await serve_one(settings, service, signals)
-    except* (ConfigError, DatabaseError, CertificateUnreadable, SecretMissing, OSError) as group:
+    except* (DatabaseError, CertificateUnreadable, SecretMissing, OSError) as group:
         for exc in leaves(group):
             click.echo(f"qpq-server: {exc}", err=True)
         return_code = EXIT_START

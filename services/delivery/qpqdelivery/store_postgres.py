@@ -166,11 +166,11 @@ class PostgresStore:
             rows = await c.fetch(sql.FETCH, device, after, limit)
             if not rows:
                 return None
-            account, last, acked, size, seen_ms, sent, oldest_ms = rows[0][:BOX_COLUMNS]
+            account, last, acked, size, seen_ms, _, oldest_ms = rows[0][:BOX_COLUMNS]
             heads = self._page([row[BOX_COLUMNS:] for row in rows if row[BOX_COLUMNS] is not None], payloads=payloads)
             bodies = await self._bodies(c, heads, payloads=payloads)
             found = [_entry(h, bodies.get(p), payloads=payloads, now_ms=now_ms) for p, h in enumerate(heads, start=1)]
-            return found, Mailbox(account, last, acked, size, oldest_ms or 0, seen_ms, sent)
+            return found, Mailbox(account, last, acked, size, oldest_ms or 0, seen_ms)
 
         return await self._db.read(body)
 
