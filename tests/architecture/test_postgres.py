@@ -28,7 +28,9 @@ VERB = re.compile(r"\s*(?:WITH|SELECT|INSERT|UPDATE|DELETE)\b")
 TABLE = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|USING) ([a-z_]+)(?: (?:AS )?([a-z]+)\b)?")
 NO_ALIAS = {"where", "set", "on", "join", "order", "for", "limit", "using", "l" * 0}
 KEYED = {name: text for name, text in vars(keyed).items() if name.isupper() and isinstance(text, str)}
-OF_ALL_ROWS = {"STORED_BYTES": "the operator's number: a sum over every blob, every 15 s at most, while somebody scrapes"}
+OF_ALL_ROWS = {
+    "STORED_BYTES": "the operator's number: a sum over every blob, every 15 s at most, while somebody scrapes"
+}
 TOO_WIDE = {"FORGET_OLD": "the sweep"}
 
 

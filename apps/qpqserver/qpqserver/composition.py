@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from qpqcore.bus.base import Bus
     from qpqcore.obs.metrics import Metrics
     from qpqserver.keys import Keys
+    from qpqserver.tracing import Tracing
 
 VERSION = "0.1.0"
 EXTERNAL_SENDER_CREDENTIAL = b"qpq delivery v1"
@@ -90,6 +91,7 @@ class Place:
     """Another service by its name: the object, or a stub."""
     metrics: Metrics
     """What shows the stores' numbers."""
+    tracing: Tracing
 
     @property
     def common(self) -> dict[str, Any]:
@@ -223,9 +225,9 @@ async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], S
     asking = CallContext(caller=Caller(CallerKind.SERVICE, name="gateway"), now_ms=around.clock_ms())
     sender = await place.other("delivery").external_sender(asking, ExternalSenderParams())
     gateway = Gateway(
-        config, bus, version=VERSION, own_assertion=place.keys.own("gateway", around.clock_ms),
+        config, place.tracing.bus(bus), version=VERSION, own_assertion=place.keys.own("gateway", around.clock_ms),
         external_sender=(sender.credential, sender.key), notices=around.notices, clock_ms=around.clock_ms,
-        away=away, observer=metrics,
+        away=away, observer=metrics, tracer=place.tracing.tracer,
     )  # fmt: skip
     quic = quic_configuration(config, tls, place.secret("quic-reset"))
     quic = replace(quic, seed=around.quic_seed, unix_time_s=around.unix_time_s)

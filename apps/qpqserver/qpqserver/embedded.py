@@ -28,6 +28,7 @@ from qpqserver.composition import (
 from qpqserver.keys import NUMBERS, Keys
 from qpqserver.sharing import shared
 from qpqserver.stores import beside, database_path
+from qpqserver.tracing import tracing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -78,6 +79,7 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
 
     async with AsyncExitStack() as stack:
         around = await stack.enter_async_context(shared(settings, secret, around, metrics))
+        traced = await stack.enter_async_context(tracing(settings, "server", VERSION))
         place = Place(
             settings=settings,
             around=around,
@@ -85,12 +87,13 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
             secret=secret,
             other=lambda name: Later(services, name),
             metrics=metrics,
+            tracing=traced,
         )
         for name, opener in OPENERS.items():
             services[name] = await stack.enter_async_context(opener(place))
             watch(metrics, services[name])
             entrance = Dispatcher(NUMBERS[name], services[name], keys.verifier(name), clock_ms=around.clock_ms)
-            bus.add(NUMBERS[name], entrance)
+            bus.add(NUMBERS[name], traced.entrance(entrance, name))
         metrics.watch(lambda: limits.readings(around.limiter))
         front = await edge(place, bus, metrics, away=around.away)
         nursery = await stack.enter_async_context(trio.open_nursery())

@@ -29,9 +29,10 @@ from qpqcore.net.certificates import CertificateUnreadable
 from qpqcore.net.mutual_tls import Credentials
 from qpqcore.obs.metrics import Metrics
 from qpqserver import secrecy
-from qpqserver.composition import CERTIFICATE_ENDS, OPENERS, Edge, Place, Surroundings, edge, watch
+from qpqserver.composition import CERTIFICATE_ENDS, OPENERS, VERSION, Edge, Place, Surroundings, edge, watch
 from qpqserver.keys import NUMBERS, Keys
 from qpqserver.sharing import shared
+from qpqserver.tracing import tracing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -164,10 +165,11 @@ async def open_process(
         around = await stack.enter_async_context(
             shared(settings, lambda secret: secrecy.read(folder, secret), around, metrics)
         )
+        traced = await stack.enter_async_context(tracing(settings, name, VERSION))
         place = Place(
             settings=settings, around=around, keys=keys,
-            secret=lambda secret: secrecy.read(folder, secret), other=lambda other: Stub(other, bus, own),
-            metrics=metrics,
+            secret=lambda secret: secrecy.read(folder, secret), other=lambda other: Stub(other, traced.bus(bus), own),
+            metrics=metrics, tracing=traced,
         )  # fmt: skip
         process = Process(name=name, metrics=metrics, credentials=credentials, bus=bus, beside=around.away)
         metrics.watch(lambda: readings(process))
@@ -193,6 +195,7 @@ async def _open_service(process: Process, place: Place, nursery: trio.Nursery) -
         NUMBERS[name], process.service, place.keys.verifier(name), clock_ms=place.around.clock_ms,
         observer=process.metrics,
     )  # fmt: skip
+    entrance = place.tracing.entrance(entrance, name)
     process.server = BusServer(name, entrance, process.credentials, calls_max=settings.bus_calls_max)
     process.address = await nursery.start(process.server.serve, *address_of(settings.bus_listen))
     if hasattr(process.service, "run"):

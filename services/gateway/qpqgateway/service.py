@@ -16,6 +16,7 @@ from qpqcore.bus.notices import REVOKED, WAKE_UP_LATENCY, mailbox_topic, read_re
 from qpqcore.bus.stub import Stub
 from qpqcore.model.call import CallContext
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.obs import traces
 from qpqcore.obs.histogram import Histogram
 from qpqcore.wire.envelope import Envelope
 from qpqgateway import rules
@@ -64,6 +65,7 @@ class Gateway:
     def __init__(
         self, config: Config, bus: Bus, *, version: str, own_assertion: Callable[[], bytes], external_sender: tuple[bytes, bytes],
         notices: Notices, clock_ms: Callable[[], int], away: Callable[[], Sequence[str]] = tuple, observer: Observer | None = None,
+        tracer: traces.Tracer | None = None,
     ) -> None:  # fmt: skip
         self._config = config
         self._bus = bus
@@ -73,6 +75,7 @@ class Gateway:
         self._clock_ms = clock_ms
         self._away = away
         self._observer = observer or NoObserver()
+        self._tracer = tracer
         self._auth = Stub("auth", bus, own_assertion)
         self._delivery = Stub("delivery", bus)
         self._peers = Peers(
@@ -193,7 +196,11 @@ class Gateway:
             return
         self._forwarded += 1
         try:
-            await self._pass(incoming, peer, method, call, started_s)
+            if self._tracer is None:
+                await self._pass(incoming, peer, method, call, started_s)
+                return
+            with traces.within(self._tracer.begin(f"gateway {method.name}", rules.trace_of(call))):
+                await self._pass(incoming, peer, method, call, started_s)
         finally:
             self._forwarded -= 1
 

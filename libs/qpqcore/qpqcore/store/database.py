@@ -25,6 +25,7 @@ import outcome
 import trio
 
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.obs import traces
 from qpqcore.obs.histogram import COUNTS, Histogram
 from qpqcore.store.connection import Connection, connect, emptied_log, packed, translated
 from qpqcore.store.errors import DatabaseBusy
@@ -155,6 +156,12 @@ class Database:
 
     async def _run(self, lane: _Lane, body: Callable[[Connection], T]) -> T:
         await trio.lowlevel.checkpoint_if_cancelled()
+        if (span := traces.step("store write" if lane is self._writes else "store read")) is not None:
+            with traces.within(span):
+                return await self._queued(lane, body)
+        return await self._queued(lane, body)
+
+    async def _queued(self, lane: _Lane, body: Callable[[Connection], T]) -> T:
         if lane.jobs.qsize() >= WAITING_MAX:
             raise Refusal(ErrorCode.OVERLOADED, "too much waits to be written", retry_after_ms=1_000)
         job = Job(body, trio.lowlevel.current_task())

@@ -19,6 +19,7 @@ import structlog
 import trio
 
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.obs import traces
 from qpqcore.store.postgres import limits
 from qpqcore.store.postgres.batches import Batches
 from qpqcore.store.postgres.pool import Connection, Pool
@@ -82,6 +83,12 @@ class Postgres:
     async def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine function on the bridge's thread; return, or raise, what it does."""
         await trio.lowlevel.checkpoint_if_cancelled()
+        if (span := traces.step("store transaction")) is not None:
+            with traces.within(span):
+                return await self._queued(work)
+        return await self._queued(work)
+
+    async def _queued(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if len(self._asked) >= limits.WAITING_MAX:
             raise Refusal(ErrorCode.OVERLOADED, "too much waits for the database", retry_after_ms=limits.RETRY_AFTER_MS)
         job = Job(work, trio.lowlevel.current_task())
