@@ -96,7 +96,7 @@ async def starts_again(stage: Stage, load: Load) -> AsyncIterator[None]:
         await trio.to_thread.run_sync(stage.end, "federation")
         stage.start("federation")
 
-    async with _while_running(once, 3.0):
+    async with _while_running(once, 6.0):
         yield
 
 
@@ -343,18 +343,18 @@ async def stays_away(stage: Stage, load: Load) -> AsyncIterator[None]:
 CONDITIONS: Final = (
     Condition("a process is killed", killed, ("QpqProcessDown", "QpqServiceAway", "QpqUnavailable")),
     Condition("all services are killed", all_killed, ("QpqNotReady",), 90),
-    Condition("a process starts again and again", starts_again, ("QpqRestarts",)),
+    Condition("a process starts again and again", starts_again, ("QpqRestarts",), 120),
     Condition("the database is stopped", database_stopped, ("QpqStoreAway",)),
     Condition("the database is slow", database_slow, ("QpqStoreSlow",)),
     Condition("a table is away", table_away, ("QpqInternalErrors",)),
     Condition("mailboxes cannot be filled", fan_out_held, ("QpqFanOutBehind",), 120),
-    Condition("a mailbox runs over", mailboxes_full, ("QpqMailboxesCutOff",), 90),
-    Condition("Redis is stopped", redis_stopped, ("QpqRedisAway", "QpqWakeUpsByFallback"), 120),
-    Condition("somebody else publishes", foreign_notices, ("QpqForeignNotices",)),
+    Condition("a mailbox runs over", mailboxes_full, ("QpqMailboxesCutOff",), 120),
+    Condition("Redis is stopped", redis_stopped, ("QpqRedisAway", "QpqWakeUpsByFallback"), 150),
+    Condition("somebody else publishes", foreign_notices, ("QpqForeignNotices",), 120),
     Condition("a process hangs", stopped, ("QpqSlowCalls", "QpqSlowWakeUps")),
     Condition("too many calls come", too_many_calls, ("QpqOverloaded",)),
     Condition("wrong passwords are tried", wrong_passwords, ("QpqLogInsFail", "QpqRateLimited")),
-    Condition("KeyPackages are drained", key_packages_drained, ("QpqLastResortKeys",)),
+    Condition("KeyPackages are drained", key_packages_drained, ("QpqLastResortKeys",), 120),
     Condition("handshakes are flooded", flooded, ("QpqHandshakeFlood",)),
     Condition("the gateway is crowded", crowded, ("QpqConnectionsFull", "QpqConnectionsRefused")),
     Condition("a certificate is not renewed", not_renewed, ("QpqCertificateEnds",)),

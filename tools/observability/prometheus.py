@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parent.parent.parent
 RULES: Final = ROOT / "deploy" / "prometheus" / "rules.yml"
 TESTS: Final = ROOT / "deploy" / "prometheus" / "tests"
-WINDOW: Final = "20s"
-"""In place of minutes: twenty scrapes."""
+WINDOW, LONG_WINDOW: Final = "20s", "60s"
+"""In place of five minutes, and of longer: so many scrapes."""
 HOLDS: Final = "2s"
 """In place of every `for:`."""
 START_SECONDS_MAX: Final = 30
@@ -48,7 +48,7 @@ def program(name: str) -> str:
 
 def hurried(text: str) -> str:
     """Return expressions, or rules, with short windows and hardly any `for:`."""
-    text = re.sub(r"\[\d+[mh]\]", f"[{WINDOW}]", text)
+    text = re.sub(r"\[\d+[mh]\]", f"[{LONG_WINDOW}]", text.replace("[5m]", f"[{WINDOW}]"))
     return re.sub(r"for: \d+m", f"for: {HOLDS}", text)
 
 
