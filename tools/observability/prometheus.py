@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parent.parent.parent
 RULES: Final = ROOT / "deploy" / "prometheus" / "rules.yml"
 TESTS: Final = ROOT / "deploy" / "prometheus" / "tests"
-WINDOW, LONG_WINDOW: Final = "20s", "60s"
-"""In place of five minutes, and of longer: so many scrapes."""
+WINDOW: Final = "20s"
+"""In place of five minutes: twenty scrapes."""
+LONG_WINDOW: Final = "60s"
+"""In place of longer ones."""
 HOLDS: Final = "2s"
 """In place of every `for:`."""
 START_SECONDS_MAX: Final = 30
