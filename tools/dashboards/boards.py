@@ -232,13 +232,14 @@ DELIVERY: Final = Board(
                 Query(quantile(0.99, "qpq_store_commit_seconds", where='{store="delivery"}'), "p99"),
             ),
             "Of delivery's transactions.",
+            moves="the database is slow",
         ),
         Panel(
             "Jobs that wait for the store",
             "short",
             (Query('sum by (process) (qpq_store_waiting{store="delivery"})', "{{process}}"),),
             "At 10,000 calls are refused.",
-            moves="mailboxes cannot be filled",
+            moves="the database is slow",
         ),
         Panel(
             "Store operations",
@@ -336,6 +337,7 @@ EDGE: Final = Board(
                 Query(rate("qpq_quic_faults_total"), "faults of ours"),
             ),
             "Usually none.",
+            moves="peers break the rules",
         ),
         Panel(
             "Datagrams",
@@ -358,8 +360,15 @@ EDGE: Final = Board(
                 Query(rate("qpq_quic_replies_refused_total"), "replies refused"),
             ),
             "That were not taken, or had to wait.",
+            moves="peers break the rules",
         ),
-        Panel("Moves", "ops", (Query(rate("qpq_quic_moves_total"), "addresses changed"),), "Connections that went on."),
+        Panel(
+            "Moves",
+            "ops",
+            (Query(rate("qpq_quic_moves_total"), "addresses changed"),),
+            "Connections that went on.",
+            moves="peers break the rules",
+        ),
         Panel(
             "Calls in flight",
             "short",

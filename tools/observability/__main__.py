@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 import tempfile
 import time
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
     from tools.dashboards.panels import Panel
     from tools.observability.load import Load
 
-    Seen = list[tuple[str, list[float]]]
-    """Each expression of a panel with its numbers, smallest first."""
+    Seen = dict[str, float]
+    """Each line of a panel with its number."""
 
 WARM_SECONDS: Final = 25
 """Of load before anything is asked: longer than the windows."""
@@ -79,6 +80,8 @@ async def panels(asked: Prometheus, report: Report, later: list[tuple[Panel, str
                     later.append((panel, query.only))
                 elif not found:
                     report.fault(f"{board.uid}: {panel.title}: no data: {query.expr}")
+            if not panel.moves and not any((await look(asked, panel)).values()):
+                report.fault(f"{board.uid}: {panel.title}: nothing but zeros under load, and no condition moves it")
     report.say(
         f"{count} expressions of {sum(len(b.panels) for b in BOARDS)} panels parsed; {len(later)} wait for a condition"
     )
@@ -103,15 +106,19 @@ async def alerts(asked: Prometheus, report: Report) -> None:
 
 async def look(asked: Prometheus, panel: Panel) -> Seen:
     """Return what a panel shows."""
-    return [(query.expr, sorted(await asked.values(hurried(query.expr)))) for query in panel.queries]
+    return {
+        f"{query.expr} {sorted(sample['metric'].items())}": float(sample["value"][1])
+        for query in panel.queries
+        for sample in await asked.ask(hurried(query.expr))
+        if not math.isnan(float(sample["value"][1]))
+    }
 
 
 def has_moved(before: Seen, after: Seen) -> bool:
-    """Tell whether something is there that was not, is gone, has grown by half or shrunk to the half."""
-    for (_, old), (_, new) in zip(before, after, strict=True):
-        if len(old) != len(new) or (new and (new[-1] > old[-1] * MORE + LEAST or new[0] < old[0] / 2 - LEAST)):
-            return True
-    return False
+    """Tell whether a line is there that was not, is gone, has grown by half or shrunk to the half."""
+    return before.keys() != after.keys() or any(
+        new > before[line] * MORE + LEAST or new < before[line] / 2 - LEAST for line, new in after.items()
+    )
 
 
 async def play(condition: Condition, on: Stage, under: Load, asked: Prometheus, report: Report) -> None:

@@ -17,7 +17,10 @@ import qpqnative
 from qpqclient.transport import Trust, open_link
 from qpqcore.api.auth import LoginFinishParams, LoginFinishResult, LoginStartParams, LoginStartResult
 from qpqcore.api.blob import StatBlobParams, StatBlobResult
+from qpqcore.api.keystore import ResolveUserParams, ResolveUserResult
 from qpqgateway.main import ALPN
+from tools.hostile.attacks import migrations, pings
+from tools.hostile.stage import Stage as HostileStage
 from tools.observability.load import TROUBLE
 from trio_quic.testing.hostile import HostileClient
 
@@ -33,6 +36,9 @@ SPOOFED_HOSTS: Final = 200
 CROWD: Final = 56
 """Connections beside the load's: nine tenths of the gateway's 60."""
 LOCK_SECONDS: Final = 1.0
+HOSTILE_SECONDS: Final = 2.0
+TOO_LARGE_BYTES: Final = 100_000
+"""A stranger may send 65,536."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +287,24 @@ async def flooded(stage: Stage, load: Load) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def rules_broken(stage: Stage, load: Load) -> AsyncIterator[None]:
+    """Peers move for every datagram and send what does nothing; and one sends more than strangers may."""
+    del load
+    host, port = stage.where.split(":")
+
+    def hostile() -> None:
+        for attack in (migrations, pings):
+            attack(HostileStage((host, int(port)), HOSTILE_SECONDS))
+
+    async def too_large() -> None:
+        async with open_link(stage.where, Trust(), accept=lambda _: True) as link:
+            await link.call(ResolveUserParams(name="x" * TOO_LARGE_BYTES), ResolveUserResult)
+
+    async with _while_running(lambda: trio.to_thread.run_sync(hostile), 0.1), _while_running(too_large, 0.3):
+        yield
+
+
+@asynccontextmanager
 async def crowded(stage: Stage, load: Load) -> AsyncIterator[None]:
     """The gateway is nearly full, and more knock."""
     del load
@@ -356,6 +380,7 @@ CONDITIONS: Final = (
     Condition("wrong passwords are tried", wrong_passwords, ("QpqLogInsFail", "QpqRateLimited")),
     Condition("KeyPackages are drained", key_packages_drained, ("QpqLastResortKeys",), 120),
     Condition("handshakes are flooded", flooded, ("QpqHandshakeFlood",)),
+    Condition("peers break the rules", rules_broken),
     Condition("the gateway is crowded", crowded, ("QpqConnectionsFull", "QpqConnectionsRefused")),
     Condition("a certificate is not renewed", not_renewed, ("QpqCertificateEnds",)),
     Condition("files run out", files_bound, ("QpqFilesRunOut",)),
