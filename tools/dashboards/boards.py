@@ -323,7 +323,7 @@ EDGE: Final = Board(
                 Query(rate("qpq_quic_handshakes_limited_total"), "too many handshakes of one address"),
             ),
             "New peers.",
-            moves="handshakes are flooded",
+            moves="the gateway is crowded",
         ),
         Panel(
             "Connections ended by us",

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 
 SPOOFED_PER_ROUND: Final = 100
 SPOOFED_HOSTS: Final = 200
-CROWD: Final = 56
-"""Connections beside the load's: nine tenths of the gateway's 60."""
+CROWD: Final = 60
+"""Connections beside the load's: as many as the gateway takes."""
+KNOCKING: Final = 8
 LOCK_SECONDS: Final = 1.0
 HOSTILE_SECONDS: Final = 2.0
 TOO_LARGE_BYTES: Final = 100_000
@@ -314,23 +315,22 @@ async def crowded(stage: Stage, load: Load) -> AsyncIterator[None]:
             await trio.lowlevel.checkpoint()
 
     async def stay() -> None:
-        with suppress(*TROUBLE):
-            async with open_link(stage.where, Trust(), accept=lambda _: True):
-                await trio.sleep_forever()
+        async with open_link(stage.where, Trust(), accept=lambda _: True) as link:
+            await link.wait_closed()
 
     async with trio.open_nursery() as nursery:
         for _ in range(CROWD):
-            nursery.start_soon(stay)
-        for _ in range(8):
-            nursery.start_soon(_knocking, knock)
+            nursery.start_soon(_again_and_again, stay, float("inf"))
+        for _ in range(KNOCKING):
+            nursery.start_soon(_again_and_again, knock, 1.0)
         yield
         nursery.cancel_scope.cancel()
 
 
-async def _knocking(knock: Callable[[], Awaitable[None]]) -> None:
+async def _again_and_again(work: Callable[[], Awaitable[None]], seconds: float) -> None:
     while True:
-        with suppress(*TROUBLE, trio.TooSlowError), trio.fail_after(1.0):
-            await knock()
+        with suppress(*TROUBLE, trio.TooSlowError), trio.fail_after(seconds):
+            await work()
         await trio.sleep(0.1)
 
 
@@ -381,7 +381,7 @@ CONDITIONS: Final = (
     Condition("KeyPackages are drained", key_packages_drained, ("QpqLastResortKeys",), 120),
     Condition("handshakes are flooded", flooded, ("QpqHandshakeFlood",)),
     Condition("peers break the rules", rules_broken),
-    Condition("the gateway is crowded", crowded, ("QpqConnectionsFull", "QpqConnectionsRefused")),
+    Condition("the gateway is crowded", crowded, ("QpqConnectionsFull", "QpqConnectionsRefused"), 120),
     Condition("a certificate is not renewed", not_renewed, ("QpqCertificateEnds",)),
     Condition("files run out", files_bound, ("QpqFilesRunOut",)),
     Condition("a device stays away", stays_away),
