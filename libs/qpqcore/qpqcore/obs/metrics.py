@@ -148,12 +148,17 @@ class Metrics:
         if trio.current_time() - self._weighed_at < WEIGH_SECONDS:
             return
         self._weighed_at = trio.current_time()
-        for weigh in self._weighed:
-            with trio.move_on_after(WEIGH_SECONDS_MAX):
-                try:
-                    await weigh()
-                except Exception as exc:  # noqa: BLE001 - a store that is away is no reason to say nothing of the rest
-                    log.warning("weighing_failed", reason=type(exc).__name__)
+        async with trio.open_nursery() as nursery:
+            nursery.cancel_scope.deadline = trio.current_time() + WEIGH_SECONDS_MAX
+            for weigh in self._weighed:
+                nursery.start_soon(self._weigh_one, weigh)
+
+    @staticmethod
+    async def _weigh_one(weigh: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await weigh()
+        except Exception as exc:  # noqa: BLE001 - a store that is away is no reason to say nothing of the rest
+            log.warning("weighing_failed", reason=type(exc).__name__)
 
     def page(self) -> bytes:
         """Return the text of /metrics."""
