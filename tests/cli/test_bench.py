@@ -40,6 +40,10 @@ def test_a_quick_run_has_every_row(tmp_path):
     assert [row["what"] for row in found["entering"]] == ["handshake", "log-in"]
     assert found["blobs"][0]["up_mb_s"] > 0
     assert found["restart"][0]["entries"] > 2_000
+    redis = {row["what"]: row for row in found["redis"]}
+    assert redis["idle topics"]["count"] == 20 and redis["take_all of two"]["p50_ms"] > 0
+    for rate in (100, 2_000):
+        assert redis[f"wake-up, {rate}/s"]["count"] > 0 and redis[f"wake-up, {rate}/s"]["p50_ms"] > 0
     (latency,) = found["latency"]
     assert 0 < latency["p50_ms"] <= latency["p99_ms"]
     assert [row["suite"] for row in found["groups"]] == ["1", "X-Wing"]

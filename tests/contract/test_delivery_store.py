@@ -6,15 +6,18 @@ from dataclasses import replace
 
 import pytest
 import trio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qpqcore.api.delivery import EntryKind
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.store.database import open_database
 from qpqcore.store.migrations import migrations_of
+from qpqcore.store.postgres.bridge import open_postgres
+from qpqcore.store.postgres.schemas import schema_of
 from qpqdelivery.rules import sha256
 from qpqdelivery.store import Birth, Bounds, Channel, Commit, Member, Message, NextState, Offer, Welcome
+from qpqdelivery.store_postgres import PostgresStore
 from qpqdelivery.store_sqlite import SqliteStore
 from tests.contract.conftest import count_rows
 from tests.support.channel_model import ChannelModel
@@ -424,37 +427,58 @@ STEPS = st.lists(
 )
 
 
+async def play(store, steps):
+    """Play a history in the store and in a simple model: each mailbox is what the model says."""
+    model = ChannelModel(PEOPLE, BOUNDS.past_epochs)
+    model.begin(ALICE, (BOB, CAROL))
+    await begin(store)
+    for number, (what, person, amount, ratchet) in enumerate(steps):
+        if what == "say":
+            if model.epoch - amount < 0:
+                continue
+            sent = message(b"%d" % number, sender=person, epoch=model.epoch - amount, ratchet=ratchet)
+            (answer,) = await put(store, sent)
+            code = answer.code if isinstance(answer, Refusal) else ErrorCode.OK
+            assert model.say(person, model.epoch - amount, ratchet=ratchet) is code
+        elif what == "add" and person not in model.members:
+            await accept(store, commit(model.epoch, added=(person,)))
+            model.change(add=(person,))
+        elif what == "remove" and person in model.members:
+            await accept(store, commit(model.epoch, removed=(person,)))
+            model.change(remove=(person,))
+        elif what == "ack":
+            await store.ack(person.device, amount, NOW_MS)
+            model.ack(person, amount)
+    for person in PEOPLE:
+        after, found = 0, []
+        while page := (await box(store, person, after))[0]:
+            found += [(e.number, e.kind, e.log_number) for e in page]
+            after = page[-1].number
+        assert found == model.boxes[person]
+
+
 @given(STEPS)
 def test_any_history_is_the_models(steps):
-    """Messages, joins, removals and acknowledgements in any order: each mailbox is what a simple model says."""
+    """Messages, joins, removals and acknowledgements in any order, on SQLCipher."""
 
-    async def play():
+    async def in_memory():
         async with open_database(None, b"k" * 32, migrations_of("qpqdelivery")) as database:
-            store, model = SqliteStore(database, BOUNDS), ChannelModel(PEOPLE, BOUNDS.past_epochs)
-            model.begin(ALICE, (BOB, CAROL))
-            await begin(store)
-            for number, (what, person, amount, ratchet) in enumerate(steps):
-                if what == "say":
-                    if model.epoch - amount < 0:
-                        continue
-                    sent = message(b"%d" % number, sender=person, epoch=model.epoch - amount, ratchet=ratchet)
-                    (answer,) = await put(store, sent)
-                    code = answer.code if isinstance(answer, Refusal) else ErrorCode.OK
-                    assert model.say(person, model.epoch - amount, ratchet=ratchet) is code
-                elif what == "add" and person not in model.members:
-                    await accept(store, commit(model.epoch, added=(person,)))
-                    model.change(add=(person,))
-                elif what == "remove" and person in model.members:
-                    await accept(store, commit(model.epoch, removed=(person,)))
-                    model.change(remove=(person,))
-                elif what == "ack":
-                    await store.ack(person.device, amount, NOW_MS)
-                    model.ack(person, amount)
-            for person in PEOPLE:
-                after, found = 0, []
-                while page := (await box(store, person, after))[0]:
-                    found += [(e.number, e.kind, e.log_number) for e in page]
-                    after = page[-1].number
-                assert found == model.boxes[person]
+            await play(SqliteStore(database, BOUNDS), steps)
 
-    trio.run(play)
+    trio.run(in_memory)
+
+
+@settings(max_examples=25)  # each takes 60 ms: an emptied database, a bridge, its connections
+@given(STEPS)
+def test_any_history_is_the_models_on_postgres(postgres, steps):
+    """The same on PostgreSQL."""
+
+    async def in_postgres(url):
+        async with open_postgres(url, schema_of("delivery")) as database:
+            await play(PostgresStore(database, BOUNDS), steps)
+
+    name = postgres.lend()
+    try:
+        trio.run(in_postgres, postgres.url(name))
+    finally:
+        postgres.give_back(name)

@@ -37,7 +37,7 @@ def known_of(w, account, device):
     """Return every value of every row that names an account or a device; of groups' tables, none."""
     found = set()
     for service in SERVICES:
-        for (table,) in w.rows(service, "SELECT name FROM sqlite_master WHERE type = 'table'"):
+        for table in w.tables(service):
             if f"{service}.{table}" in OF_THE_GROUPS:
                 continue
             for row in w.rows(service, f"SELECT * FROM {table}"):

@@ -6,6 +6,7 @@ import hashlib
 from contextlib import AsyncExitStack
 
 import pytest
+import trio
 
 import qpqclient
 from qpqclient.transport import Trust, open_link
@@ -14,6 +15,7 @@ from qpqcore.crypto.parts import u32, vec
 from qpqcore.crypto.signatures import generate_key, sign
 from qpqcore.model.errors import ErrorCode
 from qpqcore.model.ids import make_id
+from tests.support.world import method_named, raw
 
 
 async def pair(stack, server, tmp_path):
@@ -114,6 +116,44 @@ async def test_fetch_peek_and_ack_agree(serving, tmp_path):
         assert (await link.call(delivery.AckParams(up_to=waited.last), delivery.AckResult)).acked == waited.last
         assert (await link.call(delivery.FetchParams(), delivery.FetchResult)).entries == ()
         assert (await link.call(delivery.AckParams(up_to=1), delivery.AckResult)).acked == waited.last
+
+
+async def test_a_server_that_drains_answers_who_polls(open_world):
+    """With what there is, at once; who polls only then is answered at once too, and what is malformed is refused."""
+    async with open_world() as w:
+        bob = await w.device("bob")
+        last = (await bob.call(delivery.PeekParams(), delivery.PeekResult)).last
+        poll, answers = delivery.FetchWaitParams(after=last, wait_ms=50_000), []
+
+        async def wait():
+            answers.append(await bob.call(poll, delivery.FetchResult))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait)
+            while not w.server.gateway._polls:
+                await trio.sleep(0.01)
+            w.server.gateway.begin_drain()
+        answers.append(await bob.call(poll, delivery.FetchResult))
+        assert [(answer.entries, answer.last) for answer in answers] == [((), last)] * 2
+        assert (await raw(bob.link, method_named("fetchWait").number, b"?"))[0] is ErrorCode.MALFORMED
+
+
+async def test_a_service_that_drains_answers_who_waits(open_world):
+    async with open_world() as w:
+        bob, service, answers = await w.device("bob"), w.service("delivery"), []
+        last = (await bob.call(delivery.PeekParams(), delivery.PeekResult)).last
+        poll = delivery.FetchWaitParams(after=last, wait_ms=50_000)
+
+        async def wait():
+            answers.append(await bob.call(poll, delivery.FetchResult))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(wait)
+            while not service._waiters:
+                await trio.sleep(0.01)
+            service.begin_drain()
+        answers.append(await bob.call(poll, delivery.FetchResult))
+        assert [(answer.entries, answer.last) for answer in answers] == [((), last)] * 2
 
 
 async def test_a_blob_is_its_hash_resumes_and_opens_to_its_secret_alone(serving, tmp_path):

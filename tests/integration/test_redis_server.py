@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 import pytest
 import trio
+import trio.testing
 
 from qpqclient.transport import frame_of
-from qpqcore.api import auth, gateway
+from qpqcore.api import auth, delivery, gateway
 from qpqcore.api.auth import LoginFinishParams
 from qpqcore.api.delivery import FetchResult
 from qpqcore.api.gateway import SubscribeParams
@@ -161,6 +163,28 @@ async def test_a_device_is_cut_off_at_every_gateway_within_a_second(own_redis):
             with trio.fail_after(1):
                 for replies in asks:
                     assert Reply.from_bytes(await anext(replies)).code == ErrorCode.UNAUTHENTICATED
+
+
+async def test_who_finds_something_by_looking_alone_is_counted(open_world, monkeypatch):
+    async with open_world() as w:
+        service, alice, bob = w.service("delivery"), await w.device("alice"), await w.device("bob")
+        monkeypatch.setattr(service, "_config", replace(service._config, look_again_seconds=0.02))
+        monkeypatch.setattr(service._notices, "publish", lambda topic, payload=b"": None)
+        position = (await bob.call(delivery.FetchParams(), delivery.FetchResult)).last
+        found = []
+        async with trio.open_nursery() as nursery:
+
+            async def wait():
+                waiting = delivery.FetchWaitParams(after=position, wait_ms=30_000)
+                found.extend((await bob.call(waiting, delivery.FetchResult)).entries)
+
+            nursery.start_soon(wait)
+            while not service._waiters:
+                await trio.testing.wait_all_tasks_blocked(0.01)
+            await trio.sleep(0.1)  # it has looked, and found nothing, again and again
+            await alice.call(alice.message(w.direct), delivery.EnqueueResult)
+        assert (len(found), service._notices.wake_ups.fallback) == (1, 1)
+        assert b'qpq_wakeups_total{path="fallback"} 1.0' in w.server.metrics.page()
 
 
 def test_the_address_may_lie_in_a_file(tmp_path):

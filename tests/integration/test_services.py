@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
 
 import pytest
 import trio
@@ -113,8 +112,7 @@ async def test_the_client_fills_its_stock_when_told(open_world):
 async def test_a_device_behind_a_gap_rejoins_and_goes_on(open_world):
     """A mailbox that overflowed lost messages, and says so: the device is back in every group, at the next epoch."""
     async with open_world() as w:
-        store = w.service("delivery")._store
-        store._bounds = replace(store._bounds, mailbox_entries_max=5)
+        w.bound(mailbox_entries_max=5)
         alice = await w.client("alice")
         for n in range(8):
             await alice.conversation(w.direct).send(f"number {n}")

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from qpqcore.runtime import secrets
 from qpqserver.embedded import beside, database_path
+from tests.support.postgres import TABLES_OF, rows_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,13 +37,21 @@ def in_tables(settings: Settings, canaries: Iterable[bytes]) -> set[tuple[str, b
     """Return (service.table, canary) for each canary that a row of a table holds."""
     found = set()
     for service in SERVICES:
-        with beside(settings, service) as connection:
-            tables = [r[0] for r in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-            for table in tables:
-                rows = connection.execute(f"SELECT * FROM {table}")  # noqa: S608 - the schema's own names
-                content = b"\0".join(_bytes(value) for row in rows for value in row)
-                found |= {(f"{service}.{table}", c) for c in canaries if c in content}
+        for table, rows in _tables(settings, service):
+            content = b"\0".join(_bytes(value) for row in rows for value in row)
+            found |= {(f"{service}.{table}", c) for c in canaries if c in content}
     return found
+
+
+def _tables(settings: Settings, service: str) -> Iterator[tuple[str, Iterable[tuple[object, ...]]]]:
+    if settings.store_backend == "postgres":
+        url = settings.database_url
+        for (table,) in rows_in(url, service, TABLES_OF):
+            yield table, rows_in(url, service, f"SELECT * FROM {table}")  # noqa: S608 - the schema's own names
+        return
+    with beside(settings, service) as connection:
+        for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            yield table, connection.execute(f"SELECT * FROM {table}")  # noqa: S608 - the schema's own names
 
 
 def _bytes(value: object) -> bytes:

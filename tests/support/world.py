@@ -6,13 +6,12 @@ group `club`, Alice and Bob the conversation `direct`; Eve is in neither; Dave w
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-import asyncpg
 import trio
 
 import qpqclient
@@ -31,6 +30,7 @@ from qpqserver.embedded import Surroundings, beside, open_embedded
 from tests.support import constellation
 from tests.support.buses import NUMBERS
 from tests.support.people import settle
+from tests.support.postgres import TABLES_OF, rows_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,10 +43,7 @@ NAMES = ("alice", "bob", "carol", "dave", "eve")
 FIRST = "the first message"
 PATIENCE_SECONDS = 60
 SERVICES = ("auth", "keystore", "delivery", "blob")
-TABLES = {
-    "sql": "SELECT name FROM sqlite_master WHERE type = 'table'",
-    "postgres": "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()",
-}
+TABLES = {"sql": "SELECT name FROM sqlite_master WHERE type = 'table'", "postgres": TABLES_OF}
 
 
 def method_named(name: str) -> Method:
@@ -203,33 +200,27 @@ class World:
 
     def _sql(self, service: str, sql: str, values: Any, *, read_only: bool) -> list[Any]:
         if self._settings.store_backend == "postgres":
-            return _in_postgres(self._settings.database_url, service, sql, values)
+            return rows_in(self._settings.database_url, service, sql, values)
         with beside(self._settings, service, read_only=read_only) as connection:
             return list(connection.execute(sql, values))
+
+    def bound(self, **bounds: int) -> None:
+        """Give delivery's store other bounds."""
+        store = self.service("delivery")._store
+        for part in (store, *([store._fan_out] if self._settings.store_backend == "postgres" else [])):
+            part._bounds = replace(part._bounds, **bounds)
+
+    def tables(self, service: str) -> list[str]:
+        """Return the names of a service's tables."""
+        return [row[0] for row in self.rows(service, TABLES[self._settings.store_backend])]
 
     def census(self) -> dict[str, int]:
         """Count the rows of every table of every service."""
         counts = {}
         for service in SERVICES:
-            tables = [r[0] for r in self.rows(service, TABLES[self._settings.store_backend])]
-            for table in tables:
+            for table in self.tables(service):
                 counts[f"{service}.{table}"] = self.rows(service, f"SELECT count(*) FROM {table}")[0][0]  # noqa: S608
         return counts
-
-
-def _in_postgres(url: str, service: str, sql: str, values: Any) -> list[Any]:
-    """Run a statement, in SQLite's words, on a service's schema."""
-    for number in range(1, len(values) + 1):
-        sql = sql.replace("?", f"${number}", 1)
-
-    async def run() -> list[Any]:
-        connection = await asyncpg.connect(url, server_settings={"search_path": f"qpq_{service}"})
-        try:
-            return [tuple(row) for row in await connection.fetch(sql, *values)]
-        finally:
-            await connection.close()
-
-    return asyncio.run(run())
 
 
 async def _build(folder: Path, stored: dict[str, Any]) -> None:

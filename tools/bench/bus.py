@@ -25,7 +25,7 @@ from qpqcore.net import authority
 from qpqcore.net.mutual_tls import Credentials
 from qpqcore.wire.envelope import BusReply, Envelope
 from tools.bench.measure import Effort, Row, medians
-from tools.bench.served import START_SECONDS_MAX, Served, line, obey_usage
+from tools.bench.served import START_SECONDS_MAX, Served, _line, obey_usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -92,7 +92,7 @@ async def callee(folder: Path) -> AsyncIterator[Served]:
     process = await trio.lowlevel.open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         with trio.fail_after(START_SECONDS_MAX):
-            host, port = await line(process)
+            host, port = await _line(process)
         yield Served(process, (host, port))
     finally:
         with trio.CancelScope(shield=True):

@@ -22,7 +22,7 @@ import trio
 from qpqcore.bus.notices import mailbox_topic
 from qpqcore.bus.redis.address import parse
 from qpqcore.bus.redis.parts import open_redis
-from tools.bench.served import START_SECONDS_MAX, WARNING, Usage, line, usage
+from tools.bench.served import START_SECONDS_MAX, WARNING, Usage, _line, usage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -50,7 +50,7 @@ class Hearing:
         """Send an order and return the answer."""
         assert self._process.stdin is not None
         await self._process.stdin.send_all(f"{order}\n".encode())
-        return await line(self._process)
+        return await _line(self._process)
 
     async def usage(self) -> Usage:
         """Ask what it has used."""
@@ -64,7 +64,7 @@ async def hearing(url: str) -> AsyncIterator[Hearing]:
     process = await trio.lowlevel.open_process(command, stdin=PIPE, stdout=PIPE)
     try:
         with trio.fail_after(START_SECONDS_MAX):
-            await line(process)
+            await _line(process)
         yield Hearing(process)
     finally:
         with trio.CancelScope(shield=True):

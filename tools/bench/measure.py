@@ -59,7 +59,7 @@ FULL = Effort(
     enqueue={1: 200, 32: 400, 128: 600, 256: 600}, latencies=200,
     groups=(10, 100, 1_000), messages=50, sdk_members=10, durable=500, copies=(3, 20, 200), fan_outs=100, entries=100,
     entries_kept=1_000_000, file_bytes=40_000_000, large_members=1_000, idle_clients=5_000, idle_seconds=60,
-    wake_ups=6_000, takings=5_000,
+    wake_ups=4_000, takings=5_000,
 )  # fmt: skip
 QUICK = Effort(
     repetitions=1, health={1: 20, 32: 64, 128: 256, 256: 512},

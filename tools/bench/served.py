@@ -86,10 +86,10 @@ class Served:
     async def _ask(self, what: str) -> Any:
         assert self._process.stdin is not None
         await self._process.stdin.send_all(f"{what}\n".encode())
-        return await line(self._process)
+        return await _line(self._process)
 
 
-async def line(process: trio.Process) -> Any:
+async def _line(process: trio.Process) -> Any:
     """Return the value of the next line that a process says."""
     assert process.stdout is not None
     found = b""
@@ -111,7 +111,7 @@ async def served(
     process = await trio.lowlevel.open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
         with trio.fail_after(START_SECONDS_MAX):
-            host, port = await line(process)
+            host, port = await _line(process)
         yield Served(process, (host, port))
     finally:
         with trio.CancelScope(shield=True):

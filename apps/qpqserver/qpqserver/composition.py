@@ -23,7 +23,7 @@ from qpqcore.config.settings import Settings, address_of, registration_of
 from qpqcore.crypto.signatures import generate_key
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.net import certificates
-from qpqcore.runtime import clock, secrets
+from qpqcore.runtime import clock
 from qpqcore.store.database import OpenStore, open_database
 from qpqdelivery.config import Config as DeliveryConfig
 from qpqdelivery.main import open_delivery
@@ -34,7 +34,6 @@ from qpqgateway.service import Gateway
 from qpqkeystore.config import Config as KeystoreConfig
 from qpqkeystore.main import open_keystore
 from qpqserver.secrecy import EDGE_CERT, EDGE_KEY
-from qpqserver.stores import Stores
 from trio_quic import ServerTls, TransportFactory
 
 if TYPE_CHECKING:
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from qpqcore.bus.base import Bus
     from qpqcore.obs.metrics import Metrics
     from qpqserver.keys import Keys
+    from qpqserver.stores import Stores
     from qpqserver.tracing import Tracing
 
 VERSION = "0.1.0"
@@ -89,6 +89,7 @@ class Place:
     """A secret by its name (qpqserver.secrecy)."""
     other: Callable[[str], Any]
     """Another service by its name: the object, or a stub."""
+    stores: Stores
     metrics: Metrics
     """What shows the stores' numbers."""
     tracing: Tracing
@@ -100,13 +101,10 @@ class Place:
 
     @asynccontextmanager
     async def store(self, service: str, config: Any) -> AsyncIterator[Any]:
-        """Open a service's store."""
-        async with Stores(self.settings, self.around.open_store, self._key).of(service, config) as opened:
+        """Open a service's store, and show its numbers."""
+        async with self.stores.of(service, config) as opened:
             self.metrics.watch(lambda: opened.database.load.readings(service))
             yield opened
-
-    def _key(self) -> bytes:
-        return secrets.key_of(self.settings.db_key) if self.settings.db_key else self.secret("db.key")
 
 
 def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]:

@@ -27,11 +27,11 @@ from qpqserver.composition import (
 )
 from qpqserver.keys import NUMBERS, Keys
 from qpqserver.sharing import shared
-from qpqserver.stores import beside, database_path
+from qpqserver.stores import Stores, beside, database_path
 from qpqserver.tracing import tracing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from qpqcore.config.settings import Settings
     from qpqgateway.service import Gateway
@@ -51,6 +51,8 @@ class Embedded:
     made_certificate: bool
     services: dict[str, Any]
     """Each by its name."""
+    away: Callable[[], str]
+    """Which database is away, and why; empty: none is."""
 
 
 class Later:
@@ -81,14 +83,9 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
         around = await stack.enter_async_context(shared(settings, secret, around, metrics))
         traced = await stack.enter_async_context(tracing(settings, "server", VERSION))
         place = Place(
-            settings=settings,
-            around=around,
-            keys=keys,
-            secret=secret,
-            other=lambda name: Later(services, name),
-            metrics=metrics,
-            tracing=traced,
-        )
+            settings=settings, around=around, keys=keys, secret=secret, other=lambda name: Later(services, name),
+            stores=Stores(settings, around.open_store), metrics=metrics, tracing=traced,
+        )  # fmt: skip
         for name, opener in OPENERS.items():
             services[name] = await stack.enter_async_context(opener(place))
             watch(metrics, services[name])
@@ -102,5 +99,5 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
                 nursery.start_soon(service.run)
         endpoint = await nursery.start(front.serve)
         metrics.watch_quic(endpoint.counters)
-        yield Embedded(front.gateway, endpoint, metrics, front.pin, front.made_certificate, services)
+        yield Embedded(front.gateway, endpoint, metrics, front.pin, front.made_certificate, services, place.stores.away)
         nursery.cancel_scope.cancel()

@@ -51,7 +51,7 @@ def main(service: str | None, config: Path | None, print_config: bool, **flags: 
         click.echo(example(), nl=False)
         return
     try:
-        settings = load(config, os.environ, flags)
+        settings = load(config, os.environ, flags, service)
     except ConfigError as exc:
         click.echo(f"qpq-server: {exc}", err=True)
         sys.exit(EXIT_CONFIGURATION)
@@ -94,8 +94,12 @@ async def serve(settings: Settings, signals: object) -> None:
     state = {"away": "starting"}
     async with trio.open_nursery() as nursery, open_embedded(settings) as server:
         if settings.metrics_enabled:
-            show_process(server.metrics, lambda: state["away"])
-            page = HealthPage(server.metrics, lambda: state["away"])
+
+            def away() -> str:
+                return state["away"] or server.away()
+
+            show_process(server.metrics, away)
+            page = HealthPage(server.metrics, away)
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
         state["away"] = ""
         welcome(settings, server)

@@ -28,10 +28,12 @@ from qpqcore.net import authority
 from qpqcore.net.certificates import CertificateUnreadable
 from qpqcore.net.mutual_tls import Credentials
 from qpqcore.obs.metrics import Metrics
+from qpqcore.runtime.secrets import key_of
 from qpqserver import secrecy
 from qpqserver.composition import CERTIFICATE_ENDS, OPENERS, VERSION, Edge, Place, Surroundings, edge, watch
 from qpqserver.keys import NUMBERS, Keys
 from qpqserver.sharing import shared
+from qpqserver.stores import Stores
 from qpqserver.tracing import tracing
 
 if TYPE_CHECKING:
@@ -69,6 +71,7 @@ class Process:
     bus: TcpBus
     beside: Callable[[], Sequence[str]]
     """What is away that is no service."""
+    stores: Stores
     service: Any = None
     """None at a gateway."""
     server: BusServer | None = None
@@ -79,6 +82,8 @@ class Process:
 
     def away(self) -> str:
         """Return why nothing can be done here at all, or ""."""
+        if database := self.stores.away():
+            return database
         away = self.bus.away()
         return "all other services are away" if self.front and set(away) == may_call_of(self.name) else ""
 
@@ -120,6 +125,11 @@ class Process:
 def secrets_folder(settings: Settings) -> Path:
     """Return the folder of a process's secrets and certificate."""
     return Path(settings.secrets_dir) if settings.secrets_dir else Path(settings.data_dir) / "secrets"
+
+
+def database_key(settings: Settings, folder: Path) -> bytes:
+    """Return the key of SQLCipher files. SecretMissing."""
+    return key_of(settings.db_key) if settings.db_key else secrecy.read(folder, "db.key")
 
 
 def credentials_of(settings: Settings) -> Credentials:
@@ -169,9 +179,12 @@ async def open_process(
         place = Place(
             settings=settings, around=around, keys=keys,
             secret=lambda secret: secrecy.read(folder, secret), other=lambda other: Stub(other, traced.bus(bus), own),
+            stores=Stores(settings, around.open_store, lambda: database_key(settings, folder)),
             metrics=metrics, tracing=traced,
         )  # fmt: skip
-        process = Process(name=name, metrics=metrics, credentials=credentials, bus=bus, beside=around.away)
+        process = Process(
+            name=name, metrics=metrics, credentials=credentials, bus=bus, beside=around.away, stores=place.stores
+        )
         metrics.watch(lambda: readings(process))
         metrics.watch(lambda: limits.readings(around.limiter))
         on_made(process)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from qpqcore.store.connection import connect
 from qpqcore.store.database import OpenStore, open_database
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
 
 SERVICES = ("auth", "keystore", "delivery", "blob")
@@ -39,9 +39,21 @@ class Stores:
         self._settings = settings
         self._open_store = open_store
         self._key = key or (lambda: files_key(settings))
+        self._opened: list[tuple[str, Any]] = []
 
-    def of(self, service: str, config: Any) -> AbstractAsyncContextManager[Any]:
-        """Return what opens a service's store. DatabaseError, ConfigError."""
+    def away(self) -> str:
+        """Return which service's database is away, and why; empty: none is."""
+        found = (f"{name}: {store.away}" for name, store in self._opened if getattr(store, "away", ""))
+        return next(found, "")
+
+    @asynccontextmanager
+    async def of(self, service: str, config: Any) -> AsyncIterator[Any]:
+        """Open a service's store. DatabaseError, ConfigError."""
+        async with self._opening(service, config) as store:
+            self._opened.append((service, store))
+            yield store
+
+    def _opening(self, service: str, config: Any) -> AbstractAsyncContextManager[Any]:
         settings, module = self._settings, MAINS[service]
         opened: AbstractAsyncContextManager[Any]
         if settings.store_backend == "postgres":

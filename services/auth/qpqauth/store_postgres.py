@@ -62,6 +62,11 @@ class PostgresStore:
     def __init__(self, database: Postgres) -> None:
         self._db = self.database = database
 
+    @property
+    def away(self) -> str:
+        """Why the database could not be reached the last time; empty while all is well."""
+        return self._db.away
+
     async def account_by_name(self, name: str) -> Account | None:
         async def body(c: Connection) -> Account | None:
             account = await c.fetchval(sql.NAMED, name)

@@ -38,6 +38,11 @@ class PostgresStore:
     def __init__(self, database: Postgres) -> None:
         self._db = self.database = database
 
+    @property
+    def away(self) -> str:
+        """Why the database could not be reached the last time; empty while all is well."""
+        return self._db.away
+
     async def blob(self, blob: bytes) -> Blob | None:
         async def body(c: Connection) -> Blob | None:
             row = await c.fetchrow(sql.BLOB, blob)

@@ -150,10 +150,13 @@ HOLD_MAILBOX = "SELECT last FROM mailboxes WHERE device = $1 FOR UPDATE"
 FETCH = (
     "SELECT m.account, m.last, m.acked, m.bytes, m.seen_ms, m.sent, "
     "(SELECT f.accepted_ms FROM entries f WHERE f.device = $1 ORDER BY f.number LIMIT 1), "
-    "e.number, e.kind, e.channel, e.generation, e.epoch, e.log_number, e.accepted_ms, e.expires_ms, e.payload, e.tree_hash, "
-    "e.bytes FROM mailboxes m LEFT JOIN LATERAL (SELECT * FROM entries n WHERE n.device = $1 "
-    "AND n.number > greatest($2, m.acked) ORDER BY n.number LIMIT $3) e ON true WHERE m.device = $1 ORDER BY e.number"
+    "e.number, e.kind, e.channel, e.generation, e.epoch, e.log_number, e.accepted_ms, e.expires_ms, "
+    "CASE WHEN sum(e.bytes) OVER (ORDER BY e.number) <= $4::bigint OR (row_number() OVER (ORDER BY e.number) = 1 AND $4 > 0) "
+    "THEN e.payload END, e.tree_hash, e.bytes FROM mailboxes m LEFT JOIN LATERAL (SELECT * FROM entries n "
+    "WHERE n.device = $1 AND n.number > greatest($2, m.acked) ORDER BY n.number LIMIT $3) e ON true "
+    "WHERE m.device = $1 ORDER BY e.number"
 )
+"""Payloads that lie in the mailbox itself (Welcomes) come along as far as one answer holds them ($4)."""
 PAYLOADS = (
     "SELECT w.place, l.payload FROM unnest($1::bytea[], $2::bigint[]) WITH ORDINALITY AS w(channel, number, place) "
     "JOIN log l ON l.channel = w.channel AND l.number = w.number WHERE l.payload IS NOT NULL"

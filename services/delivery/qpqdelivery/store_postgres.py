@@ -55,6 +55,11 @@ class PostgresStore:
         rosters = Rosters()
         self._flushers = [Flusher(database, bounds, self._fan_out, rosters) for _ in range(FLUSHERS)]
 
+    @property
+    def away(self) -> str:
+        """Why the database could not be reached the last time; empty while all is well."""
+        return self._db.away
+
     # --- channels
 
     async def channel(self, channel: bytes) -> Channel | None:
@@ -163,7 +168,8 @@ class PostgresStore:
         limit = min(entries_max or self._bounds.fetch_entries_max, self._bounds.fetch_entries_max)
 
         async def body(c: Connection) -> tuple[list[Entry], Mailbox] | None:
-            rows = await c.fetch(sql.FETCH, device, after, limit)
+            room = self._bounds.fetch_bytes_max if payloads else 0
+            rows = await c.fetch(sql.FETCH, device, after, limit, room)
             if not rows:
                 return None
             account, last, acked, size, seen_ms, _, oldest_ms = rows[0][:BOX_COLUMNS]

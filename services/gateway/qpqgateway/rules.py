@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from qpqcore.api.delivery import Entry
+from qpqcore.api.delivery import Entry, FetchWaitParams
 from qpqcore.api.methods import METHODS
 from qpqcore.crypto.parts import u64
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -78,6 +79,14 @@ def following(position: int, told: Sequence[bytes]) -> tuple[tuple[Entry, ...], 
         else:
             complete = complete and entry.number <= position
     return tuple(found), complete
+
+
+def without_waiting(params: bytes) -> bytes:
+    """Return fetchWait's parameters for an answer at once; what is malformed stays so, for delivery to refuse."""
+    try:
+        return replace(FetchWaitParams.from_bytes(params), wait_ms=0).to_bytes()
+    except Refusal:
+        return params
 
 
 def deadline_ms(config: Config, call: Call) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -9,6 +10,7 @@ import trio
 
 from qpqcore.api import gateway as api
 from qpqcore.api.auth import RenewAssertionParams
+from qpqcore.api.delivery import METHODS as DELIVERY
 from qpqcore.api.delivery import FetchParams
 from qpqcore.api.rpc import Call, Reply
 from qpqcore.bus.dispatch import check_caller
@@ -18,7 +20,7 @@ from qpqcore.model.call import CallContext
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.obs import traces
 from qpqcore.obs.histogram import Histogram
-from qpqcore.wire.envelope import Envelope
+from qpqcore.wire.envelope import BusReply, Envelope
 from qpqgateway import rules
 from qpqgateway.peer import ENDED, Peer, Peers
 
@@ -37,6 +39,7 @@ log = structlog.get_logger()
 CODE_NAMES = {int(code): code.name for code in ErrorCode}
 DRAINING = b"draining"
 HEALTH, HELLO, SUBSCRIBE = (m.number for m in api.METHODS)
+FETCH_WAIT = next(m.number for m in DELIVERY if m.name == "fetchWait")
 
 
 class Observer(Protocol):
@@ -85,6 +88,7 @@ class Gateway:
         self._draining = False
         self._forwarded = 0
         self._wake_up_seconds = Histogram()
+        self._polls: set[trio.CancelScope] = set()
 
     # --- connections
 
@@ -128,8 +132,10 @@ class Gateway:
                     self._peers.revoke(*read_revocation(payload))
 
     def begin_drain(self) -> None:
-        """Tell all subscribers that this server goes away; they reconnect elsewhere."""
+        """Tell all subscribers that this server goes away, and answer who polls; they reconnect elsewhere."""
         self._draining = True
+        for poll in self._polls:
+            poll.cancel()
         for peer in self._peers.all.values():
             for subscription in peer.subscriptions:
                 subscription.put_nowait(DRAINING)
@@ -211,7 +217,7 @@ class Gateway:
         except Refusal as no:
             self._finish(incoming, method.name, self._refused(method.name, no), started_s)
             return
-        answer = await self._bus.call(
+        answer = await self._answer(
             Envelope(
                 method=method.number,
                 deadline_ms=rules.deadline_ms(self._config, call),
@@ -231,6 +237,20 @@ class Gateway:
         if answer.code:
             log.info("call_refused", method=method.name, code=CODE_NAMES[answer.code])
         self._finish(incoming, method.name, reply, started_s)
+
+    async def _answer(self, envelope: Envelope) -> BusReply:
+        """Return a service's answer. A drain ends a long poll: the answer is what there is then."""
+        if envelope.method != FETCH_WAIT:
+            return await self._bus.call(envelope)
+        with trio.CancelScope() as poll:
+            self._polls.add(poll)
+            if self._draining:
+                poll.cancel()
+            try:
+                return await self._bus.call(envelope)
+            finally:
+                self._polls.discard(poll)
+        return await self._bus.call(replace(envelope, body=rules.without_waiting(envelope.body)))
 
     async def _renew(self, peer: Peer) -> None:
         """Renew an assertion that ends soon; a session that is over ends here, and the caller is anonymous again."""

@@ -46,6 +46,11 @@ class PostgresStore:
     def __init__(self, database: Postgres) -> None:
         self._db = self.database = database
 
+    @property
+    def away(self) -> str:
+        """Why the database could not be reached the last time; empty while all is well."""
+        return self._db.away
+
     async def put_account(self, account: bytes, name: str, identity_key: bytes) -> None:
         async def body(c: Connection) -> None:
             await c.execute(sql.PUT_NAME, name, account)

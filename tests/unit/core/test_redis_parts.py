@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 import trio.testing
+from coredis.exceptions import RedisError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,9 +13,11 @@ from qpqcore.bus.limits import LocalLimiter, Rate
 from qpqcore.bus.notices import MAILBOX, REVOKED, SIGNAL, mailbox_topic, signal_topic, stock_topic
 from qpqcore.bus.redis import channels as channels_module
 from qpqcore.bus.redis import outbox as outbox_module
+from qpqcore.bus.redis.address import parse
 from qpqcore.bus.redis.channels import LINGER_SECONDS, Channels
 from qpqcore.bus.redis.limits import RedisLimiter
 from qpqcore.bus.redis.node import Away
+from qpqcore.bus.redis.notices import RedisNotices
 from qpqcore.bus.redis.outbox import Notice, Outbox
 from qpqcore.bus.redis.sealing import Seal
 from qpqcore.bus.redis.shards import Shards, layout_of, slot_of
@@ -43,6 +46,23 @@ def test_a_cluster_s_map_is_read():
     assert layout_of(answer, "asked") == [
         (0, 100, ("10.0.0.1", 7000)), (101, 16383, ("asked", 7001)), (5, 5, ("asked", 7002)),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, 5, [5], [[0, 1]], [[0, 1, []]], [[0, 1, [b"h"]]], [[0, 1, [5, 7000]]], [[0, 16384, [b"h", 7000]]],
+     [[-1, 5, [b"h", 7000]]], [[0, 1, [b"\xff", 7000]]], [[0, 1, [b"h", 70_000]]], [[0, 1, [b"h", b"7000"]]]],
+)  # fmt: skip
+def test_a_map_that_is_none_is_an_error_of_redis_and_no_fault(answer):
+    with pytest.raises(RedisError):
+        layout_of(answer, "asked")
+
+
+def test_what_redis_may_push_besides_is_passed_over():
+    notices = RedisNotices(parse("redis://x"), SEAL)
+    for push in ([], [b"invalidate", None], [b"unsubscribe", None, 0], [b"something", b"new", b"here", b"too"]):
+        notices.on_push(None, push)
+    assert (notices.foreign, notices.wake_ups.remote) == (0, 0)
 
 
 @given(

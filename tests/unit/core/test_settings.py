@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from qpqcore.config.settings import ConfigError, example, load, registration_of
+from qpqcore.config.settings import ConfigError, example, load, peers_of, registration_of
 
 REFERENCE = """
 listen = "0.0.0.0:7000"
@@ -20,10 +20,10 @@ metrics_enabled = true
 """
 
 
-def read(tmp_path, text, environment=None, flags=None):
+def read(tmp_path, text, environment=None, flags=None, service=None):
     path = tmp_path / "qpq-server.toml"
     path.write_text(text)
-    return load(path, environment or {}, flags or {})
+    return load(path, environment or {}, flags or {}, service)
 
 
 def test_the_references_block_is_taken_as_it_stands(tmp_path):
@@ -64,11 +64,42 @@ def test_flags_go_before_environment_before_file(tmp_path):
         ('mode = "production"\ntls_cert = "a"\ntls_key = "b"\ndb_key = "k"', "auth_token"),
         ('mode = "production"\ntls_cert = "a"\ntls_key = "b"\ndb_key = "k"\nauth_token = "short"', "16 characters"),
         ("listen = ", "Invalid value"),
+        ('bus_peers = "auth"', "SERVICE=host:port"),
+        ('bus_peers = "nobody=a:1"', "SERVICE=host:port"),
+        ('bus_peers = "auth=a"', "host:port"),
+        ('bus_listen = "here"', "host:port"),
+        ("bus_calls_max = 0", "at least 1"),
+        ('db_key = "k"\ndb_key_file = "f"', "give one of them"),
+        ('auth_token_file = "not there"', "auth_token_file"),
     ],
 )
 def test_what_cannot_work_is_said(tmp_path, text, said):
     with pytest.raises(ConfigError, match=said.replace("(", r"\(")):
         read(tmp_path, text)
+
+
+def test_in_production_a_service_is_asked_for_what_it_has(tmp_path):
+    """A keystore has no edge and no registration, a gateway no database."""
+    production = 'mode = "production"\nsecrets_dir = "s"'
+    assert read(tmp_path, production, service="keystore")
+    for service, said in (("auth", "auth_token"), ("gateway", "tls_cert"), (None, "tls_cert")):
+        with pytest.raises(ConfigError, match=said):
+            read(tmp_path, production, service=service)
+    with pytest.raises(ConfigError, match="db_key"):
+        read(tmp_path, 'mode = "production"', service="keystore")
+    edge = 'tls_cert = "c"\ntls_key = "k"\nregistration = "open"'
+    assert read(tmp_path, f'mode = "production"\n{edge}', service="gateway")
+
+
+def test_peers_have_names_and_each_name_has_addresses(tmp_path):
+    settings = read(tmp_path, 'bus_peers = "auth=a:1, delivery=b:2,auth=[::1]:3"')
+    assert peers_of(settings) == {"auth": [("a", 1), ("::1", 3)], "delivery": [("b", 2)]}
+
+
+def test_a_secret_may_stand_in_a_file(tmp_path):
+    (tmp_path / "token").write_text("a token of some length\n")
+    environment = {"QPQ_AUTH_TOKEN_FILE": str(tmp_path / "token")}
+    assert read(tmp_path, "", environment).auth_token == "a token of some length"
 
 
 def test_the_example_is_a_configuration(tmp_path):

@@ -100,8 +100,13 @@ def example() -> str:
     return "\n".join(lines) + "\n"
 
 
-def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Settings:
-    """Read the settings: file, then environment, then flags (None: not given). Raises ConfigError."""
+def load(
+    path: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any], service: str | None = None
+) -> Settings:
+    """Read the settings: file, then environment, then flags (None: not given). Raises ConfigError.
+
+    `service`: the one that runs here; None: all of them.
+    """
     values: dict[str, Any] = {}
     kinds = {f.name: type(f.default) for f in fields(Settings)}
     if path is not None:
@@ -112,7 +117,7 @@ def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
             values[name] = _parse(name, kind, given)
     values |= {name: value for name, value in flags.items() if value is not None}
     settings = Settings(**(values | _from_secret_files(values)))
-    check(settings)
+    check(settings, service)
     return settings
 
 
@@ -166,7 +171,7 @@ def _parse(name: str, kind: type, text: str) -> Any:
     return text
 
 
-def check(s: Settings) -> None:
+def check(s: Settings, service: str | None = None) -> None:
     """Refuse settings that cannot work, are not built yet, or are unsafe in production. Raises ConfigError."""
     for name, sentence in NOT_YET.items():
         if getattr(s, name):
@@ -198,7 +203,7 @@ def check(s: Settings) -> None:
     if s.bus_calls_max < 1:
         raise ConfigError("bus_calls_max is at least 1")
     if s.mode == "production":
-        _check_production(s)
+        _check_production(s, service)
 
 
 def _check_postgres(s: Settings) -> None:
@@ -220,14 +225,14 @@ def database_url_of(s: Settings) -> str:
         raise ConfigError(f"{s.database_url_file}: {exc.strerror}") from exc
 
 
-def _check_production(s: Settings) -> None:
-    if not s.tls_cert or not s.tls_key:
+def _check_production(s: Settings, service: str | None) -> None:
+    if service in {None, "gateway"} and not (s.tls_cert and s.tls_key):
         raise ConfigError("production: give tls_cert and tls_key; a self-made certificate is for development")
-    if not s.db_key and s.store_backend == "sql":
+    if not (s.db_key or s.secrets_dir) and s.store_backend == "sql" and service != "gateway":
         raise ConfigError("production: give db_key (or QPQ_DB_KEY)")
     if s.allow_insecure_auth:
         raise ConfigError("production: allow_insecure_auth is for development")
-    if not s.registration and not s.auth_token:
+    if service in {None, "gateway", "auth"} and not s.registration and not s.auth_token:
         raise ConfigError('production: give an auth_token, or write registration = "open" or "closed"')
     if s.auth_token and len(s.auth_token) < TOKEN_CHARS_MIN:
         raise ConfigError(f"production: auth_token has at least {TOKEN_CHARS_MIN} characters")

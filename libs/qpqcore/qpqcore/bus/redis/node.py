@@ -12,10 +12,9 @@ import logging
 from contextlib import aclosing, asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
+import anyio.streams.memory
 import structlog
 import trio
-from anyio import BrokenResourceError, ClosedResourceError, EndOfStream, WouldBlock
-from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from coredis.connection import TCPConnection, TCPLocation
 from coredis.exceptions import BusyLoadingError, ClusterDownError, ReadOnlyError, RedisError
 
@@ -130,8 +129,9 @@ def _connection(address: Address, server: tuple[str, int]) -> TCPConnection:
 
 def _close(connection: TCPConnection) -> None:
     """Close the buffers of a connection: coredis leaves them open where it did not come to stand."""
+    memory = anyio.streams.memory
     for part in vars(connection).values():
-        if isinstance(part, (MemoryObjectSendStream, MemoryObjectReceiveStream)):
+        if isinstance(part, (memory.MemoryObjectSendStream, memory.MemoryObjectReceiveStream)):
             part.close()
 
 
@@ -203,10 +203,10 @@ class Node:
     async def _hear(self, published: TCPConnection) -> None:
         """Take all that has come at once: one a tick, as coredis's own iterator does, falls behind its reader without end."""
         pushes: Any = published._push_message_buffer_out  # noqa: SLF001 - has no public name; requirements pin the version
-        with suppress(EndOfStream, ClosedResourceError, BrokenResourceError):
+        with suppress(anyio.EndOfStream, anyio.ClosedResourceError, anyio.BrokenResourceError):
             while True:
                 self._hearer.on_push(self, await pushes.receive())
-                with suppress(WouldBlock):
+                with suppress(anyio.WouldBlock):
                     while True:
                         self._hearer.on_push(self, pushes.receive_nowait())
         published.invalidate()
@@ -228,13 +228,13 @@ class Node:
             while True:
                 await trio.sleep(PING_SECONDS)
                 await connection.create_request(b"PING")
-        except (RedisError, TimeoutError, ClosedResourceError):
+        except (RedisError, TimeoutError, anyio.ClosedResourceError):
             connection.invalidate()
 
     def subscribe(self, command: bytes, channels: Sequence[bytes]) -> None:
         """Send a (s)(un)subscribe; its confirmations come as pushes. Nothing when away: all begins anew then."""
         if self._published is not None and self._published.usable:
-            with suppress(ClosedResourceError):  # it ends at this moment
+            with suppress(anyio.ClosedResourceError):  # it ends at this moment
                 self._published.send_command(command, *channels)
 
     async def ask(self, name: bytes, *arguments: Any, seconds: float = RESPONSE_SECONDS) -> Any:
@@ -253,7 +253,7 @@ class Node:
             raise Away(str(exc)) from exc
         except TimeoutError as exc:
             raise Away("slow") from exc
-        except ClosedResourceError as exc:
+        except anyio.ClosedResourceError as exc:
             raise Away("connection lost") from exc
         except RedisError as exc:
             if connection.usable:
@@ -272,7 +272,7 @@ class Node:
             raise Away(self.reason)
         try:
             answers = list(await connection.create_request_batch(cast("Any", commands)))
-        except ClosedResourceError as exc:
+        except anyio.ClosedResourceError as exc:
             raise Away("connection lost") from exc
         bad = next((a for a in answers if isinstance(a, (TimeoutError, *NOT_THIS_SERVER))), None)
         if bad is not None:

@@ -48,6 +48,7 @@ class RedisNotices:
         self._record = Record(
             self.shards, self._revoked, tell_anyway=self._tell_anyway, found=lambda s: self._hear(self._revoked, s)
         )
+        self._record_home: Node | None = None
         self._listened: OrderedDict[bytes, None] = OrderedDict()
         self._dropped = 0
         self.foreign = 0
@@ -211,8 +212,14 @@ class RedisNotices:
     def on_layout(self) -> None:
         """Follow what has moved."""
         self._channels.on_layout()
-        self._move_outbox(None)
-        self._record.on_up()
+        known = self.shards.nodes.values()
+        for node in [node for node in self._outboxes if node is None or (node not in known and not node.up)]:
+            self._move_outbox(node)
+        home = self.shards.node_of(self._revoked)
+        if home is not self._record_home:
+            self._record_home = home
+            self._record.on_up()
+        self._record.go_on()
         self._change()
 
     async def deliver(self, node: Node) -> None:

@@ -71,6 +71,10 @@ class Record:
         self._untold = deque((sealed for _, sealed in self._own), maxlen=REVOCATIONS_MAX)
         self._wake.set()
 
+    def go_on(self) -> None:
+        """Try again what was left undone: its server may be another one now."""
+        self._wake.set()
+
     def on_heard(self) -> None:
         """The subscription is confirmed: read what was told before."""
         self._unread = True

@@ -31,7 +31,7 @@ class Owner(Hearer, Protocol):
     """Whom the shards tell, beside what their nodes do."""
 
     def on_layout(self) -> None:
-        """Servers came, went or took over from each other."""
+        """The map was read: servers may have come, gone or taken over from each other."""
 
 
 def slot_of(name: bytes) -> int:
@@ -131,7 +131,6 @@ class Shards:
         return layout or None
 
     def _apply(self, layout: Layout, nursery: trio.Nursery) -> None:
-        before = self._slots
         after: list[Node | None] = [None] * SLOTS
         wanted = {server for _, _, server in layout}
         for server in wanted - self.nodes.keys():
@@ -142,5 +141,4 @@ class Shards:
         for server in self.nodes.keys() - wanted:
             self.nodes.pop(server).retire()
         self._slots = after
-        if before != after:
-            self._owner.on_layout()
+        self._owner.on_layout()

@@ -14,6 +14,8 @@ CONNECT_SECONDS_MAX = 5.0
 """A server that does not answer for so long is away."""
 AWAY_SECONDS = 0.25
 """After a failed connection calls are refused at once for so long: a server that starts is not held up by our knocking."""
+KNOCK_SECONDS = 1.0
+"""How often a server that is away is tried when nobody asks for it."""
 STATEMENT_MS_MAX = 10_000
 """The server ends a statement then, also for a process that has died in between."""
 LOCK_MS_MAX = 5_000

@@ -103,6 +103,9 @@ class Pool:
         self._waiting: deque[_Waiter] = deque()
         self._opening = asyncio.Semaphore(limits.CONNECTIONS_OPENING_MAX)
         self._away_until = 0.0
+        self.is_started = False
+        """Whether who opened it goes on: a schema that does not fit is a refusal from then on, no fault at start."""
+        self._knocking: asyncio.Task[None] | None = None
         self.away = ""
         """Why no connection could be had the last time; empty: one could."""
         self.cancellable: set[asyncio.Task[Any]] = set()
@@ -149,6 +152,10 @@ class Pool:
                     self.statistics.tries += 1
                     continue
                 told = translated(exc.__cause__ or exc) if isinstance(exc, _Stale) else translated(exc)
+                if self.is_started and isinstance(exc, DatabaseError):
+                    told = Refusal(
+                        ErrorCode.UNAVAILABLE, "the database is another version's", retry_after_ms=limits.RETRY_AFTER_MS
+                    )
                 if told is exc:
                     raise
                 raise told from exc
@@ -174,13 +181,15 @@ class Pool:
                 raise
             try:
                 value = await body(connection)
-            except Exception as exc:
-                if not is_away(exc):
-                    await connection.execute("ROLLBACK")
-                raise
-            await connection.execute("COMMIT")
-            self.statistics.commit_seconds.observe(time.perf_counter() - begun_s)
-            return value
+            except Exception as exc:  # noqa: BLE001 - raised again when it is undone
+                failed = exc
+            else:
+                await connection.execute("COMMIT")
+                self.statistics.commit_seconds.observe(time.perf_counter() - begun_s)
+                return value
+            if not is_away(failed):
+                await connection.execute("ROLLBACK")
+            raise failed
 
     def _stale(self) -> _Stale:
         """Drop what waits beside a connection that turned out to be broken: the server has been away."""
@@ -246,13 +255,15 @@ class Pool:
             raise
 
     async def _opened(self) -> Any:
-        loop = asyncio.get_running_loop()
         connection = None
         try:
-            if loop.time() < self._away_until:
-                raise Refusal(ErrorCode.UNAVAILABLE, "the database is away", retry_after_ms=limits.RETRY_AFTER_MS)
-            async with self._opening:
-                connection = await self._connect()
+            with self.may_cancel():
+                async with self._opening:
+                    if asyncio.get_running_loop().time() < self._away_until:
+                        raise Refusal(
+                            ErrorCode.UNAVAILABLE, "the database is away", retry_after_ms=limits.RETRY_AFTER_MS
+                        )
+                    connection = await self._connect()
         finally:
             if connection is None:
                 self._give_back(None, sound=False)
@@ -269,8 +280,14 @@ class Pool:
             except BaseException:
                 connection.terminate()
                 raise
+        except (asyncpg.ClientConfigurationError, ValueError) as exc:
+            raise DatabaseError(f"the database_url cannot be used: {exc}") from exc
         except Exception as exc:
             self._not_had(exc)
+            if isinstance(exc, asyncpg.PostgresError) and translated(exc) is exc:
+                raise Refusal(
+                    ErrorCode.UNAVAILABLE, "the database is away", retry_after_ms=limits.RETRY_AFTER_MS
+                ) from exc
             raise
         if self.away:
             log.info("database_back")
@@ -285,6 +302,16 @@ class Pool:
         if self.away != reason:
             log.warning("database_away", reason=reason)
         self.away = reason
+        if self._knocking is None or self._knocking.done():
+            self._knocking = asyncio.get_running_loop().create_task(self._knock())
+
+    async def _knock(self) -> None:
+        """Try again until the server is there, also when nobody asks: a process that is not ready is not asked."""
+        while self.away:
+            await asyncio.sleep(limits.KNOCK_SECONDS)
+            with contextlib.suppress(Exception):  # noted where it was met
+                async with self._borrowed():
+                    pass
 
     def _give_back(self, connection: Any, *, sound: bool) -> None:
         """Hand a connection, or the room of one that is gone, to who has waited longest."""
@@ -324,6 +351,11 @@ class Pool:
         """Note a task that has to end before the connections are closed."""
         self.running.add(task)
         task.add_done_callback(self.running.discard)
+
+    def stop_knocking(self) -> None:
+        """Nobody waits for the server any more."""
+        if self._knocking is not None:
+            self._knocking.cancel()
 
     async def close(self) -> None:
         """Close the connections that are free; nothing runs any more."""
