@@ -187,12 +187,7 @@ DELIVERY: Final = Board(
             "A device that is away makes this grow; at 30 days it is cut off.",
             moves="a device stays away",
         ),
-        Panel(
-            "Mailboxes",
-            "short",
-            (Query("max(qpq_mailboxes)", "mailboxes"),),
-            "One a device.",
-        ),
+        Panel("Mailboxes", "short", (Query("max(qpq_mailboxes)", "mailboxes"),), "One a device."),
         Panel("Payload that waits", "bytes", (Query("max(qpq_mailbox_bytes_waiting)", "in mailboxes"),), ""),
         Panel(
             "Fan-out backlog",

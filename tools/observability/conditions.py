@@ -36,6 +36,8 @@ SPOOFED_HOSTS: Final = 200
 CROWD: Final = 60
 """Connections beside the load's: as many as the gateway takes."""
 KNOCKING: Final = 8
+SCRAPED_SECONDS: Final = 2.5
+"""Within this time a process has been scraped."""
 LOCK_SECONDS: Final = 1.0
 HOSTILE_SECONDS: Final = 2.0
 TOO_LARGE_BYTES: Final = 100_000
@@ -58,7 +60,7 @@ async def _while_running(work: Callable[[], Awaitable[None]], every: float) -> A
 
     async def again() -> None:
         while True:
-            with suppress(*TROUBLE, trio.TooSlowError), trio.fail_after(10):
+            with suppress(*TROUBLE, trio.TooSlowError), trio.fail_after(20):
                 await work()
             await trio.sleep(every)
 
@@ -102,8 +104,9 @@ async def starts_again(stage: Stage, load: Load) -> AsyncIterator[None]:
     async def once() -> None:
         await trio.to_thread.run_sync(stage.end, "federation")
         stage.start("federation")
+        await stage.wait_page("federation")
 
-    async with _while_running(once, 6.0):
+    async with _while_running(once, SCRAPED_SECONDS):
         yield
 
 
@@ -367,18 +370,18 @@ async def stays_away(stage: Stage, load: Load) -> AsyncIterator[None]:
 CONDITIONS: Final = (
     Condition("a process is killed", killed, ("QpqProcessDown", "QpqServiceAway", "QpqUnavailable")),
     Condition("all services are killed", all_killed, ("QpqNotReady",), 90),
-    Condition("a process starts again and again", starts_again, ("QpqRestarts",), 120),
+    Condition("a process starts again and again", starts_again, ("QpqRestarts",), 180),
     Condition("the database is stopped", database_stopped, ("QpqStoreAway",)),
     Condition("the database is slow", database_slow, ("QpqStoreSlow",)),
     Condition("a table is away", table_away, ("QpqInternalErrors",)),
     Condition("mailboxes cannot be filled", fan_out_held, ("QpqFanOutBehind",), 120),
-    Condition("a mailbox runs over", mailboxes_full, ("QpqMailboxesCutOff",), 120),
-    Condition("Redis is stopped", redis_stopped, ("QpqRedisAway", "QpqWakeUpsByFallback"), 150),
-    Condition("somebody else publishes", foreign_notices, ("QpqForeignNotices",), 120),
+    Condition("a mailbox runs over", mailboxes_full, ("QpqMailboxesCutOff",), 180),
+    Condition("Redis is stopped", redis_stopped, ("QpqRedisAway", "QpqWakeUpsByFallback"), 180),
+    Condition("somebody else publishes", foreign_notices, ("QpqForeignNotices",), 180),
     Condition("a process hangs", stopped, ("QpqSlowCalls", "QpqSlowWakeUps")),
     Condition("too many calls come", too_many_calls, ("QpqOverloaded",)),
     Condition("wrong passwords are tried", wrong_passwords, ("QpqLogInsFail", "QpqRateLimited")),
-    Condition("KeyPackages are drained", key_packages_drained, ("QpqLastResortKeys",), 120),
+    Condition("KeyPackages are drained", key_packages_drained, ("QpqLastResortKeys",), 180),
     Condition("handshakes are flooded", flooded, ("QpqHandshakeFlood",)),
     Condition("peers break the rules", rules_broken),
     Condition("the gateway is crowded", crowded, ("QpqConnectionsFull", "QpqConnectionsRefused"), 120),

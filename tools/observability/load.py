@@ -14,7 +14,7 @@ from qpqcore.api.delivery import FetchResult, FetchWaitParams
 from qpqcore.api.keystore import FetchKeyPackageParams, FetchKeyPackageResult, ResolveUserParams, ResolveUserResult
 from qpqcore.model.errors import Refusal
 from tools.bench.entering import log_in
-from tools.bench.people import clients
+from tools.bench.people import accounts, clients
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -30,11 +30,11 @@ SUITE: Final = 1
 
 
 class Load:
-    """Runs until it is cancelled; `ann` and `ben` are there always, `cay` comes and goes as a condition wants."""
+    """Runs until it is cancelled; Ann and Ben are there, Cay is away: what is sent to her waits."""
 
     def __init__(self, root: Path, where: str, people: list[qpqclient.Client]) -> None:
         self.where = where
-        self.ann, self.ben, self.cay = people
+        self.ann, self.ben = people
         self._root = root
         self.account = b""
         """Ben's."""
@@ -103,7 +103,8 @@ class Load:
 async def load(root: Path, where: str) -> AsyncIterator[Load]:
     """Let the people in and put the load on while the block runs."""
     async with AsyncExitStack() as stack:
-        people: Any = await stack.enter_async_context(clients(root / "people", where, "ann", "ben", "cay"))
+        await accounts(root / "people", where, ["cay"])
+        people: Any = await stack.enter_async_context(clients(root / "people", where, "ann", "ben"))
         made = Load(root, where, people)
         nursery = await stack.enter_async_context(trio.open_nursery())
         nursery.start_soon(made.run)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 BEHIND: Final = ("keystore", "delivery", "blob", "auth", "federation")
 PROCESSES: Final = (*BEHIND, "gateway")
 START_SECONDS_MAX: Final = 60
+LOOK_SECONDS: Final = 0.2
 BIN: Final = Path(sys.executable).parent
 DATABASE: Final = "observed"
 OF_ONE: Final = {
@@ -71,6 +72,17 @@ class Stage:
     def signal(self, name: str, what: signal.Signals) -> None:
         """Send a process a signal."""
         self._running[name].send_signal(what)
+
+    async def wait_page(self, name: str) -> None:
+        """Wait until a process answers on its metrics port."""
+        while True:
+            try:
+                stream = await trio.open_tcp_stream("127.0.0.1", self.pages[name])
+            except OSError:
+                await trio.sleep(LOOK_SECONDS)
+            else:
+                await stream.aclose()
+                return
 
     def bound_files(self, name: str, more: int | None) -> None:
         """Let a process open so many files more than it has; None: as many as before."""
