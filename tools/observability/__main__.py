@@ -161,7 +161,7 @@ async def run(root: Path, only: str, report: Report) -> None:
                 await panels(asked, report, later)
                 await alerts(asked, report)
                 for condition in CONDITIONS:
-                    if only in condition.name:
+                    if any(word in condition.name for word in only.split(",")):
                         await play(condition, on, under, asked, report)
                     later = [(p, c) for p, c in later if c != condition.name]
                 for panel, name in later:
@@ -171,7 +171,7 @@ async def run(root: Path, only: str, report: Report) -> None:
 def main() -> int:
     """Check, run, judge."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="conditions with this in their name")
+    parser.add_argument("--only", default="", help="conditions with one of these, parted by commas, in their name")
     parser.add_argument("--rules", action="store_true", help="promtool alone")
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(ERROR))

@@ -36,6 +36,7 @@ SPOOFED_HOSTS: Final = 200
 CROWD: Final = 60
 """Connections beside the load's: as many as the gateway takes."""
 KNOCKING: Final = 8
+GUESSES, REFUSED_AT_ONCE = 30, 20
 SCRAPED_SECONDS: Final = 2.5
 """Within this time a process has been scraped."""
 LOCK_SECONDS: Final = 1.0
@@ -253,12 +254,20 @@ async def wrong_passwords(stage: Stage, load: Load) -> AsyncIterator[None]:
         end = LoginFinishParams(state=started.state, finalization=bytes(64))
         await link.call(end, LoginFinishResult)
 
+    again = LoginStartParams(name="nobody", request=qpqnative.OpaqueLogin().start(b"guess"))
+
+    async def refused(link: Any) -> None:
+        with suppress(*TROUBLE):
+            await link.call(again, LoginStartResult)
+
     async def some() -> None:
         async with open_link(stage.where, Trust(), accept=lambda _: True) as link:
-            for _ in range(30):
+            for _ in range(GUESSES):
                 with suppress(*TROUBLE):
                     await guess(link)
-                await trio.sleep(0.02)
+                async with trio.open_nursery() as nursery:
+                    for _ in range(REFUSED_AT_ONCE):
+                        nursery.start_soon(refused, link)
 
     async with _while_running(some, 0.1):
         yield
@@ -380,7 +389,7 @@ CONDITIONS: Final = (
     Condition("somebody else publishes", foreign_notices, ("QpqForeignNotices",), 180),
     Condition("a process hangs", stopped, ("QpqSlowCalls", "QpqSlowWakeUps")),
     Condition("too many calls come", too_many_calls, ("QpqOverloaded",)),
-    Condition("wrong passwords are tried", wrong_passwords, ("QpqLogInsFail", "QpqRateLimited")),
+    Condition("wrong passwords are tried", wrong_passwords, ("QpqLogInsFail", "QpqRateLimited"), 90),
     Condition("KeyPackages are drained", key_packages_drained, ("QpqLastResortKeys",), 180),
     Condition("handshakes are flooded", flooded, ("QpqHandshakeFlood",)),
     Condition("peers break the rules", rules_broken),
