@@ -7,7 +7,6 @@ import socket
 import time
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -31,6 +30,8 @@ if TYPE_CHECKING:
     from tools.observability.load import Load
     from tools.observability.stage import Stage
 
+FAILS: Final = (*TROUBLE, trio.TooSlowError, AssertionError)
+"""The last: psql at a server that is away."""
 SPOOFED_PER_ROUND: Final = 100
 SPOOFED_HOSTS: Final = 200
 CROWD: Final = 60
@@ -61,7 +62,7 @@ async def _while_running(work: Callable[[], Awaitable[None]], every: float) -> A
 
     async def again() -> None:
         while True:
-            with suppress(*TROUBLE, trio.TooSlowError), trio.fail_after(20):
+            with suppress(*FAILS), trio.fail_after(20):
                 await work()
             await trio.sleep(every)
 
@@ -159,15 +160,9 @@ async def fan_out_held(stage: Stage, load: Load) -> AsyncIterator[None]:
     async with trio.open_nursery() as nursery:
         # Two that wait for each other in turn: the table is never free.
         for _ in range(3):
-            nursery.start_soon(partial(_for_ever, hold))
+            nursery.start_soon(_again_and_again, hold, float("inf"))
         yield
         nursery.cancel_scope.cancel()
-
-
-async def _for_ever(work: Callable[[], Awaitable[None]]) -> None:
-    while True:
-        with suppress(AssertionError):
-            await work()
 
 
 @asynccontextmanager
@@ -341,7 +336,7 @@ async def crowded(stage: Stage, load: Load) -> AsyncIterator[None]:
 
 async def _again_and_again(work: Callable[[], Awaitable[None]], seconds: float) -> None:
     while True:
-        with suppress(*TROUBLE, trio.TooSlowError), trio.fail_after(seconds):
+        with suppress(*FAILS), trio.fail_after(seconds):
             await work()
         await trio.sleep(0.1)
 
