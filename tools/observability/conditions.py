@@ -158,8 +158,7 @@ async def fan_out_held(stage: Stage, load: Load) -> AsyncIterator[None]:
         await stage.sql("BEGIN; LOCK TABLE qpq_delivery.marks IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(9); COMMIT")
 
     async with trio.open_nursery() as nursery:
-        # Two that wait for each other in turn: the table is never free.
-        for _ in range(3):
+        for _ in range(3):  # each waits for the next: the table is never free
             nursery.start_soon(_again_and_again, hold, float("inf"))
         yield
         nursery.cancel_scope.cancel()
