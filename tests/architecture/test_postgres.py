@@ -28,6 +28,9 @@ VERB = re.compile(r"\s*(?:WITH|SELECT|INSERT|UPDATE|DELETE)\b")
 TABLE = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|USING) ([a-z_]+)(?: (?:AS )?([a-z]+)\b)?")
 NO_ALIAS = {"where", "set", "on", "join", "order", "for", "limit", "using", "l" * 0}
 KEYED = {name: text for name, text in vars(keyed).items() if name.isupper() and isinstance(text, str)}
+OF_ALL_ROWS = {
+    "STORED_BYTES": "the operator's number: a sum over every blob, every 15 s at most, while somebody scrapes"
+}
 TOO_WIDE = {"FORGET_OLD": "the sweep"}
 
 
@@ -160,7 +163,11 @@ def test_every_statement_is_one_that_the_database_understands_and_answers_by_an_
     settings = session_settings(schema_of(service))
     found = postgres.sql(
         fresh_postgres.rsplit("/", 1)[1], *(f"SET {name} = '{value}'" for name, value in settings.items()),
-        *(f"EXPLAIN (GENERIC_PLAN, COSTS OFF) {text}" for text in statements_of(service).values()),
+        *(
+            f"EXPLAIN (GENERIC_PLAN, COSTS OFF) {text}"
+            for name, text in statements_of(service).items()
+            if name not in OF_ALL_ROWS
+        ),
     )  # fmt: skip
     assert len(found) > len(statements_of(service))
     # The outbox holds what is under way: an index by age would cost each message more than a look at all of it costs a sweep.

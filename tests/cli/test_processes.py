@@ -234,7 +234,9 @@ def test_certificates_are_renewed_under_way_and_a_signal_ends_in_order(secrets):
             d.signal(name, signal.SIGHUP)
             d.wait(lambda name=name: "bus_certificates_reloaded" in d.log(name))
         assert ctl("certs", "renew", secrets).stdout == ""  # none is due
-        (end_s,) = re.findall(r"^qpq_bus_certificate_end_seconds (\S+)$", d.page("auth", "/metrics")[1], re.MULTILINE)
+        (end_s,) = re.findall(
+            r'^qpq_certificate_ends_timestamp_seconds{of="bus"} (\S+)$', d.page("auth", "/metrics")[1], re.MULTILINE
+        )
         assert 4 < (float(end_s) - time.time()) / 86_400 < 6
         d.signal("keystore", signal.SIGTERM)
         assert d.processes["keystore"].wait(PATIENCE_SECONDS) == 0

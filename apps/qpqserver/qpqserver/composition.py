@@ -44,9 +44,11 @@ if TYPE_CHECKING:
     from qpqcore.obs.metrics import Metrics
     from qpqserver.keys import Keys
     from qpqserver.stores import Stores
+    from qpqserver.tracing import Tracing
 
 VERSION = "0.1.0"
 EXTERNAL_SENDER_CREDENTIAL = b"qpq delivery v1"
+CERTIFICATE_ENDS = "When a certificate ends, in seconds since 1970."
 TAG_BYTES_ROOM = 64 * 1024
 """What encryption adds to a file of the largest size."""
 
@@ -88,11 +90,21 @@ class Place:
     other: Callable[[str], Any]
     """Another service by its name: the object, or a stub."""
     stores: Stores
+    metrics: Metrics
+    """What shows the stores' numbers."""
+    tracing: Tracing
 
     @property
     def common(self) -> dict[str, Any]:
         """What every service with a store takes."""
         return {"limiter": self.around.limiter, "clock_ms": self.around.clock_ms}
+
+    @asynccontextmanager
+    async def store(self, service: str, config: Any) -> AsyncIterator[Any]:
+        """Open a service's store, and show its numbers."""
+        async with self.stores.of(service, config) as opened:
+            self.metrics.watch(lambda: opened.database.load.readings(service))
+            yield opened
 
 
 def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]:
@@ -111,7 +123,7 @@ async def keystore(place: Place) -> AsyncIterator[Any]:
     """Open the keystore."""
     config = KeystoreConfig(domain=place.settings.federation_domain)
     notices = place.around.notices
-    async with open_keystore(config, place.stores.of("keystore", config), notices=notices, **place.common) as service:
+    async with open_keystore(config, place.store("keystore", config), notices=notices, **place.common) as service:
         service.bind(place.other("auth"))
         yield service
 
@@ -126,7 +138,7 @@ async def delivery(place: Place) -> AsyncIterator[Any]:
         "external_sender": sender,
         "notices": place.around.notices,
     }
-    async with open_delivery(config, place.stores.of("delivery", config), **parts, **place.common) as service:
+    async with open_delivery(config, place.store("delivery", config), **parts, **place.common) as service:
         yield service
 
 
@@ -135,7 +147,7 @@ async def blob(place: Place) -> AsyncIterator[Any]:
     """Open blob."""
     bytes_max = place.settings.blob_bytes_max + TAG_BYTES_ROOM
     config = BlobConfig(domain=place.settings.federation_domain, blob_bytes_max=bytes_max)
-    async with open_blob(config, place.stores.of("blob", config), **place.common) as service:
+    async with open_blob(config, place.store("blob", config), **place.common) as service:
         yield service
 
 
@@ -151,7 +163,7 @@ async def auth(place: Place) -> AsyncIterator[Any]:
     parts: dict[str, Any] = {name: place.other(name) for name in ("keystore", "delivery", "blob")}
     parts |= {"setups": {1: place.secret("opaque-setup-1")}, "state_key": place.secret("login-state")}
     parts |= {"issuer": place.keys.issuer(CallerKind.ACCOUNT, "auth"), "notices": place.around.notices}
-    async with open_auth(config, place.stores.of("auth", config), **parts, **place.common) as service:
+    async with open_auth(config, place.store("auth", config), **parts, **place.common) as service:
         yield service
 
 
@@ -170,6 +182,15 @@ OPENERS: dict[str, Callable[[Place], AbstractAsyncContextManager[Any]]] = {
     "federation": federation,
 }
 """The services behind the gateway."""
+
+
+def watch(metrics: Metrics, service: Any) -> None:
+    """Show what a service counts."""
+    counting = getattr(service, "counted", service)
+    if hasattr(counting, "readings"):
+        metrics.watch(counting.readings)
+    if hasattr(counting, "weigh"):
+        metrics.weigh_by(counting.weigh)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,12 +223,15 @@ async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], S
     asking = CallContext(caller=Caller(CallerKind.SERVICE, name="gateway"), now_ms=around.clock_ms())
     sender = await place.other("delivery").external_sender(asking, ExternalSenderParams())
     gateway = Gateway(
-        config, bus, version=VERSION, own_assertion=place.keys.own("gateway", around.clock_ms),
+        config, place.tracing.bus(bus), version=VERSION, own_assertion=place.keys.own("gateway", around.clock_ms),
         external_sender=(sender.credential, sender.key), notices=around.notices, clock_ms=around.clock_ms,
-        away=away, observer=metrics,
+        away=away, observer=metrics, tracer=place.tracing.tracer,
     )  # fmt: skip
     quic = quic_configuration(config, tls, place.secret("quic-reset"))
     quic = replace(quic, seed=around.quic_seed, unix_time_s=around.unix_time_s)
+    metrics.watch(gateway.readings)
+    ends = {"edge": certificates.ends_s(tls.chain_pem)}
+    metrics.watch(lambda: [("qpq_certificate_ends_timestamp_seconds", CERTIFICATE_ENDS, "of", ends)])
     serving = partial(
         serve, gateway, config, quic, retry_secret=place.secret("quic-retry"), clock_ms=around.clock_ms,
         transport_factory=around.transport_factory,

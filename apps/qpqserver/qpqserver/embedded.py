@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from qpqcore.bus import limits
 from qpqcore.bus.dispatch import Dispatcher
 from qpqcore.bus.local import LocalBus
 from qpqcore.obs.metrics import Metrics
@@ -22,10 +23,12 @@ from qpqserver.composition import (
     Surroundings,
     certificate,
     edge,
+    watch,
 )
 from qpqserver.keys import NUMBERS, Keys
 from qpqserver.sharing import shared
 from qpqserver.stores import Stores, beside, database_path
+from qpqserver.tracing import tracing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -78,14 +81,17 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
 
     async with AsyncExitStack() as stack:
         around = await stack.enter_async_context(shared(settings, secret, around, metrics))
+        traced = await stack.enter_async_context(tracing(settings, "server", VERSION))
         place = Place(
             settings=settings, around=around, keys=keys, secret=secret, other=lambda name: Later(services, name),
-            stores=Stores(settings, around.open_store),
+            stores=Stores(settings, around.open_store), metrics=metrics, tracing=traced,
         )  # fmt: skip
         for name, opener in OPENERS.items():
             services[name] = await stack.enter_async_context(opener(place))
+            watch(metrics, services[name])
             entrance = Dispatcher(NUMBERS[name], services[name], keys.verifier(name), clock_ms=around.clock_ms)
-            bus.add(NUMBERS[name], entrance)
+            bus.add(NUMBERS[name], traced.entrance(entrance, name))
+        metrics.watch(lambda: limits.readings(around.limiter))
         front = await edge(place, bus, metrics, away=around.away)
         nursery = await stack.enter_async_context(trio.open_nursery())
         for service in services.values():

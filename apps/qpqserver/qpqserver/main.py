@@ -24,7 +24,7 @@ from qpqserver.process import Process, open_process
 from qpqserver.secrecy import SecretMissing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 log = structlog.get_logger()
 
@@ -94,7 +94,12 @@ async def serve(settings: Settings, signals: object) -> None:
     state = {"away": "starting"}
     async with trio.open_nursery() as nursery, open_embedded(settings) as server:
         if settings.metrics_enabled:
-            page = HealthPage(server.metrics, lambda: state["away"] or server.away())
+
+            def away() -> str:
+                return state["away"] or server.away()
+
+            show_process(server.metrics, away)
+            page = HealthPage(server.metrics, away)
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
         state["away"] = ""
         welcome(settings, server)
@@ -114,6 +119,9 @@ async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int
     state = {"away": "starting"}
     metrics, asked = Metrics(), trio.Event()
 
+    def away() -> str:
+        return state["away"] or running[0].away()
+
     async def obey() -> None:
         async for number in signals:
             if number == signal.SIGHUP:
@@ -124,12 +132,11 @@ async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int
             if state["away"] == "starting":  # a gateway may wait for delivery, and nobody for this gateway
                 nursery.cancel_scope.cancel()
 
+    show_process(metrics, away)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(obey)
         if settings.metrics_enabled:
-            page = HealthPage(
-                metrics, lambda: state["away"] or running[0].away(), lambda: running[0].notes() if running else ()
-            )
+            page = HealthPage(metrics, away, lambda: running[0].notes() if running else ())
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
         async with open_process(settings, service, metrics=metrics, on_made=running.append) as process:
             state["away"] = ""
@@ -141,6 +148,17 @@ async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int
             log.info("draining")
             await process.drain()
         nursery.cancel_scope.cancel()
+
+
+def show_process(metrics: Metrics, away: Callable[[], str]) -> None:
+    """Show what there is of every process: which version, whether it is ready, its memory and processor time."""
+    metrics.watch_process()
+    metrics.watch(
+        lambda: [
+            ("qpq_build_info", "1, and the version.", "version", {VERSION: 1}),
+            ("qpq_ready", "Whether /readyz says yes.", "", {"": int(not away())}),
+        ]
+    )
 
 
 def welcome(settings: Settings, server: Embedded) -> None:

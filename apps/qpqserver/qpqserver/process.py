@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 import trio
 
+from qpqcore.bus import limits
 from qpqcore.bus.allowed import may_call_of
 from qpqcore.bus.dispatch import Dispatcher
 from qpqcore.bus.notices import LocalNotices
@@ -29,10 +30,11 @@ from qpqcore.net.mutual_tls import Credentials
 from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime.secrets import key_of
 from qpqserver import secrecy
-from qpqserver.composition import OPENERS, Edge, Place, Surroundings, edge
+from qpqserver.composition import CERTIFICATE_ENDS, OPENERS, VERSION, Edge, Place, Surroundings, edge, watch
 from qpqserver.keys import NUMBERS, Keys
 from qpqserver.sharing import shared
 from qpqserver.stores import Stores
+from qpqserver.tracing import tracing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -173,18 +175,22 @@ async def open_process(
         around = await stack.enter_async_context(
             shared(settings, lambda secret: secrecy.read(folder, secret), around, metrics)
         )
+        traced = await stack.enter_async_context(tracing(settings, name, VERSION))
         place = Place(
             settings=settings, around=around, keys=keys,
-            secret=lambda secret: secrecy.read(folder, secret), other=lambda other: Stub(other, bus, own),
+            secret=lambda secret: secrecy.read(folder, secret), other=lambda other: Stub(other, traced.bus(bus), own),
             stores=Stores(settings, around.open_store, lambda: database_key(settings, folder)),
+            metrics=metrics, tracing=traced,
         )  # fmt: skip
         process = Process(
             name=name, metrics=metrics, credentials=credentials, bus=bus, beside=around.away, stores=place.stores
         )
         metrics.watch(lambda: readings(process))
+        metrics.watch(lambda: limits.readings(around.limiter))
         on_made(process)
         if name != "gateway":
             process.service = await stack.enter_async_context(OPENERS[name](place))
+            watch(metrics, process.service)
         nursery = await stack.enter_async_context(trio.open_nursery())
         nursery.start_soon(bus.run)
         nursery.start_soon(process.keep_reloading)
@@ -202,6 +208,7 @@ async def _open_service(process: Process, place: Place, nursery: trio.Nursery) -
         NUMBERS[name], process.service, place.keys.verifier(name), clock_ms=place.around.clock_ms,
         observer=process.metrics,
     )  # fmt: skip
+    entrance = place.tracing.entrance(entrance, name)
     process.server = BusServer(name, entrance, process.credentials, calls_max=settings.bus_calls_max)
     process.address = await nursery.start(process.server.serve, *address_of(settings.bus_listen))
     if hasattr(process.service, "run"):
@@ -221,16 +228,14 @@ async def _open_edge(process: Process, place: Place, nursery: trio.Nursery) -> N
 
 def readings(process: Process) -> list[Reading]:
     """Return the bus's numbers, for `Metrics.watch`."""
-    found = process.bus.statistics()
-    in_flight = {process.name: process.server.calls} if process.server is not None else {}
+    found, server = process.bus.statistics(), process.server
+    in_flight = {process.name: server.calls} if server is not None else {}
+    overloaded = {process.name: server.overloaded} if server is not None else {}
+    ends = process.credentials.not_after_s
     return [
         ("qpq_bus_replicas", "Replicas that this process is connected to.", "service", {s: n for s, n, _ in found}),
         ("qpq_bus_calls_waiting", "Calls that this process waits for.", "service", {s: n for s, _, n in found}),
-        (
-            "qpq_bus_certificate_end_seconds",
-            "When the bus's certificate ends, since 1970.",
-            "",
-            {"": process.credentials.not_after_s},
-        ),
         ("qpq_bus_calls_in_flight", "Calls that this process answers.", "service", in_flight),
+        ("qpq_bus_overloaded_total", "Calls refused because too many were in flight.", "service", overloaded),
+        ("qpq_certificate_ends_timestamp_seconds", CERTIFICATE_ENDS, "of", {"bus": ends}),
     ]

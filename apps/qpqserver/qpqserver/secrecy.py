@@ -34,7 +34,7 @@ OWN = {
     "keystore": ("db.key", SEAL),
     "delivery": ("external-sender", "db.key", SEAL),
     "blob": ("db.key", SEAL),
-    "federation": (),
+    "federation": (SEAL,),
 }
 """Beside assertion keys."""
 

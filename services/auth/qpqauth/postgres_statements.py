@@ -80,6 +80,8 @@ DROP_OLD_NAMES = (
     "DELETE FROM names WHERE name IN (SELECT name FROM names WHERE freed_ms < $1 ORDER BY freed_ms LIMIT $2)"
 )
 
+SESSION_COUNT = "SELECT count(*) FROM sessions"
+
 DISTRIBUTED_BY = {
     "names": "name", "accounts": "account", "devices": "account", "sessions": "account", "jobs": "account",
     "tokens": "token_hash", "login_states": "state_hash", "keyed": "caller",
@@ -87,6 +89,7 @@ DISTRIBUTED_BY = {
 GROUPS = (("accounts", "devices", "sessions", "jobs"), ("names",), ("tokens",), ("login_states",), ("keyed",))
 """Tables whose rows of one account lie together: a transaction, and a join, stays in one of these."""
 OVER_ALL = {
+    "SESSION_COUNT": "the operator's numbers, while somebody scrapes them",
     "LAST_ACCOUNT": "a log-in with an unknown name reads some account's row, so that time does not tell",
     "ACCOUNT_FROM": "the same",
     "ALL_JOBS": "what waits to be told to other services, at start and with every sweep",

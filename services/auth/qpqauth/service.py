@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from qpqcore.bus.notices import Notices
     from qpqcore.crypto.assertion import AssertionIssuer
     from qpqcore.model.call import CallContext
+    from qpqcore.obs.metrics import Reading
 
 log = structlog.get_logger()
 
@@ -69,6 +70,19 @@ class Auth:
             disguise=lambda name: self._disguise(self._newest, name),
         )  # fmt: skip
         self._nobody = fake_record(setups[self._newest])
+        self._log_ins = dict.fromkeys(("ok", "wrong", "other"), 0)
+        self._sessions = 0
+
+    async def weigh(self) -> None:
+        """Count the sessions, for `readings`."""
+        self._sessions = await self._store.session_count()
+
+    def readings(self) -> list[Reading]:
+        """Return log-ins and sessions, as `qpqcore.obs.metrics` reads them."""
+        return [
+            ("qpq_log_ins_total", "Log-ins that came to their end.", "outcome", self._log_ins),
+            ("qpq_sessions", "Sessions there are.", "", {"": self._sessions}),
+        ]
 
     async def run(self) -> None:
         """Finish jobs that a crash left, or another service's absence, and collect what is over, for ever."""
@@ -159,6 +173,18 @@ class Auth:
         return api.LoginStartResult(response=response, state=seal(self._state_key, state))
 
     async def login_finish(self, call: CallContext, params: api.LoginFinishParams) -> api.LoginFinishResult:
+        outcome = "other"
+        try:
+            result = await self._login_finish(call, params)
+            outcome = "ok"
+        except Refusal as no:
+            outcome = "wrong" if no.code is ErrorCode.LOGIN_FAILED else "other"
+            raise
+        finally:
+            self._log_ins[outcome] += 1
+        return result
+
+    async def _login_finish(self, call: CallContext, params: api.LoginFinishParams) -> api.LoginFinishResult:
         state = unseal(self._state_key, params.state, call.now_ms)
         used = UsedState(rules.sha256(params.state), state.expires_ms)
         if not self._proven(state, params.finalization):

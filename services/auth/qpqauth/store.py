@@ -183,5 +183,8 @@ class Store(Protocol):
     async def finish_job(self, job: Job) -> None:
         """Drop a job that is done."""
 
+    async def session_count(self) -> int:
+        """Return how many sessions there are, those that are over and not swept yet too."""
+
     async def sweep(self, now_ms: int, session_ms: int, name_held_ms: int) -> None:
         """Drop sessions, log-in states, replies and names whose time is over; a bounded number."""

@@ -60,7 +60,7 @@ class PostgresStore:
     """Implements `qpqauth.store.Store`."""
 
     def __init__(self, database: Postgres) -> None:
-        self._db = database
+        self._db = self.database = database
 
     @property
     def away(self) -> str:
@@ -274,6 +274,9 @@ class PostgresStore:
 
     async def finish_job(self, job: Job) -> None:
         await self._db.change(lambda c: c.execute(sql.DROP_JOB, job.account, job.number))
+
+    async def session_count(self) -> int:
+        return int(await self._db.read(lambda c: c.fetchval(sql.SESSION_COUNT)))
 
     async def sweep(self, now_ms: int, session_ms: int, name_held_ms: int) -> None:
         async def body(c: Connection) -> None:

@@ -51,7 +51,7 @@ class SqliteStore:
     """Implements `qpqauth.store.Store`."""
 
     def __init__(self, database: Database) -> None:
-        self._db = database
+        self._db = self.database = database
 
     async def account_by_name(self, name: str) -> Account | None:
         return await self._db.read(
@@ -315,6 +315,9 @@ class SqliteStore:
         await self._db.write(
             lambda c: c.execute("DELETE FROM jobs WHERE account = ? AND number = ?", (job.account, job.number)).rowcount
         )
+
+    async def session_count(self) -> int:
+        return int(await self._db.read(lambda c: c.execute("SELECT count(*) FROM sessions").fetchone()[0]))
 
     async def sweep(self, now_ms: int, session_ms: int, name_held_ms: int) -> None:
         def body(c: Connection) -> None:

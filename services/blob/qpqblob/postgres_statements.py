@@ -25,10 +25,13 @@ BLOBS_OF = "SELECT blob FROM blobs WHERE account = $1 ORDER BY blob FOR UPDATE"
 OLD_BLOBS = "SELECT blob FROM blobs WHERE expires_ms <= $1 ORDER BY expires_ms LIMIT $2"
 STILL_OLD = "SELECT blob FROM blobs WHERE blob = ANY($1::bytea[]) AND expires_ms <= $2 ORDER BY blob FOR UPDATE"
 
+STORED_BYTES = "SELECT coalesce(sum(received), 0) FROM blobs"
+
 DISTRIBUTED_BY = {"blobs": "blob", "chunks": "blob", "uploaders": "account"}
 GROUPS = (("blobs", "chunks"), ("uploaders",))
 """Tables whose rows of one blob lie together: a transaction, and a join, stays in one of these."""
 OVER_ALL = {
+    "STORED_BYTES": "the operator's numbers, while somebody scrapes them",
     "USED": "once an upload: what its account keeps, wherever it lies",
     "BLOBS_OF": "an account's end",
     "OLD_BLOBS": "the sweep",

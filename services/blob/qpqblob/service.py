@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from qpqblob.store import Store
     from qpqcore.bus.limits import Limiter
     from qpqcore.model.call import CallContext
+    from qpqcore.obs.metrics import Reading
 
 
 class Blob:
@@ -32,6 +33,19 @@ class Blob:
         self._uploads = Uploads(store, config.account_bytes_max)
         self._limiter = limiter
         self._clock_ms = clock_ms
+        self._received = self._sent = self._stored = 0
+
+    async def weigh(self) -> None:
+        """Look how much is stored, for `readings`."""
+        self._stored = await self._store.stored_bytes()
+
+    def readings(self) -> list[Reading]:
+        """Return the bytes that came, went and lie here, as `qpqcore.obs.metrics` reads them."""
+        return [
+            ("qpq_blob_received_bytes_total", "Bytes of blobs that came.", "", {"": self._received}),
+            ("qpq_blob_sent_bytes_total", "Bytes of blobs that went out.", "", {"": self._sent}),
+            ("qpq_blob_stored_bytes", "Bytes of blobs that are there.", "", {"": self._stored}),
+        ]
 
     async def run(self) -> None:
         """Collect what is over, for ever."""
@@ -55,6 +69,7 @@ class Blob:
             row = await self._store.extend(params.blob, kept_ms)
         elif params.chunk or row.received == row.total_bytes:
             row = await self._uploads.add(fresh, params.offset, params.chunk, kept_ms)
+            self._received += len(params.chunk)
         return api.UploadBlobResult(received=row.received, complete=row.complete, expires_ms=row.expires_ms)
 
     async def _readable(self, call: CallContext, blob: bytes, secret: bytes, *, owner_too: bool) -> Row:
@@ -77,6 +92,7 @@ class Blob:
             raise Refusal(ErrorCode.BLOB_OFFSET, "past the blob's end")
         limit = min(params.max_bytes or self._config.chunk_bytes_max, self._config.chunk_bytes_max)
         chunk = await self._store.chunk(params.blob, params.offset, limit)
+        self._sent += len(chunk)
         return api.DownloadBlobResult(chunk=chunk, total_bytes=row.total_bytes)
 
     async def stat_blob(self, call: CallContext, params: api.StatBlobParams) -> api.StatBlobResult:

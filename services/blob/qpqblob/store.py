@@ -49,5 +49,8 @@ class Store(Protocol):
     async def purge(self, account: bytes) -> int:
         """Drop an account's blobs; return how many."""
 
+    async def stored_bytes(self) -> int:
+        """Return how many bytes of blobs are there."""
+
     async def sweep(self, now_ms: int) -> int:
         """Drop blobs whose time is over; a bounded number; return how many."""

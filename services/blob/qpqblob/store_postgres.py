@@ -38,7 +38,7 @@ class PostgresStore:
     """Implements `qpqblob.store.Store`."""
 
     def __init__(self, database: Postgres) -> None:
-        self._db = database
+        self._db = self.database = database
 
     @property
     def away(self) -> str:
@@ -117,6 +117,9 @@ class PostgresStore:
         count = await self._db.write(body)
         self._db.owe_vacuum(*ERASED_TABLES)
         return count
+
+    async def stored_bytes(self) -> int:
+        return int(await self._db.read(lambda c: c.fetchval(sql.STORED_BYTES)))
 
     async def sweep(self, now_ms: int) -> int:
         async def over(c: Connection) -> list[bytes]:

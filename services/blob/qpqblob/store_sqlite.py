@@ -39,7 +39,7 @@ class SqliteStore:
     """Implements `qpqblob.store.Store`."""
 
     def __init__(self, database: Database) -> None:
-        self._db = database
+        self._db = self.database = database
 
     async def blob(self, blob: bytes) -> Blob | None:
         return await self._db.read(lambda c: _find(c, blob))
@@ -117,6 +117,11 @@ class SqliteStore:
         count = await self._db.write(body)
         await self._db.erase()
         return count
+
+    async def stored_bytes(self) -> int:
+        return int(
+            await self._db.read(lambda c: c.execute("SELECT coalesce(sum(received), 0) FROM blobs").fetchone()[0])
+        )
 
     async def sweep(self, now_ms: int) -> int:
         def body(c: Connection) -> int:

@@ -271,6 +271,7 @@ class _Round:
             else:
                 rows.append(note.entry(device, last))
         if is_emptied:
+            self._bounds.tally.cut_offs += 1
             await c.execute(sql.EMPTY, device)
         await c.execute(sql.SET_LOAD, device, last, entries, size)
         self._rows += rows

@@ -247,6 +247,11 @@ LEAF_PAGE = (
     "WHERE removed_epoch IS NULL AND (channel, generation, device, added_epoch) > ($1, $2, $3, $4) "
     "ORDER BY channel, generation, device, added_epoch LIMIT $5"
 )
+WEIGH = (
+    "SELECT device, entries, bytes, (SELECT accepted_ms FROM entries e WHERE e.device = m.device ORDER BY number LIMIT 1) "
+    "FROM mailboxes m WHERE device > $1 ORDER BY device LIMIT $2"
+)
+BACKLOG = "SELECT count(*), coalesce(min(accepted_ms), 0) FROM outbox"
 
 DISTRIBUTED_BY = {
     "channels": "channel", "heads": "channel", "trees": "channel", "epochs": "channel", "leaves": "channel", "log": "channel",
@@ -272,6 +277,8 @@ OVER_ALL = {
     "LOG_PAGE": "the sweep",
     "LEAF_PAGE": "the sweep",
     "ABSENT": "the sweep",
+    "WEIGH": "the operator's numbers, a page at a time, while somebody scrapes them",
+    "BACKLOG": "the operator's numbers: the outbox is empty but for what is under way",
 }
 CROSSING: dict[str, str] = {}
 """No transaction goes over both groups: from the log into mailboxes leads the outbox."""

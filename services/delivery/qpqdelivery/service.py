@@ -17,6 +17,7 @@ from qpqcore.bus.notices import mailbox_topic, signal_topic
 from qpqcore.groups.policy import group_id
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqdelivery import rules
+from qpqdelivery.counted import Counted
 from qpqdelivery.handshakes import Handshakes
 from qpqdelivery.store import Accepted, Arrival, Entry, Mailbox, Message
 from qpqdelivery.views import Views
@@ -55,6 +56,8 @@ class Delivery:
         self._clock_ms = clock_ms
         self._external_sender = external_sender
         self._handshakes = Handshakes(config, store, Views(store, config.views_cached_max), keystore, external_sender)
+        self.counted = Counted(store, store.tally, clock_ms)
+        """For the operator."""
         self._draining = False
         self._waiters: defaultdict[bytes, OrderedDict[object, trio.CancelScope]] = defaultdict(OrderedDict)
 
@@ -206,6 +209,10 @@ class Delivery:
                     payload=message.payload, expires_ms=message.expires_ms,
                 ).to_bytes()  # fmt: skip
             self._notices.publish(topic, carried)
+        counted = self.counted
+        counted.messages += not accepted.duplicate
+        counted.repeated += accepted.duplicate
+        counted.entries += len(arrivals)
         return api.EnqueueResult(
             log_number=accepted.log_number, accepted_ms=accepted.accepted_ms, duplicate=accepted.duplicate
         )
@@ -251,17 +258,19 @@ class Delivery:
         device = call.caller.device
         wait_s = 0 if self._draining else min(params.wait_ms, self._config.wait_ms_max) / 1000
         with self._notices.subscribe(mailbox_topic(device)) as notices, trio.move_on_after(wait_s) as scope:
-            ticket, untold = self._queue(device, scope), False
+            ticket, untold, waited = self._queue(device, scope), False, False
             try:
                 while True:
                     notices.receive_nowait()
                     entries, box = await self._read(call, params.after, params.max_entries)
                     if entries:
                         self._notices.wake_ups.fallback += untold
+                        if waited:
+                            self.counted.woken(entries[0].accepted_ms)
                         return _fetched(entries, box)
                     with trio.move_on_after(self._config.look_again_seconds) as silence:
                         await notices.wait()
-                    untold = silence.cancelled_caught
+                    untold, waited = silence.cancelled_caught, True
             finally:
                 self._waiters[device].pop(ticket, None)
                 if not self._waiters[device]:

@@ -62,6 +62,7 @@ def deliver(c: Connection, bounds: Bounds, devices: Iterable[bytes], ref: Refere
         for device, number, entries, size in rows:
             is_full = entries > bounds.mailbox_entries_max or size > bounds.mailbox_bytes_max
             if is_full:
+                bounds.tally.cut_offs += 1
                 cut_off(c, device, ref.now_ms)
             reached.append(Arrival(device, 0 if is_full else number))
     return reached

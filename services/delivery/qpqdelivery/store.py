@@ -5,7 +5,7 @@ Methods that put something into mailboxes return the devices to wake.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from qpqcore.model.record import record
@@ -185,6 +185,35 @@ class Mailbox:
     """When the device last came, to within a day."""
 
 
+@dataclass(slots=True)
+class Tally:
+    """What a store counts; a transaction that is undone is counted all the same."""
+
+    cut_offs: int = 0
+    """Mailboxes emptied behind `gap`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """Some mailboxes, in the order of their devices."""
+
+    last: bytes
+    """The last one looked at; empty: there are no more."""
+    mailboxes: int
+    entries: int
+    bytes: int
+    oldest_ms: int
+    """When the oldest entry was accepted that waits in one of them; 0: none does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What is in the log and has yet to be put into mailboxes."""
+
+    notes: int
+    oldest_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """How full a mailbox may be, how much one answer holds, how exact a note is."""
@@ -196,10 +225,23 @@ class Bounds:
     past_epochs: int
     seen_step_ms: int
     """How exactly an acknowledgement notes when its device came."""
+    tally: Tally = field(default_factory=Tally, compare=False)
+    """Where is counted how often one was met."""
+
+
+def weighed(rows: Sequence[tuple[bytes, int, int, int | None]], limit: int) -> Weighed:
+    """Sum rows of mailboxes up: device, entries, bytes, when its oldest entry was accepted."""
+    oldest = [row[3] for row in rows if row[3] is not None]
+    last = rows[-1][0] if len(rows) == limit else b""
+    return Weighed(last, len(rows), sum(row[1] for row in rows), sum(row[2] for row in rows), min(oldest, default=0))
 
 
 class Store(Protocol):
     """Channels, their logs, mailboxes."""
+
+    @property
+    def tally(self) -> Tally:
+        """What it counts."""
 
     async def channel(self, channel: bytes) -> Channel | None:
         """Return a channel."""
@@ -283,6 +325,12 @@ class Store(Protocol):
 
     async def purge(self, before_ms: int, rows_max: int) -> bool:
         """Look at the next rows of the log; drop payloads from before that no mailbox refers to. False: the round is over."""
+
+    async def weigh(self, after: bytes, limit: int) -> Weighed:
+        """Look at the next mailboxes after a device, for the operator."""
+
+    async def backlog(self) -> Backlog:
+        """Return what has yet to be put into mailboxes."""
 
     async def absent(self, seen_before_ms: int, limit: int) -> list[Member]:
         """Return devices that have not come since."""

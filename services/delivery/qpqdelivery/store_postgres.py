@@ -16,6 +16,7 @@ from qpqdelivery.rosters import Rosters
 from qpqdelivery.store import (
     Accepted,
     Arrival,
+    Backlog,
     Birth,
     Bounds,
     Channel,
@@ -26,6 +27,8 @@ from qpqdelivery.store import (
     Message,
     Offer,
     Stored,
+    Weighed,
+    weighed,
 )
 
 if TYPE_CHECKING:
@@ -44,8 +47,9 @@ class PostgresStore:
     """Implements `qpqdelivery.store.Store`."""
 
     def __init__(self, database: Postgres, bounds: Bounds) -> None:
-        self._db = database
+        self._db = self.database = database
         self._bounds = bounds
+        self.tally = bounds.tally
         self._fan_out = FanOut(database.pool, bounds)
         self._sweeps = Sweeps(database.pool, self._fan_out)
         rosters = Rosters()
@@ -231,11 +235,19 @@ class PostgresStore:
     async def expire(self, now_ms: int, handshakes_before_ms: int, hashes_before_ms: int) -> list[bytes]:
         late = await self._db.call(lambda: self._sweeps.late(now_ms))
         cut = await self._db.call(lambda: self._sweeps.expire(now_ms, handshakes_before_ms, hashes_before_ms))
+        self._bounds.tally.cut_offs += len(cut)
         await self._db.vacuum()
         return [*late, *cut]
 
     async def purge(self, before_ms: int, rows_max: int) -> bool:
         return await self._db.call(lambda: self._sweeps.purge(before_ms, rows_max))
+
+    async def weigh(self, after: bytes, limit: int) -> Weighed:
+        rows = await self._db.read(lambda c: c.fetch(sql.WEIGH, after, limit))
+        return weighed([(row[0], row[1], row[2], row[3]) for row in rows], limit)
+
+    async def backlog(self) -> Backlog:
+        return Backlog(*await self._db.read(lambda c: c.fetchrow(sql.BACKLOG)))
 
     async def absent(self, seen_before_ms: int, limit: int) -> list[Member]:
         return [Member(*row) for row in await self._db.read(lambda c: c.fetch(sql.ABSENT, seen_before_ms, limit))]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import trio
+
 from qpqcore.api.delivery import EntryKind
 from qpqcore.model.errors import Refusal
 from qpqdelivery import sqlite_channels as channels
@@ -11,6 +13,7 @@ from qpqdelivery.sqlite_fanout import cut_off
 from qpqdelivery.store import (
     Accepted,
     Arrival,
+    Backlog,
     Birth,
     Bounds,
     Channel,
@@ -21,6 +24,8 @@ from qpqdelivery.store import (
     Message,
     Offer,
     Stored,
+    Weighed,
+    weighed,
 )
 
 if TYPE_CHECKING:
@@ -37,8 +42,9 @@ class SqliteStore:
     """Implements `qpqdelivery.store.Store`."""
 
     def __init__(self, database: Database, bounds: Bounds) -> None:
-        self._db = database
+        self._db = self.database = database
         self._bounds = bounds
+        self.tally = bounds.tally
         self._purged_to = 0
         """Row of the log up to which the present round of `purge` has looked."""
 
@@ -303,6 +309,7 @@ class SqliteStore:
                     (handshakes_before_ms, SWEEP_ROWS_MAX),
                 )
             ]
+            self._bounds.tally.cut_offs += len(late)
             for device in late:
                 cut_off(c, device, now_ms)
             return late
@@ -325,6 +332,22 @@ class SqliteStore:
         last, count = await self._db.write(body)
         self._purged_to = last if count == rows_max else 0
         return count == rows_max
+
+    async def weigh(self, after: bytes, limit: int) -> Weighed:
+        def body(c: Connection) -> Weighed:
+            rows = c.execute(
+                "SELECT device, entries, bytes, (SELECT accepted_ms FROM entries e WHERE e.device = m.device "
+                "ORDER BY number LIMIT 1) FROM mailboxes m WHERE device > ? ORDER BY device LIMIT ?",
+                (after, limit),
+            ).fetchall()
+            return weighed(rows, limit)
+
+        return await self._db.read(body)
+
+    async def backlog(self) -> Backlog:
+        """Return nothing: log and mailboxes commit together here."""
+        await trio.lowlevel.checkpoint()
+        return Backlog(0, 0)
 
     async def absent(self, seen_before_ms: int, limit: int) -> list[Member]:
         return await self._db.read(

@@ -14,10 +14,12 @@ from qpqcore.api.delivery import METHODS as DELIVERY
 from qpqcore.api.delivery import FetchParams
 from qpqcore.api.rpc import Call, Reply
 from qpqcore.bus.dispatch import check_caller
-from qpqcore.bus.notices import REVOKED, mailbox_topic, read_revocation, signal_topic, stock_topic
+from qpqcore.bus.notices import REVOKED, WAKE_UP_LATENCY, mailbox_topic, read_revocation, signal_topic, stock_topic
 from qpqcore.bus.stub import Stub
 from qpqcore.model.call import CallContext
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.obs import traces
+from qpqcore.obs.histogram import Histogram
 from qpqcore.wire.envelope import BusReply, Envelope
 from qpqgateway import rules
 from qpqgateway.peer import ENDED, Peer, Peers
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from qpqcore.bus.base import Bus
     from qpqcore.bus.notices import Notices, Subscription
     from qpqcore.model.method import Method
+    from qpqcore.obs.metrics import Reading
     from qpqgateway.config import Config
     from trio_quic import IncomingCall, QuicConnection
 
@@ -65,6 +68,7 @@ class Gateway:
     def __init__(
         self, config: Config, bus: Bus, *, version: str, own_assertion: Callable[[], bytes], external_sender: tuple[bytes, bytes],
         notices: Notices, clock_ms: Callable[[], int], away: Callable[[], Sequence[str]] = tuple, observer: Observer | None = None,
+        tracer: traces.Tracer | None = None,
     ) -> None:  # fmt: skip
         self._config = config
         self._bus = bus
@@ -74,6 +78,7 @@ class Gateway:
         self._clock_ms = clock_ms
         self._away = away
         self._observer = observer or NoObserver()
+        self._tracer = tracer
         self._auth = Stub("auth", bus, own_assertion)
         self._delivery = Stub("delivery", bus)
         self._peers = Peers(
@@ -82,6 +87,7 @@ class Gateway:
         self._started_ms = clock_ms()
         self._draining = False
         self._forwarded = 0
+        self._wake_up_seconds = Histogram()
         self._polls: set[trio.CancelScope] = set()
 
     # --- connections
@@ -95,6 +101,27 @@ class Gateway:
         """Forget a connection."""
         self._peers.drop(connection)
         self._observer.connections(len(self._peers.all))
+
+    def readings(self) -> list[Reading]:
+        """Return what the edge has open, as `qpqcore.obs.metrics` reads it."""
+        peers = self._peers.all.values()
+        return [
+            ("qpq_connections_max", "Connections that there may be.", "", {"": self._config.connections_max}),
+            (
+                "qpq_connections_logged_in",
+                "Of them those in a session.",
+                "",
+                {"": sum(bool(p.assertion) for p in peers)},
+            ),
+            (
+                "qpq_subscriptions",
+                "Mailboxes that are listened to.",
+                "",
+                {"": sum(len(p.subscriptions) for p in peers)},
+            ),
+            ("qpq_calls_in_flight", "Calls that a service works at.", "", {"": self._forwarded}),
+            ("qpq_wakeup_latency_seconds", WAKE_UP_LATENCY, "waiter", {"subscribe": self._wake_up_seconds}),
+        ]
 
     async def run(self) -> None:
         """End sessions as they are revoked, for ever."""
@@ -175,7 +202,11 @@ class Gateway:
             return
         self._forwarded += 1
         try:
-            await self._pass(incoming, peer, method, call, started_s)
+            if self._tracer is None:
+                await self._pass(incoming, peer, method, call, started_s)
+                return
+            with traces.within(self._tracer.begin(f"gateway {method.name}", rules.trace_of(call))):
+                await self._pass(incoming, peer, method, call, started_s)
         finally:
             self._forwarded -= 1
 
@@ -295,6 +326,8 @@ class Gateway:
             if entries:
                 self._notices.wake_ups.fallback += untold
                 untold = False
+                if ready:
+                    self._wake_up_seconds.observe(max(0, self._clock_ms() - entries[0].accepted_ms) / 1000)
                 await self._send(incoming, api.SubscribeEvent(which="entries", entries=entries))
             if look:
                 continue

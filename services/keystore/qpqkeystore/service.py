@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from qpqcore.api.auth import AuthInternalApi
     from qpqcore.bus.limits import Limiter
     from qpqcore.bus.notices import Notices
+    from qpqcore.obs.metrics import Reading
     from qpqkeystore.config import Config
     from qpqkeystore.store import Store
 
@@ -50,10 +51,19 @@ class Keystore:
         self._limiter = limiter
         self._clock_ms = clock_ms
         self._auth: AuthInternalApi | None = None
+        self._one_time = self._last_resort = self._low = 0
 
     def bind(self, auth: AuthInternalApi) -> None:
         """Say where auth is: the two need each other, so one comes later."""
         self._auth = auth
+
+    def readings(self) -> list[Reading]:
+        """Return what was handed out, as `qpqcore.obs.metrics` reads it."""
+        given = {"one_time": self._one_time, "last_resort": self._last_resort}
+        return [
+            ("qpq_key_packages_given_total", "KeyPackages handed out.", "kind", given),
+            ("qpq_key_packages_low_total", "Times a device's stock was low after one was taken.", "", {"": self._low}),
+        ]
 
     async def run(self) -> None:
         """Collect what has expired, for ever."""
@@ -122,7 +132,11 @@ class Keystore:
         return api.FetchKeyPackageResult.from_bytes(reply)
 
     def _tell_low(self, taken: Taken) -> None:
+        if taken.suite:
+            self._last_resort += taken.last_resort
+            self._one_time += not taken.last_resort
         if taken.suite and taken.left <= self._config.low_stock:
+            self._low += 1
             notice = SubscribeEventLowStock(suite=taken.suite, left=taken.left)
             self._notices.publish(stock_topic(taken.device), notice.to_bytes())
 

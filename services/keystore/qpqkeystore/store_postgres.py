@@ -44,7 +44,7 @@ class PostgresStore:
     """Implements `qpqkeystore.store.Store`."""
 
     def __init__(self, database: Postgres) -> None:
-        self._db = database
+        self._db = self.database = database
 
     @property
     def away(self) -> str:

@@ -33,7 +33,7 @@ class SqliteStore:
     """Implements `qpqkeystore.store.Store`."""
 
     def __init__(self, database: Database) -> None:
-        self._db = database
+        self._db = self.database = database
 
     async def put_account(self, account: bytes, name: str, identity_key: bytes) -> None:
         def body(c: Connection) -> None:

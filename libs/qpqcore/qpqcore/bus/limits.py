@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +10,8 @@ from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from qpqcore.obs.metrics import Reading
 
 KEYS_MAX = 200_000
 """Keys remembered in one process; the one unused for longest goes, which only makes it free again."""
@@ -29,12 +31,22 @@ class Rate:
         return self.per_seconds * 1000 / self.count
 
 
+KINDS = {
+    b"a": "log_in", b"n": "log_in", b"r": "registration", b"b": "download", b"c": "new_channel", b"h": "handshake",
+    b"g": "signal", b"q": "enqueue_by_channel", b"e": "enqueue_by_device", b"f": "fetch_key_packages",
+    b"d": "key_packages_of_one_account", b"u": "look_up",
+}  # fmt: skip
+"""What a limit's key begins with, and what operators call it."""
+
 Taking = tuple[bytes, Rate]
 """A key and its rate."""
 
 
 class Limiter(Protocol):
     """Says how long a key has to wait."""
+
+    refused: Counter[bytes]
+    """Calls that `enforce` refused, by what their key begins with."""
 
     def take(self, key: bytes, rate: Rate, now_ms: int) -> int:
         """Take one; return 0, or the milliseconds to wait when nothing was taken.
@@ -53,6 +65,7 @@ class LocalLimiter:
     """Limits within one process."""
 
     def __init__(self) -> None:
+        self.refused: Counter[bytes] = Counter()
         self._free_at_ms: OrderedDict[bytes, float] = OrderedDict()
 
     def take(self, key: bytes, rate: Rate, now_ms: int) -> int:
@@ -95,17 +108,28 @@ class LocalLimiter:
             self._free_at_ms.popitem(last=False)
 
 
+def readings(limiter: Limiter) -> list[Reading]:
+    """Return what was refused, as `qpqcore.obs.metrics` reads it."""
+    values = dict.fromkeys(KINDS.values(), 0)
+    for kind, count in limiter.refused.items():
+        values[KINDS[kind]] += count
+    return [("qpq_rate_limited_total", "Calls that came too often, by limit.", "limit", values)]
+
+
 def enforce(limiter: Limiter, key: bytes, rate: Rate, now_ms: int) -> None:
     """Take one or raise Refusal(rateLimited) with the time to wait."""
-    _refuse(limiter.take(key, rate, now_ms))
+    wait_ms = limiter.take(key, rate, now_ms)
+    if wait_ms:
+        raise _refused(limiter, key, wait_ms)
 
 
 async def enforce_all(limiter: Limiter, takings: Sequence[Taking], now_ms: int) -> None:
     """Take one of each key, for all processes together, or raise Refusal(rateLimited) with the time to wait."""
-    if takings:
-        _refuse(await limiter.take_all(takings, now_ms))
-
-
-def _refuse(wait_ms: int) -> None:
+    wait_ms = await limiter.take_all(takings, now_ms) if takings else 0
     if wait_ms:
-        raise Refusal(ErrorCode.RATE_LIMITED, "too many calls; try again later", retry_after_ms=wait_ms)
+        raise _refused(limiter, takings[0][0], wait_ms)
+
+
+def _refused(limiter: Limiter, key: bytes, wait_ms: int) -> Refusal:
+    limiter.refused[key[:1]] += 1
+    return Refusal(ErrorCode.RATE_LIMITED, "too many calls; try again later", retry_after_ms=wait_ms)

@@ -85,6 +85,9 @@ class Subscription:
         await self._event.wait()
 
 
+WAKE_UP_LATENCY = "From when a message was accepted until a waiter was handed it, by the clocks of both."
+
+
 class WakeUps:
     """How waiters came to look: told in this process, told by another one, or by themselves and finding something."""
 

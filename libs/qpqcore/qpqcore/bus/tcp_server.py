@@ -63,6 +63,8 @@ class BusServer:
         self.calls_max = calls_max
         self.calls = 0
         """In flight."""
+        self.overloaded = 0
+        """Calls refused because too many were in flight."""
         self.is_draining = False
         self._credentials = credentials
         self._accepting = trio.CancelScope()
@@ -171,6 +173,7 @@ class _Connection:
             if one.call in self._scopes:
                 raise FrameError("two calls of one number")
             if self._server.calls >= self._server.calls_max:
+                self._server.overloaded += 1
                 self._reply(one.call, _overloaded())
                 return
             self._server.calls += 1

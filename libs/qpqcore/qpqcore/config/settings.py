@@ -84,6 +84,10 @@ class Settings:
     )
     redis_url_file: str = _doc("", "a file that has the redis_url, for a secret that is mounted")
     redis_ca: str = _doc("", "PEM file of who signs Redis's certificate; empty: those that the system trusts")
+    trace_endpoint: str = _doc(
+        "", "where traces go, by OTLP over HTTP: http://host:4318/v1/traces; empty: nothing is traced"
+    )
+    trace_ratio: float = _doc(0.0, "share of the clients' calls that is traced, 0 to 1; the gateway decides for all")
     allow_insecure_auth: bool = _doc(False, "development only: registration without the auth_token")
 
 
@@ -143,7 +147,9 @@ def _from_file(path: Path, kinds: dict[str, type]) -> dict[str, Any]:
         if name not in kinds:
             near = difflib.get_close_matches(name, kinds, 1)
             raise ConfigError(f"{path}: unknown setting {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
-        if type(value) is not kinds[name]:
+        if kinds[name] is float and type(value) is int:
+            read[name] = float(value)
+        elif type(value) is not kinds[name]:
             raise ConfigError(f"{path}: {name} is a {kinds[name].__name__}, not {value!r}")
     return read
 
@@ -153,6 +159,11 @@ def _parse(name: str, kind: type, text: str) -> Any:
         if text.lower() not in {"true", "false", "1", "0"}:
             raise ConfigError(f"{ENV_PREFIX}{name.upper()} is true or false, not {text!r}")
         return text.lower() in {"true", "1"}
+    if kind is float:
+        try:
+            return float(text)
+        except ValueError:
+            raise ConfigError(f"{ENV_PREFIX}{name.upper()} is a number, not {text!r}") from None
     if kind is int:
         if not text.isdigit():
             raise ConfigError(f"{ENV_PREFIX}{name.upper()} is a number, not {text!r}")
@@ -187,6 +198,8 @@ def check(s: Settings, service: str | None = None) -> None:
     for name in ("listen", "metrics_listen", "bus_listen"):
         address_of(getattr(s, name))
     peers_of(s)
+    if not 0 <= s.trace_ratio <= 1:
+        raise ConfigError("trace_ratio is 0 to 1")
     if s.bus_calls_max < 1:
         raise ConfigError("bus_calls_max is at least 1")
     if s.mode == "production":

@@ -24,6 +24,11 @@ class CertificateUnreadable(Exception):
     """The certificate or key file is missing or damaged."""
 
 
+def ends_s(chain_pem: bytes) -> float:
+    """Return when a chain's own certificate ends, in seconds since 1970. ValueError."""
+    return x509.load_pem_x509_certificates(chain_pem)[0].not_valid_after_utc.timestamp()
+
+
 def ensure(cert: Path, key: Path, domain: str, now: dt.datetime) -> bool:
     """Make a self-signed certificate unless both files are there; tell whether it was made."""
     if cert.exists() and key.exists():

@@ -9,9 +9,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-
-from qpqcore.net.certificates import CertificateUnreadable
+from qpqcore.net.certificates import CertificateUnreadable, ends_s
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,8 +47,8 @@ class Credentials:
                 return False
             self.server = self._context(ssl.PROTOCOL_TLS_SERVER)
             self.client = self._context(ssl.PROTOCOL_TLS_CLIENT)
-            cert = x509.load_pem_x509_certificate(self._paths[1].read_bytes())
-            self.not_after_s = cert.not_valid_after_utc.timestamp()
+            self.not_after_s = ends_s(self._paths[1].read_bytes())
+            """When the certificate ends, in seconds since 1970."""
         except (OSError, ValueError) as exc:
             raise CertificateUnreadable(f"{self._paths[1]}: {exc}") from exc
         self._seen = seen

@@ -1,33 +1,32 @@
-"""The metrics of a server, `qpq_*` in base units, in a registry of their own.
+"""The metrics of a server, `qpq_*` in base units, in a registry of their own (docs/operate/monitoring.md).
 
-Calls are counted in plain lists and turned into Prometheus's families when they are asked for: a call costs a look-up and
-three additions, where the client library's own counters take locks and look up labels (3 us a call).
+Everything is counted in plain attributes and turned into Prometheus's families when they are asked for: a call costs a
+look-up and three additions, where the client library's own counters take locks and look up labels (3 us a call).
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+import structlog
+import trio
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
+from qpqcore.obs.histogram import Histogram
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 
     from prometheus_client import Metric
 
-BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-BOUNDS = (*map(str, BUCKETS_SECONDS), "+Inf")
+log = structlog.get_logger()
 
-
-class _Times:
-    """How long the calls of one method took."""
-
-    def __init__(self) -> None:
-        self.counts = [0] * len(BOUNDS)
-        self.sum_seconds = 0.0
+WEIGH_SECONDS = 15.0
+"""What has to be read from a store is read so often at most, however often we are scraped."""
+WEIGH_SECONDS_MAX = 2.0
+"""A store that takes longer to say what it holds is left alone: the numbers stay as they were."""
 
 
 class _Calls(Collector):
@@ -35,7 +34,7 @@ class _Calls(Collector):
 
     def __init__(self) -> None:
         self.counts: dict[tuple[str, str], int] = {}
-        self.times: dict[str, _Times] = {}
+        self.times: dict[str, Histogram] = {}
 
     def collect(self) -> Iterator[Metric]:
         """Return what was counted, as the registry wants it."""
@@ -45,15 +44,12 @@ class _Calls(Collector):
         yield calls
         seconds = HistogramMetricFamily("qpq_call_duration_seconds", "Time to answer.", labels=("method",))
         for method, times in self.times.items():
-            total, buckets = 0, []
-            for bound, count in zip(BOUNDS, times.counts, strict=True):
-                total += count
-                buckets.append((bound, total))
-            seconds.add_metric((method,), buckets, times.sum_seconds)
+            seconds.add_metric((method,), times.buckets(), times.sum)
         yield seconds
 
 
-Reading = tuple[str, str, str, "Mapping[str, float]"]
+Reading = tuple[str, str, str, "Mapping[str, float | Histogram]"]
+"""Name, help, label ("": none), values by the label's value. A name that ends in `_total` only grows."""
 QUIC_GAUGES = frozenset({"connections", "half_open", "alarms"})
 """What of an engine's counters goes down again."""
 
@@ -72,22 +68,36 @@ class QuicCounters(Collector):
 
 
 class Readings(Collector):
-    """Numbers that somebody else counts, read when they are asked for.
+    """Numbers that others count, read when they are asked for; what several call by one name is one family."""
 
-    `read` returns (name, help, label, values by the label's value); a name that ends in `_total` only grows.
-    """
-
-    def __init__(self, read: Callable[[], Iterable[Reading]]) -> None:
-        self._read = read
+    def __init__(self) -> None:
+        self.read: list[Callable[[], Iterable[Reading]]] = []
 
     def collect(self) -> Iterator[Metric]:
         """Yield each (a prometheus_client collector)."""
-        for name, text, label, values in self._read():
+        families: dict[str, Metric] = {}
+        for read in self.read:
+            for reading in read():
+                self._add(families, reading)
+        yield from families.values()
+
+    @staticmethod
+    def _add(families: dict[str, Metric], reading: Reading) -> None:
+        name, text, label, values = reading
+        labels = (label,) if label else ()
+        for of, value in values.items():
+            family = families.get(name)
+            if isinstance(value, Histogram):
+                if family is None:
+                    family = families[name] = HistogramMetricFamily(name, text, labels=labels)
+                assert isinstance(family, HistogramMetricFamily)
+                family.add_metric((of,) if label else (), value.buckets(), value.sum)
+                continue
             kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
-            family = kind(name, text, labels=(label,) if label else ())
-            for of, value in values.items():
-                family.add_metric((of,) if label else (), value)
-            yield family
+            if family is None:
+                family = families[name] = kind(name, text, labels=labels)
+            assert isinstance(family, (CounterMetricFamily, GaugeMetricFamily))
+            family.add_metric((of,) if label else (), value)
 
 
 class Metrics:
@@ -96,7 +106,11 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._calls = _Calls()
+        self._readings = Readings()
+        self._weighed: list[Callable[[], Awaitable[None]]] = []
+        self._weighed_at = float("-inf")
         self.registry.register(self._calls)
+        self.registry.register(self._readings)
         self._connections = Gauge("qpq_connections", "Open client connections.", registry=self.registry)
 
     def call_finished(self, method: str, code: str, seconds: float) -> None:
@@ -106,9 +120,8 @@ class Metrics:
         if method:
             times = self._calls.times.get(method)
             if times is None:
-                times = self._calls.times[method] = _Times()
-            times.counts[bisect_left(BUCKETS_SECONDS, seconds)] += 1
-            times.sum_seconds += seconds
+                times = self._calls.times[method] = Histogram()
+            times.observe(seconds)
 
     def connections(self, count: int) -> None:
         """Note how many connections are open."""
@@ -120,7 +133,32 @@ class Metrics:
 
     def watch(self, read: Callable[[], Iterable[Reading]]) -> None:
         """Show what somebody else counts."""
-        self.registry.register(Readings(read))
+        self._readings.read.append(read)
+
+    def watch_process(self) -> None:
+        """Show memory, processor time and open files of this process (`process_*`)."""
+        ProcessCollector(registry=self.registry)
+
+    def weigh_by(self, weigh: Callable[[], Awaitable[None]]) -> None:
+        """Have something read from a store before a page is made; what it finds, some `watch` shows."""
+        self._weighed.append(weigh)
+
+    async def weigh(self) -> None:
+        """Read what has to be read, unless that was done a moment ago. Nobody who does not scrape pays for it."""
+        if trio.current_time() - self._weighed_at < WEIGH_SECONDS:
+            return
+        self._weighed_at = trio.current_time()
+        async with trio.open_nursery() as nursery:
+            nursery.cancel_scope.deadline = trio.current_time() + WEIGH_SECONDS_MAX
+            for weigh in self._weighed:
+                nursery.start_soon(self._weigh_one, weigh)
+
+    @staticmethod
+    async def _weigh_one(weigh: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await weigh()
+        except Exception as exc:  # noqa: BLE001 - a store that is away is no reason to say nothing of the rest
+            log.warning("weighing_failed", reason=type(exc).__name__)
 
     def page(self) -> bytes:
         """Return the text of /metrics."""

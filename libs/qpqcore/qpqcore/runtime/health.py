@@ -50,7 +50,10 @@ class HealthPage:
             if event is h11.NEED_DATA:
                 connection.receive_data(await stream.receive_some(READ_BYTES))
             elif isinstance(event, h11.Request):
-                status, kind, body = self._page(event.target.decode("ascii", "replace").partition("?")[0])
+                path = event.target.decode("ascii", "replace").partition("?")[0]
+                if path == "/metrics":
+                    await self._metrics.weigh()
+                status, kind, body = self._page(path)
                 headers = [("content-type", kind), ("content-length", str(len(body))), ("connection", "close")]
                 out = connection.send(h11.Response(status_code=status, headers=headers)) or b""
                 out += connection.send(h11.Data(data=body)) or b""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import queue
 import threading
+import time
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -24,9 +25,12 @@ import outcome
 import trio
 
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.obs import traces
+from qpqcore.obs.histogram import COUNTS, Histogram
 from qpqcore.store.connection import Connection, connect, emptied_log, packed, translated
 from qpqcore.store.errors import DatabaseBusy
 from qpqcore.store.migrations import Migration, migrate
+from qpqcore.store.readings import Load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -69,6 +73,8 @@ class Statistics:
     commits: int = 0
     reads: int = 0
     largest_batch: int = 0
+    batch: Histogram = field(default_factory=lambda: Histogram(COUNTS))
+    commit_seconds: Histogram = field(default_factory=Histogram)
 
 
 @dataclass(slots=True, eq=False)
@@ -94,6 +100,15 @@ class Database:
             self._start(self._writes, self._write_loop, writer)
             for connection in readers:
                 self._start(self._reads, self._read_loop, connection)
+
+    @property
+    def load(self) -> Load:
+        """Return what an operator sees of it."""
+        counted, waiting = self.statistics, self._writes.jobs.qsize() + self._reads.jobs.qsize()
+        return Load(
+            up=True, writes=counted.writes, reads=counted.reads, waiting=waiting,
+            commit_seconds=counted.commit_seconds, batch=counted.batch,
+        )  # fmt: skip
 
     def _start(self, lane: _Lane, loop: Callable[[Connection], None], connection: Connection) -> None:
         thread = threading.Thread(target=loop, args=(connection,), name="qpq-store", daemon=True)
@@ -141,6 +156,12 @@ class Database:
 
     async def _run(self, lane: _Lane, body: Callable[[Connection], T]) -> T:
         await trio.lowlevel.checkpoint_if_cancelled()
+        if (span := traces.step("store write" if lane is self._writes else "store read")) is not None:
+            with traces.within(span):
+                return await self._queued(lane, body)
+        return await self._queued(lane, body)
+
+    async def _queued(self, lane: _Lane, body: Callable[[Connection], T]) -> T:
         if lane.jobs.qsize() >= WAITING_MAX:
             raise Refusal(ErrorCode.OVERLOADED, "too much waits to be written", retry_after_ms=1_000)
         job = Job(body, trio.lowlevel.current_task())
@@ -184,12 +205,14 @@ class Database:
 
     def _commit(self, batch: list[Job]) -> None:
         """Run the batch in one transaction and set every job's result."""
+        begun_s = time.perf_counter()
         try:
             self._apply(batch)
             self._writer.execute("COMMIT")
         except Exception as exc:  # noqa: BLE001 - handed to every member of the batch
             self._undo(batch, exc)
             return
+        self.statistics.commit_seconds.observe(time.perf_counter() - begun_s)
         self._committed(batch)
 
     def _apply(self, batch: list[Job]) -> None:
@@ -206,6 +229,7 @@ class Database:
     def _committed(self, batch: list[Job]) -> None:
         self.statistics.commits += 1
         self.statistics.largest_batch = max(self.statistics.largest_batch, len(batch))
+        self.statistics.batch.observe(len(batch))
         asked = self._asked_to_erase
         if self._packed < asked and packed(self._writer):
             self._packed = asked

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
@@ -91,6 +91,7 @@ class RedisLimiter:
         self.alone = 0
         """Takings that it should have decided, and this process did."""
         self._is_alone = False
+        self.refused: Counter[bytes] = Counter()
 
     def take(self, key: bytes, rate: Rate, now_ms: int) -> int:
         """Take one; return 0, or the milliseconds to wait when nothing was taken."""

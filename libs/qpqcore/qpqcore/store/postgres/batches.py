@@ -38,6 +38,11 @@ class Batches(Generic[Item, Result]):
         self._waiting: deque[tuple[Item, asyncio.Future[Result], asyncio.Task[Any] | None]] = deque()
         self._is_flushing = False
 
+    @property
+    def waiting(self) -> int:
+        """Items that are not being flushed yet."""
+        return len(self._waiting)
+
     async def add(self, item: Item) -> Result:
         """Wait until the item is flushed; return its result, or raise what its batch met. On the bridge."""
         if len(self._waiting) >= limits.WAITING_MAX:
@@ -78,6 +83,7 @@ class Batches(Generic[Item, Result]):
         statistics.batches += 1
         statistics.batched += len(batch)
         statistics.largest_batch = max(statistics.largest_batch, len(batch))
+        statistics.batch.observe(len(batch))
         try:
             answers = await self._flush([item for item, _ in batch])
         except Exception as exc:  # noqa: BLE001 - handed to every member of the batch

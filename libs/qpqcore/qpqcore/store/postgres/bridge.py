@@ -21,10 +21,12 @@ import trio
 import uvloop
 
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.obs import traces
 from qpqcore.store.postgres import limits
 from qpqcore.store.postgres.batches import Batches
 from qpqcore.store.postgres.pool import Connection, Pool, Statistics
 from qpqcore.store.postgres.schemas import Schema, check_version, session_settings
+from qpqcore.store.readings import Load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -57,6 +59,7 @@ class Postgres:
         self._is_called = False
         self._done: list[Job] = []
         self._owed: set[str] = set()
+        self._queues: list[Batches[Any, Any]] = []
 
         async def check(connection: Connection) -> None:
             await check_version(connection, schema)
@@ -92,6 +95,12 @@ class Postgres:
     async def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine function on the bridge's thread; return, or raise, what it does."""
         await trio.lowlevel.checkpoint_if_cancelled()
+        if (span := traces.step("store transaction")) is not None:
+            with traces.within(span):
+                return await self._queued(work)
+        return await self._queued(work)
+
+    async def _queued(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         if len(self._asked) >= limits.WAITING_MAX:
             raise Refusal(ErrorCode.OVERLOADED, "too much waits for the database", retry_after_ms=limits.RETRY_AFTER_MS)
         job = Job(work, trio.lowlevel.current_task())
@@ -116,7 +125,19 @@ class Postgres:
         idle: Callable[[], Awaitable[None]],
     ) -> Batches[Item, Result]:  # fmt: skip
         """Return a queue whose items are flushed together, in turn."""
-        return Batches(self.pool, flush, weigh, idle)
+        made = Batches(self.pool, flush, weigh, idle)
+        self._queues.append(made)
+        return made
+
+    @property
+    def load(self) -> Load:
+        """Return what an operator sees of it."""
+        counted, waiting = self.pool.statistics, len(self._asked) + self.pool.waiting
+        return Load(
+            up=not self.pool.away, writes=counted.transactions, reads=counted.reads,
+            waiting=waiting + sum(queue.waiting for queue in self._queues),
+            commit_seconds=counted.commit_seconds, batch=counted.batch, connections=self.pool.connections,
+        )  # fmt: skip
 
     # --- on the bridge's thread
 

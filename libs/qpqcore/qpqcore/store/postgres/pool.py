@@ -11,17 +11,20 @@ from __future__ import annotations
 
 import asyncio  # noqa: TID251 - asyncpg's own loop
 import contextlib
+import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import asyncpg
 import structlog
 
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.obs.histogram import COUNTS, Histogram
 from qpqcore.store.errors import DatabaseError
 from qpqcore.store.postgres import limits
 from qpqcore.store.postgres.refusals import is_again, is_away, translated
+from qpqcore.store.readings import Connections
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -64,6 +67,8 @@ class Statistics:
     batches: int = 0
     batched: int = 0
     largest_batch: int = 0
+    batch: Histogram = field(default_factory=lambda: Histogram(COUNTS))
+    commit_seconds: Histogram = field(default_factory=Histogram)
 
 
 class _Waiter:
@@ -108,6 +113,17 @@ class Pool:
         self.running: set[asyncio.Task[Any]] = set()
         """Tasks that have to end before the connections are closed."""
         self.statistics = Statistics()
+
+    @property
+    def waiting(self) -> int:
+        """Those who wait for a connection."""
+        return len(self._waiting)
+
+    @property
+    def connections(self) -> Connections:
+        """Return how many there are, and what became of others."""
+        dropped = self.statistics.connections_dropped
+        return Connections(open=self._open, in_use=self._open - len(self._free), dropped=dropped)
 
     # --- what bodies run in
 
@@ -155,6 +171,7 @@ class Pool:
 
     async def _transaction(self, body: Callable[[Connection], Awaitable[T]]) -> T:
         async with self._borrowed() as connection:
+            begun_s = time.perf_counter()
             try:
                 await connection.execute("BEGIN")
             except Exception as exc:
@@ -167,6 +184,7 @@ class Pool:
                 failed = exc
             else:
                 await connection.execute("COMMIT")
+                self.statistics.commit_seconds.observe(time.perf_counter() - begun_s)
                 return value
             if not is_away(failed):
                 await connection.execute("ROLLBACK")
