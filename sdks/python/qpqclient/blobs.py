@@ -102,9 +102,7 @@ def _secrets_for(store: Store, path: Path) -> tuple[bytes, bytes, bytes]:
     return secrets.token_bytes(32), secrets.token_bytes(16), b""
 
 
-async def upload(
-    core: Core, path: Path, progress: Progress = no_progress, *, ttl_seconds: int = 0
-) -> ContentFile:
+async def upload(core: Core, path: Path, progress: Progress = no_progress, *, ttl_seconds: int = 0) -> ContentFile:
     """Encrypt and upload a file; return what the message carries. Goes on where an earlier try, or process, stopped.
 
     `progress` is told how many bytes of how many the server has. `ttl_seconds`: how long the server keeps it; 0: as long as

@@ -201,6 +201,7 @@ DROP_CHANNEL = "DELETE FROM channels WHERE channel = $1"
 DROP_HEAD = "DELETE FROM heads WHERE channel = $1"
 DROP_EPOCHS = "DELETE FROM epochs WHERE channel = $1"
 DROP_LEAVES = "DELETE FROM leaves WHERE channel = $1"
+DROP_PLACES = "DELETE FROM ratchets WHERE device = $1"
 DROP_RATCHETS = "DELETE FROM ratchets WHERE channel = $1"
 DROP_TREES = "DELETE FROM trees WHERE channel = $1 AND tree_hash <> ALL($2::bytea[])"
 DROP_LOG = "DELETE FROM log WHERE channel = $1 AND number <> ALL($2::bigint[])"
@@ -267,6 +268,7 @@ OVER_ALL = {
     "CHANNELS_OF": "rare: a list of channels, an account's end; each place has an index by account",
     "CHANNELS_WITH": "rare: a device that goes",
     "MAILBOXES_OF": "an account's end",
+    "DROP_PLACES": "a device's end",
     "WAITED_FOR": "a channel's end: what lies in mailboxes of it",
     "ARE_WAITED_FOR": "the sweep: what lies in any mailbox still",
     "LATE": "the sweep: what a process left behind that died",

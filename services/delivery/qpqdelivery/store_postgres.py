@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from qpqcore.store.postgres.bridge import Postgres
     from qpqcore.store.postgres.pool import Connection
 
-ERASED_TABLES = ("mailboxes", "entries", "marks")
+ERASED_TABLES = ("mailboxes", "entries", "marks", "ratchets")
 IN_LOG = frozenset({EntryKind.MESSAGE, EntryKind.COMMIT, EntryKind.PROPOSAL})
 BOX_COLUMNS = 6
 
@@ -224,6 +224,8 @@ class PostgresStore:
             await c.execute(sql.DROP_MAILBOX, device)
             await c.execute(sql.EMPTY, device)
 
+        # First what the mailbox does not lead to: who dies in between begins again with it.
+        await self._db.read(lambda c: c.execute(sql.DROP_PLACES, device))
         await self._db.write(body)
         self._db.owe_vacuum(*ERASED_TABLES)
 

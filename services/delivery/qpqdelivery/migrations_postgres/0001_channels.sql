@@ -77,6 +77,7 @@ CREATE TABLE ratchets (
     number bigint NOT NULL,
     PRIMARY KEY (channel, generation, epoch, device)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.02);
+CREATE INDEX ratchets_by_device ON ratchets (device);
 
 CREATE TABLE proposals (
     channel bytea NOT NULL,
