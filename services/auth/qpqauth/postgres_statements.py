@@ -48,6 +48,7 @@ TOKEN = "SELECT account FROM tokens WHERE token_hash = $1"  # noqa: S105 - a sta
 ADD_TOKEN = "INSERT INTO tokens (token_hash, account) VALUES ($1, $2)"  # noqa: S105 - a statement
 DROP_TOKENS = "DELETE FROM tokens WHERE token_hash = ANY($1::bytea[])"
 SESSION = "SELECT device, used_ms FROM sessions WHERE account = $1 AND token_hash = $2"
+HAS_DEVICE = "SELECT 1 FROM devices WHERE account = $1 AND device = $2"
 ADD_SESSION = "INSERT INTO sessions (account, token_hash, device, used_ms) VALUES ($1, $2, $3, $4)"
 SLIDE = "UPDATE sessions SET used_ms = $3 WHERE account = $1 AND token_hash = $2"
 BIND = "UPDATE sessions SET device = $3 WHERE account = $1 AND token_hash = $2"

@@ -43,6 +43,14 @@ async def _end(c: Connection, statement: str, *values: object) -> list[bytes]:
     return ended
 
 
+async def _begin(c: Connection, session: Session, sessions_max: int) -> list[bytes]:
+    """Add a session; return those that ended to make room."""
+    await c.execute(sql.ADD_TOKEN, session.token_hash, session.account)
+    await c.execute(sql.ADD_SESSION, session.account, session.token_hash, session.device, session.used_ms)
+    await c.execute(sql.SEEN, session.account, session.device, session.used_ms)
+    return await _end(c, sql.END_OLDEST, session.account, session.token_hash, sessions_max - 1)
+
+
 async def _use(c: Connection, used: UsedState) -> None:
     if not rows_of(await c.execute(sql.USE_STATE, used.state_hash, used.expires_ms)):
         raise Refusal(ErrorCode.LOGIN_EXPIRED, "this log-in was used: begin again")
@@ -139,15 +147,27 @@ class PostgresStore:
                 stored = decide(_account(await c.fetchrow(sql.ACCOUNT_LOCKED, session.account)))
             except Refusal as no:
                 return no  # not raised here: that would undo the use of the state
-            await c.execute(sql.ADD_TOKEN, session.token_hash, session.account)
-            await c.execute(sql.ADD_SESSION, session.account, session.token_hash, session.device, session.used_ms)
-            await c.execute(sql.SEEN, session.account, session.device, session.used_ms)
-            return stored, await _end(c, sql.END_OLDEST, session.account, session.token_hash, sessions_max - 1)
+            return stored, await _begin(c, session, sessions_max)
 
         done = await self._db.write(body)
         if isinstance(done, Refusal):
             raise done
         return done
+
+    async def add_session(self, session: Session, sessions_max: int) -> list[bytes]:
+        async def body(c: Connection) -> list[bytes]:
+            await c.fetchrow(sql.ACCOUNT_LOCKED, session.account)
+            if await c.fetchval(sql.HAS_DEVICE, session.account, session.device) is None:
+                raise Refusal(ErrorCode.DEVICE_UNKNOWN, "the account has no such device")
+            owner = await c.fetchval(sql.TOKEN, session.token_hash)
+            if owner is None:
+                return await _begin(c, session, sessions_max)
+            there = await c.fetchrow(sql.SESSION, session.account, session.token_hash)
+            if owner != session.account or there is None or there[0] != session.device:
+                raise Refusal(ErrorCode.MALFORMED, "this session is another device's")
+            return []
+
+        return await self._db.write(body)
 
     async def touch_session(
         self, token_hash: bytes, now_ms: int, oldest_used_ms: int
