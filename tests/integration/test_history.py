@@ -65,6 +65,7 @@ async def test_a_new_device_gets_what_was_said_before(open_world, tmp_path, way)
                 await alice.link_device(phone.link_code())
                 await phone.be_linked("alice")
             await taken(phone, alice)
+            await settle(bob)  # he has to know of the phone's leaf: what he encrypts before, it cannot read
             await bob.conversation(w.direct).send("and now")
             await settle(alice, bob, phone)
             here, there = alice.conversation(w.direct), phone.conversation(w.direct)
@@ -87,6 +88,7 @@ async def test_a_new_device_gets_what_was_said_before(open_world, tmp_path, way)
                 if "history" in p.name
             ]
             assert {c.kind for c in phone.conversations()} == {"direct", "group"}
+            assert len(w.rows("blob", "SELECT 1 FROM blobs")) == 1, "the file; the archive is gone once it was taken"
 
 
 async def test_crashes_on_the_way_lose_and_double_nothing(open_world, tmp_path, monkeypatch):
@@ -153,7 +155,12 @@ async def test_all_is_lost_and_password_and_recovery_code_bring_it_back(open_wor
         await alice.backup()
         await alice.conversation(w.club).send("after the first backup")
         await settle(alice, bob)
+        await alice.conversation(w.club).set_timer(3600)
+        await alice.conversation(w.club).send("gone in an hour")
+        await alice.conversation(w.club).set_timer(0)
+        await settle(alice, bob)
         await alice.backup()
+        assert len(w.rows("blob", "SELECT 1 FROM blobs")) == 2, "the file, and the newest backup"
         lost = alice.device
     async with open_world() as w:
         bob = await w.client("bob")

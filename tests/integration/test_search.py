@@ -12,7 +12,7 @@ from tests.oracle import traces
 from tests.support.people import people, settle
 from tests.support.world import STORE_KEY
 
-PLENTY = 80
+PLENTY = 30
 """Messages around the one that goes: rows are moved between pages, and leave copies there."""
 
 

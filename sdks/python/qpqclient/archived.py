@@ -49,17 +49,20 @@ NUMBER_MAX = (1 << 63) - 1
 _EXPIRES = [name for name, _ in TABLES["messages"]].index("expires_ms")
 
 
-def rows(connection: Connection, now_ms: int) -> Iterator[Row]:
-    """Yield what goes into an archive: all that the server has and that has not vanished by `now_ms`."""
+def rows(connection: Connection, now_ms: int, *, lasting: bool) -> Iterator[Row]:
+    """Yield what goes into an archive: all that the server has and that has not vanished by `now_ms`.
+
+    `lasting`: nothing that will vanish one day, for the archive may be kept for longer.
+    """
     for table, columns in TABLES.items():
         names = ", ".join(name for name, _ in columns)
-        found = connection.execute(f"SELECT {names} FROM {table} WHERE {_which(table, now_ms)}")  # noqa: S608 - fixed texts
+        found = connection.execute(f"SELECT {names} FROM {table} WHERE {_which(table, 1 << 62 if lasting else now_ms)}")  # noqa: S608 - fixed texts
         yield from ([table, *row] for row in found)
 
 
-def _which(table: str, now_ms: int) -> str:
+def _which(table: str, after_ms: int) -> str:
     if table == "messages":
-        alive = f"(expires_ms = 0 OR expires_ms > {int(now_ms)})"
+        alive = f"(expires_ms = 0 OR expires_ms > {int(after_ms)})"
         return f"channel <> x'{NOTEPAD.hex()}' AND kind <> 'notice' AND log_number IS NOT NULL AND {alive}"
     if table == "channels":
         return f"channel <> x'{NOTEPAD.hex()}' AND kind <> {int(ChannelKind.SELF)}"

@@ -18,13 +18,14 @@ import qpqnative
 from qpqclient import archive, archived, blobs
 from qpqclient.account import WANTED
 from qpqclient.content import new_content
-from qpqclient.errors import ArchiveDamaged, NotFound, QpqError, WrapsDamaged
+from qpqclient.errors import UNDECIDED, ArchiveDamaged, FileDamaged, NotFound, QpqError, Refused, WrapsDamaged
 from qpqclient.log import log
 from qpqclient.model import HistoryTaken
 from qpqclient.outgoing import put
 from qpqclient.store import DATABASE
 from qpqclient.vault import KEY_BYTES, code_key, derive, new_code, open_box, seal_box
 from qpqcore.api import auth
+from qpqcore.api.blob import DeleteBlobParams, DeleteBlobResult
 from qpqcore.api.content import ChannelKind, Content, ContentFile
 from qpqcore.crypto.parts import Malformed, Reader, u8, u64, vec
 from qpqcore.groups.policy import read_policy
@@ -42,6 +43,10 @@ ASKED, OFFERED = "history:asked", "history:offered"
 """In `meta`, beside `account.WANTED`: another device wants history; some has been offered."""
 BACKUP_KEY, BACKUP_WRAP = "backup_key", "backup_wrap"
 WRAP_LABEL, POINTER_LABEL = b"qpq backup v1\0", b"qpq backup place v1\0"
+OFFER_SECONDS = 24 * 3600
+"""How long an archive waits for the device that asked; it is deleted once it was taken."""
+LEFTOVERS = ("history.*", "backup.out*")
+"""Sealed files that a process which died has left behind."""
 RETRY_SECONDS = 30.0
 
 
@@ -93,6 +98,8 @@ class History:
 
     async def run(self) -> None:
         """Do what is to be done, for ever."""
+        for path in (p for pattern in LEFTOVERS for p in self._store.folder.glob(pattern)):
+            path.unlink(missing_ok=True)
         while True:
             await self._work.wait()
             self._work = trio.Event()
@@ -149,8 +156,8 @@ class History:
         """Answer who asked, with all that is here."""
         path = self._store.folder / "history.out"
         try:
-            await self._write(path, self._archive_key(), b"")
-            file = await blobs.upload(self._core, path)
+            await self._write(path, self._archive_key(), b"", lasting=False)
+            file = await blobs.upload(self._core, path, ttl_seconds=OFFER_SECONDS)
         finally:
             path.unlink(missing_ok=True)
         channel = await self.own_channel()
@@ -167,26 +174,38 @@ class History:
     def _archive_key(self) -> bytes:
         return derive(self._core.account.vault().root_key, "qpq archive v1")
 
-    async def _write(self, path: Path, key: bytes, wrap: bytes) -> int:
+    async def _write(self, path: Path, key: bytes, wrap: bytes, *, lasting: bool) -> int:
         """Write an archive of all that is here, from a snapshot, in a thread."""
         database, seal = self._store.folder / DATABASE, self._store.key
         account, now_ms = self._core.account.account, self._core.server_now_ms()
 
         def work() -> int:
             with closing(connect(database, seal, read_only=True)) as connection:
-                return archive.write(path, key, account, wrap, archived.rows(connection, now_ms))
+                return archive.write(path, key, account, wrap, archived.rows(connection, now_ms, lasting=lasting))
 
         return await trio.to_thread.run_sync(work)
 
     async def _take(self) -> None:
-        """Take what was offered; what is damaged is no history, and is not asked for again."""
+        """Take what was offered; what is damaged, or gone, is no history, and is not asked for again."""
         try:
             file = ContentFile.from_bytes(self._store.get(OFFERED) or b"")
             await self._fetch(file, self._archive_key())
-        except (ArchiveDamaged, Refusal) as exc:
+            await self._delete(file)
+        except (ArchiveDamaged, FileDamaged, Refusal) as exc:
             log.warning("history_damaged", reason=str(exc))
+        except Refused as exc:
+            if exc.code in UNDECIDED:
+                raise
+            log.warning("history_gone", code=exc.name)
         with self._store.transaction():
             self._forget(OFFERED, WANTED)
+
+    async def _delete(self, file: ContentFile) -> None:
+        """Delete an archive at the server, as far as it is there."""
+        try:
+            await self._core.call(DeleteBlobParams(blob=file.blob), DeleteBlobResult)
+        except Refused as exc:
+            log.info("archive_stays", code=exc.name)
 
     async def _fetch(self, file: ContentFile, key: bytes | str) -> int:
         """Download an archive and take it; `key`: its key, or the recovery code."""
@@ -231,7 +250,7 @@ class History:
         if not key or not wrap:
             raise NotFound("make a recovery code first: without one nobody could open the backup")
         path = to or self._store.folder / "backup.out"
-        count = await self._write(path, key, wrap)
+        count = await self._write(path, key, wrap, lasting=True)
         if to is None:
             try:
                 file = await blobs.upload(self._core, path)
@@ -244,10 +263,13 @@ class History:
         """Say in the `self` channel's policy where the backup lies: whoever restores the account finds it there."""
         place = seal_box(self._archive_key(), u64(self._core.now_ms()) + file.to_bytes(), POINTER_LABEL)
         channel = await self.own_channel()
+        before = self._places()
         await self._core.commits.set_policy(channel, lambda policy: replace(policy, note=place))
+        for older in before:
+            await self._delete(older)
 
-    def _place(self) -> ContentFile:
-        """Return where the newest backup lies; NotFound."""
+    def _places(self) -> list[ContentFile]:
+        """Return where backups lie, the newest first."""
         found = []
         for (channel,) in self._store.rows(
             "SELECT channel FROM channels WHERE kind = ? AND active = 1", int(ChannelKind.SELF)
@@ -258,9 +280,7 @@ class History:
                 found.append((int.from_bytes(plain[:8], "big"), ContentFile.from_bytes(plain[8:])))
             except (WrapsDamaged, Refusal):
                 continue
-        if not found:
-            raise NotFound("this account has no backup at the server")
-        return max(found, key=lambda pair: pair[0])[1]
+        return [file for _, file in sorted(found, key=lambda pair: -pair[0])]
 
     async def restore(self, code: str, path: Path | None = None) -> int:
         """Take a backup, from a file or from the server; return how many messages are new.
@@ -270,4 +290,7 @@ class History:
         async with self._one:
             if path is not None:
                 return await self._import(path, code)
-            return await self._fetch(self._place(), code)
+            places = self._places()
+            if not places:
+                raise NotFound("this account has no backup at the server")
+            return await self._fetch(places[0], code)

@@ -23,6 +23,8 @@ async def export_transcript(here: Here, path: Path, transcript_password: str) ->
 
 async def verify_transcript(here: Here, path: Path, transcript_password: str, show: bool) -> None:
     """Check every link of a transcript; names the first that is broken. Needs no account."""
+    import trio
+
     import qpqclient
 
     secret = transcript_password or await here.listener.ask(QUESTION)
@@ -30,7 +32,11 @@ async def verify_transcript(here: Here, path: Path, transcript_password: str, sh
     def line(value: dict[str, Any]) -> None:
         here.tell({"message": value}, f"[{harmless_name(str(value.get('sender')))}] {harmless(str(value.get('text')))}")
 
-    done = qpqclient.verify_transcript(path, secret, line if show else lambda _: None)
+    def heard(value: dict[str, Any]) -> None:
+        if show:
+            trio.from_thread.run_sync(line, value)
+
+    done = await trio.to_thread.run_sync(qpqclient.verify_transcript, path, secret, heard)
     author = done.author
     here.tell(
         {
