@@ -8,7 +8,7 @@ import unicodedata
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from qpqclient import Client
-    from trio_quic import EngineName
 
 NAME_CHARS_MAX = 64
 _PLAIN = re.compile(r"[A-Za-z0-9._-]{1,64}\Z")
@@ -31,7 +30,7 @@ class Profile:
     username: str | None
     password: str | None
     ca_cert: Path | None
-    engine: EngineName
+    engine: Literal["native", "aioquic"]
     json: bool
 
     def folder(self) -> Path:

@@ -102,11 +102,13 @@ def _secrets_for(store: Store, path: Path) -> tuple[bytes, bytes, bytes]:
     return secrets.token_bytes(32), secrets.token_bytes(16), b""
 
 
-async def upload(core: Core, path: Path, progress: Progress = no_progress, *, ttl_seconds: int = 0) -> ContentFile:
+async def upload(
+    core: Core, path: Path, progress: Progress = no_progress, *, ttl_seconds: int = 0
+) -> ContentFile:  # fmt: skip
     """Encrypt and upload a file; return what the message carries. Goes on where an earlier try, or process, stopped.
 
-    `progress` is told how many bytes of how many the server has. `ttl_seconds`: how long the server keeps it; 0: as long as
-    it does by itself.
+    `progress` is told how many bytes of how many the server has.
+    `ttl_seconds`: how long the server keeps it; 0: as long as it does by itself.
     """
     key, secret, bound = _secrets_for(core.store, path)
     cipher, plain, total, size = hashlib.sha256(), hashlib.sha256(), 0, 0

@@ -32,7 +32,11 @@ async def verify_transcript(here: Here, path: Path, transcript_password: str, sh
     def line(value: dict[str, Any]) -> None:
         here.tell({"message": value}, f"[{harmless_name(str(value.get('sender')))}] {harmless(str(value.get('text')))}")
 
-    done = await trio.to_thread.run_sync(qpqclient.verify_transcript, path, secret, line if show else lambda _: None)
+    def heard(value: dict[str, Any]) -> None:
+        if show:
+            trio.from_thread.run_sync(line, value)
+
+    done = await trio.to_thread.run_sync(qpqclient.verify_transcript, path, secret, heard)
     author = done.author
     here.tell(
         {

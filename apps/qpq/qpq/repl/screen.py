@@ -179,6 +179,7 @@ def _keys() -> KeyBindings:
     keys = KeyBindings()
 
     @keys.add("escape", "enter")
+    @keys.add("escape", "c-j")  # what Enter is when it was typed before the prompt was there
     def _(event: KeyPressEvent) -> None:
         event.current_buffer.insert_text("\n")
 
