@@ -78,7 +78,7 @@ async def killed(stage: Stage, load: Load) -> AsyncIterator[None]:
     async with load.session() as link:
 
         async def ask() -> None:
-            await link.call(StatBlobParams(blob=bytes(64), secret=bytes(16)), StatBlobResult)
+            await link.call(StatBlobParams(blob=bytes(41), secret=bytes(16)), StatBlobResult)
 
         async with _while_running(ask, 0.05):
             yield
