@@ -61,7 +61,7 @@ async def _while_running(work: Callable[[], Awaitable[None]], every: float) -> A
 
     async def again() -> None:
         while True:
-            with suppress(*FAILS), trio.fail_after(20):
+            with suppress(*FAILS), trio.fail_after(60):
                 await work()
             await trio.sleep(every)
 
