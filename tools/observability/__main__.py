@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 WARM_SECONDS: Final = 25
 """Of load before anything is asked: longer than the windows."""
 LOOK_SECONDS: Final = 0.5
+ALIVE_SECONDS_MAX: Final = 20
 MORE, LEAST = 1.5, 0.001
 ERROR: Final = 40
 """structlog's level: connections come and go here."""
@@ -80,11 +81,20 @@ async def panels(asked: Prometheus, report: Report, later: list[tuple[Panel, str
                     later.append((panel, query.only))
                 elif not found:
                     report.fault(f"{board.uid}: {panel.title}: no data: {query.expr}")
-            if not panel.moves and not any((await look(asked, panel)).values()):
+            if not panel.moves and not await is_alive(asked, panel):
                 report.fault(f"{board.uid}: {panel.title}: nothing but zeros under load, and no condition moves it")
     report.say(
         f"{count} expressions of {sum(len(b.panels) for b in BOARDS)} panels parsed; {len(later)} wait for a condition"
     )
+
+
+async def is_alive(asked: Prometheus, panel: Panel) -> bool:
+    """Tell whether a panel shows anything but zeros, within some seconds: a moment without calls is none."""
+    with trio.move_on_after(ALIVE_SECONDS_MAX):
+        while not any((await look(asked, panel)).values()):
+            await trio.sleep(LOOK_SECONDS)
+        return True
+    return False
 
 
 async def alerts(asked: Prometheus, report: Report) -> None:

@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 
 FAILS: Final = (*TROUBLE, trio.TooSlowError, AssertionError)
 """The last: psql at a server that is away."""
-SPOOFED_PER_ROUND: Final = 100
-SPOOFED_HOSTS: Final = 200
+SPOOFED, SPOOFED_HOSTS = 300, 200
 CROWD: Final = 60
 """Connections beside the load's: as many as the gateway takes."""
 KNOCKING: Final = 8
@@ -62,7 +61,7 @@ async def _while_running(work: Callable[[], Awaitable[None]], every: float) -> A
 
     async def again() -> None:
         while True:
-            with suppress(*FAILS), trio.fail_after(20):
+            with suppress(*FAILS), trio.fail_after(60):
                 await work()
             await trio.sleep(every)
 
@@ -79,7 +78,7 @@ async def killed(stage: Stage, load: Load) -> AsyncIterator[None]:
     async with load.session() as link:
 
         async def ask() -> None:
-            await link.call(StatBlobParams(blob=bytes(64), secret=bytes(16)), StatBlobResult)
+            await link.call(StatBlobParams(blob=bytes(41), secret=bytes(16)), StatBlobResult)
 
         async with _while_running(ask, 0.05):
             yield
@@ -280,13 +279,14 @@ async def flooded(stage: Stage, load: Load) -> AsyncIterator[None]:
     """First flights from many addresses, whose answers nobody reads."""
     del load
     host, port = stage.where.split(":")
-    numbers = iter(range(1 << 30))
+    # Made once: what was answered by a Retry left nothing behind, and is answered so again.
+    flights = [HostileClient(ALPN).connect(time.monotonic()) for _ in range(SPOOFED)]
 
     def some() -> None:
-        for _ in range(SPOOFED_PER_ROUND):
+        for number, flight in enumerate(flights):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
-                sender.bind((f"127.9.0.{1 + next(numbers) % SPOOFED_HOSTS}", 0))
-                for datagram in HostileClient(ALPN).connect(time.monotonic()):
+                sender.bind((f"127.9.0.{1 + number % SPOOFED_HOSTS}", 0))
+                for datagram in flight:
                     sender.sendto(datagram, (host, int(port)))
 
     async with _while_running(lambda: trio.to_thread.run_sync(some), 0.2):

@@ -87,7 +87,7 @@ class Load:
             found = await link.call(ResolveUserParams(name="ben"), ResolveUserResult)
             self.account = found.account
             with suppress(qpqclient.QpqError, Refusal):
-                await link.call(StatBlobParams(blob=bytes(64), secret=bytes(16)), StatBlobResult)
+                await link.call(StatBlobParams(blob=bytes(41), secret=bytes(16)), StatBlobResult)
 
     async def drain(self, link: Link) -> None:
         """Take a KeyPackage of Ben's."""
