@@ -33,6 +33,10 @@ def test_a_quick_run_has_every_row(tmp_path):
     assert all(row["caller_us"] > 0 and row["callee_us"] > 0 for row in found["bus"])
     (store,) = found["store"]
     assert 0 < store["share"]
+    assert [(row["copies"], row["in_flight"]) for row in found["postgres"]] == [
+        (c, w) for c in (1, 20) for w in (1, 32, 256)
+    ]
+    assert all(0 < row["p50_ms"] <= row["p99_ms"] for row in found["postgres"])
     (durable,) = found["messages"]
     assert durable["server_cpu_us"] > 0
     assert 0 < durable["p50_ms"] <= durable["p99_ms"]

@@ -115,6 +115,7 @@ def test_the_references_configuration_starts_the_server_as_it_stands(tmp_path):
         ("listen = \n", 2, "Invalid value"),
         ('store_backend = "file"\n', 2, '"sql"'),
         ('mode = "production"\n', 2, "production"),
+        ('redis_url = "host:6379"\n', 2, "redis_url begins with"),
     ],
 )
 def test_a_configuration_that_cannot_be_is_said_to_be(tmp_path, text, code, said):

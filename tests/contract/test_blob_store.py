@@ -72,6 +72,22 @@ async def test_begun_twice_is_begun_once_and_what_is_begun_counts(open_store):
         assert (await store.begin(fresh(b"another", account=BOB, total=60), 100)).account == BOB
 
 
+async def test_of_those_who_begin_at_once_only_as_many_do_as_the_quota_holds(open_store):
+    async with open_store("qpqblob") as store:
+        outcomes = []
+
+        async def begin(number):
+            try:
+                outcomes.append((await store.begin(fresh(b"%d" % number, total=40), 100)).total_bytes)
+            except Refusal as no:
+                outcomes.append(no.code)
+
+        async with trio.open_nursery() as nursery:
+            for number in range(6):
+                nursery.start_soon(begin, number)
+        assert sorted(outcomes) == sorted([40, 40] + [ErrorCode.BLOB_QUOTA] * 4)
+
+
 async def test_what_is_over_is_collected(open_store):
     async with open_store("qpqblob") as store:
         await store.begin(fresh(b"short"), 100)

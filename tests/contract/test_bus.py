@@ -125,12 +125,15 @@ async def test_a_deadline_ends_caller_and_callee(open_bus):
     ended = trio.Event()
 
     async def sleep(call, params):
+        if params.name == "a connection is there":
+            raise Refusal(ErrorCode.NOT_FOUND)
         try:
             await trio.sleep_forever()
         finally:
             ended.set()
 
     async with open_bus(keystore=of(sleep)) as bus:
+        assert (await bus.call(envelope("a connection is there"))).code == ErrorCode.NOT_FOUND
         begun_s = trio.current_time()
         assert (await bus.call(envelope(deadline_ms=100))).code == ErrorCode.DEADLINE_EXCEEDED
         assert trio.current_time() - begun_s >= 0.09

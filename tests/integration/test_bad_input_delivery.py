@@ -438,8 +438,7 @@ async def large_batch(w):
 async def full_disk(w):
     alice = await w.device("alice")
     message = alice.message(w.club, bytes(200_000))
-    database = w.service("delivery")._store._db
-    await database.write(lambda c: c.execute("PRAGMA max_page_count = 1").fetchone())
+    await w.fill_disk()
     yield
     yield await alice.code(message)
 

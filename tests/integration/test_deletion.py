@@ -29,6 +29,8 @@ PATIENCE_SECONDS = 30
 FILE = b"what is in alice's file, which only her friends can read" * 20
 TEXT = "what alice said before she left"
 LABEL = "alice's laptop"
+WITH_CHANNELS = {"delivery.marks"}
+"""Its rows name channels beside devices; a channel's id is the group's."""
 TOO_SHORT_BYTES = 5
 """Shorter values are found by chance, or are everybody's."""
 
@@ -38,7 +40,7 @@ def known_of(w, account, device):
     found = set()
     for service in SERVICES:
         for table in w.tables(service):
-            if f"{service}.{table}" in OF_THE_GROUPS:
+            if f"{service}.{table}" in OF_THE_GROUPS | WITH_CHANNELS:
                 continue
             for row in w.rows(service, f"SELECT * FROM {table}"):
                 values = [v.encode() if isinstance(v, str) else v for v in row if isinstance(v, bytes | str)]
@@ -119,7 +121,7 @@ async def test_a_deletion_goes_on_after_a_crash_at_any_step(open_world, monkeypa
         await w.start()
         with trio.move_on_after(PATIENCE_SECONDS):
             while left(w._settings, canaries):
-                await trio.sleep(0.02)
+                await trio.sleep(0.5)  # looking blocks this thread, in which services behind TCP need many turns
         assert left(w._settings, canaries) == set()
         bob = await w.device("bob")
         for channel in (w.direct, w.club):

@@ -43,6 +43,11 @@ NAMES = ("alice", "bob", "carol", "dave", "eve")
 FIRST = "the first message"
 PATIENCE_SECONDS = 60
 SERVICES = ("auth", "keystore", "delivery", "blob")
+FULL = (
+    "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+    "$$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$",
+    "CREATE TRIGGER full_disk BEFORE INSERT ON log FOR EACH ROW EXECUTE FUNCTION full_disk()",
+)
 TABLES = {"sql": "SELECT name FROM sqlite_master WHERE type = 'table'", "postgres": TABLES_OF}
 
 
@@ -209,6 +214,15 @@ class World:
         store = self.service("delivery")._store
         for part in (store, *([store._fan_out] if self._settings.store_backend == "postgres" else [])):
             part._bounds = replace(part._bounds, **bounds)
+
+    async def fill_disk(self) -> None:
+        """Let delivery's store find its disk full; on PostgreSQL by a trigger that raises what it raises then."""
+        if self._settings.store_backend == "postgres":
+            for statement in FULL:
+                self.rows("delivery", statement)
+            return
+        database = self.service("delivery")._store._db
+        await database.write(lambda c: c.execute("PRAGMA max_page_count = 1").fetchone())
 
     def tables(self, service: str) -> list[str]:
         """Return the names of a service's tables."""

@@ -54,4 +54,7 @@ class Config:
     """Accounts begun from one address."""
 
     sweep_seconds: float = 60.0
-    """How often what is over is collected and unfinished jobs are tried again."""
+    """How often what is over is collected."""
+
+    jobs_seconds: float = 5.0
+    """How often unfinished jobs are tried again: so soon a service that was away is told."""

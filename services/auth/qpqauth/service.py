@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 import structlog
+import trio
 
 import qpqnative
 from qpqauth import rules
@@ -70,13 +71,14 @@ class Auth:
         self._nobody = fake_record(setups[self._newest])
 
     async def run(self) -> None:
-        """Finish jobs that a crash left, then collect what is over, for ever."""
+        """Finish jobs that a crash left, or another service's absence, and collect what is over, for ever."""
 
-        async def work() -> None:
-            await self._jobs.run(None)
+        async def sweep() -> None:
             await self._store.sweep(self._clock_ms(), self._config.session_ms, self._config.name_held_ms)
 
-        await repeat("auth", self._config.sweep_seconds, work)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(repeat, "auth", self._config.jobs_seconds, lambda: self._jobs.run(None))
+            nursery.start_soon(repeat, "auth", self._config.sweep_seconds, sweep)
 
     # --- registration and log-in
 

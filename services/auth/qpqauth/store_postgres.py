@@ -273,7 +273,7 @@ class PostgresStore:
         return await self._db.read(body)
 
     async def finish_job(self, job: Job) -> None:
-        await self._db.read(lambda c: c.execute(sql.DROP_JOB, job.account, job.number))
+        await self._db.change(lambda c: c.execute(sql.DROP_JOB, job.account, job.number))
 
     async def sweep(self, now_ms: int, session_ms: int, name_held_ms: int) -> None:
         async def body(c: Connection) -> None:

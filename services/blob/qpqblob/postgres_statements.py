@@ -6,9 +6,9 @@ COLUMNS = "blob, account, total_bytes, received, complete, secret_hash, expires_
 
 BLOB = f"SELECT {COLUMNS} FROM blobs WHERE blob = $1"  # noqa: S608 - fixed text
 BLOB_LOCKED = f"SELECT {COLUMNS} FROM blobs WHERE blob = $1 FOR NO KEY UPDATE"  # noqa: S608 - fixed text
-HOLD_UPLOADER = (
-    "INSERT INTO uploaders AS u (account, begun) VALUES ($1, 1) ON CONFLICT (account) DO UPDATE SET begun = u.begun + 1"
-)
+HOLD_UPLOADER = "INSERT INTO uploaders (account) VALUES ($1) ON CONFLICT (account) DO NOTHING"
+"""Waits for another that does the same; its row goes with LET_UPLOADER_GO in the same transaction."""
+LET_UPLOADER_GO = "DELETE FROM uploaders WHERE account = $1"
 USED = "SELECT coalesce(sum(total_bytes), 0)::bigint FROM blobs WHERE account = $1"
 BEGIN = f"INSERT INTO blobs ({COLUMNS}) VALUES ($1, $2, $3, 0, false, $4, $5) ON CONFLICT (blob) DO NOTHING"  # noqa: S608 - fixed text
 ADD_CHUNK = "INSERT INTO chunks (blob, at, data) VALUES ($1, $2, $3)"
@@ -22,7 +22,6 @@ EXTEND = f"UPDATE blobs SET expires_ms = greatest(expires_ms, $2) WHERE blob = $
 DROP_CHUNKS = "DELETE FROM chunks WHERE blob = ANY($1::bytea[])"
 DROP_BLOBS = "DELETE FROM blobs WHERE blob = ANY($1::bytea[])"
 BLOBS_OF = "SELECT blob FROM blobs WHERE account = $1 ORDER BY blob FOR UPDATE"
-DROP_UPLOADER = "DELETE FROM uploaders WHERE account = $1"
 OLD_BLOBS = "SELECT blob FROM blobs WHERE expires_ms <= $1 ORDER BY expires_ms LIMIT $2"
 STILL_OLD = "SELECT blob FROM blobs WHERE blob = ANY($1::bytea[]) AND expires_ms <= $2 ORDER BY blob FOR UPDATE"
 
@@ -36,6 +35,5 @@ OVER_ALL = {
 }
 CROSSING = {
     "begin": "once an upload: its account's row is held while what it keeps is counted",
-    "purge": "an account's end",
 }
 """Transactions over several groups: Citus makes them whole by two-phase commit, at some twenty times the cost."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from qpqblob import postgres_statements as sql
 from qpqblob.store import Blob
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.store.postgres.pool import rows_of
+from qpqcore.store.postgres.refusals import Again
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,12 +57,14 @@ class PostgresStore:
             there = await c.fetchrow(sql.BLOB, fresh.blob)
             if there is not None:
                 return Blob(*there)
-            await c.execute(sql.HOLD_UPLOADER, fresh.account)
+            if not rows_of(await c.execute(sql.HOLD_UPLOADER, fresh.account)):
+                raise Again
             if await c.fetchval(sql.USED, fresh.account) + fresh.total_bytes > account_bytes_max:
                 raise Refusal(ErrorCode.BLOB_QUOTA, "this account keeps too much here")
             await c.execute(
                 sql.BEGIN, fresh.blob, fresh.account, fresh.total_bytes, fresh.secret_hash, fresh.expires_ms
             )
+            await c.execute(sql.LET_UPLOADER_GO, fresh.account)
             return _need(await c.fetchrow(sql.BLOB, fresh.blob))  # another account may have begun it at this moment
 
         return await self._db.write(body)
@@ -96,7 +100,7 @@ class PostgresStore:
         async def body(c: Connection) -> Blob:
             return _need(await c.fetchrow(statement, blob, expires_ms))
 
-        return await self._db.read(body)
+        return await self._db.change(body)
 
     async def delete(self, blob: bytes) -> None:
         await self._db.write(lambda c: _drop(c, [blob]))
@@ -108,7 +112,6 @@ class PostgresStore:
         """
 
         async def body(c: Connection) -> int:
-            await c.execute(sql.DROP_UPLOADER, account)
             return await _drop(c, [row[0] for row in await c.fetch(sql.BLOBS_OF, account)])
 
         count = await self._db.write(body)

@@ -195,14 +195,19 @@ class PostgresStore:
         return dict(await c.fetch(statement, [h[2] for h in heads], [h[5] for h in heads]))
 
     async def ack(self, device: bytes, up_to: int, now_ms: int) -> int | None:
-        position: int | None = await self._value(sql.ACK, device, up_to, now_ms, self._bounds.seen_step_ms)
-        return position
+        step_ms = self._bounds.seen_step_ms
+
+        async def body(c: Connection) -> int | None:
+            position: int | None = await c.fetchval(sql.ACK, device, up_to, now_ms, step_ms)
+            return position
+
+        return await self._db.change(body)
 
     async def note_seen(self, device: bytes, now_ms: int) -> None:
-        await self._db.read(lambda c: c.execute(sql.NOTE_SEEN, device, now_ms))
+        await self._db.change(lambda c: c.execute(sql.NOTE_SEEN, device, now_ms))
 
     async def open_mailbox(self, account: bytes, device: bytes, now_ms: int) -> None:
-        await self._db.read(lambda c: c.execute(sql.OPEN_MAILBOX, device, account, now_ms))
+        await self._db.change(lambda c: c.execute(sql.OPEN_MAILBOX, device, account, now_ms))
 
     async def close_mailbox(self, device: bytes) -> None:
         """Drop a mailbox and all in it; the next sweep takes them out of the tables' pages, as far as that goes.

@@ -135,7 +135,7 @@ class PostgresStore:
         return await self._db.write(body)
 
     async def put_hybrid_key(self, account: bytes, device: bytes, hybrid_key: bytes, created_ms: int) -> None:
-        await self._db.read(lambda c: c.execute(sql.PUT_HYBRID_KEY, device, account, hybrid_key, created_ms))
+        await self._db.change(lambda c: c.execute(sql.PUT_HYBRID_KEY, device, account, hybrid_key, created_ms))
 
     async def hybrid_keys(self, devices: Sequence[bytes]) -> list[bytes]:
         async def body(c: Connection) -> list[bytes]:
@@ -145,7 +145,7 @@ class PostgresStore:
         return await self._db.read(body)
 
     async def put_endpoint(self, account: bytes, device: bytes, endpoint: Endpoint) -> None:
-        await self._db.read(
+        await self._db.change(
             lambda c: c.execute(
                 sql.PUT_ENDPOINT, device, account, endpoint.endpoint, endpoint.ttl_seconds, endpoint.signature,
                 endpoint.expires_ms,

@@ -19,8 +19,7 @@ CREATE TABLE chunks (
 );
 ALTER TABLE chunks ALTER COLUMN data SET STORAGE EXTERNAL; -- ciphertext does not get smaller by compression
 
--- One row an account, held while it begins a blob: of two at once the second sees what the first has begun.
+-- A row an account while it begins a blob, gone with the end of that: of two at once the second sees what the first has begun.
 CREATE TABLE uploaders (
-    account bytea NOT NULL PRIMARY KEY,
-    begun bigint NOT NULL
-) WITH (fillfactor = 70);
+    account bytea NOT NULL PRIMARY KEY
+);

@@ -81,7 +81,12 @@ class Postgres:
         return await self.call(lambda: self.pool.transaction(body))
 
     async def read(self, body: Callable[[Connection], Awaitable[T]]) -> T:
-        """Run `body` without a transaction on the bridge; see `Pool.single`."""
+        """Run `body`, which only reads, without a transaction on the bridge; see `Pool.single`."""
+        self.statistics.reads += 1
+        return await self.call(lambda: self.pool.single(body))
+
+    async def change(self, body: Callable[[Connection], Awaitable[T]]) -> T:
+        """Run `body`, one statement whose repetition changes nothing more, on the bridge; see `Pool.single`."""
         return await self.call(lambda: self.pool.single(body))
 
     async def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -183,7 +188,7 @@ class Postgres:
                     await connection.execute("RESET statement_timeout")
 
             try:
-                await self.read(body)
+                await self.change(body)
             except Refusal as no:
                 log.warning("vacuum_waits", table=table, code=no.code.name)
 

@@ -124,7 +124,6 @@ class Pool:
 
         For reading, and for one statement whose repetition changes nothing.
         """
-        self.statistics.reads += 1
         return await self._tried(lambda: self._single(body))
 
     async def _tried(self, attempt: Callable[[], Awaitable[T]]) -> T:
