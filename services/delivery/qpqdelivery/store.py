@@ -258,7 +258,7 @@ class Store(Protocol):
         """Open a mailbox unless it is open."""
 
     async def close_mailbox(self, device: bytes) -> None:
-        """Drop a mailbox and all in it."""
+        """Drop a mailbox and all in it, and how far its device had come in its groups."""
 
     async def mailboxes_of(self, account: bytes) -> list[bytes]:
         """Return the devices of an account that have a mailbox."""

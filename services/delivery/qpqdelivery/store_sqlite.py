@@ -264,6 +264,7 @@ class SqliteStore:
         def body(c: Connection) -> None:
             c.execute("DELETE FROM entries WHERE device = ?", (device,))
             c.execute("DELETE FROM mailboxes WHERE device = ?", (device,))
+            c.execute("DELETE FROM ratchets WHERE device = ?", (device,))
 
         await self._db.write(body)
         await self._db.erase()

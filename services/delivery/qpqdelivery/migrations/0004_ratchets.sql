@@ -8,4 +8,5 @@ CREATE TABLE ratchets (
     number INTEGER NOT NULL,
     PRIMARY KEY (channel, generation, epoch, device)
 ) WITHOUT ROWID;
+CREATE INDEX ratchets_by_device ON ratchets (device);
 ALTER TABLE mailboxes DROP COLUMN sent;
