@@ -36,6 +36,7 @@ COMMANDS = {
         "walls": "lint-imports",
         "mypy": "-m mypy",
         "codegen": "qpqcore.codegen",
+        "policies": "tools.deployment.policies",
         "rustfmt": "cargo fmt",
         "clippy": "cargo clippy",
     }.items()
@@ -79,6 +80,7 @@ CASES = [
     Planted("codegen", "libs/qpqcore/qpqcore/api/blob.py", "\nX = 1\n", "api/blob.py"),
     Planted("codegen", "schemas/blob.capnp", "struct Stray { a @0 :Data; }\n", "api/blob.py"),
     Planted("codegen", "schemas/blob.capnp", '$caller("account")', "api/blob.py", '$caller("owner")'),
+    Planted("policies", "deploy/k8s/base/network-policies.yaml", "# by hand\n", "not what the table says"),
     Planted("rustfmt", "libs/trio_quic/src/error.rs", "\nfn  stray( ){}\n", "Diff in"),
     Planted("clippy", "libs/trio_quic/src/error.rs", "\n/// Stray.\npub fn stray(a: Option<u8>) -> u8 {\n    a.unwrap()\n}\n", "unwrap"),
     Planted("clippy", "libs/qpqnative/src/mls/pending.rs", "\n/// Stray.\npub fn stray(a: &[u8]) -> u8 {\n    a[0]\n}\n", "index"),

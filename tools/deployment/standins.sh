@@ -14,14 +14,14 @@ there() { docker image inspect "$1" >/dev/null 2>&1; }
 
 if ! there "$base"; then
   mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -1 | tr -d ' ')
-  debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$suite" "$folder/root" "$mirror" >&2
+  debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$suite" "$folder/tree" "$mirror" >&2
   rm -rf "$folder"/root/var/cache/apt/archives/*.deb "$folder"/root/var/lib/apt/lists/* "$folder"/root/usr/share/{doc,man,locale}/*
-  install -D -m644 /etc/ssl/certs/ca-certificates.crt "$folder/root/etc/ssl/certs/ca-certificates.crt"
-  if [ -f /etc/pip.conf ]; then install -m644 /etc/pip.conf "$folder/root/etc/pip.conf"; fi
-  tar -C "$folder/root" -c . | docker import \
+  install -D -m644 /etc/ssl/certs/ca-certificates.crt "$folder/tree/etc/ssl/certs/ca-certificates.crt"
+  if [ -f /etc/pip.conf ]; then install -m644 /etc/pip.conf "$folder/tree/etc/pip.conf"; fi
+  tar -C "$folder/tree" -c . | docker import \
     -c 'ENV PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt PIP_CERT=/etc/ssl/certs/ca-certificates.crt LANG=C.UTF-8' \
     -c 'CMD ["python3"]' - "$base" >&2
-  rm -rf "$folder/root"
+  rm -rf "$folder/tree"
 fi
 
 if ! there qpq-standin/build:local; then
