@@ -24,7 +24,7 @@ FILL = (
     "SELECT i FROM n;"
     "INSERT INTO log SELECT channel, number + i, kind, generation, epoch, CAST(i AS BLOB), payload, accepted_ms, expires_ms "
     "FROM log, numbers WHERE kind = 0 AND number = (SELECT max(number) FROM log);"
-    "INSERT INTO mailboxes SELECT CAST(i AS BLOB), x'00', {mailbox}, 0, {mailbox}, 0, 0, 0 FROM numbers WHERE i <= {count} / {mailbox};"
+    "INSERT INTO mailboxes SELECT CAST(i AS BLOB), x'00', {mailbox}, 0, {mailbox}, 0, 0 FROM numbers WHERE i <= {count} / {mailbox};"
     "INSERT INTO entries SELECT CAST((i - 1) / {mailbox} + 1 AS BLOB), (i - 1) % {mailbox} + 1, kind, channel, generation, epoch, "
     "log_number + i, accepted_ms, expires_ms, bytes, payload, tree_hash FROM entries, numbers WHERE kind = 0;"
 )
