@@ -25,12 +25,11 @@ impl Ledger {
         self.on_grid(at, GRID)
     }
 
+    /// Never before `at`, not by a nanosecond: a timer set too early has moved on when it comes, is set anew, and so for ever.
     fn on_grid(&self, at: Instant, grid: Duration) -> Instant {
-        let us = at.saturating_duration_since(self.base).as_micros();
-        let on_grid = us
-            .div_ceil(grid.as_micros())
-            .saturating_mul(grid.as_micros());
-        u64::try_from(on_grid).map_or(at, |us| self.base + Duration::from_micros(us))
+        let ns = at.saturating_duration_since(self.base).as_nanos();
+        let on_grid = ns.div_ceil(grid.as_nanos()).saturating_mul(grid.as_nanos());
+        u64::try_from(on_grid).map_or(at, |ns| self.base + Duration::from_nanos(ns))
     }
 }
 
