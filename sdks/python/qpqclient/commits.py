@@ -286,12 +286,18 @@ class Commits:
 
     async def has_leaf(self, channel: bytes) -> bool:
         """Ask the server whether this device is in a channel now."""
-        if not await self.is_member(channel):
-            return False
-        info, tree = await self.as_served(channel)
-        members = qpqnative.GroupView.observe(info.group_info, tree).members()
+        try:
+            info, tree = await self.as_served(channel)
+        except Refused as exc:
+            if exc.code is ErrorCode.NOT_MEMBER:
+                return False
+            raise
+        return self._own_leaf(qpqnative.GroupView.observe(info.group_info, tree)) is not None
+
+    def _own_leaf(self, view: qpqnative.GroupView) -> int | None:
+        """Return the index of this device's leaf."""
         own = self._core.account.device
-        return any(read_leaf(m.credential, m.signature_key).device == own for m in members)
+        return next((m.index for m in view.members() if read_leaf(m.credential, m.signature_key).device == own), None)
 
     async def rejoin(self, channel: bytes) -> bool:
         """Rejoin by external commit; False when this account is not in the channel any more.
@@ -324,8 +330,7 @@ class Commits:
     async def join_externally(self, channel: bytes, info: delivery.FetchGroupInfoResult, tree: bytes) -> None:
         """Join with a new leaf in place of the old one, if there is one; MlsError when the group does not allow it."""
         view = qpqnative.GroupView.observe(info.group_info, tree)
-        own = self._core.account.device
-        old = next((m.index for m in view.members() if read_leaf(m.credential, m.signature_key).device == own), None)
+        old = self._own_leaf(view)
         async with self._core.lock:
             device = self._core.account.native()
             group, commit = device.external_join(info.group_info, tree, remove_leaf=old)

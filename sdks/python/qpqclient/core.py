@@ -128,10 +128,8 @@ class Core:
         """Recognise a database that was copied back; one that has only sent since shows at its next message (`Outbox`)."""
         box = await link.call(delivery.PeekParams(max_entries=1), delivery.PeekResult)
         if box.acked > self.inbox.position:
-            # An older copy of this folder: what it would send next may have been sent, under the same keys.
-            log.warning("database_copied_back")
             with self.store.transaction():
-                self.upkeep.want_rejoin_all()
+                self.upkeep.want_new_leaves()
                 self.store.put_number(POSITION, box.acked)
 
     async def link(self) -> Link:

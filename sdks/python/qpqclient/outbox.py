@@ -131,10 +131,9 @@ class Outbox:
 
     def _take_new_leaves(self, row: Any) -> None:
         """Rejoin every group before anything else is sent: this database is an older copy, its keys were used since."""
-        log.warning("database_copied_back")
         with self._store.transaction() as db:
             db.execute("UPDATE outbox SET payload = NULL WHERE number = ?", (row[0],))
-            self._core.upkeep.want_rejoin_all()
+            self._core.upkeep.want_new_leaves()
 
     async def _bring_write_key(self, row: Any) -> None:
         """Begin another epoch: the commit that began the message's brought a write key that is not the group's."""

@@ -55,6 +55,11 @@ class Upkeep:
         self._store.db.execute("INSERT OR IGNORE INTO rejoins SELECT channel FROM channels WHERE active = 1")
         self.want_survey()
 
+    def want_new_leaves(self) -> None:
+        """Note, within the caller's transaction, that this database is an older copy: its next keys may have been used."""
+        log.warning("database_copied_back")
+        self.want_rejoin_all()
+
     def want_survey(self) -> None:
         """Note, likewise, that the account may be in groups that this device does not know."""
         self._store.put_number(SURVEY, 1)
