@@ -141,3 +141,24 @@ impl Ledger {
         self.alarms.pop().map(|Reverse(due)| due)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::limits;
+    use super::*;
+
+    /// Found by the simulation: a deadline a nanosecond past the grid was set before itself, was stale when it came, and was set
+    /// anew for ever, in one call of `next_timeout`.
+    #[test]
+    fn a_deadline_on_the_grid_is_never_early() {
+        let base = Instant::now();
+        let ledger = Ledger::new(base, limits());
+        for second in [8, 9, 30] {
+            for ns in [0, 1, 999, 1_000, 499_999_999, 500_000_000, 500_000_001] {
+                let at = base + Duration::new(second, ns);
+                let set = ledger.rounded(at);
+                assert!(at <= set && set < at + Duration::from_millis(500));
+            }
+        }
+    }
+}
