@@ -89,7 +89,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory):
-    """Return a copy of what is, or could be, committed."""
+    """Return a copy of what is, or could be, committed, with what is built of it."""
     copy = tmp_path_factory.mktemp("tree")
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, check=True
@@ -98,6 +98,8 @@ def tree(tmp_path_factory):
         if (ROOT / name).exists():
             (copy / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, copy / name, follow_symlinks=False)
+    for built in ROOT.glob("libs/*/*/_native*.so"):
+        (copy / built.relative_to(ROOT)).symlink_to(built)
     return copy
 
 
