@@ -172,9 +172,9 @@ def welcome(settings: Settings, server: Embedded) -> None:
         f"QPQ {VERSION} listens on {host}:{port} (QUIC). Ctrl-C ends it.\n"
         f"Its key's SHA-256: {server.spki_sha256.hex()}\n\n"
         f"Chat from two more terminals:\n"
-        f"  1:  {shown}{where} -u alice -p secretA register && {shown}{where} -u alice -p secretA dm bob\n"
-        f"  2:  {shown}{where} -u bob -p secretB register && {shown}{where} -u bob -p secretB dm alice\n"
-        f"(register in both first; then type, and press Return)",
+        f"  1:  {shown} repl{where} --username alice --password secretA\n"
+        f"  2:  {shown} repl{where} --username bob --password secretB\n"
+        f"In the first, type /dm bob, and then what you have to say; /help lists the rest.",
         err=True,
     )
 

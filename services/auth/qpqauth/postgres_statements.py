@@ -102,6 +102,7 @@ CROSSING = {
     "create_account": "once in an account's life: name, account and the reply that is repeated",
     "change_password": "rare: the sessions that end take their tokens along, and the reply is repeated",
     "begin_session": "a log-in, a hundredth of the calls: no crash may leave its state used without the session",
+    "add_session": "once in a linked device's life: a session and its token",
     "end_sessions": "a log-out: a session and its token",
     "advance_list": "rare: the sessions of a device that goes take their tokens along",
     "begin_deletion": "once in an account's life",
