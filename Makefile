@@ -37,7 +37,7 @@ demo: setup ## play a conversation of three people through kills, and show it
 	@$(BIN)/python -m tools.demo
 
 test: setup ## run the whole test suite
-	$(BIN)/python -m pytest -q -ra --ignore=tests/oracle
+	$(BIN)/python -m pytest -q -ra --ignore=tests/oracle -n auto --maxprocesses 4 --dist loadfile
 	$(BIN)/python -m pytest -q -ra -n auto tests/oracle
 	cargo test --quiet --locked --release -p trio_quic -p qpqnative -p qpq-second-opinion --lib
 
