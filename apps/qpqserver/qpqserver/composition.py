@@ -218,7 +218,7 @@ async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], S
         connections_max=settings.connections_max, connections_per_address_max=settings.connections_per_address_max,
         handshakes_per_address_max=settings.handshakes_per_address_max,
         retry_from_half_open=settings.retry_from_half_open, held_total_bytes_max=settings.held_total_bytes_max,
-        look_again_seconds=around.look_again_seconds,
+        look_again_seconds=around.look_again_seconds, shed_delay_seconds=settings.shed_delay_ms / 1000,
     )  # fmt: skip
     asking = CallContext(caller=Caller(CallerKind.SERVICE, name="gateway"), now_ms=around.clock_ms())
     sender = await place.other("delivery").external_sender(asking, ExternalSenderParams())

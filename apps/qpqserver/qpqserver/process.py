@@ -16,6 +16,7 @@ import structlog
 import trio
 
 from qpqcore.bus import limits
+from qpqcore.bus.admission import Admission
 from qpqcore.bus.allowed import may_call_of
 from qpqcore.bus.dispatch import Dispatcher
 from qpqcore.bus.notices import LocalNotices
@@ -209,7 +210,11 @@ async def _open_service(process: Process, place: Place, nursery: trio.Nursery) -
         observer=process.metrics,
     )  # fmt: skip
     entrance = place.tracing.entrance(entrance, name)
-    process.server = BusServer(name, entrance, process.credentials, calls_max=settings.bus_calls_max)
+    admission = Admission(name, trio.current_time, delay_seconds=settings.shed_delay_ms / 1000)
+    process.metrics.watch(admission.readings)
+    process.server = BusServer(
+        name, entrance, process.credentials, calls_max=settings.bus_calls_max, admission=admission
+    )
     process.address = await nursery.start(process.server.serve, *address_of(settings.bus_listen))
     if hasattr(process.service, "run"):
         nursery.start_soon(process.service.run)

@@ -27,9 +27,20 @@ BACKOFF_SECONDS_MIN, BACKOFF_SECONDS_MAX = 0.1, 5.0
 LATER = frozenset({ErrorCode.RATE_LIMITED, ErrorCode.OVERLOADED, ErrorCode.UNAVAILABLE})
 
 
+LATER_SECONDS_MIN = 0.1
+"""Where the server names no time."""
+
+
 def jitter() -> float:
     """Return a factor between 0.5 and 1.5."""
     return 0.5 + random.random()  # noqa: S311 - jitter
+
+
+def later(no: Refused) -> float:
+    """Return the seconds until a call that was refused for now may come again: what the server said, and up to as much again
+    by chance. All that it refused in one moment would else come back in one moment.
+    """
+    return max(no.retry_after_ms / 1000, LATER_SECONDS_MIN) * (0.5 + jitter())
 
 
 async def pause(seconds: float) -> None:
@@ -81,13 +92,14 @@ class Connection:
             except Refused as exc:
                 if exc.code not in LATER or attempt == CALL_TRIES_MAX - 1:
                     raise
-                await pause(max(exc.retry_after_ms / 1000, 0.1))
+                await pause(later(exc))
         raise Unreachable("the server does not answer")
 
     async def run(self, greet: Callable[[Link], Awaitable[None]], follow: Callable[[Link], Awaitable[None]]) -> None:
         """Keep a connection, for ever: `greet` it before anybody calls, `follow` it while it lasts."""
         wait_s = BACKOFF_SECONDS_MIN
         while True:
+            rest_s = 0.0
             try:
                 pin = self._store.get("pin:" + self._server)
                 trust = Trust(ca_pem=self._ca_pem, pin=None if self._ca_pem else pin)
@@ -97,10 +109,12 @@ class Connection:
                     await self._use(link, greet, follow)
             except QpqError as exc:
                 self.trouble = exc
+                if isinstance(exc, Refused) and exc.code in LATER:
+                    rest_s = later(exc)
                 log.debug("connection_lost", reason=str(exc))
             finally:
                 self._set(None)
-            await pause(wait_s * jitter())
+            await pause(max(wait_s * jitter(), rest_s))
             wait_s = min(wait_s * 2, BACKOFF_SECONDS_MAX)
 
     async def _use(

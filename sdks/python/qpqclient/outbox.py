@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qpqclient.connection import pause
+from qpqclient.connection import later, pause
 from qpqclient.content import apply_action, expiry
 from qpqclient.errors import NO_SESSION, GroupUnusable, Refused
 from qpqclient.groups import write_signature
@@ -124,7 +124,7 @@ class Outbox:
         elif no.code is ErrorCode.WRITE_KEY_INVALID:
             await self._bring_write_key(row)
         elif no.code in RETRYABLE:
-            await pause(max(no.retry_after_ms / 1000, RETRY_SECONDS_MIN))
+            await pause(max(later(no), RETRY_SECONDS_MIN))
         else:
             log.info("message_refused", code=no.name)
             self._fail(row)
