@@ -33,6 +33,7 @@ from qpqgateway.main import quic_configuration, serve
 from qpqgateway.service import Gateway
 from qpqkeystore.config import Config as KeystoreConfig
 from qpqkeystore.main import open_keystore
+from qpqserver.reloading import EdgeCertificate
 from qpqserver.secrecy import EDGE_CERT, EDGE_KEY
 from trio_quic import ServerTls, TransportFactory
 
@@ -107,15 +108,20 @@ class Place:
             yield opened
 
 
-def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]:
-    """Return the edge's certificate, its pin, and whether it was made just now, in `data`."""
+def edge_certificate(settings: Settings, data: Path) -> tuple[EdgeCertificate, bool]:
+    """Return the edge's certificate, and whether it was made just now, in `data`."""
     cert = Path(settings.tls_cert) if settings.tls_cert else data / EDGE_CERT
     key = Path(settings.tls_key) if settings.tls_key else data / EDGE_KEY
     made = settings.mode != "production" and certificates.ensure(
         cert, key, settings.federation_domain, datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
     )
-    chain = certificates.chain_pem(cert)
-    return ServerTls(chain_pem=chain, key_pem=certificates.key_pem(key)), certificates.spki_sha256(chain), made
+    return EdgeCertificate(cert, key), made
+
+
+def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]:
+    """Return the edge's certificate, its pin, and whether it was made just now, in `data`."""
+    found, made = edge_certificate(settings, data)
+    return found.tls, found.pin, made
 
 
 @asynccontextmanager
@@ -199,7 +205,7 @@ class Edge:
 
     gateway: Gateway
     config: GatewayConfig
-    pin: bytes
+    certificate: EdgeCertificate
     made_certificate: bool
     serve: Callable[..., Any]
     """`await nursery.start(edge.serve)` returns the endpoint."""
@@ -210,7 +216,7 @@ async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], S
     settings, around = place.settings, place.around
     given = Path(settings.secrets_dir) if settings.secrets_dir else None
     shared = given is not None and (given / EDGE_CERT).exists()
-    tls, pin, made = certificate(settings, given if given and shared else Path(settings.data_dir))
+    shown, made = edge_certificate(settings, given if given and shared else Path(settings.data_dir))
     host, port = address_of(settings.listen)
     config = GatewayConfig(
         domain=settings.federation_domain, host=host, port=port, engine=settings.quic_engine,  # type: ignore[arg-type]  # checked with the settings
@@ -227,13 +233,12 @@ async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], S
         external_sender=(sender.credential, sender.key), notices=around.notices, clock_ms=around.clock_ms,
         away=away, observer=metrics, tracer=place.tracing.tracer,
     )  # fmt: skip
-    quic = quic_configuration(config, tls, place.secret("quic-reset"))
+    quic = quic_configuration(config, shown.tls, place.secret("quic-reset"))
     quic = replace(quic, seed=around.quic_seed, unix_time_s=around.unix_time_s)
     metrics.watch(gateway.readings)
-    ends = {"edge": certificates.ends_s(tls.chain_pem)}
-    metrics.watch(lambda: [("qpq_certificate_ends_timestamp_seconds", CERTIFICATE_ENDS, "of", ends)])
+    metrics.watch(lambda: [("qpq_certificate_ends_timestamp_seconds", CERTIFICATE_ENDS, "of", {"edge": shown.ends_s})])
     serving = partial(
         serve, gateway, config, quic, retry_secret=place.secret("quic-retry"), clock_ms=around.clock_ms,
         transport_factory=around.transport_factory,
     )  # fmt: skip
-    return Edge(gateway=gateway, config=config, pin=pin, made_certificate=made, serve=serving)
+    return Edge(gateway=gateway, config=config, certificate=shown, made_certificate=made, serve=serving)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from qpqcore.runtime.health import HealthPage
 from qpqcore.store.errors import DatabaseError
 from qpqserver.embedded import VERSION, Embedded, open_embedded
 from qpqserver.process import Process, open_process
+from qpqserver.reloading import Reloading
 from qpqserver.secrecy import SecretMissing
 
 if TYPE_CHECKING:
@@ -56,18 +58,17 @@ def main(service: str | None, config: Path | None, print_config: bool, **flags: 
         click.echo(f"qpq-server: {exc}", err=True)
         sys.exit(EXIT_CONFIGURATION)
     logs.set_up("warning" if sys.stdout.isatty() else "info")
-    sys.exit(trio.run(run, settings, service))
+    sys.exit(trio.run(run, settings, service, partial(load, config, os.environ, flags, service)))
 
 
-async def run(settings: Settings, service: str | None = None) -> int:
-    """Serve until a signal comes; return the exit code."""
+async def run(settings: Settings, service: str | None, reread: Callable[[], Settings]) -> int:
+    """Serve until a signal comes; return the exit code. SIGHUP has certificates and settings read again."""
     try:
-        if service is None:
-            with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-                await serve(settings, signals)
-        else:
-            with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-                await serve_one(settings, service, signals)
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            if service is None:
+                await serve(settings, signals, reread)
+            else:
+                await serve_one(settings, service, signals, reread)
     except* (DatabaseError, CertificateUnreadable, SecretMissing, OSError) as group:
         for exc in leaves(group):
             click.echo(f"qpq-server: {exc}", err=True)
@@ -89,7 +90,24 @@ def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     return found
 
 
-async def serve(settings: Settings, signals: object) -> None:
+def reload(reloading: Reloading, reread: Callable[[], Settings]) -> None:
+    """Take renewed certificates and changed settings; settings that cannot be used leave those in use."""
+    reloading.look()
+    try:
+        reloading.take(reread())
+    except ConfigError as exc:
+        log.error("settings_unusable", reason=str(exc))
+
+
+async def until_ended(signals: AsyncIterator[int], reloaded: Callable[[], None]) -> None:
+    """Wait for the signal that ends us. At a terminal SIGHUP is one: it was closed."""
+    async for number in signals:
+        if number != signal.SIGHUP or sys.stdin.isatty():
+            return
+        reloaded()
+
+
+async def serve(settings: Settings, signals: AsyncIterator[int], reread: Callable[[], Settings]) -> None:
     """Start, wait for a signal, drain."""
     state = {"away": "starting"}
     async with trio.open_nursery() as nursery, open_embedded(settings) as server:
@@ -103,8 +121,7 @@ async def serve(settings: Settings, signals: object) -> None:
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
         state["away"] = ""
         welcome(settings, server)
-        async for _ in signals:  # type: ignore[attr-defined]  # trio's signal receiver
-            break
+        await until_ended(signals, lambda: reload(server.reloading, reread))
         state["away"] = "draining"
         log.info("draining")
         server.gateway.begin_drain()
@@ -113,8 +130,10 @@ async def serve(settings: Settings, signals: object) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int]) -> None:
-    """Start one service, wait for a signal, drain. SIGHUP has certificates read again."""
+async def serve_one(
+    settings: Settings, service: str, signals: AsyncIterator[int], reread: Callable[[], Settings]
+) -> None:
+    """Start one service, wait for a signal, drain."""
     running: list[Process] = []
     state = {"away": "starting"}
     metrics, asked = Metrics(), trio.Event()
@@ -122,15 +141,17 @@ async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int
     def away() -> str:
         return state["away"] or running[0].away()
 
+    def reloaded() -> None:
+        for process in running:
+            process.reload()
+            if process.reloading is not None:
+                reload(process.reloading, reread)
+
     async def obey() -> None:
-        async for number in signals:
-            if number == signal.SIGHUP:
-                for process in running:
-                    process.reload()
-                continue
-            asked.set()
-            if state["away"] == "starting":  # a gateway may wait for delivery, and nobody for this gateway
-                nursery.cancel_scope.cancel()
+        await until_ended(signals, reloaded)
+        asked.set()
+        if state["away"] == "starting":  # a gateway may wait for delivery, and nobody for this gateway
+            nursery.cancel_scope.cancel()
 
     show_process(metrics, away)
     async with trio.open_nursery() as nursery:

@@ -125,6 +125,10 @@ class QuicEndpoint:
         """
         self.engine.set_retry_keys(current, also)
 
+    def refuse_new(self) -> None:
+        """Takes no new peers from now on; those that are here go on as before. `drain` comes next."""
+        self.engine.set_accepting(False)
+
     async def drain(self, code: int = 0, reason: bytes = b"") -> None:
         """Takes no new peers and no new calls (they are reset with DRAINING), lets calls finish, closes each connection
         as it gets idle.

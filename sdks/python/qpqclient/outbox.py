@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qpqclient.connection import later, pause
 from qpqclient.content import apply_action, expiry
 from qpqclient.errors import NO_SESSION, GroupUnusable, Refused
 from qpqclient.groups import write_signature
 from qpqclient.log import log
 from qpqclient.model import MessageChanged
+from qpqclient.pacing import later, pause
 from qpqcore.api import delivery
 from qpqcore.api.content import Content
 from qpqcore.model.errors import RETRYABLE, ErrorCode

@@ -62,10 +62,9 @@ class Config:
     """The same where none is lost; each look is a read, and now and then a durable write that prolongs the session."""
 
     going_away_ms: int = 2_000
-    """Within this time clients are asked to reconnect when the server drains."""
-
-    drain_seconds: float = 4.0
-    """Calls in flight get so long to finish when the server drains."""
+    """Within this time clients are asked to reconnect when the server drains, each at a moment of its own; as long a
+    gateway goes on answering them.
+    """
 
     connections_max: int = 10_000
     connections_per_address_max: int = 512

@@ -94,6 +94,11 @@ class Gateway:
         self.admission = Admission("gateway", trio.current_time, delay_seconds=config.shed_delay_seconds)
         self._wake_up_seconds = Histogram()
         self._polls: set[trio.CancelScope] = set()
+        self._empty = trio.Event()
+
+    def set_registration(self, registration: str) -> None:
+        """Tell clients from now on that accounts are made so: open, token or closed."""
+        self._config = replace(self._config, registration=registration)
 
     # --- connections
 
@@ -106,6 +111,9 @@ class Gateway:
         """Forget a connection."""
         self._peers.drop(connection)
         self._observer.connections(len(self._peers.all))
+        if not self._peers.all:
+            self._empty.set()
+            self._empty = trio.Event()
 
     def readings(self) -> list[Reading]:
         """Return what the edge has open, as `qpqcore.obs.metrics` reads it."""
@@ -145,6 +153,11 @@ class Gateway:
         for peer in self._peers.all.values():
             for subscription in peer.subscriptions:
                 subscription.put_nowait(DRAINING)
+
+    async def wait_empty(self) -> None:
+        """Wait until nobody is connected."""
+        if self._peers.all:
+            await self._empty.wait()
 
     # --- calls
 

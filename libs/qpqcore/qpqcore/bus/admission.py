@@ -62,7 +62,7 @@ class Admission:
         """Begin. `place` names it in logs and metrics; with a `delay_seconds` of 0 nothing is ever shed."""
         self._place = place
         self._clock = clock
-        self._delay_s = delay_seconds
+        self.delay_seconds_max = delay_seconds
         self._ends_s = clock() + INTERVAL_SECONDS
         self._waited_s = 0.0
         self._begun = 0
@@ -81,7 +81,7 @@ class Admission:
         now_s = self._clock()
         if now_s >= self._ends_s:
             self._judge(now_s)
-        if self.working >= self.window and self._delay_s:
+        if self.working >= self.window and self.delay_seconds_max:
             self.shed += 1
             if self._refused_s is None:
                 log.warning("shedding_began", place=self._place, window=int(self.window), delay_s=self.delay_s)
@@ -105,9 +105,9 @@ class Admission:
         is_full = self._most >= self.window
         if self._begun:
             self.delay_s = self._waited_s / self._begun
-            if self.delay_s > self._delay_s:
+            if self.delay_s > self.delay_seconds_max:
                 if self._most >= WINDOW_MIN:
-                    kept = max(self._delay_s / self.delay_s, NARROWEST)
+                    kept = max(self.delay_seconds_max / self.delay_s, NARROWEST)
                     self.window = max(min(self.window, self._most) * kept, WINDOW_MIN)
             elif is_full:
                 self.window += self.window * WIDER
@@ -125,5 +125,10 @@ class Admission:
             ("qpq_calls_shed_total", "Calls refused to keep the others' time.", "service", {of: self.shed}),
             ("qpq_calls_working", "Calls that are worked at.", "service", {of: self.working}),
             ("qpq_calls_window", "So many may be.", "service", {of: int(self.window)}),
-            ("qpq_turn_delay_seconds", "What a ready call waited for its turn, on average.", "service", {of: self.delay_s}),
+            (
+                "qpq_turn_delay_seconds",
+                "What a ready call waited for its turn, on average.",
+                "service",
+                {of: self.delay_s},
+            ),
         ]

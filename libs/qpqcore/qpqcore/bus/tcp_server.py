@@ -49,9 +49,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-SHED = BusReply(
-    code=int(ErrorCode.OVERLOADED), detail="too many calls at once", retry_after_ms=RETRY_MS
-).to_bytes()
+SHED = BusReply(code=int(ErrorCode.OVERLOADED), detail="too many calls at once", retry_after_ms=RETRY_MS).to_bytes()
 CONNECTIONS_MAX = 1_024
 """Of all callers; each holds a few buffers. Past it a connection is closed as it comes."""
 
