@@ -35,7 +35,6 @@ from qpqkeystore.config import Config as KeystoreConfig
 from qpqkeystore.main import open_keystore
 from qpqserver.reloading import EdgeCertificate
 from qpqserver.secrecy import EDGE_CERT, EDGE_KEY
-from trio_quic import ServerTls, TransportFactory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from qpqserver.keys import Keys
     from qpqserver.stores import Stores
     from qpqserver.tracing import Tracing
+    from trio_quic import ServerTls, TransportFactory
 
 VERSION = "0.1.0"
 EXTERNAL_SENDER_CREDENTIAL = b"qpq delivery v1"

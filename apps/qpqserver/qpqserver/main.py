@@ -22,11 +22,12 @@ from qpqcore.runtime.health import HealthPage
 from qpqcore.store.errors import DatabaseError
 from qpqserver.embedded import VERSION, Embedded, open_embedded
 from qpqserver.process import Process, open_process
-from qpqserver.reloading import Reloading
 from qpqserver.secrecy import SecretMissing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from qpqserver.reloading import Reloading
 
 log = structlog.get_logger()
 
