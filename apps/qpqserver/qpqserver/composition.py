@@ -118,6 +118,12 @@ def edge_certificate(settings: Settings, data: Path) -> tuple[EdgeCertificate, b
     return EdgeCertificate(cert, key), made
 
 
+def edge_folder(settings: Settings) -> Path:
+    """Return where the edge's certificate is, or is made, unless the settings name it."""
+    given = Path(settings.secrets_dir) if settings.secrets_dir else None
+    return given if given is not None and (given / EDGE_CERT).exists() else Path(settings.data_dir)
+
+
 def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]:
     """Return the edge's certificate, its pin, and whether it was made just now, in `data`."""
     found, made = edge_certificate(settings, data)
@@ -214,9 +220,7 @@ class Edge:
 async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], Sequence[str]] = tuple) -> Edge:
     """Put the gateway together. Refusal when delivery, whose public key clients are told, cannot be asked."""
     settings, around = place.settings, place.around
-    given = Path(settings.secrets_dir) if settings.secrets_dir else None
-    shared = given is not None and (given / EDGE_CERT).exists()
-    shown, made = edge_certificate(settings, given if given and shared else Path(settings.data_dir))
+    shown, made = edge_certificate(settings, edge_folder(settings))
     host, port = address_of(settings.listen)
     config = GatewayConfig(
         domain=settings.federation_domain, host=host, port=port, engine=settings.quic_engine,  # type: ignore[arg-type]  # checked with the settings
@@ -225,6 +229,10 @@ async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], S
         handshakes_per_address_max=settings.handshakes_per_address_max,
         retry_from_half_open=settings.retry_from_half_open, held_total_bytes_max=settings.held_total_bytes_max,
         look_again_seconds=around.look_again_seconds, shed_delay_seconds=settings.shed_delay_ms / 1000,
+    )  # fmt: skip
+    config = replace(
+        config, workers=settings.workers, worker=max(settings.worker, 0),
+        handover_dir=str(Path(settings.data_dir) / "workers"),
     )  # fmt: skip
     asking = CallContext(caller=Caller(CallerKind.SERVICE, name="gateway"), now_ms=around.clock_ms())
     sender = await place.other("delivery").external_sender(asking, ExternalSenderParams())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +19,11 @@ from qpqcore.obs import logs
 from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime.health import HealthPage
 from qpqcore.store.errors import DatabaseError
+from qpqserver.composition import edge_certificate, edge_folder
 from qpqserver.embedded import VERSION, Embedded, open_embedded
 from qpqserver.process import Process, open_process
 from qpqserver.secrecy import SecretMissing
+from qpqserver.workers import of_worker, run_workers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -43,12 +44,13 @@ EXIT_START = 1
 @click.option("--config", "config", type=click.Path(path_type=Path), help="TOML file.")
 @click.option("--listen", help="host:port of the QUIC endpoint.")
 @click.option("--data-dir", help="Folder of databases, keys and certificate.")
+@click.option("--workers", type=int, help="gateway: so many processes behind its one address.")
 @click.option("--bus-listen", help="host:port of a single service's bus.")
 @click.option("--metrics-listen", help="host:port of /livez, /readyz, /metrics.")
 @click.option("--quic-engine", type=click.Choice(["native", "aioquic"]))
 @click.option("--allow-insecure-auth", is_flag=True, default=None, help="Development: registration without the token.")
 @click.option("--print-config", is_flag=True, help="Print the annotated example and leave.")
-def main(service: str | None, config: Path | None, print_config: bool, **flags: str | bool | None) -> None:
+def main(service: str | None, config: Path | None, print_config: bool, **flags: str | int | bool | None) -> None:
     """Run a QPQ server: all of it in this process, or one SERVICE of many."""
     if print_config:
         click.echo(example(), nl=False)
@@ -59,12 +61,18 @@ def main(service: str | None, config: Path | None, print_config: bool, **flags: 
         click.echo(f"qpq-server: {exc}", err=True)
         sys.exit(EXIT_CONFIGURATION)
     logs.set_up("warning" if sys.stdout.isatty() else "info")
-    sys.exit(trio.run(run, settings, service, partial(load, config, os.environ, flags, service)))
+    sys.exit(trio.run(run, settings, service, lambda: of_worker(load(config, os.environ, flags, service))))
 
 
 async def run(settings: Settings, service: str | None, reread: Callable[[], Settings]) -> int:
     """Serve until a signal comes; return the exit code. SIGHUP has certificates and settings read again."""
     try:
+        if settings.workers > 1 and settings.worker < 0:
+            Path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
+            edge_certificate(settings, edge_folder(settings))  # made once, before several would
+            await run_workers(settings, sys.argv[1:])
+            return 0
+        settings = of_worker(settings)
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
             if service is None:
                 await serve(settings, signals, reread)
@@ -97,7 +105,7 @@ def reload(reloading: Reloading, reread: Callable[[], Settings]) -> None:
     try:
         reloading.take(reread())
     except ConfigError as exc:
-        log.error("settings_unusable", reason=str(exc))
+        log.warning("settings_unusable", reason=str(exc))
 
 
 async def until_ended(signals: AsyncIterator[int], reloaded: Callable[[], None]) -> None:

@@ -49,15 +49,17 @@ class Handover:
         found = folder.stat()
         if found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
             raise PermissionError(f"{folder} has to be this user's alone (mode 700)")
+        self._directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._path(worker).unlink(missing_ok=True)
         self._socket = stdlib_socket.socket(stdlib_socket.AF_UNIX, stdlib_socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.setsockopt(stdlib_socket.SOL_SOCKET, stdlib_socket.SO_SNDBUF, BUFFER_BYTES)
         self._socket.setsockopt(stdlib_socket.SOL_SOCKET, stdlib_socket.SO_RCVBUF, BUFFER_BYTES)
         try:
-            self._socket.bind(str(self._path(worker)))
+            self._socket.bind(self._name(worker))
         except OSError:
             self._socket.close()
+            os.close(self._directory)
             raise
         self._pending: dict[int, list[bytes]] = {}
         self.given = 0
@@ -69,6 +71,10 @@ class Handover:
 
     def _path(self, worker: int) -> Path:
         return self._folder / f"{worker}.sock"
+
+    def _name(self, worker: int) -> str:
+        """A name that is short however long the folder's is: a Unix socket's has 108 bytes."""
+        return f"/proc/self/fd/{self._directory}/{worker}.sock"
 
     def give(self, worker: int, packed: bytes, data: bytes) -> None:
         """Keeps a datagram for another worker until `flush`."""
@@ -93,7 +99,7 @@ class Handover:
 
     def _send(self, worker: int, parts: list[bytes]) -> None:
         try:
-            self._socket.sendto(b"".join(parts), str(self._path(worker)))
+            self._socket.sendto(b"".join(parts), self._name(worker))
         except OSError:
             self.dropped += len(parts)
         else:
@@ -119,6 +125,7 @@ class Handover:
         """Gives the socket back."""
         trio.lowlevel.notify_closing(self._socket.fileno())
         self._socket.close()
+        os.close(self._directory)
         self._path(self.worker).unlink(missing_ok=True)
 
     def counters(self) -> dict[str, int]:

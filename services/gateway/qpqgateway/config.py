@@ -16,6 +16,13 @@ class Config:
     host: str = "127.0.0.1"
     port: int = 7000
 
+    workers: int = 1
+    """Processes that serve this address together."""
+    worker: int = 0
+    """Which of them this one is."""
+    handover_dir: str = ""
+    """Folder of the sockets over which they hand each other datagrams; theirs alone (trio_quic's Handover)."""
+
     engine: Literal["native", "aioquic"] = "native"
     """Which QUIC engine of trio_quic."""
 
