@@ -99,7 +99,7 @@ def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     return found
 
 
-def reload(reloading: Reloading, reread: Callable[[], Settings]) -> None:
+def reread_all(reloading: Reloading, reread: Callable[[], Settings]) -> None:
     """Take renewed certificates and changed settings; settings that cannot be used leave those in use."""
     reloading.look()
     try:
@@ -108,12 +108,12 @@ def reload(reloading: Reloading, reread: Callable[[], Settings]) -> None:
         log.warning("settings_unusable", reason=str(exc))
 
 
-async def until_ended(signals: AsyncIterator[int], reloaded: Callable[[], None]) -> None:
-    """Wait for the signal that ends us. At a terminal SIGHUP is one: it was closed."""
+async def until_ended(signals: AsyncIterator[int], reload: Callable[[], None] | None) -> None:
+    """Wait for the signal that ends us; at SIGHUP reload, where that can be done, and wait on."""
     async for number in signals:
-        if number != signal.SIGHUP or sys.stdin.isatty():
+        if number != signal.SIGHUP or reload is None:
             return
-        reloaded()
+        reload()
 
 
 async def serve(settings: Settings, signals: AsyncIterator[int], reread: Callable[[], Settings]) -> None:
@@ -130,7 +130,8 @@ async def serve(settings: Settings, signals: AsyncIterator[int], reread: Callabl
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
         state["away"] = ""
         welcome(settings, server)
-        await until_ended(signals, lambda: reload(server.reloading, reread))
+        # At a terminal SIGHUP says that it was closed.
+        await until_ended(signals, None if sys.stdin.isatty() else lambda: reread_all(server.reloading, reread))
         state["away"] = "draining"
         log.info("draining")
         server.gateway.begin_drain()
@@ -154,7 +155,7 @@ async def serve_one(
         for process in running:
             process.reload()
             if process.reloading is not None:
-                reload(process.reloading, reread)
+                reread_all(process.reloading, reread)
 
     async def obey() -> None:
         await until_ended(signals, reloaded)
