@@ -33,8 +33,8 @@ from qpqgateway.main import quic_configuration, serve
 from qpqgateway.service import Gateway
 from qpqkeystore.config import Config as KeystoreConfig
 from qpqkeystore.main import open_keystore
+from qpqserver.reloading import EdgeCertificate
 from qpqserver.secrecy import EDGE_CERT, EDGE_KEY
-from trio_quic import ServerTls, TransportFactory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from qpqserver.keys import Keys
     from qpqserver.stores import Stores
     from qpqserver.tracing import Tracing
+    from trio_quic import ServerTls, TransportFactory
 
 VERSION = "0.1.0"
 EXTERNAL_SENDER_CREDENTIAL = b"qpq delivery v1"
@@ -107,15 +108,26 @@ class Place:
             yield opened
 
 
-def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]:
-    """Return the edge's certificate, its pin, and whether it was made just now, in `data`."""
+def edge_certificate(settings: Settings, data: Path) -> tuple[EdgeCertificate, bool]:
+    """Return the edge's certificate, and whether it was made just now, in `data`."""
     cert = Path(settings.tls_cert) if settings.tls_cert else data / EDGE_CERT
     key = Path(settings.tls_key) if settings.tls_key else data / EDGE_KEY
     made = settings.mode != "production" and certificates.ensure(
         cert, key, settings.federation_domain, datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
     )
-    chain = certificates.chain_pem(cert)
-    return ServerTls(chain_pem=chain, key_pem=certificates.key_pem(key)), certificates.spki_sha256(chain), made
+    return EdgeCertificate(cert, key), made
+
+
+def edge_folder(settings: Settings) -> Path:
+    """Return where the edge's certificate is, or is made, unless the settings name it."""
+    given = Path(settings.secrets_dir) if settings.secrets_dir else None
+    return given if given is not None and (given / EDGE_CERT).exists() else Path(settings.data_dir)
+
+
+def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]:
+    """Return the edge's certificate, its pin, and whether it was made just now, in `data`."""
+    found, made = edge_certificate(settings, data)
+    return found.tls, found.pin, made
 
 
 @asynccontextmanager
@@ -199,7 +211,7 @@ class Edge:
 
     gateway: Gateway
     config: GatewayConfig
-    pin: bytes
+    certificate: EdgeCertificate
     made_certificate: bool
     serve: Callable[..., Any]
     """`await nursery.start(edge.serve)` returns the endpoint."""
@@ -208,9 +220,7 @@ class Edge:
 async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], Sequence[str]] = tuple) -> Edge:
     """Put the gateway together. Refusal when delivery, whose public key clients are told, cannot be asked."""
     settings, around = place.settings, place.around
-    given = Path(settings.secrets_dir) if settings.secrets_dir else None
-    shared = given is not None and (given / EDGE_CERT).exists()
-    tls, pin, made = certificate(settings, given if given and shared else Path(settings.data_dir))
+    shown, made = edge_certificate(settings, edge_folder(settings))
     host, port = address_of(settings.listen)
     config = GatewayConfig(
         domain=settings.federation_domain, host=host, port=port, engine=settings.quic_engine,  # type: ignore[arg-type]  # checked with the settings
@@ -218,7 +228,11 @@ async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], S
         connections_max=settings.connections_max, connections_per_address_max=settings.connections_per_address_max,
         handshakes_per_address_max=settings.handshakes_per_address_max,
         retry_from_half_open=settings.retry_from_half_open, held_total_bytes_max=settings.held_total_bytes_max,
-        look_again_seconds=around.look_again_seconds,
+        look_again_seconds=around.look_again_seconds, shed_delay_seconds=settings.shed_delay_ms / 1000,
+    )  # fmt: skip
+    config = replace(
+        config, workers=settings.workers, worker=max(settings.worker, 0),
+        handover_dir=str(Path(settings.data_dir) / "workers"),
     )  # fmt: skip
     asking = CallContext(caller=Caller(CallerKind.SERVICE, name="gateway"), now_ms=around.clock_ms())
     sender = await place.other("delivery").external_sender(asking, ExternalSenderParams())
@@ -227,13 +241,12 @@ async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], S
         external_sender=(sender.credential, sender.key), notices=around.notices, clock_ms=around.clock_ms,
         away=away, observer=metrics, tracer=place.tracing.tracer,
     )  # fmt: skip
-    quic = quic_configuration(config, tls, place.secret("quic-reset"))
+    quic = quic_configuration(config, shown.tls, place.secret("quic-reset"))
     quic = replace(quic, seed=around.quic_seed, unix_time_s=around.unix_time_s)
     metrics.watch(gateway.readings)
-    ends = {"edge": certificates.ends_s(tls.chain_pem)}
-    metrics.watch(lambda: [("qpq_certificate_ends_timestamp_seconds", CERTIFICATE_ENDS, "of", ends)])
+    metrics.watch(lambda: [("qpq_certificate_ends_timestamp_seconds", CERTIFICATE_ENDS, "of", {"edge": shown.ends_s})])
     serving = partial(
         serve, gateway, config, quic, retry_secret=place.secret("quic-retry"), clock_ms=around.clock_ms,
         transport_factory=around.transport_factory,
     )  # fmt: skip
-    return Edge(gateway=gateway, config=config, pin=pin, made_certificate=made, serve=serving)
+    return Edge(gateway=gateway, config=config, certificate=shown, made_certificate=made, serve=serving)

@@ -26,6 +26,7 @@ from qpqserver.composition import (
     watch,
 )
 from qpqserver.keys import NUMBERS, Keys
+from qpqserver.reloading import Reloading
 from qpqserver.sharing import shared
 from qpqserver.stores import Stores, beside, database_path
 from qpqserver.tracing import tracing
@@ -51,6 +52,7 @@ class Embedded:
     made_certificate: bool
     services: dict[str, Any]
     """Each by its name."""
+    reloading: Reloading
     away: Callable[[], str]
     """Which database is away, and why; empty: none is."""
 
@@ -99,5 +101,13 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
                 nursery.start_soon(service.run)
         endpoint = await nursery.start(front.serve)
         metrics.watch_quic(endpoint.counters)
-        yield Embedded(front.gateway, endpoint, metrics, front.pin, front.made_certificate, services, place.stores.away)
+        reloading = Reloading(
+            settings, edge=front.certificate, endpoint=endpoint, gateway=front.gateway,
+            admissions=(front.gateway.admission,), auth=services["auth"],
+        )  # fmt: skip
+        nursery.start_soon(reloading.keep_looking)
+        yield Embedded(
+            front.gateway, endpoint, metrics, front.certificate.pin, front.made_certificate, services, reloading,
+            place.stores.away,
+        )  # fmt: skip
         nursery.cancel_scope.cancel()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qpqclient.connection import pause
 from qpqclient.content import apply_action, expiry
 from qpqclient.errors import NO_SESSION, GroupUnusable, Refused
 from qpqclient.groups import write_signature
 from qpqclient.log import log
 from qpqclient.model import MessageChanged
+from qpqclient.pacing import later, pause
 from qpqcore.api import delivery
 from qpqcore.api.content import Content
 from qpqcore.model.errors import RETRYABLE, ErrorCode
@@ -124,7 +124,7 @@ class Outbox:
         elif no.code is ErrorCode.WRITE_KEY_INVALID:
             await self._bring_write_key(row)
         elif no.code in RETRYABLE:
-            await pause(max(no.retry_after_ms / 1000, RETRY_SECONDS_MIN))
+            await pause(max(later(no), RETRY_SECONDS_MIN))
         else:
             log.info("message_refused", code=no.name)
             self._fail(row)

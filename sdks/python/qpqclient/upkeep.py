@@ -111,7 +111,8 @@ class Upkeep:
         """Do all that is to be done now. One task at a time: two would rejoin the same group twice."""
         async with self._one:
             if self._core.account.known:
-                await self._core.account.enrol(await self._core.link())
+                async with self._core.held_link() as link:
+                    await self._core.account.enrol(link)
                 await self._finish_births()
                 await self._survey()
                 await self._rejoin()

@@ -17,11 +17,14 @@ if TYPE_CHECKING:
 ENV_PREFIX = "QPQ_"
 TOKEN_CHARS_MIN = 16
 """A shorter auth_token is weak: it can be guessed at the rate the limits allow."""
+WORKERS_MAX = 256
+"""A connection's id has one byte for the worker's number."""
 EDGE_LEAST = {
     "connections_max": 1,
     "connections_per_address_max": 1,
     "handshakes_per_address_max": 1,
     "retry_from_half_open": 0,
+    "shed_delay_ms": 0,
     "held_total_bytes_max": 16 * 1024 * 1024,
 }
 """The least of each of the edge's bounds that still serves somebody: the largest frame and its answer have to fit."""
@@ -68,8 +71,13 @@ class Settings:
     connections_max: int = _doc(10_000, "connections in all; past it new peers are refused")
     connections_per_address_max: int = _doc(512, "of one IPv4 address or IPv6 /64; half of them without proof of it")
     handshakes_per_address_max: int = _doc(1_000, "of one such address in 10 s; past it new peers are refused")
+    shed_delay_ms: int = _doc(
+        5, "a ready call waits so long for its turn, on average, before more calls are refused; 0: none is for that"
+    )
     retry_from_half_open: int = _doc(200, "handshakes at once from which on addresses are proven; 0: always")
     held_total_bytes_max: int = _doc(512 * 1024 * 1024, "memory of frames and replies over all connections")
+    workers: int = _doc(1, "gateway: so many processes behind its one address, each with a metrics port one higher")
+    worker: int = _doc(-1, "gateway: the number of this one among them; given by who starts them")
     bus_listen: str = _doc("127.0.0.1:7400", "one service in a process of its own: TCP address of its bus")
     bus_peers: str = _doc("", "the others: auth=host:7400,delivery=host:7400,...; a name may have many addresses")
     bus_calls_max: int = _doc(20_000, "calls that such a service answers at once; past it: overloaded")
@@ -200,10 +208,24 @@ def check(s: Settings, service: str | None = None) -> None:
     peers_of(s)
     if not 0 <= s.trace_ratio <= 1:
         raise ConfigError("trace_ratio is 0 to 1")
+    _check_workers(s, service)
     if s.bus_calls_max < 1:
         raise ConfigError("bus_calls_max is at least 1")
     if s.mode == "production":
         _check_production(s, service)
+
+
+def _check_workers(s: Settings, service: str | None) -> None:
+    if not 1 <= s.workers <= WORKERS_MAX:
+        raise ConfigError(f"workers is 1 to {WORKERS_MAX}")
+    if s.worker >= s.workers:
+        raise ConfigError(f"worker is below workers, which is {s.workers}")
+    if s.workers == 1:
+        return
+    if service != "gateway":
+        raise ConfigError("workers is for `qpq-server gateway`: nothing else shares an address")
+    if not address_of(s.listen)[1]:
+        raise ConfigError("workers share an address: listen needs a port")
 
 
 def _check_postgres(s: Settings) -> None:
