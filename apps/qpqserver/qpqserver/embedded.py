@@ -23,6 +23,7 @@ from qpqserver.composition import (
     Surroundings,
     certificate,
     edge,
+    operator_of,
     watch,
 )
 from qpqserver.keys import NUMBERS, Keys
@@ -33,6 +34,7 @@ from qpqserver.tracing import tracing
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from qpqauth.operator import Operator
     from qpqcore.config.settings import Settings
     from qpqgateway.service import Gateway
     from trio_quic import QuicEndpoint
@@ -51,6 +53,7 @@ class Embedded:
     made_certificate: bool
     services: dict[str, Any]
     """Each by its name."""
+    operator: Operator
     away: Callable[[], str]
     """Which database is away, and why; empty: none is."""
 
@@ -99,5 +102,9 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
                 nursery.start_soon(service.run)
         endpoint = await nursery.start(front.serve)
         metrics.watch_quic(endpoint.counters)
-        yield Embedded(front.gateway, endpoint, metrics, front.pin, front.made_certificate, services, place.stores.away)
+        yield Embedded(
+            gateway=front.gateway, endpoint=endpoint, metrics=metrics, spki_sha256=front.pin,
+            made_certificate=front.made_certificate, services=services,
+            operator=operator_of(services["auth"], around), away=place.stores.away,
+        )  # fmt: skip
         nursery.cancel_scope.cancel()

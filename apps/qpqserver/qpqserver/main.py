@@ -20,11 +20,14 @@ from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime.health import HealthPage
 from qpqcore.store.errors import DatabaseError
 from qpqserver.embedded import VERSION, Embedded, open_embedded
+from qpqserver.operating import control
 from qpqserver.process import Process, open_process
 from qpqserver.secrecy import SecretMissing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from qpqauth.operator import Operator
 
 log = structlog.get_logger()
 
@@ -101,6 +104,7 @@ async def serve(settings: Settings, signals: object) -> None:
             show_process(server.metrics, away)
             page = HealthPage(server.metrics, away)
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
+        await listen_to_operator(settings, server.operator, nursery)
         state["away"] = ""
         welcome(settings, server)
         async for _ in signals:  # type: ignore[attr-defined]  # trio's signal receiver
@@ -111,6 +115,12 @@ async def serve(settings: Settings, signals: object) -> None:
         with trio.move_on_after(DRAIN_SECONDS_MAX):
             await server.endpoint.drain(reason=b"the server is going away")
         nursery.cancel_scope.cancel()
+
+
+async def listen_to_operator(settings: Settings, operator: Operator | None, nursery: trio.Nursery) -> None:
+    """Open the control socket where accounts lie in files: nobody else may write to them (operating.reach)."""
+    if operator is not None and settings.store_backend == "sql":
+        await nursery.start(control.serve, Path(settings.data_dir), operator)
 
 
 async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int]) -> None:
@@ -139,6 +149,7 @@ async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int
             page = HealthPage(metrics, away, lambda: running[0].notes() if running else ())
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
         async with open_process(settings, service, metrics=metrics, on_made=running.append) as process:
+            await listen_to_operator(settings, process.operator, nursery)
             state["away"] = ""
             log.info(
                 "serving", service=service, bus=process.address, quic=process.endpoint and process.endpoint.address
