@@ -19,6 +19,7 @@ from qpqcore.obs import logs
 from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime.health import HealthPage
 from qpqcore.store.errors import DatabaseError
+from qpqserver.backup import files as backup_files
 from qpqserver.embedded import VERSION, Embedded, open_embedded
 from qpqserver.operating import control
 from qpqserver.process import Process, open_process
@@ -65,6 +66,8 @@ def main(service: str | None, config: Path | None, print_config: bool, **flags: 
 async def run(settings: Settings, service: str | None = None) -> int:
     """Serve until a signal comes; return the exit code."""
     try:
+        if settings.store_backend == "sql" and backup_files.finish(settings):
+            log.info("restore_finished")
         if service is None:
             with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
                 await serve(settings, signals)

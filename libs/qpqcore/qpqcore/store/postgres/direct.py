@@ -23,7 +23,7 @@ def run(url: str, body: Callable[[Any], Awaitable[T]], *, name: str, settings: M
     """
 
     async def work() -> T:
-        connection = await connected(url, {"application_name": name, **(settings or {})})
+        connection = await connected(url, {**(settings or {}), "application_name": name})
         try:
             return await body(connection)
         except asyncpg.PostgresError as exc:
