@@ -22,6 +22,7 @@ from qpqclient.log import log
 from qpqclient.model import Connected, Disconnected, Event, MessageReceived, MessageStored, Typing
 from qpqclient.outbox import Outbox
 from qpqclient.people import People
+from qpqclient.putback import PutBack
 from qpqclient.receipts import Receipts
 from qpqclient.settings import Settings
 from qpqclient.signals import open_signal
@@ -77,6 +78,7 @@ class Core:
         self.commits = Commits(self)
         self.births = Births(self)
         self.upkeep = Upkeep(self)
+        self.put_back = PutBack(self)
         self.settings = Settings(store)
         self.receipts = Receipts(self)
         self.history = History(self)

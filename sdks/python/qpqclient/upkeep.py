@@ -112,6 +112,7 @@ class Upkeep:
         async with self._one:
             if self._core.account.known:
                 await self._core.account.enrol(await self._core.link())
+                await self._core.put_back.restock()
                 await self._finish_births()
                 await self._survey()
                 await self._rejoin()
@@ -143,6 +144,8 @@ class Upkeep:
     async def _rejoin(self) -> None:
         while rows := self._store.rows("SELECT channel FROM rejoins LIMIT 1"):
             channel = rows[0][0]
+            if await self._core.put_back.repair(channel):
+                continue
             if not await self._core.commits.rejoin(channel) and not await self._be_out_of(
                 channel, self._core.commits.is_member
             ):

@@ -16,7 +16,9 @@ SETUP = "opaque-setup-"
 SETUPS_MAX = 64
 SENDER = "external-sender"
 """By it groups know the server's proposals."""
-OF_ROOT = {SETUP: "auth", SENDER: "delivery", EDGE_CERT: "gateway", EDGE_KEY: "gateway"}
+RESET = "quic-reset"
+"""With it a server that is put back tells clients of its former life that that is over; without, they find out by a ping."""
+OF_ROOT = {SETUP: "auth", SENDER: "delivery", RESET: "gateway", EDGE_CERT: "gateway", EDGE_KEY: "gateway"}
 
 
 class Places:
@@ -42,7 +44,7 @@ def of(settings: Settings, root: Path | None) -> Places:
         return Places({name: root / service for name, service in OF_ROOT.items()})
     data = Path(settings.data_dir)
     secrets = Path(settings.secrets_dir) if settings.secrets_dir else data / "secrets"
-    return Places({SETUP: secrets, SENDER: secrets, EDGE_CERT: data, EDGE_KEY: data})
+    return Places({SETUP: secrets, SENDER: secrets, RESET: secrets, EDGE_CERT: data, EDGE_KEY: data})
 
 
 def found(places: Places) -> dict[str, bytes]:
