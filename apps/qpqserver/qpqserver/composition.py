@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqauth.config import Config as AuthConfig
 from qpqauth.main import open_auth
+from qpqauth.operator import Operator
 from qpqblob.config import Config as BlobConfig
 from qpqblob.main import open_blob
 from qpqcore.api.delivery import ExternalSenderParams
@@ -194,6 +195,11 @@ OPENERS: dict[str, Callable[[Place], AbstractAsyncContextManager[Any]]] = {
     "federation": federation,
 }
 """The services behind the gateway."""
+
+
+def operator_of(auth: Any, around: Surroundings) -> Operator:
+    """Return what does the operator's acts in the process of auth."""
+    return Operator(auth.store, notices=around.notices, clock_ms=around.clock_ms, run_jobs=auth.jobs.run)
 
 
 def watch(metrics: Metrics, service: Any) -> None:

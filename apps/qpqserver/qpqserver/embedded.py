@@ -23,6 +23,7 @@ from qpqserver.composition import (
     Surroundings,
     certificate,
     edge,
+    operator_of,
     watch,
 )
 from qpqserver.keys import NUMBERS, Keys
@@ -34,6 +35,7 @@ from qpqserver.tracing import tracing
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from qpqauth.operator import Operator
     from qpqcore.config.settings import Settings
     from qpqgateway.service import Gateway
     from trio_quic import QuicEndpoint
@@ -53,6 +55,7 @@ class Embedded:
     services: dict[str, Any]
     """Each by its name."""
     reloading: Reloading
+    operator: Operator
     away: Callable[[], str]
     """Which database is away, and why; empty: none is."""
 
@@ -107,7 +110,8 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
         )  # fmt: skip
         nursery.start_soon(reloading.keep_looking)
         yield Embedded(
-            front.gateway, endpoint, metrics, front.certificate.pin, front.made_certificate, services, reloading,
-            place.stores.away,
+            gateway=front.gateway, endpoint=endpoint, metrics=metrics, spki_sha256=front.certificate.pin,
+            made_certificate=front.made_certificate, services=services, reloading=reloading,
+            operator=operator_of(services["auth"], around), away=place.stores.away,
         )  # fmt: skip
         nursery.cancel_scope.cancel()

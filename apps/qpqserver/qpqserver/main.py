@@ -19,8 +19,10 @@ from qpqcore.obs import logs
 from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime.health import HealthPage
 from qpqcore.store.errors import DatabaseError
+from qpqserver.backup import files as backup_files
 from qpqserver.composition import edge_certificate, edge_folder
 from qpqserver.embedded import VERSION, Embedded, open_embedded
+from qpqserver.operating import control
 from qpqserver.process import Process, open_process
 from qpqserver.secrecy import SecretMissing
 from qpqserver.workers import of_worker, run_workers
@@ -28,6 +30,7 @@ from qpqserver.workers import of_worker, run_workers
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from qpqauth.operator import Operator
     from qpqserver.reloading import Reloading
 
 log = structlog.get_logger()
@@ -67,6 +70,8 @@ def main(service: str | None, config: Path | None, print_config: bool, **flags: 
 async def run(settings: Settings, service: str | None, reread: Callable[[], Settings]) -> int:
     """Serve until a signal comes; return the exit code. SIGHUP has certificates and settings read again."""
     try:
+        if settings.store_backend == "sql" and settings.worker < 0 and backup_files.finish(settings):
+            log.info("restore_finished")
         if settings.workers > 1 and settings.worker < 0:
             Path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
             edge_certificate(settings, edge_folder(settings))  # made once, before several would
@@ -128,6 +133,7 @@ async def serve(settings: Settings, signals: AsyncIterator[int], reread: Callabl
             show_process(server.metrics, away)
             page = HealthPage(server.metrics, away)
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
+        await listen_to_operator(settings, server.operator, nursery)
         state["away"] = ""
         welcome(settings, server)
         # At a terminal SIGHUP says that it was closed.
@@ -138,6 +144,12 @@ async def serve(settings: Settings, signals: AsyncIterator[int], reread: Callabl
         with trio.move_on_after(DRAIN_SECONDS_MAX):
             await server.endpoint.drain(reason=b"the server is going away")
         nursery.cancel_scope.cancel()
+
+
+async def listen_to_operator(settings: Settings, operator: Operator | None, nursery: trio.Nursery) -> None:
+    """Open the control socket where accounts lie in files: nobody else may write to them (operating.reach)."""
+    if operator is not None and settings.store_backend == "sql":
+        await nursery.start(control.serve, Path(settings.data_dir), operator)
 
 
 async def serve_one(
@@ -170,6 +182,7 @@ async def serve_one(
             page = HealthPage(metrics, away, lambda: running[0].notes() if running else ())
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
         async with open_process(settings, service, metrics=metrics, on_made=running.append) as process:
+            await listen_to_operator(settings, process.operator, nursery)
             state["away"] = ""
             log.info(
                 "serving", service=service, bus=process.address, quic=process.endpoint and process.endpoint.address

@@ -31,7 +31,17 @@ from qpqcore.net.mutual_tls import Credentials
 from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime.secrets import key_of
 from qpqserver import secrecy
-from qpqserver.composition import CERTIFICATE_ENDS, OPENERS, VERSION, Edge, Place, Surroundings, edge, watch
+from qpqserver.composition import (
+    CERTIFICATE_ENDS,
+    OPENERS,
+    VERSION,
+    Edge,
+    Place,
+    Surroundings,
+    edge,
+    operator_of,
+    watch,
+)
 from qpqserver.keys import NUMBERS, Keys
 from qpqserver.reloading import LOOK_SECONDS, Reloading
 from qpqserver.sharing import shared
@@ -41,6 +51,7 @@ from qpqserver.tracing import tracing
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
+    from qpqauth.operator import Operator
     from qpqcore.obs.metrics import Reading
     from trio_quic import QuicEndpoint
 
@@ -75,6 +86,8 @@ class Process:
     stores: Stores
     service: Any = None
     """None at a gateway."""
+    operator: Operator | None = None
+    """Of auth's process alone."""
     server: BusServer | None = None
     address: tuple[str, int] | None = None
     """Of the bus, at a service."""
@@ -199,6 +212,8 @@ async def open_process(
         if name != "gateway":
             process.service = await stack.enter_async_context(OPENERS[name](place))
             watch(metrics, process.service)
+        if name == "auth":
+            process.operator = operator_of(process.service, around)
         nursery = await stack.enter_async_context(trio.open_nursery())
         nursery.start_soon(bus.run)
         nursery.start_soon(process.keep_reloading)

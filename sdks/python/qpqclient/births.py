@@ -51,17 +51,26 @@ class Births:
         await self._core.catch_up()
         return channel
 
-    async def reset(self, channel: bytes, stuck_generation: int) -> None:
-        """Begin a group that is stuck anew, with the same members (RFC 9750 §5.3); somebody else's reset will do too."""
+    async def reset(self, channel: bytes, stuck_generation: int, *, known: set[bytes] | None = None) -> set[bytes]:
+        """Begin a group that is stuck anew, with the same members (RFC 9750 §5.3); somebody else's reset will do too.
+
+        `known`: no more than these, by the policy that stands here. Return the members that the server has.
+        """
         policy, accounts, suite = await self._present(channel)
         if policy.generation != stuck_generation:
-            return
+            return accounts
+        served = accounts
+        if known is not None:
+            group = self._groups.load(channel)
+            policy = replace(read_policy(group.policy), generation=stuck_generation)
+            accounts, suite = accounts & known, group.suite
         added = await self._core.commits.packages(sorted(accounts | {self._core.account.account}), suite)
         try:
             await self._found(channel, replace(policy, generation=policy.generation + 1), added, suite)
         except Refused as exc:
             log.info("reset_refused", code=exc.name)
         await self._core.catch_up()
+        return served
 
     async def _present(self, channel: bytes) -> tuple[GroupPolicy, set[bytes], int]:
         """Return the policy, the accounts and the suite of a stuck group, as the server has them, else as stored here."""

@@ -23,6 +23,7 @@ from qpqclient.model import Connected, Disconnected, Event, MessageReceived, Mes
 from qpqclient.outbox import Outbox
 from qpqclient.pacing import BACKOFF_SECONDS_MIN, pause
 from qpqclient.people import People
+from qpqclient.putback import PutBack
 from qpqclient.receipts import Receipts
 from qpqclient.settings import Settings
 from qpqclient.signals import open_signal
@@ -78,6 +79,7 @@ class Core:
         self.commits = Commits(self)
         self.births = Births(self)
         self.upkeep = Upkeep(self)
+        self.put_back = PutBack(self)
         self.settings = Settings(store)
         self.receipts = Receipts(self)
         self.history = History(self)

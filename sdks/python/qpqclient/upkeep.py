@@ -113,6 +113,7 @@ class Upkeep:
             if self._core.account.known:
                 async with self._core.held_link() as link:
                     await self._core.account.enrol(link)
+                await self._core.put_back.restock()
                 await self._finish_births()
                 await self._survey()
                 await self._rejoin()
@@ -144,6 +145,8 @@ class Upkeep:
     async def _rejoin(self) -> None:
         while rows := self._store.rows("SELECT channel FROM rejoins LIMIT 1"):
             channel = rows[0][0]
+            if await self._core.put_back.repair(channel):
+                continue
             if not await self._core.commits.rejoin(channel) and not await self._be_out_of(
                 channel, self._core.commits.is_member
             ):

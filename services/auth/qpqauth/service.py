@@ -56,7 +56,7 @@ class Auth:
         blob: BlobInternalApi, notices: Notices, limiter: Limiter, clock_ms: Callable[[], int],
     ) -> None:  # fmt: skip
         self.config = config
-        self._store = store
+        self._store = self.store = store
         self._setups = {n: qpqnative.OpaqueServerSetup.from_bytes(b) for n, b in setups.items()}
         self._setup_bytes = dict(setups)
         self._newest = max(setups)
@@ -65,7 +65,7 @@ class Auth:
         self._notices = notices
         self._limiter = limiter
         self._clock_ms = clock_ms
-        self._jobs = Jobs(
+        self._jobs = self.jobs = Jobs(
             store, keystore=keystore, delivery=delivery, blob=blob, clock_ms=clock_ms,
             disguise=lambda name: self._disguise(self._newest, name),
         )  # fmt: skip
@@ -102,7 +102,8 @@ class Auth:
             await enforce_all(
                 self._limiter, self._by_address(call, b"r", self.config.register_per_address), call.now_ms
             )
-            rules.check_registration_open(self.config, params.token)
+            entry = await self.store.entry(rules.sha256(params.token.encode()), call.now_ms)
+            rules.check_entry(self.config, entry, params.token)
         try:
             response = qpqnative.opaque_registration_response(
                 self._setups[self._newest], params.request, self._credential_id(self._newest, name)
@@ -126,14 +127,19 @@ class Auth:
         keyed = Keyed(caller, REGISTER_FINISH, call.idempotency_key, params.to_bytes(), call.now_ms)
         if call.caller.kind is CallerKind.ACCOUNT:
             return await self._change_password(call, fresh, keyed)
-        rules.check_registration_open(self.config, params.token)
+        # Whether the invitation holds is decided where it is used up: a repeated call finds it used, by itself.
+        token_hash = rules.sha256(params.token.encode())
+        entry = await self.store.entry(token_hash, call.now_ms)
+        invite = token_hash if rules.needs_invite(self.config, entry, params.token) else b""
         if params.wrap_version != 1:
             raise Refusal(ErrorCode.VERSION_CONFLICT, "a new account begins with wrap version 1")
         reply = api.RegisterFinishResult(account=params.account, wrap_version=1)
         held = Held(
             tuple(self._disguise(number, name) for number in self._setups), call.now_ms - self.config.name_held_ms
         )
-        done = await self._store.create_account(fresh, [("put_account", b"")], held, keyed, reply.to_bytes())
+        done = await self._store.create_account(
+            fresh, [("put_account", b"")], held, keyed, reply.to_bytes(), invite=invite
+        )
         await self._jobs.run(params.account)
         log.info("account_registered")
         return api.RegisterFinishResult.from_bytes(done)
@@ -311,15 +317,6 @@ class Auth:
         await self._jobs.run(stored.account)
         log.info("account_deleted")
         return api.DeleteAccountResult()
-
-    async def suspend(self, account: bytes, *, suspended: bool) -> bool:
-        """Suspend or reopen an account (the operator's act); end its sessions; False if there is none."""
-        state = AccountState.SUSPENDED if suspended else AccountState.ACTIVE
-        found = await self._store.set_state(account, state)
-        if found and suspended:
-            await self._store.end_sessions(account, None)
-            self._revoke(REVOKED_ACCOUNT, account)
-        return found
 
     # --- for other services
 
