@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import trio
 
 import qpqnative
-from qpqclient import archive, archived, blobs
+from qpqclient import archive, archived, blobs, downloads
 from qpqclient.account import WANTED
 from qpqclient.content import new_content
 from qpqclient.errors import UNDECIDED, ArchiveDamaged, FileDamaged, NotFound, QpqError, Refused, WrapsDamaged
@@ -211,7 +211,7 @@ class History:
         """Download an archive and take it; `key`: its key, or the recovery code."""
         path = self._store.folder / "history.in"
         try:
-            await blobs.download(self._core, file, path)
+            await downloads.download(self._core, file, path)
             return await self._import(path, key)
         finally:
             path.unlink(missing_ok=True)

@@ -1,0 +1,72 @@
+"""Files between real clients: what is broken off goes on, what is to vanish vanishes (uploads: test_client_recovery.py)."""
+
+from __future__ import annotations
+
+import random
+
+import trio
+
+import qpqclient
+from qpqclient import downloads
+from qpqclient.blobs import CHUNK_BYTES
+from qpqclient.connection import Connection
+from qpqclient.downloads import part_of
+from qpqcore.api import blob
+from tests.support.people import settle
+from tests.support.world import STORE_KEY
+
+PATIENCE_SECONDS = 20
+
+
+def opened(w, name):
+    return qpqclient.open_client(w.folder / name, server=w.where, store_key=STORE_KEY)
+
+
+async def test_a_download_goes_on_in_another_process(open_world, monkeypatch, tmp_path):
+    source, target, real, reached = tmp_path / "film.bin", tmp_path / "got.bin", Connection.call, trio.Event()
+    source.write_bytes(random.Random(1).randbytes(2_500_000))
+    asked, allowed = [], [6]
+
+    async def watched(self, params, result, *, key=b""):
+        if isinstance(params, blob.DownloadBlobParams):
+            if len(asked) >= allowed[0]:
+                reached.set()
+                await trio.sleep_forever()
+            asked.append(params.offset)
+        return await real(self, params, result, key=key)
+
+    monkeypatch.setattr(Connection, "call", watched)
+    async with open_world() as w:
+        alice = await w.client("alice")
+        sent = await alice.conversation(w.direct).send_file(source)
+        with trio.fail_after(PATIENCE_SECONDS):
+            async with opened(w, "bob") as bob, trio.open_nursery() as nursery:
+                await settle(alice, bob)
+                theirs = bob.conversation(w.direct)
+                nursery.start_soon(theirs.download, theirs.message(sent.id), target)
+                await reached.wait()
+                nursery.cancel_scope.cancel()
+        assert not target.exists()
+        first = sorted(asked)
+        asked.clear()
+        allowed[0] = 1_000
+        async with opened(w, "bob") as bob:
+            theirs = bob.conversation(w.direct)
+            assert await theirs.download(theirs.message(sent.id), target) == target
+    assert min(asked) > first[-downloads.AHEAD] - CHUNK_BYTES > 0, "what had come is not fetched again"
+    assert target.read_bytes() == source.read_bytes()
+    assert not part_of(target).exists()
+
+
+async def test_a_file_under_a_timer_goes_from_the_server_with_its_message(open_world, tmp_path):
+    async with open_world() as w:
+        alice = await w.client("alice")
+        talk = alice.conversation(w.direct)
+        (tmp_path / "note").write_bytes(b"content")
+        for seconds in (0, 3600):
+            await talk.set_timer(seconds)
+            await talk.send_file(tmp_path / "note")
+        now_ms = alice._core.server_now_ms()
+        (soon,), (late,) = w.rows("blob", "SELECT expires_ms FROM blobs ORDER BY expires_ms")
+        assert 0 < soon - now_ms <= 3_600_000
+        assert late - now_ms > 29 * 24 * 3_600_000
