@@ -61,6 +61,8 @@ class History:
         self._work.set()
         self._given = trio.Event()
         """Set once another device was answered, here or by a third one."""
+        for path in (p for pattern in LEFTOVERS for p in self._store.folder.glob(pattern)):
+            path.unlink(missing_ok=True)  # now: a moment later it may be what is being written
 
     # --- what is asked and offered
 
@@ -98,8 +100,6 @@ class History:
 
     async def run(self) -> None:
         """Do what is to be done, for ever."""
-        for path in (p for pattern in LEFTOVERS for p in self._store.folder.glob(pattern)):
-            path.unlink(missing_ok=True)
         while True:
             await self._work.wait()
             self._work = trio.Event()
