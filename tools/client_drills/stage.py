@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import trio
 from tools.demo.processes import ServerProcess, free_port
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import AsyncIterator, Sequence
 
 QPQ = (str(Path(sys.executable).with_name("qpq")),)

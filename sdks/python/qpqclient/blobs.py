@@ -148,7 +148,8 @@ async def upload(
         except Refused as exc:
             if exc.code is not ErrorCode.BLOB_OFFSET or not left:
                 raise
-            if await trio.to_thread.run_sync(_hash_of, path) != sha256:  # other content under the same key would give both away
+            # Other content under the same key would give both away.
+            if await trio.to_thread.run_sync(_hash_of, path) != sha256:
                 raise FileDamaged(f"{path.name} changed while it was sent: try again") from None
     core.store.db.execute("DELETE FROM uploads WHERE sha256 = ?", (sha256,))
     return ContentFile(
