@@ -12,6 +12,7 @@ from qpqclient.blobs import CHUNK_BYTES
 from qpqclient.connection import Connection
 from qpqclient.downloads import part_of
 from qpqcore.api import blob
+from tests.oracle import traces
 from tests.support.people import settle
 from tests.support.world import STORE_KEY
 
@@ -56,6 +57,35 @@ async def test_a_download_goes_on_in_another_process(open_world, monkeypatch, tm
     assert min(asked) > first[-downloads.AHEAD] - CHUNK_BYTES > 0, "what had come is not fetched again"
     assert target.read_bytes() == source.read_bytes()
     assert not part_of(target).exists()
+
+
+async def test_what_has_vanished_is_in_no_page_of_the_server(open_world, tmp_path):
+    """Free pages and write-ahead logs included; the clients' databases: test_search.py."""
+    now = [1_800_000_000_000]
+    async with open_world(clock_ms=lambda: now[0]) as w:
+        alice, bob = await w.client("alice", now_ms=lambda: now[0]), await w.client("bob", now_ms=lambda: now[0])
+        talk = alice.conversation(w.direct)
+        (tmp_path / "note").write_bytes(random.Random(2).randbytes(300_000))
+        await talk.set_timer(60)
+        for number in range(20):
+            await talk.send(f"for a minute {number} " + "x" * 50 * number)
+        await talk.send_file(tmp_path / "note")
+        await settle(alice, bob)
+        raw = w.rows(
+            "delivery", "SELECT payload FROM log WHERE channel = ? AND expires_ms < ?", w.direct, now[0] + 61_000
+        )
+        canaries = {payload[40:100] for (payload,) in raw if payload}
+        canaries |= {data[1_000:1_064] for (data,) in w.rows("blob", "SELECT data FROM chunks")}
+        assert len(canaries) >= 22
+
+        def left():
+            return traces.in_tables(w._settings, canaries) | traces.in_pages(w._settings, canaries)
+
+        assert {canary for _, canary in left()} == canaries
+        now[0] += 61_000
+        await w.service("delivery").sweep(now[0])
+        assert await w.service("blob")._store.sweep(now[0]) == 1
+        assert left() == set()
 
 
 async def test_a_file_under_a_timer_goes_from_the_server_with_its_message(open_world, tmp_path):

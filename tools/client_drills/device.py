@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -48,7 +49,9 @@ def note_commits() -> None:
             if gone and facts.committer is not None:
                 by = read_leaf(facts.committer.credential, facts.committer.signature_key)
                 leaves = [read_leaf(m.credential, m.signature_key).device.hex() for m in gone]
-                _followed.append({"channel": channel.hex(), "by": by.device.hex(), "gone": leaves, "at": time.monotonic()})
+                _followed.append(
+                    {"channel": channel.hex(), "by": by.device.hex(), "gone": leaves, "at": time.monotonic()}
+                )
 
         return work
 
@@ -133,25 +136,31 @@ class Device(Person):
         return {"messages": await self.client.restore_backup(order["code"])}
 
     async def do_feed(self, order: dict[str, Any]) -> Any:
-        """Give this device ciphertexts as the server stores them; tell what it makes of them."""
-        core, outcomes = self.client._core, []  # noqa: SLF001 - nothing public takes a raw ciphertext
-        for entry in order["entries"]:
-            channel, payload = bytes.fromhex(entry["channel"]), bytes.fromhex(entry["payload"])
-            raw = delivery.Entry(
-                number=core.inbox.position + 1, kind=delivery.EntryKind(entry["kind"]), channel=channel,
-                generation=entry["generation"], epoch=entry["epoch"], log_number=entry["number"],
-                accepted_ms=entry["accepted_ms"], payload=payload,
-            )  # fmt: skip
-            try:
-                core.groups.load(channel).process(payload)
-            except (qpqnative.MlsError, QpqError) as exc:
-                outcomes.append(getattr(exc, "kind", type(exc).__name__))
-            else:
-                outcomes.append("read")
-            core.groups.drop()
+        """Give this device ciphertexts as the server stores them; tell what it makes of them.
+
+        `stubborn`: of the messages, with the keys that it had when it was cut off; `obedient`: of all, in their order, its
+        own removal among them.
+        """
+        core = self.client._core  # noqa: SLF001 - nothing public takes a raw ciphertext
+        entries = [entry_of(e) for e in order["entries"]]
+        stubborn = [self._read(e) for e in entries if e.kind is delivery.EntryKind.MESSAGE]
+        obedient = []
+        for entry in entries:
+            obedient.append(f"{entry.kind.name.lower()}: {self._read(entry)}")
             async with core.lock:
-                await core.inbox.take(raw)
-        return {"outcomes": outcomes}
+                await core.inbox.take(replace(entry, number=core.inbox.position + 1))
+        return {"stubborn": stubborn, "obedient": obedient}
+
+    def _read(self, entry: delivery.Entry) -> str:
+        """Try to read a ciphertext; nothing of it is stored."""
+        groups = self.client._core.groups  # noqa: SLF001 - as above
+        try:
+            groups.load(entry.channel).process(entry.payload)
+        except (qpqnative.MlsError, QpqError) as exc:
+            return str(getattr(exc, "kind", type(exc).__name__))
+        finally:
+            groups.drop()
+        return "read"
 
     async def do_secrets(self, order: dict[str, Any]) -> Any:
         """Give what nobody but this device may have: keys of every kind, and the values of its MLS state."""
@@ -164,6 +173,15 @@ class Device(Person):
         for n, (file,) in enumerate(store.rows("SELECT file FROM messages WHERE file IS NOT NULL")):
             found[f"file {n}"] = ContentFile.from_bytes(file).key
         return {n: v.hex() for n, v in found.items() if v is not None and len(v) >= SECRET_BYTES_MIN}
+
+
+def entry_of(order: dict[str, Any]) -> delivery.Entry:
+    """Return what a mailbox would hold of a row of the log."""
+    return delivery.Entry(
+        kind=delivery.EntryKind(order["kind"]), channel=bytes.fromhex(order["channel"]), generation=order["generation"],
+        epoch=order["epoch"], log_number=order["number"], accepted_ms=order["accepted_ms"],
+        payload=bytes.fromhex(order["payload"]),
+    )  # fmt: skip
 
 
 async def live(arguments: argparse.Namespace) -> None:

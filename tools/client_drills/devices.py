@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from qpqcore.api.delivery import EntryKind
 from qpqcore.config.settings import Settings
 from qpqserver.embedded import beside
 from tests.oracle import traces
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 PASSWORD, ANOTHER = "the first password of alice", "another password of alice"
 MODULE = "tools.client_drills.device"
-MESSAGES = int(EntryKind.MESSAGE)
+AFTER = ("not for the revoked one", "nor this")
 TOLD_SECONDS_MAX = 60.0
 """By then a device that was cut off has no leaf any more."""
 
@@ -118,15 +117,17 @@ async def revoked(p: Play) -> None:
     p.outcome.note(
         "revoked: its leaf was removed by, after", f"{p.name_of(gone['by'])}, {gone['at'] - at:.1f} s",
     )  # fmt: skip
-    await p.says("bob", "not for the revoked one", "alice/1", "alice/3")
-    await p.says("alice/3", "nor this", "bob")
+    await p.says("bob", AFTER[0], "alice/1", "alice/3")
+    await p.says("alice/3", AFTER[1], "bob")
     raw = [entry for entry in log_of(p) if entry["number"] > seen]
-    outcomes = (await p.order("alice/2", "feed", entries=raw))["outcomes"]
-    messages = [o for o, entry in zip(outcomes, raw, strict=True) if entry["kind"] == MESSAGES]
+    fed = await p.order("alice/2", "feed", entries=raw)
     shown = await p.texts("alice/2", offline=True)
-    p.outcome.note("revoked, fed the raw ciphertext of 2 messages and all commits since: it reads", outcomes)
-    p.outcome.expect(len(messages) >= 2 and "read" not in messages, f"the revoked device reads: {outcomes}")
-    p.outcome.expect(not {"not for the revoked one", "nor this"} & set(shown), f"the revoked device shows {shown}")
+    p.outcome.note("revoked, fed the raw messages since: with the keys that it had", ", ".join(fed["stubborn"]))
+    p.outcome.note("following the log to its own removal", ", ".join(fed["obedient"]))
+    messages = [*fed["stubborn"], *(o for o in fed["obedient"] if o.startswith("message"))]
+    p.outcome.expect(len(fed["stubborn"]) >= len(AFTER), "the revoked device was fed nothing")
+    p.outcome.expect(not any("read" in o for o in messages), f"the revoked device reads: {fed}")
+    p.outcome.expect(not set(AFTER) & set(shown), f"the revoked device shows {shown}")
     try:
         await p.order("alice/2", "devices")
         p.outcome.expect(holds=False, otherwise="the revoked device still has a session")
@@ -150,7 +151,9 @@ async def all_lost(p: Play) -> None:
     for name in ("alice/1", "alice/3"):
         at = (await p.order("alice/4", "revoke", device=p.ids[name]))["at"]
         gone = await p.order("bob", "await_gone", conversation=p.talk, device=p.ids[name])
-        p.outcome.note(f"all lost: the leaf of {name} was removed by, after", f"{p.name_of(gone['by'])}, {gone['at'] - at:.1f} s")
+        p.outcome.note(
+            f"all lost: the leaf of {name} was removed by, after", f"{p.name_of(gone['by'])}, {gone['at'] - at:.1f} s"
+        )
     left = (await p.order("bob", "members", conversation=p.talk))["devices"]
     p.outcome.expect(left == sorted([p.ids["bob"], p.ids["alice/4"]]), f"leaves left: {list(map(p.name_of, left))}")
     await p.says("bob", "welcome back", "alice/4")
@@ -179,7 +182,7 @@ async def password_changed(p: Play) -> None:
 def dump_searched(p: Play) -> None:
     """Look for what no server may have: in each table, each decrypted page, each byte of each file."""
     settings = Settings(data_dir=str(p.server.folder / "data"))
-    texts = {"a text": "before the third device", "another": "not for the revoked one"}
+    texts = {"a text": "before the third device", "another": AFTER[0]}
     canaries = {name: bytes.fromhex(value) for name, value in p.secrets.items()}
     canaries |= {name: text.encode() for name, text in texts.items()}
     canaries |= {"password": PASSWORD.encode(), "the new password": ANOTHER.encode()}

@@ -158,7 +158,8 @@ def judge(outcome: Outcome, size: int, way: Way) -> None:
         begun = way.twice(sealed, "begun")
         outcome.note(f"{megabytes}: bytes sent again that the server had said it has", way.after_done())
         outcome.note(
-            f"{megabytes}: bytes sent again that were under way at a kill", f"{begun} ({begun / CHUNK_BYTES:.1f} chunks)"
+            f"{megabytes}: bytes sent again that were under way at a kill",
+            f"{begun} ({begun / CHUNK_BYTES:.1f} chunks)",
         )
         outcome.expect(not way.after_done(), f"{megabytes}: what the server had was sent again")
         outcome.expect(begun <= KILLS * UNDER_WAY * CHUNK_BYTES, f"{megabytes}: {begun} bytes sent again")
@@ -166,7 +167,8 @@ def judge(outcome: Outcome, size: int, way: Way) -> None:
         outcome.note(f"{megabytes}: bytes received again", f"{twice} ({twice / CHUNK_BYTES:.1f} chunks)")
         outcome.expect(0 <= twice <= KILLS * AHEAD * CHUNK_BYTES, f"{megabytes}: {twice} bytes received again")
     outcome.note(
-        f"{megabytes}: peak of the client, of the server, MiB", f"{way.client_kib / 1024:.0f}, {way.server_kib / 1024:.0f}"
+        f"{megabytes}: peak of the client, of the server, MiB",
+        f"{way.client_kib / 1024:.0f}, {way.server_kib / 1024:.0f}",
     )
 
 

@@ -34,7 +34,18 @@ NAME_CHARS = 200
 """Of a text as a name or a reaction."""
 PATIENCE_SECONDS = 900
 """For a terminal that shows a thousand messages on a busy machine."""
-LOOKS = ("/dm bob", "/history 9999", "/members", "/gi", "/list", "/search a", "/switch #club", "/history 9999", "/members", "/gi")
+LOOKS = (
+    "/dm bob",
+    "/history 9999",
+    "/members",
+    "/gi",
+    "/list",
+    "/search a",
+    "/switch #club",
+    "/history 9999",
+    "/members",
+    "/gi",
+)
 END = "and that was all"
 JSON_LOOKS = (("history", "@bob", "-n", "9999"), ("members", "#club"), ("list",), ("search", "a"))
 
@@ -50,7 +61,9 @@ async def send_all(talk: Conversation, group: Conversation, chosen: list[str]) -
         message = await talk.send(text or " ")
         await talk.react(message.id, text[:NAME_CHARS])
         name = text[:NAME_CHARS]
-        file = ContentFile(blob=b"b" * 41, secret=b"s" * 16, key=b"k" * 32, total_bytes=5, name=name, mime=name, sha256=b"h" * 32)
+        file = ContentFile(
+            blob=b"b" * 41, secret=b"s" * 16, key=b"k" * 32, total_bytes=5, name=name, mime=name, sha256=b"h" * 32
+        )
         talk._post("file", file=file, fallback=f"[file] {name}")  # noqa: SLF001 - its sender's own client would clean the name
         await group.rename(name)
     for text in BENIGN:
@@ -67,7 +80,10 @@ def write_names(folder: Path, key: bytes, channels: dict[str, bytes], chosen: li
         for at, text in enumerate([*map(encodable, chosen), *BENIGN], 1):
             account, ident = make_id(secrets.token_bytes(16), "localhost"), secrets.token_bytes(16)
             db.execute("INSERT INTO people VALUES (?, ?, ?, x'', 0)", (account, text[:NAME_CHARS], b"k" * 32))
-            db.execute("INSERT INTO leaves (channel, leaf, account, device) VALUES (?, ?, ?, ?)", (channels["club"], 1000 + at, account, ident))
+            db.execute(
+                "INSERT INTO leaves (channel, leaf, account, device) VALUES (?, ?, ?, ?)",
+                (channels["club"], 1000 + at, account, ident),
+            )
             db.execute(
                 "INSERT INTO messages (number, channel, id, sender, kind, text, sent_ms, accepted_ms, log_number, state, own, edited, shown, "
                 "expires_ms) VALUES (?, ?, ?, ?, 'text', ?, 1, 1, ?, 'received', 0, 0, ?, 0)",
