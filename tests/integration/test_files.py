@@ -9,6 +9,7 @@ import trio
 import qpqclient
 from qpqclient import downloads
 from qpqclient.blobs import CHUNK_BYTES
+from qpqclient.client import system_now_ms
 from qpqclient.connection import Connection
 from qpqclient.downloads import part_of
 from qpqcore.api import blob
@@ -61,7 +62,7 @@ async def test_a_download_goes_on_in_another_process(open_world, monkeypatch, tm
 
 async def test_what_has_vanished_is_in_no_page_of_the_server(open_world, tmp_path):
     """Free pages and write-ahead logs included; the clients' databases: test_search.py."""
-    now = [1_800_000_000_000]
+    now = [system_now_ms()]
     async with open_world(clock_ms=lambda: now[0]) as w:
         alice, bob = await w.client("alice", now_ms=lambda: now[0]), await w.client("bob", now_ms=lambda: now[0])
         talk = alice.conversation(w.direct)

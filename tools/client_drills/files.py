@@ -7,6 +7,8 @@ way the server is killed and started again, later the client; who sent the file,
 from __future__ import annotations
 
 import hashlib
+import signal
+import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from tools.demo.processes import ServerProcess
 
-SIZES = {"full": (200_000_000, 1_000_000_000), "small": (3_000_000,)}
+SIZES = {"full": (200_000_000, 1_000_000_000), "small": (24_000_000,)}
 CONFIG = "blob_bytes_max = 1073741824\n"
 BLOCK_BYTES = 1 << 20
 KILLS = 2
@@ -44,6 +46,7 @@ class Way:
     client_kib: int = 0
     server_kib: int = 0
     seconds: float = 0.0
+    server_kills: int = 0
     lines: list[tuple[str, int, int]] = field(default_factory=list)
     """Begun or done, offset, bytes."""
     _read: int = 0
@@ -94,31 +97,24 @@ def hash_of(path: Path) -> bytes:
 
 
 async def go(way: Way, size: int, server: ServerProcess, told: dict[str, str], words: list[str]) -> None:
-    """Take a file one way: kill the server at a third, the client at two thirds, then let it go to its end."""
-    command = [sys.executable, "-m", "tools.client_drills.counted", str(way.log), *words]
+    """Take a file one way: the server is killed at a third, the client at two thirds, then it goes to its end."""
+    program = [sys.executable, "-m", "tools.client_drills.counted", str(way.log)]
     begun_s = time.monotonic()
-    steps = [(size // 3, "server"), (2 * size // 3, "client"), (None, "")]
-    process = await trio.lowlevel.open_process(command, env=told)
     with trio.fail_after(WAY_SECONDS_MAX):
-        while steps:
-            at, whom = steps[0]
-            done = way.look()
-            way.client_kib = max(way.client_kib, peak_kib(process.pid))
-            way.server_kib = max(way.server_kib, peak_kib(server.pid))
-            if at is not None and done >= at:
-                steps.pop(0)
-                if whom == "server":
+        for dies in (2 * size // 3, 0):
+            process = await trio.lowlevel.open_process(
+                [*program, str(dies), *words], env=told, stdout=subprocess.DEVNULL
+            )
+            while process.poll() is None:
+                if dies and not way.server_kills and way.look() >= size // 3:
                     await server.kill()
                     await server.start()
-                else:
-                    process.kill()
-                    await process.wait()
-                    process = await trio.lowlevel.open_process(command, env=told)
-            elif process.poll() is not None:
-                if process.returncode or at is not None:
-                    raise RuntimeError(f"{words[0]} ended with {process.returncode} after {done} bytes")
-                steps.pop(0)
-            await trio.sleep(LOOK_SECONDS)
+                    way.server_kills = 1
+                way.client_kib = max(way.client_kib, peak_kib(process.pid))
+                way.server_kib = max(way.server_kib, peak_kib(server.pid))
+                await trio.sleep(LOOK_SECONDS)
+            if process.returncode != (-signal.SIGKILL if dies else 0):
+                raise RuntimeError(f"{words[0]} ended with {process.returncode} after {way.look()} bytes")
     way.look()
     way.seconds = time.monotonic() - begun_s
 
@@ -154,6 +150,7 @@ def judge(outcome: Outcome, size: int, way: Way) -> None:
     megabytes = f"{size / 1e6:.0f} MB {way.direction}"
     twice = way.twice(sealed, "done")
     outcome.note(f"{megabytes}: seconds, two kills in them", f"{way.seconds:.0f}")
+    outcome.expect(way.server_kills, f"{megabytes}: the server was not killed on the way")
     if way.direction == UP:
         begun = way.twice(sealed, "begun")
         outcome.note(f"{megabytes}: bytes sent again that the server had said it has", way.after_done())

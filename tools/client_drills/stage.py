@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 QPQ = (str(Path(sys.executable).with_name("qpq")),)
 SERVER = str(Path(sys.executable).with_name("qpq-server"))
-LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.01
 """How often a process is looked at that is to be killed at some point."""
 
 

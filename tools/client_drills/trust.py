@@ -19,7 +19,7 @@ from qpqcore.crypto.identity import generate_key
 from qpqserver.embedded import beside
 from tests.support import terminals
 from tools.client_drills.outcome import Outcome
-from tools.client_drills.stage import QPQ, environment, qpq, run_qpq, server_process
+from tools.client_drills.stage import LOOK_SECONDS, QPQ, environment, qpq, run_qpq, server_process
 from tools.demo.processes import free_port
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ async def chat(told: dict[str, str]) -> AsyncIterator[Callable[[str, str], Await
         with trio.fail_after(PATIENCE_SECONDS):
             while wanted.encode() not in shown:
                 shown += await process.stdout.receive_some(65_536)
-        shown = shown.partition(wanted.encode())[2]
+        shown = shown.partition(wanted.encode())[2] if wanted else shown
 
     try:
         yield type_
@@ -229,7 +229,9 @@ async def notes(root: Path, server: ServerProcess, outcome: Outcome) -> None:
             total = counter.sent
             await type_("/dm bob", "talking with @bob")
             await type_("to somebody else", "")
-            await trio.sleep(QUIET_SECONDS)
+            with trio.move_on_after(PATIENCE_SECONDS):
+                while counter.sent == total:
+                    await trio.sleep(LOOK_SECONDS)
             outcome.expect(counter.sent > total, "nothing is counted at all")
         nursery.cancel_scope.cancel()
     outcome.note("`/dm alice` as alice, a note, /history: datagrams", counts[-1])

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from qpqclient import Client, Conversation
     from tools.demo.processes import ServerProcess
 
-TIMER_SECONDS = {"full": 60, "small": 3}
-GONE_SECONDS_MAX = {"full": 1_200, "small": 120}
+TIMER_SECONDS = 60
+GONE_SECONDS_MAX = 1_200
 """The server looks for blobs that are over every five minutes, and packs its databases as often."""
 WORDS = ("xylophone", "quartzite", "zeppelin")
 STAYS = "what stays between them"
@@ -109,9 +109,7 @@ async def judge_clients(outcome: Outcome, people: dict[str, tuple[Client, Path]]
         outcome.expect(client.search("stays"), f"{name} lost what stays")
 
 
-async def talk_and_wait(
-    root: Path, server: ServerProcess, size: str, outcome: Outcome, told: Callable[[str], None]
-) -> None:
+async def talk_and_wait(root: Path, server: ServerProcess, outcome: Outcome, told: Callable[[str], None]) -> None:
     """Say it, find it, let it vanish, and look."""
     settings = Settings(data_dir=str(server.folder / "data"))
     async with (
@@ -123,12 +121,12 @@ async def talk_and_wait(
             await client.register(name, f"of {name}")
         talk = await alice.dm("bob")
         await settle(alice, bob)
-        await say_all(talk, bob.conversation(talk.id), root / "file", TIMER_SECONDS[size])
+        await say_all(talk, bob.conversation(talk.id), root / "file", TIMER_SECONDS)
         await settle(alice, bob)
         for name, (client, folder) in people.items():
             content = client_bytes(folder)
             missing = [w for w in WORDS if not client.search(w) or w.encode() not in content]
-            outcome.expect(size == "small" or not missing, f"{name} does not find {missing} before their moment")
+            outcome.expect(not missing, f"{name} does not find {missing} before their moment")
             outcome.note(f"{name}: words found by the search before their moment", len(WORDS) - len(missing))
         canaries = of_server(settings, talk.id)
         there = {value for _, value in traces.in_pages(settings, set(canaries.values()))}
@@ -136,17 +134,18 @@ async def talk_and_wait(
         outcome.note("the server: ciphertexts of messages, pieces of chunks found before their moment", kinds)
         outcome.expect(all(kinds), "the server's databases are not read: nothing to vanish in them")
         told("all said")
-        await trio.sleep(TIMER_SECONDS[size] + 0.5)
+        await trio.sleep(TIMER_SECONDS + 0.5)
         await judge_clients(outcome, people)
-        left, took_s = await gone(settings, set(canaries.values()), GONE_SECONDS_MAX[size])
+        left, took_s = await gone(settings, set(canaries.values()), GONE_SECONDS_MAX)
         names = {value: name for name, value in canaries.items()}
         outcome.note("the server: seconds until none is left, free pages and logs included", f"{took_s:.0f}")
         outcome.expect(not left, f"the server still holds {sorted((place, names[value]) for place, value in left)[:5]}")
 
 
 async def play(root: Path, size: str, told: Callable[[str], None]) -> Outcome:
-    """Play."""
+    """Play; one size."""
+    del size
     outcome = Outcome("vanishing")
     async with server_process(root / "server") as server:
-        await talk_and_wait(root, server, size, outcome, told)
+        await talk_and_wait(root, server, outcome, told)
     return outcome
