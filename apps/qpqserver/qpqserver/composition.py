@@ -51,8 +51,13 @@ if TYPE_CHECKING:
 VERSION = "0.1.0"
 EXTERNAL_SENDER_CREDENTIAL = b"qpq delivery v1"
 CERTIFICATE_ENDS = "When a certificate ends, in seconds since 1970."
-TAG_BYTES_ROOM = 64 * 1024
-"""What encryption adds to a file of the largest size."""
+SEGMENT_BYTES, TAG_BYTES = 64 * 1024, 16
+"""What encryption adds to a file: a tag for each segment (docs/spec/content.md#files)."""
+
+
+def sealed_bytes(file_bytes: int) -> int:
+    """Return how large a file's ciphertext is."""
+    return file_bytes + TAG_BYTES * max(1, -(-file_bytes // SEGMENT_BYTES))
 
 
 class Service(Protocol):
@@ -158,8 +163,9 @@ async def delivery(place: Place) -> AsyncIterator[Any]:
 @asynccontextmanager
 async def blob(place: Place) -> AsyncIterator[Any]:
     """Open blob."""
-    bytes_max = place.settings.blob_bytes_max + TAG_BYTES_ROOM
-    config = BlobConfig(domain=place.settings.federation_domain, blob_bytes_max=bytes_max)
+    config = BlobConfig(
+        domain=place.settings.federation_domain, blob_bytes_max=sealed_bytes(place.settings.blob_bytes_max)
+    )
     async with open_blob(config, place.store("blob", config), **place.common) as service:
         yield service
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+KEY_BYTES = 32
 ASKED_AT_ONCE = 32
 """People asked for at a time, and stored in one transaction: a connection takes 100 calls."""
 
@@ -111,12 +112,16 @@ class People:
         return found.account
 
     def doubtful(self, channel: bytes) -> list[bytes]:
-        """Return the accounts in a group whose leaves carry another identity key than the one known here."""
+        """Return the accounts in a group whose leaves carry another identity key than the one known here.
+
+        Also those of whom the server has named another since: until numbers are compared again.
+        """
         rows = self._store.rows(
             "SELECT DISTINCT l.account FROM leaves l JOIN people p ON p.account = l.account "
-            "WHERE l.channel = ? AND l.identity_key <> p.identity_key AND l.identity_key <> x''",
-            channel,
-        )
+            "LEFT JOIN contacts c ON c.account = l.account WHERE l.channel = ? "
+            "AND (l.identity_key NOT IN (x'', p.identity_key) OR length(c.announced) = ? AND c.announced <> p.identity_key)",
+            channel, KEY_BYTES,
+        )  # fmt: skip
         return [r[0] for r in rows]
 
     async def learn(self) -> None:

@@ -283,12 +283,12 @@ class SqliteStore:
     # --- what is over
 
     async def expire(self, now_ms: int, handshakes_before_ms: int, hashes_before_ms: int) -> list[bytes]:
-        def body(c: Connection) -> list[bytes]:
-            c.execute(
+        def body(c: Connection) -> tuple[list[bytes], int]:
+            gone = c.execute(
                 "UPDATE log SET payload = NULL WHERE (channel, number) IN (SELECT channel, number FROM log "
                 "WHERE payload IS NOT NULL AND kind = 0 AND expires_ms <= ? LIMIT ?)",
                 (now_ms, SWEEP_ROWS_MAX),
-            )
+            ).rowcount
             c.execute(
                 "DELETE FROM log WHERE (channel, number) IN (SELECT channel, number FROM log WHERE payload IS NULL "
                 "AND accepted_ms < ? AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.channel = log.channel "
@@ -312,9 +312,11 @@ class SqliteStore:
             self._bounds.tally.cut_offs += len(late)
             for device in late:
                 cut_off(c, device, now_ms)
-            return late
+            return late, gone
 
-        return await self._db.write(body)
+        late, gone = await self._db.write(body)
+        await self._db.erase_in_time(now_ms, gone=gone > 0)
+        return late
 
     async def purge(self, before_ms: int, rows_max: int) -> bool:
         def body(c: Connection) -> tuple[int, int]:
