@@ -64,15 +64,18 @@ class Config:
     call_ms: int = 20_000
     """A call to a peer, or of one, lasts so long at most."""
 
-    connect_seconds_max: float = 5.0
+    connect_seconds_max: float = 4.0
     """From nothing to a greeted connection; the client's own call waits for it."""
 
     again_seconds_min: float = 0.5
     again_seconds_max: float = 60.0
     """Pauses between two tries to bring a peer what waits for it, doubled each time, half to one and a half of each."""
 
-    unreachable_seconds: float = 1.0
-    """A peer that could not be reached is not tried again by callers for so long: they are told at once."""
+    unreachable_seconds_min: float = 0.5
+    unreachable_seconds_max: float = 15.0
+    """A peer that could not be reached is not tried again for so long, twice as long each time, unless it comes here by
+    itself: callers are told at once.
+    """
 
     look_again_seconds: float = 30.0
     """So often boxes are looked at, whatever the notices say."""

@@ -49,6 +49,7 @@ class Peer:
         self._connection: QuicConnection | None = None
         self._making = trio.Lock()
         self._not_before_s = 0.0
+        self._pause_s = links.config.unreachable_seconds_min
 
     @property
     def is_up(self) -> bool:
@@ -57,7 +58,7 @@ class Peer:
 
     def has_come(self) -> None:
         """Note that the peer has come here."""
-        self._not_before_s = 0.0
+        self._not_before_s, self._pause_s = 0.0, self._links.config.unreachable_seconds_min
         self.came.set()
         self.came = trio.Event()
 
@@ -101,9 +102,11 @@ class Peer:
                 with trio.fail_after(self._links.config.connect_seconds_max):
                     self._connection = await self._links.nursery.start(self._hold)
             except (HandshakeError, QuicError, OSError, ValueError, trio.TooSlowError, Away, Refusal) as exc:
-                self._not_before_s = trio.current_time() + self._links.config.unreachable_seconds
+                self._not_before_s = trio.current_time() + self._pause_s
+                self._pause_s = min(2 * self._pause_s, self._links.config.unreachable_seconds_max)
                 log.info("peer_unreachable", peer=self.domain, reason=type(exc).__name__)
                 raise Away(str(exc)) from exc
+            self._pause_s = self._links.config.unreachable_seconds_min
             return self._connection
 
     async def _hold(self, *, task_status: trio.TaskStatus[QuicConnection]) -> None:

@@ -19,6 +19,7 @@ from qpqcore.bus.notices import mailbox_topic
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import RETRYABLE, ErrorCode, Refusal
 from qpqcore.model.ids import make_id
+from qpqfederation.links import Away
 from qpqfederation.rules import NOBODY
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class Outbox:
     async def _work(self, peer: Peer) -> None:
         """Bring a domain what waits for it, for ever."""
         c, pause_s = self._config, self._config.again_seconds_min
+        await self._greet(peer)
         with self._notices.subscribe(mailbox_topic(make_id(NOBODY, peer.domain))) as notices:
             while True:
                 notices.receive_nowait()
@@ -101,6 +103,14 @@ class Outbox:
                 if not is_more:
                     with trio.move_on_after(c.look_again_seconds):
                         await notices.wait()
+
+    @staticmethod
+    async def _greet(peer: Peer) -> None:
+        """Let a domain know that we are here: what it has for us it brings at once, and need not try again by itself."""
+        try:
+            await peer.connection()
+        except Away:
+            return
 
     async def _round(self, peer: Peer) -> bool:
         """Bring one portion; tell whether there was any. Refusal where it has to wait."""

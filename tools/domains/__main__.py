@@ -1,0 +1,31 @@
+"""`python -m tools.domains`: play the conversation over three domains in a temporary folder; exit 1 if anything is off."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import trio
+
+from tools.domains.play import perform
+
+
+def main() -> int:
+    """Parse the options and play."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quic-engine", choices=["native", "aioquic"], default="native")
+    parser.add_argument("--keep", type=Path, help="use this folder and leave it behind")
+    arguments = parser.parse_args()
+    if os.environ.get("DEMO_FAULT", "") not in {"", "drop", "double", "swap"}:
+        parser.error("DEMO_FAULT is drop, double or swap")
+    with tempfile.TemporaryDirectory(prefix="qpq-domains-") as temporary:
+        root = arguments.keep or Path(temporary)
+        root.mkdir(parents=True, exist_ok=True)
+        return trio.run(perform, root, arguments.quic_engine)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
