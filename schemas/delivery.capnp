@@ -161,6 +161,6 @@ struct AckBoxParams { domain @0 :Text; upTo @1 :UInt64; }
 struct AckBoxResult { acked @0 :UInt64; }
 struct ListBoxesParams {}
 struct ListBoxesResult { boxes @0 :List(Box); }
-struct Box { domain @0 :Text; last @1 :UInt64; acked @2 :UInt64; entries @3 :UInt64; bytes @4 :UInt64; oldestMs @5 :UInt64; }
+struct Box { domain @0 :Text; last @1 :UInt64; acked @2 :UInt64; entries @3 :UInt64; heldBytes @4 :UInt64; oldestMs @5 :UInt64; }
 struct PurgeGuestsParams { domain @0 :Text; account @1 :Data; devices @2 :List(Data); }
 struct PurgeGuestsResult { proposals @0 :UInt32; }

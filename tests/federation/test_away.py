@@ -13,7 +13,8 @@ PATIENCE_SECONDS = 90
 async def test_either_server_goes_away_and_comes_back(tmp_path):
     with trio.fail_after(PATIENCE_SECONDS):
         async with (
-            open_domains(tmp_path) as domains, domains.person("alice@a.example") as alice,
+            open_domains(tmp_path) as domains,
+            domains.person("alice@a.example") as alice,
             domains.person("bob@b.example") as bob,
         ):
             there = await alice.dm("bob@b.example")

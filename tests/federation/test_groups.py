@@ -15,8 +15,10 @@ PATIENCE_SECONDS = 120
 async def test_a_group_of_three_domains_changes_and_agrees(tmp_path):
     with trio.fail_after(PATIENCE_SECONDS):
         async with (
-            open_domains(tmp_path, NAMES) as domains, domains.person("alice@a.example") as alice,
-            domains.person("bob@b.example") as bob, domains.person("carol@c.example") as carol,
+            open_domains(tmp_path, NAMES) as domains,
+            domains.person("alice@a.example") as alice,
+            domains.person("bob@b.example") as bob,
+            domains.person("carol@c.example") as carol,
             domains.person("dave@b.example") as dave,
         ):
             group = await alice.create_group("friends", ["bob@b.example", "carol@c.example"])
@@ -55,8 +57,10 @@ async def test_a_group_of_three_domains_changes_and_agrees(tmp_path):
 async def test_a_file_and_a_deleted_account_go_over_domains(tmp_path):
     with trio.fail_after(PATIENCE_SECONDS):
         async with (
-            open_domains(tmp_path) as domains, domains.person("alice@a.example") as alice,
-            domains.person("bob@b.example") as bob, domains.person("carol@b.example") as carol,
+            open_domains(tmp_path) as domains,
+            domains.person("alice@a.example") as alice,
+            domains.person("bob@b.example") as bob,
+            domains.person("carol@b.example") as carol,
         ):
             group = await alice.create_group("files", ["bob@b.example", "carol@b.example"])
             content = bytes(range(256)) * 3_000

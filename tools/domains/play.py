@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from tools.demo.checker import check, plant
-from tools.demo.conductor import report, trio_read
+from tools.demo.conductor import facts, report, trio_read
 from tools.demo.processes import stage
 from tools.domains.world import DOMAINS, PEOPLE, World, found, full
 
@@ -135,4 +135,6 @@ async def verdict(world: World, started: float) -> int:
     for conversation, states in groups.items():
         if len(set(states.values())) != 1:
             result.findings.append(f"{conversation} is forked: {states}")
+    commits = sum(fact["what"] == "changed" for person in world.people.values() for fact in facts(person.log))
+    print(f"kills {len(world.kills)}, cuts {world.cuts}, key changes {commits}")  # noqa: T201 - the demo's purpose is to be seen
     return report(result, groups, len(world.kills), time.monotonic() - started)

@@ -47,9 +47,7 @@ class Relay:
         nursery.start_soon(self._back, front, flow, sender)
         return flow
 
-    async def _back(
-        self, front: trio.socket.SocketType, flow: trio.socket.SocketType, sender: tuple[str, int]
-    ) -> None:
+    async def _back(self, front: trio.socket.SocketType, flow: trio.socket.SocketType, sender: tuple[str, int]) -> None:
         while True:
             try:
                 data = await flow.recv(DATAGRAM_BYTES_MAX)

@@ -40,6 +40,8 @@ class World(Play):
     servers: dict[str, ServerProcess] = field(default_factory=dict)
     relays: dict[tuple[str, str], Relay] = field(default_factory=dict)
     """From one domain to another."""
+    cuts: int = 0
+    """How often a domain was cut off from the others."""
 
     async def enter(self, name: str) -> PersonProcess:
         """Start a person's process at the person's own server."""
@@ -75,9 +77,9 @@ class World(Play):
     async def quieten(self) -> None:
         """Wait until everybody shows what was accepted for them, and all groups agree; or give up waiting."""
         with trio.move_on_after(QUIET_SECONDS_MAX):
+            for person in self.people.values():
+                await person.order("settle")
             while True:
-                for person in self.people.values():
-                    await person.order("settle")
                 shown, groups = await self.transcripts()
                 if not _lacking(self, self.sent(shown), shown) and _agree(groups):
                     return

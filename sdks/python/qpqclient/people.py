@@ -216,4 +216,3 @@ class People:
             return known
         rows = self._store.rows("SELECT identity_key FROM leaves WHERE account = ? AND identity_key <> x''", account)
         return rows[0][0] if rows else None
-

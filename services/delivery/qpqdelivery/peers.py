@@ -6,6 +6,7 @@ here once more (docs/spec/federation.md#who-may-say-what).
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 from qpqcore.api import delivery as api
@@ -122,9 +123,7 @@ class Peers:
         found, last = await self._store.box(box, count, self._config.box_fetch_bytes_max, call.now_ms)
         changed = dict.fromkeys(b.channel for b in found if b.kind in CHANGES)
         standings = [await self._standing(channel, params.domain) for channel in changed]
-        return api.FetchBoxResult(
-            entries=tuple(_relayed(box, b) for b in found), standings=tuple(standings), last=last
-        )
+        return api.FetchBoxResult(entries=tuple(_relayed(box, b) for b in found), standings=tuple(standings), last=last)
 
     async def _standing(self, channel: bytes, domain: str) -> api.Standing:
         state = await self._store.channel(channel)
@@ -151,7 +150,7 @@ class Peers:
         return api.ListBoxesResult(
             boxes=tuple(
                 api.Box(
-                    domain=domain_of(b.device), last=b.last, acked=b.acked, entries=b.entries, bytes=b.bytes,
+                    domain=domain_of(b.device), last=b.last, acked=b.acked, entries=b.entries, held_bytes=b.bytes,
                     oldest_ms=b.oldest_ms,
                 )
                 for b in await self._store.boxes(BOXES_MAX)
@@ -188,7 +187,7 @@ class Peers:
         if len(params.entries) > ENTRIES_MAX or len(params.standings) > ENTRIES_MAX:
             raise Refusal(ErrorCode.TOO_LARGE, f"at most {ENTRIES_MAX} entries")
         relayed = [self._checked(home, r, call.now_ms) for r in params.entries]
-        if any(after.number != before.number + 1 for before, after in zip(relayed, relayed[1:], strict=False)):
+        if any(after.number != before.number + 1 for before, after in itertools.pairwise(relayed)):
             raise Refusal(ErrorCode.MALFORMED, "a hole between two entries")
         for standing in params.standings:
             self._check_standing(home, standing)
@@ -255,5 +254,3 @@ def _relayed(box: bytes, b: Boxed) -> api.RelayedEntry:
         expires_ms=b.expires_ms,
     )  # fmt: skip
     return api.RelayedEntry(entry=entry, targets=targets)
-
-

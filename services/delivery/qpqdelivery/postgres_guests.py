@@ -86,7 +86,8 @@ class PostgresGuests:
     async def box(self, box: bytes, entries_max: int, bytes_max: int, now_ms: int) -> tuple[list[Boxed], int]:
         async def body(c: Connection) -> tuple[list[Boxed], int]:
             last = await c.fetchval(sql.BOX_LAST, box)
-            rows, room = [], bytes_max
+            rows: list[Any] = []
+            room = bytes_max
             for row in await c.fetch(sql.BOX, box, entries_max):
                 room -= row[BOX_COLUMNS]
                 if rows and room < 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qpqcore.api.delivery import ChannelInfo, EntryKind
 from qpqcore.api.federation import PurgeNoticeParams
@@ -144,18 +144,18 @@ class SqliteGuests:
         )
 
 
-def boxed_of(row: Sequence[object], now_ms: int) -> Boxed:
+def boxed_of(row: Any, now_ms: int) -> Boxed:
     """Make what waits in a box of a row: the entry's columns, then the payload that the log has."""
     number, kind, channel, generation, epoch, log_number, accepted_ms, expires_ms, own, tree_hash, logged = row
-    kind = EntryKind(kind)  # type: ignore[arg-type]  # a row's column
+    kind = EntryKind(kind)
     payload, packed = own or b"", b""
     if kind in IN_LOG or kind in {EntryKind.EXPIRED, EntryKind.RESET}:
         payload, packed = logged or b"", own or b""
-    if kind in IN_LOG and (not payload or (kind is EntryKind.MESSAGE and expires_ms <= now_ms)):  # type: ignore[operator]  # a row's column
+    if kind in IN_LOG and (not payload or (kind is EntryKind.MESSAGE and expires_ms <= now_ms)):
         kind, payload = EntryKind.EXPIRED, b""
     return Boxed(
-        number=number, kind=kind, channel=channel, generation=generation, epoch=epoch, log_number=log_number,  # type: ignore[arg-type]  # a row's columns
-        accepted_ms=accepted_ms, expires_ms=expires_ms, payload=payload, tree_hash=tree_hash or b"", packed=packed,  # type: ignore[arg-type]  # a row's columns
+        number=number, kind=kind, channel=channel, generation=generation, epoch=epoch, log_number=log_number,
+        accepted_ms=accepted_ms, expires_ms=expires_ms, payload=payload, tree_hash=tree_hash or b"", packed=packed,
     )  # fmt: skip
 
 
@@ -166,7 +166,9 @@ def _position(c: Connection, home: str) -> int:
 
 def _tell_gap(c: Connection, bounds: Bounds, home: str, now_ms: int) -> list[bytes]:
     """Say to all who are in a domain's channels that something is missing: they rejoin."""
-    devices = [row[0] for row in c.execute("SELECT DISTINCT device FROM guests WHERE home = ? ORDER BY device", (home,))]
+    devices = [
+        row[0] for row in c.execute("SELECT DISTINCT device FROM guests WHERE home = ? ORDER BY device", (home,))
+    ]
     ref = Reference(kind=EntryKind.GAP, channel=b"", generation=0, epoch=0, log_number=0, now_ms=now_ms)
     return [arrival.device for arrival in deliver(c, bounds, devices, ref)]
 

@@ -80,6 +80,6 @@ class Counted:
             ("qpq_federation_delivered_total", "Entries that a peer has taken.", "peer", dict(self._delivered)),
             ("qpq_federation_taken_total", "Entries that a peer has brought.", "peer", dict(self._taken)),
             ("qpq_federation_box_entries", "Entries that wait for a peer.", "peer", {b.domain: b.entries for b in self._boxes}),
-            ("qpq_federation_box_bytes", "Payload that waits for a peer.", "peer", {b.domain: b.bytes for b in self._boxes}),
+            ("qpq_federation_box_bytes", "Payload that waits for a peer.", "peer", {b.domain: b.held_bytes for b in self._boxes}),
             ("qpq_federation_box_oldest_seconds", "Age of the oldest of them.", "peer", ages),
         ]  # fmt: skip

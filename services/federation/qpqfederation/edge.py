@@ -15,7 +15,6 @@ import structlog
 import trio
 from cryptography import x509
 
-from qpqcore.api.federation import FederationHealthParams
 from qpqcore.api.rpc import Call, Reply
 from qpqcore.bus.limits import enforce
 from qpqcore.model.call import CallContext, Caller, CallerKind
@@ -29,6 +28,7 @@ from trio_quic import Limits, QuicConfiguration, ServerTls, serve_quic
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
+    from qpqcore.api.federation import FederationHealthParams
     from qpqcore.bus.limits import Limiter
     from qpqcore.model.method import Method
     from qpqfederation.config import Config

@@ -14,7 +14,6 @@ from qpqfederation.edge import Edge
 from qpqfederation.links import Links
 from qpqfederation.outbox import Outbox
 from qpqfederation.service import Federation
-from trio_quic import ClientTls, ServerTls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from qpqcore.bus.limits import Limiter
     from qpqcore.bus.notices import Notices
     from qpqfederation.config import Config
-    from trio_quic import QuicEndpoint, TransportFactory
+    from trio_quic import ClientTls, QuicEndpoint, ServerTls, TransportFactory
 
 
 class Running(Federation):

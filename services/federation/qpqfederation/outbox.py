@@ -137,9 +137,7 @@ class Outbox:
             log.warning("purge_notice_refused", peer=peer.domain, code=no.code.name)
         return api.RelayedEntry(entry=api.Entry(number=entry.number, kind=entry.kind))
 
-    async def _bring(
-        self, peer: Peer, entries: Sequence[api.RelayedEntry], standings: tuple[api.Standing, ...]
-    ) -> int:
+    async def _bring(self, peer: Peer, entries: Sequence[api.RelayedEntry], standings: tuple[api.Standing, ...]) -> int:
         """Bring entries; one that is refused for good, by itself, goes as a gap: its readers rejoin."""
         params = DeliverEntriesParams(entries=tuple(entries), standings=standings)
         try:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from qpqcore.api import blob, delivery, keystore
 from qpqcore.api import federation as api
+from qpqcore.api.delivery import ExternalSenderResult
 from qpqcore.bus.limits import enforce
 from qpqcore.model.call import CallContext, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -44,7 +45,7 @@ class Federation:
         self._limiter = limiter
         self._clock_ms = clock_ms
         self._version = version
-        self._external_sender: delivery.ExternalSenderResult | None = None
+        self._external_sender: ExternalSenderResult | None = None
 
     def readings(self) -> list[Reading]:
         """Return what an operator sees."""
@@ -73,9 +74,7 @@ class Federation:
 
     # --- of another domain: up, into channels of ours
 
-    async def _as_guest(
-        self, call: CallContext, guest: delivery.Guest, method: str, params: Any, result: type[T]
-    ) -> T:
+    async def _as_guest(self, call: CallContext, guest: delivery.Guest, method: str, params: Any, result: type[T]) -> T:
         asked = delivery.AsGuestParams(
             domain=_peer(call), guest=guest, method=UP[method], params=params.to_bytes()
         )  # fmt: skip
@@ -131,9 +130,7 @@ class Federation:
 
     # --- of another domain: down, into mailboxes of ours
 
-    async def deliver_entries(
-        self, call: CallContext, params: api.DeliverEntriesParams
-    ) -> api.DeliverEntriesResult:
+    async def deliver_entries(self, call: CallContext, params: api.DeliverEntriesParams) -> api.DeliverEntriesResult:
         peer = _peer(call)
         rules.check_down(peer, self._config.domain, params.entries, params.standings)
         for _ in params.entries:
@@ -226,5 +223,3 @@ def _own(call: CallContext) -> CallContext:
         caller=SELF, deadline_s=call.deadline_s, idempotency_key=call.idempotency_key, traceparent=call.traceparent,
         now_ms=call.now_ms,
     )  # fmt: skip
-
-

@@ -2086,7 +2086,7 @@ class Box:
     last: int = 0
     acked: int = 0
     entries: int = 0
-    bytes: int = 0
+    held_bytes: int = 0
     oldest_ms: int = 0
 
     def to_values(self) -> tuple[Any, ...]:
@@ -2096,7 +2096,7 @@ class Box:
             self.last,
             self.acked,
             self.entries,
-            self.bytes,
+            self.held_bytes,
             self.oldest_ms,
         )
 
@@ -2108,7 +2108,7 @@ class Box:
             last=v[1],
             acked=v[2],
             entries=v[3],
-            bytes=v[4],
+            held_bytes=v[4],
             oldest_ms=v[5],
         )
 
