@@ -28,12 +28,14 @@ from qpqcore.runtime import clock
 from qpqcore.store.database import OpenStore, open_database
 from qpqdelivery.config import Config as DeliveryConfig
 from qpqdelivery.main import open_delivery
-from qpqfederation.service import Federation
+from qpqfederation.main import open_federation
 from qpqgateway.config import Config as GatewayConfig
 from qpqgateway.main import quic_configuration, serve
 from qpqgateway.service import Gateway
 from qpqkeystore.config import Config as KeystoreConfig
 from qpqkeystore.main import open_keystore
+from qpqserver.peering import config_of as federation_config_of
+from qpqserver.peering import tls_of
 from qpqserver.reloading import EdgeCertificate
 from qpqserver.secrecy import EDGE_CERT, EDGE_KEY
 
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 
     from qpqcore.bus.base import Bus
     from qpqcore.obs.metrics import Metrics
+    from qpqfederation.discovery import Resolver
     from qpqserver.keys import Keys
     from qpqserver.stores import Stores
     from qpqserver.tracing import Tracing
@@ -80,6 +83,8 @@ class Surroundings:
     look_again_seconds: float = 30.0
     """So often those who wait look by themselves, where notices may be lost."""
     transport_factory: TransportFactory | None = None
+    resolver: Resolver | None = None
+    """What is asked where other domains are."""
     quic_seed: bytes | None = None
     unix_time_s: int | None = None
     """Of QUIC alone, standing still (trio_quic's QuicConfiguration)."""
@@ -139,20 +144,26 @@ def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]
 @asynccontextmanager
 async def keystore(place: Place) -> AsyncIterator[Any]:
     """Open the keystore."""
-    config = KeystoreConfig(domain=place.settings.federation_domain)
+    settings = place.settings
+    config = KeystoreConfig(domain=settings.federation_domain, federated=settings.federation_enabled)
     notices = place.around.notices
     async with open_keystore(config, place.store("keystore", config), notices=notices, **place.common) as service:
         service.bind(place.other("auth"))
+        service.abroad.bind(place.other("federation"))
         yield service
 
 
 @asynccontextmanager
 async def delivery(place: Place) -> AsyncIterator[Any]:
     """Open delivery."""
-    config = DeliveryConfig(domain=place.settings.federation_domain, look_again_seconds=place.around.look_again_seconds)
+    config = DeliveryConfig(
+        domain=place.settings.federation_domain, federated=place.settings.federation_enabled,
+        look_again_seconds=place.around.look_again_seconds,
+    )  # fmt: skip
     sender = (EXTERNAL_SENDER_CREDENTIAL, *generate_key(place.secret("external-sender")))
     parts: dict[str, Any] = {
         "keystore": place.other("keystore"),
+        "federation": place.other("federation"),
         "external_sender": sender,
         "notices": place.around.notices,
     }
@@ -164,9 +175,12 @@ async def delivery(place: Place) -> AsyncIterator[Any]:
 async def blob(place: Place) -> AsyncIterator[Any]:
     """Open blob."""
     config = BlobConfig(
-        domain=place.settings.federation_domain, blob_bytes_max=sealed_bytes(place.settings.blob_bytes_max)
+        domain=place.settings.federation_domain,
+        blob_bytes_max=sealed_bytes(place.settings.blob_bytes_max),
+        federated=place.settings.federation_enabled,
     )
     async with open_blob(config, place.store("blob", config), **place.common) as service:
+        service.bind(place.other("federation"))
         yield service
 
 
@@ -189,8 +203,16 @@ async def auth(place: Place) -> AsyncIterator[Any]:
 @asynccontextmanager
 async def federation(place: Place) -> AsyncIterator[Any]:
     """Open federation."""
-    del place
-    yield Federation()
+    around = place.around
+    config = federation_config_of(place.settings, around.look_again_seconds)
+    server, client = tls_of(place.settings)
+    parts: dict[str, Any] = {name: place.other(name) for name in ("delivery", "keystore", "blob")}
+    opened = open_federation(
+        config, server=server, client=client, notices=around.notices, version=VERSION, resolver=around.resolver,
+        **parts, **place.common,
+    )  # fmt: skip
+    async with opened as service:
+        yield service
 
 
 OPENERS: dict[str, Callable[[Place], AbstractAsyncContextManager[Any]]] = {

@@ -308,7 +308,7 @@ class Core:
                 log.info("send_waits", reason=str(exc))
                 await pause(1.0)
                 continue
-            with trio.move_on_after(LOOK_SECONDS):
+            with trio.move_on_after(min(LOOK_SECONDS, self.outbox.rest_s)):
                 await self._send.wait()
 
 
