@@ -175,8 +175,13 @@ class Client(Own):
 
     @property
     def pending(self) -> int:
-        """How many messages the server does not have yet."""
+        """How much the server does not have yet, with what this client says by itself: receipts, one's own devices' state."""
         return self._core.outbox.pending
+
+    @property
+    def unsent(self) -> int:
+        """How much of what the user said the server does not have yet."""
+        return self._core.outbox.unsent
 
     async def flush(self) -> None:
         """Wait until the server has every message."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS_MIN = 0.5
 """Between two tries to send a message that the server could not take."""
+SAID_BY_ITSELF = frozenset({"receipt", "cutShort", "selfState"})
+"""Kinds of content that no user has typed."""
 AWAY_SECONDS_MIN, AWAY_SECONDS_MAX = 0.5, 15.0
 """Between two tries to bring something to another domain that is away."""
 GENERATION_MAX = 900
@@ -46,8 +48,14 @@ class Outbox:
 
     @property
     def pending(self) -> int:
-        """How many messages the server does not have yet."""
+        """How many contents the server does not have yet."""
         return int(self._store.rows("SELECT count(*) FROM outbox")[0][0])
+
+    @property
+    def unsent(self) -> int:
+        """How many of them are the user's, not said by the client itself."""
+        waiting = self._store.rows("SELECT content FROM outbox")
+        return sum(Content.from_bytes(content).which not in SAID_BY_ITSELF for (content,) in waiting)
 
     @property
     def rest_s(self) -> float:
