@@ -53,7 +53,7 @@ def test_without_delay_the_window_grows_as_far_as_it_is_filled(clock):
 
 def test_a_standing_delay_narrows_the_window_to_what_keeps_it_short(clock):
     """Each call here takes a fixed time of the processor: what waits, waits for those before it."""
-    window, each_s = admission_of(clock), 0.000_2
+    window, each_s = admission_of(clock), 0.000_02
     for _ in range(50):
         let_in = interval(window, clock, 1_000, each_s * min(1_000, int(window.window)) / 2)
     assert let_in * each_s / 2 <= DELAY_SECONDS * (1 + 2 * admission.WIDER)
