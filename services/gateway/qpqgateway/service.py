@@ -220,7 +220,7 @@ class Gateway:
         """Let a call in, or refuse it at once: no line in the log and no task, for there is no time."""
         counts, entered = refusable(method), None
         if self._forwarded < self._config.calls_max:
-            entered = self.admission.enter() if counts else 0.0
+            entered = self.admission.enter(stranger=not peer.assertion) if counts else 0.0
         if entered is None:
             incoming.reply(SHED)
             self._observer.call_finished(method.name, TOO_MANY.code.name, trio.current_time() - started_s)

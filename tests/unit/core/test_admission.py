@@ -83,6 +83,14 @@ def test_a_burst_within_an_interval_is_welcome(clock):
     assert window.enter() is not None
 
 
+def test_who_has_no_session_gets_half_of_it_and_the_others_all(clock):
+    window = admission_of(clock)
+    let_in = [window.enter(stranger=True) for _ in range(WINDOW_START)]
+    assert let_in.count(None) == window.shed == WINDOW_START // 2
+    assert None not in [window.enter() for _ in range(WINDOW_START // 2)]
+    assert window.enter() is None
+
+
 def test_with_a_delay_of_nothing_all_come_in(clock):
     window = admission_of(clock, delay_seconds=0)
     assert interval(window, clock, 5_000, 10.0) == 5_000

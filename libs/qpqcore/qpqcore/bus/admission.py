@@ -45,6 +45,8 @@ WIDER = 1 / 8
 """A full window without delay grows by this share in an interval: tenfold in 2 s."""
 NARROWEST = 0.3
 """One interval takes no more than this leaves, however long the delay was: it may have been one hiccup."""
+STRANGERS_SHARE = 0.5
+"""Of the window, for who has no session: a crowd that logs in, or only says so, leaves the other half to who is there."""
 RETRY_MS = 1_000
 """When to come back. Who does adds as much again by chance, so that not all come together (SDK: `connection.later`)."""
 CALM_SECONDS = 5.0
@@ -85,12 +87,13 @@ class Admission:
         self.delay_s = 0.0
         """Of the last interval in which calls began."""
 
-    def enter(self) -> float | None:
+    def enter(self, *, stranger: bool = False) -> float | None:
         """Count a call in; None: it has to be refused. Who is in gives what it got to `begun`, and says `left` at its end."""
         now_s = self._clock()
         if now_s >= self._ends_s:
             self._judge(now_s)
-        if self.working >= self.window and self.delay_seconds_max:
+        room = self.window * STRANGERS_SHARE if stranger else self.window
+        if self.working >= room and self.delay_seconds_max:
             self.shed += 1
             if self._refused_s is None:
                 log.warning("shedding_began", place=self._place, window=int(self.window), delay_s=self.delay_s)
