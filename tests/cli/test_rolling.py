@@ -15,7 +15,7 @@ from tools.rolling.__main__ import verdict
 from tools.rolling.stage import NEXT, plant
 
 GOOD = play.Found(
-    sustained_per_second=1_000, peak_per_second=1_050, unloaded_p50_ms=4, unloaded_p99_ms=8, full_p99_ms=12,
+    sustained_per_second=1_000, peak_per_second=1_050, unloaded_p50_ms=4, unloaded_p99_ms=8, unloaded_p99_after_ms=7, full_p99_ms=12,
     offered_per_second=2_000, goodput_per_second=980, shed=9_000, failed=0, admitted_p50_ms=8, admitted_p99_ms=15,
     resident_before_kib=100_000, resident_after_kib=101_000, recovery_s=0.5, generator_late_ms=3,
 )  # fmt: skip
@@ -39,7 +39,8 @@ async def test_the_search_finds_what_is_sustained(capacity):
 
     async def at(rate):
         offered.append(rate)
-        return Outcome(offered=int(rate), seconds=1.0, took_s=[0.01] * min(int(rate), capacity), shed=max(0, int(rate) - capacity))
+        done = min(int(rate), capacity)
+        return Outcome(offered=int(rate), seconds=1.0, took_s=[0.01] * done, in_time=done, shed=int(rate) - done)
 
     best, rate, peak = await play.search(at)
     assert capacity / play.CLOSE - 1 <= rate <= capacity / play.SUSTAINED + 1
