@@ -19,7 +19,7 @@ import qpqnative
 from qpqclient.transport import new_key
 from qpqcore.api.keystore import FetchKeyPackageParams, FetchKeyPackageResult
 from qpqcore.config.settings import Settings
-from qpqserver.backup import files
+from qpqserver.backup import files, postgres
 from qpqserver.backup.create import create
 from qpqserver.backup.errors import BackupError
 from qpqserver.backup.restore import restore
@@ -173,6 +173,23 @@ async def test_what_operators_did_stays_written_down_through_a_restore(operated)
     (held,) = await operated.ctl("audit", "verify", "--expect", noted)
     assert held["entries"] == 8
     assert [u["state"] for u in await operated.ctl("user", "list")] == ["suspended"]
+
+
+async def test_a_restore_that_fails_in_the_middle_changes_nothing(operated, monkeypatch):
+    """In PostgreSQL a death there is the end of its transaction; on files nothing is decided yet."""
+    async with operated.running(), AsyncExitStack() as stack:
+        await meet(stack, operated, "alice")
+        await back_up(operated)
+        await meet(stack, operated, "bob")
+    for module in (files, postgres):
+        monkeypatch.setattr(module, "statements", lambda _store, _now: ("UPDATE nothing SET at = all",))
+    await put_back(operated, "--replace", code=1)
+    monkeypatch.undo()
+    assert [u["name"] for u in await operated.ctl("user", "list")] == ["alice", "bob"]
+    async with operated.running(), AsyncExitStack() as stack:
+        await back(stack, operated, "alice", "bob")
+    await put_back(operated, "--replace")
+    assert [u["name"] for u in await operated.ctl("user", "list")] == ["alice"]
 
 
 # --- a death at every step
