@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo test check simulate soak endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test
+.PHONY: help setup run demo demo-federation test check simulate soak client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,8 +36,11 @@ run: setup ## start the server in its embedded form, in ./data
 demo: setup ## play a conversation of three people through kills, and show it
 	@$(BIN)/python -m tools.demo
 
+demo-federation: setup ## play a conversation over three domains, one of them killed for the middle
+	@$(BIN)/python -m tools.domains
+
 test: setup ## run the whole test suite
-	$(BIN)/python -m pytest -q -ra --ignore=tests/oracle
+	$(BIN)/python -m pytest -q -ra --ignore=tests/oracle -n auto --maxprocesses 4 --dist loadfile
 	$(BIN)/python -m pytest -q -ra -n auto tests/oracle
 	cargo test --quiet --locked --release -p trio_quic -p qpqnative -p qpq-second-opinion --lib
 
@@ -61,6 +64,10 @@ soak: setup second-opinion ## simulate SEEDS=1-2000, kill real processes KILLS=2
 	$(BIN)/python -m tools.timing --seed $(or $(SEED),1)
 	$(BIN)/python -m tests.durability
 	$(BIN)/python -m tools.races
+
+client-drills: setup ## play what a client owes: files, devices, hostile text, vanishing, outbox, trust (DRILL=name SIZE=small)
+	$(BIN)/python -m tools.client_drills $(DRILL) --size $(or $(SIZE),full)
+	$(BIN)/python -m tools.startup
 
 .venv/fuzz: .venv/ready requirements/fuzz.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt

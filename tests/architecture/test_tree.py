@@ -47,7 +47,7 @@ MACHINE_PATHS = re.compile(r"(?<![\w.<])/(?:" + "|".join(("work", "root", "home/
 UNUSED_CODES = {
     ErrorCode.OK: "no refusal",
     ErrorCode.NO_KEY_PACKAGE: "for SDKs: an account that has nothing to be added by",
-    ErrorCode.PEER_MISMATCH: "federation",
+    ErrorCode.NOT_IMPLEMENTED_YET: "for methods that a schema has before their service",
 }
 OWN = {tomllib.loads((p / "pyproject.toml").read_text())["project"]["name"] for p in PACKAGES}
 

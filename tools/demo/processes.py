@@ -88,6 +88,12 @@ class ServerProcess:
                 else:
                     return
 
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process is not None
+        return int(self._process.pid)
+
     async def kill(self) -> float:
         """SIGKILL; return the moment, in seconds of the monotonic clock."""
         assert self._process is not None

@@ -27,6 +27,7 @@ from qpqserver.composition import (
     watch,
 )
 from qpqserver.keys import NUMBERS, Keys
+from qpqserver.reloading import Reloading
 from qpqserver.sharing import shared
 from qpqserver.stores import Stores, beside, database_path
 from qpqserver.tracing import tracing
@@ -53,6 +54,7 @@ class Embedded:
     made_certificate: bool
     services: dict[str, Any]
     """Each by its name."""
+    reloading: Reloading
     operator: Operator
     away: Callable[[], str]
     """Which database is away, and why; empty: none is."""
@@ -102,9 +104,14 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
                 nursery.start_soon(service.run)
         endpoint = await nursery.start(front.serve)
         metrics.watch_quic(endpoint.counters)
+        reloading = Reloading(
+            settings, edge=front.certificate, endpoint=endpoint, gateway=front.gateway,
+            admissions=(front.gateway.admission,), auth=services["auth"],
+        )  # fmt: skip
+        nursery.start_soon(reloading.keep_looking)
         yield Embedded(
-            gateway=front.gateway, endpoint=endpoint, metrics=metrics, spki_sha256=front.pin,
-            made_certificate=front.made_certificate, services=services,
+            gateway=front.gateway, endpoint=endpoint, metrics=metrics, spki_sha256=front.certificate.pin,
+            made_certificate=front.made_certificate, services=services, reloading=reloading,
             operator=operator_of(services["auth"], around), away=place.stores.away,
         )  # fmt: skip
         nursery.cancel_scope.cancel()

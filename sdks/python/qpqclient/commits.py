@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import qpqnative
-from qpqclient.connection import jitter, pause
 from qpqclient.errors import UNDECIDED, GroupBusy, GroupUnusable, Refused
 from qpqclient.groups import leaves_of, sha256, write_key
 from qpqclient.log import log
+from qpqclient.pacing import jitter, pause
 from qpqclient.transport import new_key
 from qpqcore.api import delivery
 from qpqcore.api.delivery import Handshake, WelcomeItem

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
@@ -11,7 +11,7 @@ import qpqnative
 from qpqclient.account import Account
 from qpqclient.births import Births
 from qpqclient.commits import Commits
-from qpqclient.connection import BACKOFF_SECONDS_MIN, Connection, pause
+from qpqclient.connection import Connection
 from qpqclient.contacts import Contacts
 from qpqclient.errors import NO_SESSION, DiskFull, NotLoggedIn, QpqError, Refused, ServerBroke, Unreachable
 from qpqclient.events import Listeners
@@ -21,19 +21,20 @@ from qpqclient.inbox import POSITION, Inbox
 from qpqclient.log import log
 from qpqclient.model import Connected, Disconnected, Event, MessageReceived, MessageStored, Typing
 from qpqclient.outbox import Outbox
+from qpqclient.pacing import BACKOFF_SECONDS_MIN, pause
 from qpqclient.people import People
 from qpqclient.putback import PutBack
 from qpqclient.receipts import Receipts
 from qpqclient.settings import Settings
 from qpqclient.signals import open_signal
-from qpqclient.transport import MACHINE, Network
+from qpqclient.transport import MACHINE, GoingAway, Network
 from qpqclient.upkeep import Upkeep
 from qpqcore.api import delivery
 from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from qpqclient.model import Message
     from qpqclient.store import Store
@@ -138,6 +139,14 @@ class Core:
         """Return the open connection; Unreachable or KeyChanged after a while without one."""
         return await self.wire.link()
 
+    @asynccontextmanager
+    async def held_link(self) -> AsyncIterator[Link]:
+        """Have the open connection for several calls that belong on one: it is not left between them, and a call that the
+        server has no time for is made again. As `link`.
+        """
+        with (await self.wire.link()).held() as link:
+            yield link
+
     async def call(self, params: Any, result: type[T], *, key: bytes = b"") -> T:
         """Call the server; on a lost connection again."""
         return await self.wire.call(params, result, key=key)
@@ -201,6 +210,9 @@ class Core:
                 self._wait_for_session()
             except (DiskFull, ServerBroke) as exc:
                 log.warning("following_waits", code=exc.name)
+            except GoingAway:
+                self.wire.leave(0.0)
+                return
             except Unreachable:
                 return
             await pause(BACKOFF_SECONDS_MIN)
@@ -213,6 +225,8 @@ class Core:
     async def _take_event(self, link: Link, event: SubscribeEvent) -> None:
         if event.which == "entries":
             await self._take(event.entries or ())
+        elif event.which == "goingAway":
+            self.wire.leave((event.going_away or 0) / 1000)
         elif event.which == "lowStock":
             await self.account.top_up(link)
         elif event.which == "signal" and event.signal is not None:
@@ -240,6 +254,8 @@ class Core:
             params = delivery.FetchWaitParams(after=self.inbox.position, wait_ms=WAIT_MS)
             page = await link.call(params, delivery.FetchResult, deadline_ms=WAIT_MS + 10_000)
             await self._take(page.entries)
+            if not page.entries:  # a server that goes away answers at once
+                await pause(BACKOFF_SECONDS_MIN)
 
     async def _take(self, entries: tuple[delivery.Entry, ...]) -> None:
         for entry in entries:
@@ -292,7 +308,7 @@ class Core:
                 log.info("send_waits", reason=str(exc))
                 await pause(1.0)
                 continue
-            with trio.move_on_after(LOOK_SECONDS):
+            with trio.move_on_after(min(LOOK_SECONDS, self.outbox.rest_s)):
                 await self._send.wait()
 
 

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from click.testing import CliRunner
 
+from qpqcore.api.methods import SERVICES
 from qpqserver import cluster, outside
 from qpqserver.cluster import Cluster, ClusterError, Outrun, complete
 from qpqserver.ctl import main as qpqctl
@@ -44,9 +45,9 @@ def test_each_role_has_a_password_of_its_own_and_the_addresses_carry_it(tmp_path
 def test_redis_is_reached_with_or_without_tls(tmp_path):
     outside.redis(tmp_path, "rediss://redis.example:6379")
     word = (tmp_path / "redis/password").read_text()
-    assert (tmp_path / "gateway/redis-url").read_text() == f"rediss://:{word}@redis.example:6379"
+    for service in SERVICES.values():
+        assert (tmp_path / service / "redis-url").read_text() == f"rediss://:{word}@redis.example:6379"
     assert (tmp_path / "redis/redis.conf").read_text() == f"requirepass {word}\n"
-    assert not (tmp_path / "federation").exists()
 
 
 def test_a_second_time_changes_nothing(tmp_path):

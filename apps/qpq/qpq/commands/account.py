@@ -75,9 +75,9 @@ def whoami(here: Here) -> None:
             "device": client.device.hex(),
             "server": server,
             "groups": len(groups),
-            "pending": client.pending,
+            "pending": client.unsent,
         },
-        f"{client.name} on {server}, device {client.device.hex()[:8]}; in {len(groups)} groups, {client.pending} messages waiting",
+        f"{client.name} on {server}, device {client.device.hex()[:8]}; in {len(groups)} groups, {client.unsent} messages waiting",
     )
 
 

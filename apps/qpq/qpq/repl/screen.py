@@ -163,13 +163,16 @@ class Screen:
 
 
 def _silence() -> list[Any] | None:
-    """Let the terminal not echo what is typed between two prompts: the next one shows it. Return how it was found."""
+    """Let the terminal keep what is typed between two prompts, key by key and unseen: the next one takes it all.
+
+    By the line, a Ctrl-D that comes early is lost. Return how the terminal was found.
+    """
     try:
         found: list[Any] = termios.tcgetattr(sys.stdin)
     except termios.error:
         return None
     quiet = list(found)
-    quiet[3] &= ~termios.ECHO
+    quiet[3] &= ~(termios.ECHO | termios.ICANON)
     termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
     return found
 

@@ -1,4 +1,4 @@
-"""What reaches a terminal, and the exit codes: other people's text can do nothing there, and faults are not hidden."""
+"""Results, complaints, exit codes and profiles of a subcommand: faults are not hidden."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import click
 import pytest
 
 import qpqclient
-from qpq.output import COMBINING_RUN_MAX, MARK, complain, emit, harmless
+from qpq.harmless import MARK
+from qpq.output import complain, emit
 from qpq.profile import Profile, default_home, folder_name
 from qpq.running import EXIT_FAULT, EXIT_INTERRUPTED, run
 from qpqcore.model.errors import EXIT_CODES, ErrorCode, Refusal
@@ -17,26 +18,6 @@ from qpqcore.model.errors import EXIT_CODES, ErrorCode, Refusal
 def profile(home, **more):
     common = {"username": None, "password": None, "ca_cert": None, "engine": "native", "json": False}
     return Profile(server="", home=home, **(common | more))
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("plain, ümlaut, 漢字, 👍", "plain, ümlaut, 漢字, 👍"),
-        ("two\nlines\tand a tab", "two lines and a tab"),
-        ("\x1b]0;title\x07\x1b[2J", f"{MARK}]0;title{MARK}{MARK}[2J"),
-        ("\r\x08\x7f\x9b31m", f"{MARK}{MARK}{MARK}{MARK}31m"),
-        ("user\u202egnp.exe", f"user{MARK}gnp.exe"),
-        ("\u2066hidden\u2069\u200b", f"{MARK}hidden{MARK}{MARK}"),
-        ("line\u2028and\u2029paragraph", f"line{MARK}and{MARK}paragraph"),
-        ("👩\u200d👩\u200d👧", "👩\u200d👩\u200d👧"),
-        ("🏴\U000e0067\U000e007f", "🏴\U000e0067\U000e007f"),
-        ("\udc80", MARK),
-        ("a" + "\u0301" * 50 + "b", "a" + "\u0301" * COMBINING_RUN_MAX + "b"),
-    ],
-)
-def test_text_of_other_people_is_made_harmless(text, shown):
-    assert harmless(text) == shown
 
 
 def test_results_are_lines_or_json_without_a_raw_control_character(capsys):

@@ -1,0 +1,103 @@
+"""The window of calls that are worked at: what narrows it, what widens it, what it never does."""
+
+from __future__ import annotations
+
+import pytest
+from structlog.testing import capture_logs
+
+from qpqcore.api.methods import METHODS
+from qpqcore.bus import admission
+from qpqcore.bus.admission import DELAY_SECONDS, INTERVAL_SECONDS, WINDOW_MIN, WINDOW_START, Admission, refusable
+
+
+class Clock:
+    now_s = 0.0
+
+    def __call__(self):
+        return self.now_s
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def interval(window, clock, calls, waited_s):
+    """Offer calls at once, each of which waits so long; end the interval; return how many were let in."""
+    let_in = [window.enter() for _ in range(calls)].count(True)
+    for _ in range(let_in):
+        window.begun(waited_s)
+        window.left()
+    clock.now_s += INTERVAL_SECONDS
+    return let_in
+
+
+def test_without_delay_the_window_grows_as_far_as_it_is_filled(clock):
+    window = Admission("gateway", clock)
+    assert interval(window, clock, 10, 0.0) == 10
+    assert interval(window, clock, 1_200, 0.0) == WINDOW_START  # what nobody filled stayed as it was
+    assert interval(window, clock, 1_200, 0.0) == WINDOW_START * 9 // 8
+    assert interval(window, clock, 1_200, 0.0) == 1_200
+    assert window.shed == (1_200 - 1_024) + (1_200 - 1_152)
+
+
+def test_a_standing_delay_narrows_the_window_to_what_keeps_it_short(clock):
+    """Each call here takes a fixed time of the processor: what waits, waits for those before it."""
+    window, each_s = Admission("gateway", clock), 0.000_2
+    for _ in range(50):
+        let_in = interval(window, clock, 1_000, each_s * min(1_000, int(window.window)) / 2)
+    assert let_in * each_s / 2 <= DELAY_SECONDS * (1 + 2 * admission.WIDER)
+    assert let_in * each_s / 2 >= DELAY_SECONDS * admission.NARROWEST
+
+
+def test_the_window_is_never_narrower_than_a_commit_is_shared_by_and_few_calls_never_narrow_it(clock):
+    window = Admission("gateway", clock)
+    for _ in range(50):
+        interval(window, clock, WINDOW_MIN - 1, 10.0)  # somebody else has the machine
+    assert window.window == WINDOW_START
+    for _ in range(50):
+        interval(window, clock, 2_000, 10.0)
+    assert window.window == WINDOW_MIN
+    assert interval(window, clock, 1_000, 0.0) == WINDOW_MIN
+
+
+def test_a_burst_within_an_interval_is_welcome(clock):
+    window = Admission("gateway", clock)
+    for _ in range(WINDOW_START):
+        assert window.enter()
+        window.begun(10.0)
+    assert not window.enter()
+    for _ in range(WINDOW_START):
+        window.left()
+    assert window.enter()
+
+
+def test_with_a_delay_of_nothing_all_come_in(clock):
+    window = Admission("gateway", clock, delay_seconds=0)
+    assert interval(window, clock, 5_000, 10.0) == 5_000
+    assert interval(window, clock, 5_000, 10.0) == 5_000
+    assert window.shed == 0
+
+
+def test_it_says_when_it_began_and_when_it_is_over(clock):
+    window = Admission("gateway", clock)
+    with capture_logs() as logs:
+        for _ in range(100):
+            interval(window, clock, 2_000, 0.1)
+        assert [line["event"] for line in logs] == ["shedding_began"]
+        assert window.window < WINDOW_START
+        for _ in range(60):
+            interval(window, clock, 1, 0.0)
+        assert window.window == WINDOW_START
+    assert [line["event"] for line in logs] == ["shedding_began", "shedding_ended"]
+    values = {name: value for name, _, _, value in window.readings()}
+    assert values["qpq_calls_shed_total"] == {"gateway": window.shed}
+    assert values["qpq_turn_delay_seconds"] == {"gateway": 0.0}
+
+
+def test_what_waits_and_what_was_admitted_already_is_not_shed():
+    shed = {m.name for m in METHODS.values() if refusable(m)}
+    assert {"enqueue", "loginStart", "fetch", "ack"} <= shed
+    assert "fetchWait" not in shed
+    assert not shed & {m.name for m in METHODS.values() if m.internal}
+    assert not refusable(None)
