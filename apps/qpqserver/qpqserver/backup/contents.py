@@ -26,7 +26,7 @@ TABLES = {
     "keystore": ("names", "identities", "accounts", "packages", "hybrid_keys"),
     "delivery": (
         "channels", "log_heads", "heads", "trees", "epochs", "leaves", "log", "ratchets", "proposals", "outbox",
-        "mailboxes", "entries", "marks",
+        "mailboxes", "entries", "marks", "guests", "away", "homes",
     ),
     "blob": ("blobs", "chunks", "uploaders"),
 }  # fmt: skip
