@@ -19,7 +19,7 @@ import qpqnative
 from qpqclient.transport import new_key
 from qpqcore.api.keystore import FetchKeyPackageParams, FetchKeyPackageResult
 from qpqcore.config.settings import Settings
-from qpqserver.backup import files, postgres
+from qpqserver.backup import files, journal, postgres
 from qpqserver.backup.create import create
 from qpqserver.backup.errors import BackupError
 from qpqserver.backup.restore import restore
@@ -272,7 +272,7 @@ def test_a_restore_cut_off_anywhere_leaves_the_old_state_or_the_new_one(stopped,
             restore(stopped.settings, stopped.folder / "backup", stopped.folder / "keys", None, replace=True)
         except Killed:
             deaths.after(-1)
-            files.finish(stopped.settings)
+            journal.finish(stopped.settings)
             seen.append(state_of(stopped))
             assert sorted(p.name for p in Path(stopped.settings.data_dir).glob("*.db")) == sorted(
                 p.name for p in old.glob("*.db")
@@ -291,16 +291,20 @@ def test_a_restore_cut_off_anywhere_leaves_the_old_state_or_the_new_one(stopped,
 def test_a_restore_cut_off_after_its_decision_is_finished_by_the_server(stopped, monkeypatch):
     create(stopped.settings, stopped.folder / "backup", stopped.folder / "keys", None)
     stopped.typed("user", "suspend", "eve")
-    monkeypatch.setattr(files, "_finish", lambda _: True)
+    monkeypatch.setattr(files, "finish_locked", lambda _: True)
     restore(stopped.settings, stopped.folder / "backup", stopped.folder / "keys", None, replace=True)
     monkeypatch.undo()
     assert state_of(stopped) == "suspended"
-    assert files.finish(stopped.settings)
+    assert journal.finish(stopped.settings)
     assert state_of(stopped) == "active"
-    assert not files.finish(stopped.settings)
+    assert not journal.finish(stopped.settings)
 
 
-def test_a_journal_that_is_none_is_said_to_be(stopped):
-    (Path(stopped.settings.data_dir) / files.JOURNAL).write_text("[]")
+def test_a_journal_that_is_none_is_said_to_be_and_replaced(stopped):
+    create(stopped.settings, stopped.folder / "backup", stopped.folder / "keys", None)
+    (Path(stopped.settings.data_dir) / journal.JOURNAL).write_text("[]")
     with pytest.raises(BackupError, match="restore.json cannot be read"):
-        files.finish(stopped.settings)
+        journal.finish(stopped.settings)
+    restore(stopped.settings, stopped.folder / "backup", stopped.folder / "keys", None, replace=True)
+    assert not journal.finish(stopped.settings)
+    assert state_of(stopped) == "active"
