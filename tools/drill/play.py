@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from tools.drill.stage import Store
 
-MEET_SECONDS_MAX = 60.0
+MEET_SECONDS_MAX = 180.0
 """From the last log-in until everybody reads everybody: groups repair themselves meanwhile."""
 LOOK_SECONDS = 0.1
-LOG_IN_SECONDS_MAX = 45.0
+LOG_IN_SECONDS_MAX = 90.0
 """A client whose server died without a word finds out by a ping, after up to 31 s."""
 
 

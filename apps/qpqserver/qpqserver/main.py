@@ -19,7 +19,7 @@ from qpqcore.obs import logs
 from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime.health import HealthPage
 from qpqcore.store.errors import DatabaseError
-from qpqserver.backup import files as backup_files
+from qpqserver.backup.journal import finish as finish_restore
 from qpqserver.composition import edge_certificate, edge_folder
 from qpqserver.embedded import VERSION, Embedded, open_embedded
 from qpqserver.operating import control
@@ -70,7 +70,7 @@ def main(service: str | None, config: Path | None, print_config: bool, **flags: 
 async def run(settings: Settings, service: str | None, reread: Callable[[], Settings]) -> int:
     """Serve until a signal comes; return the exit code. SIGHUP has certificates and settings read again."""
     try:
-        if settings.store_backend == "sql" and settings.worker < 0 and backup_files.finish(settings):
+        if settings.store_backend == "sql" and settings.worker < 0 and finish_restore(settings):
             log.info("restore_finished")
         if settings.workers > 1 and settings.worker < 0:
             Path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -74,7 +74,9 @@ class Agreement:
             case "auth", "devices":
                 self._devices.add(given["device"])
             case "delivery", "mailboxes":
-                if given["account"] not in self._told:
+                if (
+                    given["account"] in self._accounts["auth"] and given["account"] not in self._told
+                ):  # others are boxes of whole domains
                     self._mailboxes.add(given["device"])
             case _:
                 pass

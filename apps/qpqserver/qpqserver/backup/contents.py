@@ -11,6 +11,7 @@ LEFT_OUT = {
         "sessions": "whoever was logged out since would be logged in again: all log in anew",
         "tokens": "of sessions",
         "login_states": "of log-ins under way, for a minute",
+        "invites": "what was used or withdrawn since could be used again: make new ones",
     },
     "keystore": {
         "keyed": "replies with one-time KeyPackages in them",
@@ -21,11 +22,11 @@ LEFT_OUT = {
 }
 """By service: a table, and why."""
 TABLES = {
-    "auth": ("names", "accounts", "devices", "jobs", "keyed", "invites", "switches"),
+    "auth": ("names", "accounts", "devices", "jobs", "keyed", "switches"),
     "keystore": ("names", "identities", "accounts", "packages", "hybrid_keys"),
     "delivery": (
         "channels", "log_heads", "heads", "trees", "epochs", "leaves", "log", "ratchets", "proposals", "outbox",
-        "mailboxes", "entries", "marks",
+        "mailboxes", "entries", "marks", "guests", "away", "homes",
     ),
     "blob": ("blobs", "chunks", "uploaders"),
 }  # fmt: skip

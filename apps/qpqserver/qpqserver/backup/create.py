@@ -7,13 +7,13 @@ import os
 import secrets
 import shutil
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qpqcore.config.settings import database_url_of
 from qpqcore.runtime import clock
 from qpqserver.backup import keys, manifest, places
 from qpqserver.backup.errors import BackupError
+from qpqserver.backup.journal import finish, locked
 from qpqserver.backup.manifest import Manifest, Part, data_part
 from qpqserver.backup.moment import of_files
 from qpqserver.backup.rows import Table, Writer
@@ -22,12 +22,11 @@ from qpqserver.composition import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from qpqcore.config.settings import Settings
 
 ID_BYTES = 16
-LOCK = "restore.lock"
-"""Held by who puts a backup back, alone; by who makes one, with others."""
 
 
 class Making:
@@ -98,14 +97,15 @@ def create(
         )
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)  # of a run that was killed
-    for name in ("data", "secrets"):
-        (part / name).mkdir(parents=True, mode=0o700)
+    for inner in (part, part / "data", part / "secrets"):
+        inner.mkdir(mode=0o700)
     making = Making(part, settings, keys_folder, audit)
     if settings.store_backend == "postgres":
         from qpqserver.backup.postgres import write_to
 
         write_to(database_url_of(settings), making)
     else:
+        finish(settings)
         with locked(settings, fcntl.LOCK_SH), of_files(settings) as moment:
             moment.write_to(making)
     making.secrets(found)
@@ -115,16 +115,3 @@ def create(
     part.rename(folder)
     places.sync(folder.parent)
     return making.rows
-
-
-@contextmanager
-def locked(settings: Settings, kind: int) -> Iterator[None]:
-    """Hold the lock of who makes or puts back backups of a folder. BackupError."""
-    data = Path(settings.data_dir)
-    data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (data / LOCK).open("ab") as lock:
-        try:
-            fcntl.flock(lock, kind | fcntl.LOCK_NB)
-        except OSError as exc:
-            raise BackupError("a backup is being made, or put back, at this moment") from exc
-        yield

@@ -4,7 +4,7 @@
    restore begins anew.
 2. `data_dir/restore.json` names them: from then on the backup is what counts. Nobody but us has the folder (the files' locks).
 3. Each takes its place. A crash in between is made good by whoever comes first: the next restore, or the server at its start
-   (`finish`), which looks for that file before it opens anything.
+   (journal.py), which looks for that file before it opens anything.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from qpqcore.store.connection import STORE_ERRORS, connect
 from qpqcore.store.errors import DatabaseBusy, DatabaseUnreadable
 from qpqcore.store.migrations import migrate, migrations_of
 from qpqserver.backup import check, places
-from qpqserver.backup.create import locked
 from qpqserver.backup.errors import BackupError
+from qpqserver.backup.journal import BESIDE, JOURNAL, finish_locked, locked
 from qpqserver.backup.repair import statements
 from qpqserver.stores import SERVICES, beside, database_path, files_key
 
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
     from qpqserver.backup.rows import Row, Table
 
 STAGED = ".restoring"
-JOURNAL = "restore.json"
-BESIDE = ("-wal", "-shm")
-"""What SQLite keeps beside a file: of the old one it would be read into the new one."""
 
 
 def put_back(
@@ -46,7 +43,10 @@ def put_back(
 ) -> None:
     """Put a backup's data and secrets into a folder whose server is stopped. BackupError, DatabaseError, OSError."""
     with locked(settings, fcntl.LOCK_EX), ExitStack() as held:
-        _finish(settings)
+        try:
+            finish_locked(settings)
+        except BackupError:  # it cannot be read: what it had begun to put into place is replaced now
+            (Path(settings.data_dir) / JOURNAL).unlink()
         for service in SERVICES:
             held.enter_context(_lock(database_path(settings, service)))
         if not replace:
@@ -54,7 +54,7 @@ def put_back(
         moves = [_build(settings, folder, manifest, service, seed) for service in SERVICES]
         moves += _stage(places.of(settings, None), secrets)
         write_secret(Path(settings.data_dir) / JOURNAL, json.dumps({"id": manifest.id, "moves": moves}).encode())
-        _finish(settings)
+        finish_locked(settings)
 
 
 def _lock(path: Path) -> Any:
@@ -126,33 +126,3 @@ def _stage(where: Places, secrets: dict[str, bytes]) -> list[tuple[str, str]]:
         write_secret(staged, data)
         moves.append((str(staged.absolute()), str(path.absolute())))
     return moves
-
-
-def finish(settings: Settings) -> bool:
-    """Bring a restore to its end that a crash cut off after its decision; tell whether there was one. BackupError, OSError.
-
-    Before anything of the folder is opened.
-    """
-    if not (Path(settings.data_dir) / JOURNAL).exists():
-        return False
-    with locked(settings, fcntl.LOCK_EX):
-        return _finish(settings)
-
-
-def _finish(settings: Settings) -> bool:
-    journal = Path(settings.data_dir) / JOURNAL
-    try:
-        moves = [(Path(staged), Path(path)) for staged, path in json.loads(journal.read_bytes())["moves"]]
-    except FileNotFoundError:
-        return False
-    except (ValueError, KeyError, TypeError) as exc:
-        raise BackupError(f"{journal} cannot be read: put the backup back again") from exc
-    for staged, path in moves:
-        if staged.exists():  # else it was moved before the crash
-            for rest in BESIDE:
-                path.with_name(path.name + rest).unlink(missing_ok=True)
-            staged.replace(path)
-            places.sync(path.parent)
-    journal.unlink()
-    places.sync(journal.parent)
-    return True

@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -72,32 +73,24 @@ async def serve(
         task_status.started()
         room = trio.CapacityLimiter(AT_ONCE_MAX)
         try:
-            async with trio.open_nursery() as nursery:
-                while True:
-                    await room.acquire_on_behalf_of(object_ := object())
-                    taken, _ = await listening.accept()
-                    nursery.start_soon(_attend, taken, operator, room, object_)
+            await trio.serve_listeners(partial(_attend, operator, room), [trio.SocketListener(listening)])
         finally:
             (folder / SOCKET).unlink(missing_ok=True)
 
 
-async def _attend(
-    taken: trio.socket.SocketType, operator: Operator, room: trio.CapacityLimiter, borrower: object
-) -> None:
+async def _attend(operator: Operator, room: trio.CapacityLimiter, stream: trio.SocketStream) -> None:
+    """Answer one operator; whatever the other end does ends this connection, and nothing else."""
     try:
-        with taken:
-            stream = trio.SocketStream(taken)
-            answer = await _answer(stream, _user(taken), operator)
+        async with room, stream:
+            answer = await _answer(stream, _user(stream), operator)
             with trio.move_on_after(ASK_SECONDS_MAX):
                 await stream.send_all(json.dumps(answer).encode() + b"\n")
-    except trio.BrokenResourceError:
+    except (trio.BrokenResourceError, trio.ClosedResourceError, OSError):
         log.info("operator_went_away")
-    finally:
-        room.release_on_behalf_of(borrower)
 
 
-def _user(taken: trio.socket.SocketType) -> int:
-    packed = taken.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
+def _user(stream: trio.SocketStream) -> int:
+    packed = stream.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size)
     return int(CREDENTIALS.unpack(packed)[1])
 
 

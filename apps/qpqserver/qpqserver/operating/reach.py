@@ -20,6 +20,7 @@ from qpqcore.bus.notices import LocalNotices
 from qpqcore.config.settings import redis_url_of
 from qpqcore.runtime import clock
 from qpqserver import secrecy
+from qpqserver.backup.journal import finish
 from qpqserver.operating.acts import perform
 from qpqserver.operating.control import NotRunning, ask
 from qpqserver.sharing import SEAL
@@ -42,7 +43,7 @@ def act(settings: Settings, asked: dict[str, Any]) -> dict[str, Any]:
         try:
             return ask(Path(settings.data_dir), asked)
         except NotRunning:
-            pass
+            finish(settings)  # a restore that was cut off counts: what is done to the old files would be lost
     done: dict[str, Any] = trio.run(_here, settings, asked)
     return done
 
