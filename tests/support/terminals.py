@@ -81,6 +81,8 @@ class Screen:
                     row.clear()
             case "K":
                 del self.rows[self.row][self.column :]
+            case _:
+                pass
 
     def _put(self, char: str) -> None:
         if char == "\n":
