@@ -96,9 +96,7 @@ def test_a_wrong_password_and_afterwards_the_right_one(world):
 
 def test_offline_messages_wait_are_shown_as_pending_and_arrive(world):
     world.away()
-    with pytest.MonkeyPatch.context() as impatient:
-        impatient.setattr("qpqclient.connection.LINK_SECONDS_MAX", 1.0)
-        done = world.repl("carol")
+    done = world.repl("carol")
     assert done.returncode == EXIT_CODES[ErrorCode.UNAVAILABLE]
     assert "is the server running" in done.stderr
     world.back()
