@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from qpqcore.api import blob, delivery, keystore
 from qpqcore.api import federation as api
-from qpqcore.api.delivery import ExternalSenderResult
 from qpqcore.bus.limits import enforce
 from qpqcore.model.call import CallContext, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -16,6 +15,7 @@ from qpqfederation.outbox import SELF
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qpqcore.api.delivery import ExternalSenderResult
     from qpqcore.bus.limits import Limiter
     from qpqcore.obs.metrics import Reading
     from qpqfederation.config import Config
