@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo demo-federation test check simulate soak client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test
+.PHONY: help setup run demo demo-federation test check simulate soak client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test rolling overload
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -90,6 +90,12 @@ conformance: setup ## play every case between every pair of QUIC engines, s2n-qu
 
 observability-test: setup ## test alerts and dashboards against a real Prometheus (on the PATH) and every bad day: ONLY=word
 	$(BIN)/python -m tools.observability --only "$(ONLY)"
+
+rolling: setup ## replace every process by a next version under load: what failed, the longest gap
+	@$(BIN)/python -m tools.rolling
+
+overload: setup ## find the rate that a server sustains, offer twice that, judge (SECONDS= of a phase)
+	@$(BIN)/python -m tools.overload --judge --seconds $(or $(SECONDS),4)
 
 audit: setup ## licences; advisories as far as they can be had offline
 	$(BIN)/python -m tools.audit

@@ -152,12 +152,9 @@ def links(alice, tmp_path):
     phone = Shell(tmp_path / "phone", alice.environment["QPQ_SERVER"], "alice")
     phone.used.add("link")
     with subprocess.Popen(
-        [QPQ, "--json", "link"],
-        cwd=phone.cwd,
-        env={**os.environ, **phone.environment},
-        stdout=subprocess.PIPE,
+        [QPQ, "--json", "link"], cwd=phone.cwd, env={**os.environ, **phone.environment}, stdout=subprocess.PIPE,
         text=True,
-    ) as waiting:
+    ) as waiting:  # fmt: skip
         code = json.loads(waiting.stdout.readline())["code"]
         done = alice.json("link-device", code, "--yes", "--label", "phone")[0]
         linked = json.loads(waiting.stdout.readline())

@@ -29,7 +29,8 @@ class World:
 
     def __init__(self, folder):
         self.home, self.folder, self.where = folder / "home", folder, f"127.0.0.1:{free_port()}"
-        self.server = ThreadServer(folder, self.where)
+        self.server = None
+        self.back()
         trio.run(self._register)
 
     async def _register(self):
@@ -59,17 +60,27 @@ class World:
         return qpq(words, self.environment(name, QPQ_USERNAME=name), self.folder)
 
     def away(self):
-        self.server.stop()
+        if self.server is not None:
+            self.server.stop()
+        self.server = None
 
     def back(self, folder=None):
-        self.server = ThreadServer(folder or self.folder, self.where)
+        if self.server is None:
+            self.server = ThreadServer(folder or self.folder, self.where)
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def stage(tmp_path_factory):
     found = World(tmp_path_factory.mktemp("wrong"))
     yield found
     found.away()
+
+
+@pytest.fixture
+def world(stage):
+    """Return it with its server there, whatever went wrong in another test."""
+    stage.back()
+    return stage
 
 
 def test_a_wrong_password_and_afterwards_the_right_one(world):
@@ -100,7 +111,7 @@ def test_offline_messages_wait_are_shown_as_pending_and_arrive(world):
         alice = terminal([QPQ, "repl", "--username", "alice"], world.environment("alice"))
         alice.sees("you are alice…")
         alice.type("/dm bob", "typed without a server")
-        alice.sees("(pending: the server is away; 1 wait)")
+        alice.sees("(pending: the server is away; …")
         alice.type("/history 1")
         alice.sees("…[alice] typed without a server  (pending)")
         alice.type("/dm nobody")

@@ -101,3 +101,9 @@ async def test_a_file_under_a_timer_goes_from_the_server_with_its_message(open_w
         (soon,), (late,) = w.rows("blob", "SELECT expires_ms FROM blobs ORDER BY expires_ms")
         assert 0 < soon - now_ms <= 3_600_000
         assert late - now_ms > 29 * 24 * 3_600_000
+
+
+async def test_a_file_as_large_as_the_setting_allows_has_room_with_its_tags(open_world):
+    for file_bytes in (50 * 1024 * 1024, 1 << 30):
+        async with open_world(blob_bytes_max=file_bytes) as w:
+            assert w.service("blob")._config.blob_bytes_max == downloads.sealed_bytes(file_bytes)

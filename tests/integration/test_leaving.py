@@ -82,6 +82,26 @@ async def test_what_belongs_together_ends_on_the_connection_it_began_on(open_wor
         await until(lambda: not connections(w) & before)
 
 
+async def test_a_crowd_that_comes_back_at_once_resumes_without_new_handshakes(open_world):
+    """Where the server has no time for a resumption it is asked again on the same connection."""
+    async with open_world() as w:
+        admission = w.server.gateway.admission
+        admission.window, said = 0.0, []  # nobody has room
+        before = w.server.endpoint.counters()["connections_accepted"]
+
+        async def make_room():
+            await until(lambda: admission.shed >= 2)
+            admission.window = 100.0
+            said.append(w.server.endpoint.counters()["connections_accepted"])
+
+        alice = await w.client("alice")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(make_room)
+            await alice._core.call(delivery.PeekParams(), delivery.PeekResult)
+        assert said == [before + 1]
+        assert w.server.endpoint.counters()["connections_accepted"] == before + 1
+
+
 async def test_a_call_among_others_that_there_was_no_time_for_comes_again_later(autojump_clock, monkeypatch):
     tries = []
 

@@ -29,6 +29,7 @@ from tools.dashboards.__main__ import FOLDER, written
 from tools.dashboards.boards import BOARDS
 from tools.observability.conditions import CONDITIONS, NOT_PLANTED
 from tools.observability.prometheus import RULES, TESTS, alerts_of
+from trio_quic import Handover
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "operate" / "monitoring.md"
@@ -70,6 +71,9 @@ async def all_there_is(tmp_path):
     )  # fmt: skip
     rest.watch(lambda: load.readings("auth"))
     show_process(rest, str)
+    handover = Handover(tmp_path / "workers", 0, 2)
+    rest.watch_quic(handover.counters)
+    handover.close()
     async with open_redis(parse(NOBODY_LISTENS, None), key=bytes(32), domain="localhost") as parts:
         rest.watch(parts.readings)
         families = on_page(rest)

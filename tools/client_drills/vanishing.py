@@ -93,7 +93,7 @@ async def gone(settings: Settings, canaries: set[bytes], seconds_max: float) -> 
     return left, trio.current_time() - begun_s
 
 
-async def judge_clients(outcome: Outcome, people: dict[str, tuple[Client, Path]]) -> None:
+def judge_clients(outcome: Outcome, people: dict[str, tuple[Client, Path]]) -> None:
     """Look through the clients' databases after the moment."""
     for name, (client, folder) in people.items():
         hits = [word for word in WORDS if client.search(word)]
@@ -135,7 +135,7 @@ async def talk_and_wait(root: Path, server: ServerProcess, outcome: Outcome, tol
         outcome.expect(all(kinds), "the server's databases are not read: nothing to vanish in them")
         told("all said")
         await trio.sleep(TIMER_SECONDS + 0.5)
-        await judge_clients(outcome, people)
+        judge_clients(outcome, people)
         left, took_s = await gone(settings, set(canaries.values()), GONE_SECONDS_MAX)
         names = {value: name for name, value in canaries.items()}
         outcome.note("the server: seconds until none is left, free pages and logs included", f"{took_s:.0f}")

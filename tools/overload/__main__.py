@@ -21,7 +21,7 @@ from tools.overload.play import Found, play
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-SHED_DELAY_MS = 5
+SHED_DELAY_MS = 1
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -42,6 +43,9 @@ class Outcome:
     seconds: float = 0.0
     took_s: list[float] = field(default_factory=list)
     """Of those answered with a result, from the moment they were due."""
+    in_time: int = 0
+    """Of them those answered before the phase was over."""
+    until_s: float = math.inf
     shed: int = 0
     failed: int = 0
     """Answered otherwise, or not at all."""
@@ -50,8 +54,8 @@ class Outcome:
 
     @property
     def goodput(self) -> float:
-        """Results a second."""
-        return len(self.took_s) / self.seconds
+        """Results a second, while calls were offered: what is answered behind that was late."""
+        return self.in_time / self.seconds
 
     def percentile_ms(self, share: float) -> float:
         """Return a percentile of the times of those answered with a result."""
@@ -76,7 +80,9 @@ class Sender:
             into.failed += 1
             return
         if reply.code == ErrorCode.OK:
-            into.took_s.append(time.perf_counter() - due_s)
+            now_s = time.perf_counter()
+            into.took_s.append(now_s - due_s)
+            into.in_time += now_s < into.until_s
         elif reply.code == ErrorCode.OVERLOADED:
             into.shed += 1
         else:
@@ -121,8 +127,8 @@ async def _conversation(root: Path, where: str, pair: int, links: list[Link]) ->
 
 async def offer(to: list[Sender], per_second: float, seconds: float, dice: Random) -> Outcome:
     """Offer calls at random moments at a rate, and wait for all answers."""
-    outcome = Outcome(seconds=seconds)
     begun_s = time.perf_counter()
+    outcome = Outcome(seconds=seconds, until_s=begun_s + seconds)
     due_s = begun_s + dice.expovariate(per_second)
     async with trio.open_nursery() as nursery:
         while due_s < begun_s + seconds:

@@ -44,6 +44,8 @@ class Found:
     """The most results a second in any phase of the search."""
     unloaded_p50_ms: float
     unloaded_p99_ms: float
+    """The longer of two, before the overload and after it: the machine has other things to do."""
+    unloaded_p99_after_ms: float
     full_p99_ms: float
     """At the sustained rate."""
     offered_per_second: float
@@ -85,6 +87,9 @@ async def search(at: Callable[[float], Awaitable[Outcome]]) -> tuple[Outcome, fl
     while rate <= RATE_MAX and (not high or not low or high / low > CLOSE):
         outcome = await at(rate)
         peak = max(peak, outcome.goodput)
+        if not is_sustained(outcome):  # by chance, perhaps: the machine has other things to do
+            outcome = await at(rate)
+            peak = max(peak, outcome.goodput)
         if is_sustained(outcome):
             low, best = rate, outcome
         else:
@@ -107,9 +112,11 @@ async def play(to: list[Sender], resident_kib: Callable[[], Awaitable[int]], dic
     over = await offer(to, TWICE * rate, 5 * seconds, dice)
     after_kib = await resident_kib()
     recovery_s = await recover(to, AFTER * rate, LATENCY_MAX * light.percentile_ms(0.99), dice)
+    again = await offer(to, LIGHT * rate, 2 * seconds, dice)
     return Found(
         sustained_per_second=rate, peak_per_second=peak, unloaded_p50_ms=light.percentile_ms(0.5),
-        unloaded_p99_ms=light.percentile_ms(0.99), full_p99_ms=full.percentile_ms(0.99),
+        unloaded_p99_ms=max(light.percentile_ms(0.99), again.percentile_ms(0.99)),
+        unloaded_p99_after_ms=again.percentile_ms(0.99), full_p99_ms=full.percentile_ms(0.99),
         offered_per_second=over.offered / over.seconds, goodput_per_second=over.goodput, shed=over.shed,
         failed=over.failed, admitted_p50_ms=over.percentile_ms(0.5), admitted_p99_ms=over.percentile_ms(0.99),
         resident_before_kib=before_kib, resident_after_kib=after_kib, recovery_s=recovery_s,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 PEOPLE: Final = 4
 """Each talks to the next."""
-PER_SECOND: Final = 40.0
+PER_SECOND: Final = 50.0
 """Of one caller; there are as many callers of each level as people."""
 WORDS_PER_SECOND: Final = 1.0
 RECONNECT_SECONDS: Final = 0.05

@@ -177,8 +177,9 @@ class Core:
         if not self.account.known:
             return
         try:
-            await self.account.resume(link)
-            await self.in_session(link)
+            with link.held() as held:  # a server that has no time now is not asked for a handshake too
+                await self.account.resume(held)
+                await self.in_session(held)
         except Refused as exc:
             if not self._ended(exc):
                 raise

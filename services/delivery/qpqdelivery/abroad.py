@@ -32,7 +32,9 @@ LOOK_SECONDS = 0.25
 class Abroad:
     """Passes calls up to channels' homes."""
 
-    def __init__(self, config: Config, store: Store, notices: Notices, federation: fed.FederationInternalApi) -> None:
+    def __init__(
+        self, config: Config, store: Store, notices: Notices, federation: fed.FederationInternalApi | None
+    ) -> None:
         self._config = config
         self._store = store
         self._notices = notices
@@ -40,9 +42,15 @@ class Abroad:
 
     def holds(self, channel: bytes) -> bool:
         """Tell whether a channel's home is another domain, and we go there."""
-        return self._config.federated and is_id(channel) and domain_of(channel) != self._config.domain
+        return (
+            self._config.federated
+            and self._federation is not None
+            and is_id(channel)
+            and domain_of(channel) != self._config.domain
+        )
 
     async def _call(self, call: CallContext, domain: str, params: Any, result: type[T]) -> T:
+        assert self._federation is not None
         method = NUMBERS[type(params)]
         context = CallContext(
             caller=SELF, deadline_s=call.deadline_s, traceparent=call.traceparent, now_ms=call.now_ms
@@ -132,7 +140,7 @@ class Abroad:
 
     async def describe(self, call: CallContext, domain: str) -> api.ExternalSenderResult:
         """Return another domain's external sender. Refusal(notFound)."""
-        if not self._config.federated or not is_domain(domain):
+        if not self._config.federated or self._federation is None or not is_domain(domain):
             raise Refusal(ErrorCode.NOT_FOUND, "this server does not talk to that domain")
         context = CallContext(caller=SELF, deadline_s=call.deadline_s, now_ms=call.now_ms)
         health = await self._federation.describe_peer(context, fed.DescribePeerParams(domain=domain))

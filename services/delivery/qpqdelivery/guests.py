@@ -6,12 +6,17 @@ Each method is one transaction, or one for each channel where the database wants
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+from qpqcore.api.delivery import EntryKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qpqcore.api.delivery import ChannelInfo, EntryKind, Standing
+    from qpqcore.api.delivery import ChannelInfo, Standing
+
+IN_LOG = frozenset({EntryKind.MESSAGE, EntryKind.COMMIT, EntryKind.PROPOSAL})
+"""Entries whose payload lies in the channel's log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,21 @@ class BoxLoad:
     entries: int
     bytes: int
     oldest_ms: int
+
+
+def boxed_of(row: Any, now_ms: int) -> Boxed:
+    """Make what waits in a box of a row: the entry's columns, then the payload that the log has."""
+    number, kind, channel, generation, epoch, log_number, accepted_ms, expires_ms, own, tree_hash, logged = row
+    kind = EntryKind(kind)
+    payload, packed = own or b"", b""
+    if kind in IN_LOG or kind in {EntryKind.EXPIRED, EntryKind.RESET}:
+        payload, packed = logged or b"", own or b""
+    if kind in IN_LOG and (not payload or (kind is EntryKind.MESSAGE and expires_ms <= now_ms)):
+        kind, payload = EntryKind.EXPIRED, b""
+    return Boxed(
+        number=number, kind=kind, channel=channel, generation=generation, epoch=epoch, log_number=log_number,
+        accepted_ms=accepted_ms, expires_ms=expires_ms, payload=payload, tree_hash=tree_hash or b"", packed=packed,
+    )  # fmt: skip
 
 
 class GuestStore(Protocol):

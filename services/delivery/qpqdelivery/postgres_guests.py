@@ -14,9 +14,8 @@ from qpqcore.api.federation import PurgeNoticeParams
 from qpqdelivery import postgres_fanout as fanout
 from qpqdelivery import postgres_statements as sql
 from qpqdelivery.boxes import NOBODY, box_of
-from qpqdelivery.guests import Boxed, BoxLoad, Relayed
+from qpqdelivery.guests import IN_LOG, Boxed, BoxLoad, Relayed, boxed_of
 from qpqdelivery.postgres_fanout import FanOut, Note
-from qpqdelivery.sqlite_guests import IN_LOG, boxed_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

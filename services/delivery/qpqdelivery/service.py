@@ -49,8 +49,9 @@ class Delivery(Peers):
     """Implements `qpqcore.api.delivery.DeliveryApi` and `DeliveryInternalApi`."""
 
     def __init__(
-        self, config: Config, store: Store, *, keystore: KeystoreInternalApi, federation: FederationInternalApi,
+        self, config: Config, store: Store, *, keystore: KeystoreInternalApi,
         external_sender: tuple[bytes, bytes, bytes], notices: Notices, limiter: Limiter, clock_ms: Callable[[], int],
+        federation: FederationInternalApi | None = None,
     ) -> None:  # fmt: skip
         self._config = config
         self._store = store

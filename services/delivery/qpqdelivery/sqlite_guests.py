@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qpqcore.api.delivery import ChannelInfo, EntryKind
 from qpqcore.api.federation import PurgeNoticeParams
 from qpqcore.model.ids import domain_of
 from qpqdelivery.boxes import NOBODY, box_of
-from qpqdelivery.guests import Boxed, BoxLoad, Relayed
+from qpqdelivery.guests import IN_LOG, Boxed, BoxLoad, Relayed, boxed_of
 from qpqdelivery.sqlite_fanout import Reference, deliver, put_in_box
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from qpqcore.store.connection import Connection
     from qpqcore.store.database import Database
     from qpqdelivery.store import Bounds
-
-IN_LOG = frozenset({EntryKind.MESSAGE, EntryKind.COMMIT, EntryKind.PROPOSAL})
 
 
 class SqliteGuests:
@@ -142,21 +140,6 @@ class SqliteGuests:
                 is not None
             )
         )
-
-
-def boxed_of(row: Any, now_ms: int) -> Boxed:
-    """Make what waits in a box of a row: the entry's columns, then the payload that the log has."""
-    number, kind, channel, generation, epoch, log_number, accepted_ms, expires_ms, own, tree_hash, logged = row
-    kind = EntryKind(kind)
-    payload, packed = own or b"", b""
-    if kind in IN_LOG or kind in {EntryKind.EXPIRED, EntryKind.RESET}:
-        payload, packed = logged or b"", own or b""
-    if kind in IN_LOG and (not payload or (kind is EntryKind.MESSAGE and expires_ms <= now_ms)):
-        kind, payload = EntryKind.EXPIRED, b""
-    return Boxed(
-        number=number, kind=kind, channel=channel, generation=generation, epoch=epoch, log_number=log_number,
-        accepted_ms=accepted_ms, expires_ms=expires_ms, payload=payload, tree_hash=tree_hash or b"", packed=packed,
-    )  # fmt: skip
 
 
 def _position(c: Connection, home: str) -> int:

@@ -53,8 +53,8 @@ class Config:
     calls_max: int = 20_000
     """Calls with a service at once, over all connections; each is a task of some 10 KiB. Past it: `overloaded`."""
 
-    shed_delay_seconds: float = 0.005
-    """What a ready call waits for its turn, on average, before others are refused; 0: none is (qpqcore.bus.admission)."""
+    shed_delay_seconds: float = 0.001
+    """The work before a ready call's turn, on average, from which on others are refused; 0: any (qpqcore.bus.admission)."""
 
     subscriptions_max: int = 4
     """Of one connection: each is told of every message."""

@@ -218,18 +218,21 @@ class Gateway:
         self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float
     ) -> Coroutine[None, None, None] | None:
         """Let a call in, or refuse it at once: no line in the log and no task, for there is no time."""
-        counts = refusable(method)
-        if self._forwarded >= self._config.calls_max or (counts and not self.admission.enter()):
+        counts, entered = refusable(method), None
+        if self._forwarded < self._config.calls_max:
+            entered = self.admission.enter(stranger=not peer.assertion) if counts else 0.0
+        if entered is None:
             incoming.reply(SHED)
             self._observer.call_finished(method.name, TOO_MANY.code.name, trio.current_time() - started_s)
             return None
         self._forwarded += 1
-        return self._forward(incoming, peer, method, call, started_s)
+        return self._forward(incoming, peer, method, call, started_s, entered if counts else None)
 
-    async def _forward(self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float) -> None:
-        counts = refusable(method)
-        if counts:
-            self.admission.begun(trio.current_time() - started_s)
+    async def _forward(
+        self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float, entered: float | None
+    ) -> None:
+        if entered is not None:
+            self.admission.begun(entered)
         try:
             if self._tracer is None:
                 await self._pass(incoming, peer, method, call, started_s)
@@ -238,7 +241,7 @@ class Gateway:
                 await self._pass(incoming, peer, method, call, started_s)
         finally:
             self._forwarded -= 1
-            if counts:
+            if entered is not None:
                 self.admission.left()
 
     async def _pass(self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float) -> None:

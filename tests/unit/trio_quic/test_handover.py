@@ -21,6 +21,7 @@ from trio_quic import (
 from trio_quic.addresses import pack
 from trio_quic.handover import MESSAGE_BYTES_MAX
 from trio_quic.ports import UdpTransport
+from trio_quic.serve import _spread
 from trio_quic.testing import Certificates
 
 KEY = b"r" * 32
@@ -167,6 +168,14 @@ async def test_a_token_of_one_is_taken_by_all(tmp_path):
                 connection = await stack.enter_async_context(connected(endpoints[0].address[1], []))
                 found.add(await connection.call(b""))
             assert sum(endpoint.counters()["retries_sent"] for endpoint in endpoints.values()) >= 3
+
+
+def test_a_names_servers_get_their_share_each_and_families_keep_their_order():
+    given = [("::1", 1), ("127.0.0.1", 1), ("127.0.0.2", 1), ("::2", 1)]
+    seen = {tuple(_spread(given)) for _ in range(200)}
+    assert len(seen) == 4
+    assert {tuple(":" in host for host, _ in one) for one in seen} == {(True, False, False, True)}
+    assert _spread([("127.0.0.1", 1)]) == [("127.0.0.1", 1)]
 
 
 async def test_only_the_owner_can_hand_over(tmp_path):

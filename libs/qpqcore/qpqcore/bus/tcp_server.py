@@ -180,13 +180,15 @@ class _Connection:
                 self._server.overloaded += 1
                 self._reply(one.call, SHED)
                 return
-            counts = refusable(METHODS.get(method_of(one.body)))
-            if counts and not self._server.admission.enter():
-                self._reply(one.call, SHED)
-                return
+            counts, entered = refusable(METHODS.get(method_of(one.body))), None
+            if counts:
+                entered = self._server.admission.enter()
+                if entered is None:
+                    self._reply(one.call, SHED)
+                    return
             self._server.calls += 1
             scope = self._scopes[one.call] = trio.CancelScope()
-            nursery.start_soon(self._answer, one.call, one.body, scope, trio.current_time() if counts else None)
+            nursery.start_soon(self._answer, one.call, one.body, scope, entered)
         elif one.kind == Kind.CANCEL:
             if waiting := self._scopes.get(one.call):
                 waiting.cancel()
@@ -195,10 +197,10 @@ class _Connection:
         else:
             raise FrameError(f"a frame of kind {one.kind}")
 
-    async def _answer(self, call: int, body: bytes, scope: trio.CancelScope, entered_s: float | None) -> None:
-        """Answer one; `entered_s`: since when it counts as work."""
-        if entered_s is not None:
-            self._server.admission.begun(trio.current_time() - entered_s)
+    async def _answer(self, call: int, body: bytes, scope: trio.CancelScope, entered: float | None) -> None:
+        """Answer one; `entered` is admission's, where the call counts as work."""
+        if entered is not None:
+            self._server.admission.begun(entered)
         try:
             with scope:
                 try:
@@ -209,7 +211,7 @@ class _Connection:
         finally:
             del self._scopes[call]
             self._server.calls -= 1
-            if entered_s is not None:
+            if entered is not None:
                 self._server.admission.left()
 
     def _reply(self, call: int, data: bytes) -> None:

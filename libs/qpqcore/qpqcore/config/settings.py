@@ -77,7 +77,7 @@ class Settings:
     connections_per_address_max: int = _doc(512, "of one IPv4 address or IPv6 /64; half of them without proof of it")
     handshakes_per_address_max: int = _doc(1_000, "of one such address in 10 s; past it new peers are refused")
     shed_delay_ms: int = _doc(
-        5, "a ready call waits so long for its turn, on average, before more calls are refused; 0: none is for that"
+        1, "so much work may stand before a ready call's turn, on average, until more calls are refused; 0: any"
     )
     retry_from_half_open: int = _doc(200, "handshakes at once from which on addresses are proven; 0: always")
     held_total_bytes_max: int = _doc(512 * 1024 * 1024, "memory of frames and replies over all connections")
