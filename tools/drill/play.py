@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 MEET_SECONDS_MAX = 180.0
 """From the last log-in until everybody reads everybody: groups repair themselves meanwhile."""
 LOOK_SECONDS = 0.1
+KILLS_MAX, KILL_FROM_SECONDS, KILL_STEP_SECONDS = 8, 0.4, 0.15
+"""A command takes about half a second to start; on a quiet machine both have ended after a second and a half."""
 LOG_IN_SECONDS_MAX = 90.0
 """A client whose server died without a word finds out by a ping, after up to 31 s."""
 
@@ -62,6 +65,8 @@ async def _first_life(
             load.start_soon(person.talk, club)
         load.start_soon(given.keep_taking, found[1], found[0])
         await trio.sleep(seconds)
+        figures["backups_killed"] = await _killed(server, "backup", "create", server.backup, "--keys", server.keys)
+        assert not server.backup.exists(), "a backup that was cut off has no name"
         before, begun = sum(p.sent for p in found), now_s()
         made = await server.ctl("backup", "create", server.backup, "--keys", server.keys)
         figures["backup_s"], figures["backup_command_s"] = made["seconds"], round(now_s() - begun, 2)
@@ -77,10 +82,24 @@ async def _first_life(
     figures["refused_under_load"] = sum(p.refused for p in found)
 
 
+async def _killed(server: Stage, *arguments: str | Path) -> int:
+    """Kill a command again and again, each time later; return how often, until one ended before that."""
+    count = 0
+    while await server.ctl_killed(KILL_FROM_SECONDS + count * KILL_STEP_SECONDS, *arguments):
+        count += 1
+        if count == KILLS_MAX:
+            return count
+    if arguments[0] == "backup":
+        shutil.rmtree(server.backup)
+    return count
+
+
 async def _death(server: Stage, figures: dict[str, Any]) -> None:
     server.kill()
     server.wipe()
-    put_back = await server.ctl("restore", server.backup, "--keys", server.keys)
+    again = ("restore", server.backup, "--keys", server.keys, "--replace")
+    figures["restores_killed"] = await _killed(server, *again)
+    put_back = await server.ctl(*again)
     figures["restore_s"] = put_back["seconds"]
     figures["restored_accounts"] = put_back["rows"]["auth.accounts"]
     await server.start()
