@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo demo-federation test check simulate soak client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test rolling overload
+.PHONY: help setup run demo demo-federation test check simulate soak backup-drill client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test rolling overload
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -64,6 +64,9 @@ soak: setup second-opinion ## simulate SEEDS=1-2000, kill real processes KILLS=2
 	$(BIN)/python -m tools.timing --seed $(or $(SEED),1)
 	$(BIN)/python -m tests.durability
 	$(BIN)/python -m tools.races
+
+backup-drill: setup ## back a server up under load, kill it, wipe it, put it back, on both stores: STORE=both PEOPLE=8 SECONDS=8
+	@$(BIN)/python -m tools.drill --store $(or $(STORE),both) --people $(or $(PEOPLE),8) --seconds $(or $(SECONDS),8)
 
 client-drills: setup ## play what a client owes: files, devices, hostile text, vanishing, outbox, trust (DRILL=name SIZE=small)
 	$(BIN)/python -m tools.client_drills $(DRILL) --size $(or $(SIZE),full)

@@ -82,6 +82,20 @@ class Stage:
         said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return said
 
+    async def ctl_killed(self, after_s: float, *arguments: str | Path) -> bool:
+        """Run a command and kill it after a while; tell whether it had not ended by itself."""
+        process = await trio.lowlevel.open_process(
+            [str(BIN / "qpqctl"), "--json", *map(str, arguments)], env=self.environment(), stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        with trio.move_on_after(after_s):
+            await process.wait()
+        killed = process.poll() is None
+        if killed:
+            process.kill()
+        await process.wait()
+        return killed
+
     def wipe(self) -> None:
         """Throw everything away that the server has."""
         shutil.rmtree(self.data)

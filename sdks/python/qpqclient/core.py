@@ -267,12 +267,17 @@ class Core:
             await self.call(delivery.AckParams(up_to=self.inbox.position), delivery.AckResult)
 
     async def catch_up(self) -> None:
-        """Take all that lies in the mailbox now."""
+        """Take all that lies in the mailbox now: what comes meanwhile, for as long as it comes, is not waited for."""
+        until = 0
         while True:
             page = await self.call(delivery.FetchParams(after=self.inbox.position), delivery.FetchResult)
             if not page.entries:
                 return
+            has_all = until and self.inbox.position >= until
+            until = until or page.last
             await self._take(page.entries)
+            if has_all:
+                return
 
     async def _forget_expired(self) -> None:
         """Delete what has vanished: it is not shown from its moment on, and gone from the disk soon after."""

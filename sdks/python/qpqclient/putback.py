@@ -64,7 +64,7 @@ class PutBack:
             self._unmark(channel)
             self._store.db.execute("DELETE FROM rejoins WHERE channel = ?", (channel,))
             return True
-        return await self._begin_anew(channel, info)
+        return await self.begin_anew(channel, info)
 
     def _is_as_served(self, channel: bytes, own: int, info: FetchGroupInfoResult) -> bool:
         group = self._groups.load(channel)
@@ -72,7 +72,15 @@ class PutBack:
         there = (info.generation, info.epoch, info.tree_hash)
         return here == there and not info.proposals and not group.pending_proposals()
 
-    async def _begin_anew(self, channel: bytes, info: FetchGroupInfoResult) -> bool:
+    def knows_better(self, channel: bytes, info: FetchGroupInfoResult) -> bool:
+        """Tell whether the server shows a group as it was before: whether it says why or not, that one is not joined.
+
+        Who was removed since is a member there.
+        """
+        own = self._groups.generation(channel)
+        return bool(own) and (info.generation, info.epoch) < (own, self._groups.load(channel).epoch)
+
+    async def begin_anew(self, channel: bytes, info: FetchGroupInfoResult) -> bool:
         """Begin a group anew; False where that lost a race: its winner's Welcome comes, or it is joined."""
         known = {leaf.account for leaf in leaves_of(self._groups.load(channel).members())}
         served = await self._core.births.reset(channel, info.generation, known=known)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,11 +55,12 @@ def create(given: Given, folder: Path, keys_folder: Path, secrets_root: Path | N
         head = ""
         for entry in checked(given.audit().entries()):
             head = f"{entry.number}:{entry.hash}"
+        begun = time.monotonic()
         rows = create_backup(given.settings, folder, keys_folder, secrets_root, head)
-        digest = manifests.digest_of(folder)
+        took, digest = round(time.monotonic() - begun, 2), manifests.digest_of(folder)
     given.tell(
-        {"ok": True, "folder": str(folder), "sha256": digest, "rows": rows},
-        f"{folder}: {rows['auth.accounts']} accounts, {sum(rows.values())} rows; {digest}",
+        {"ok": True, "folder": str(folder), "sha256": digest, "rows": rows, "seconds": took},
+        f"{folder}: {rows['auth.accounts']} accounts, {sum(rows.values())} rows, {took} s; {digest}",
     )
 
 
@@ -96,8 +98,10 @@ def restore(given: Given, folder: Path, keys_folder: Path, replace: bool, secret
     Afterwards everybody logs in with the password; clients upload new KeyPackages and join their groups anew by themselves.
     """
     with given.acting("restore", str(folder), *(["--replace"] if replace else [])):
+        begun = time.monotonic()
         rows = restore_backup(given.settings, folder, keys_folder, secrets_root, replace=replace)
+        took = round(time.monotonic() - begun, 2)
     given.tell(
-        {"ok": True, "folder": str(folder), "rows": rows},
-        f"{folder}: put back, {rows['auth.accounts']} accounts, {sum(rows.values())} rows",
+        {"ok": True, "folder": str(folder), "rows": rows, "seconds": took},
+        f"{folder}: put back, {rows['auth.accounts']} accounts, {sum(rows.values())} rows, {took} s",
     )

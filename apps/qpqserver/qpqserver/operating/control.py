@@ -96,9 +96,9 @@ def _user(stream: trio.SocketStream) -> int:
 
 async def _answer(stream: trio.SocketStream, user: int, operator: Operator) -> dict[str, Any]:
     try:
+        asked = await _asked(stream)  # first, else a refusal would cut off who still writes, unread
         if user not in {0, os.getuid()}:
             raise Refusal(ErrorCode.FORBIDDEN, "the socket is the server's user's, and root's")
-        asked = await _asked(stream)
         done = await perform(operator, asked)
     except Refusal as no:
         return {"ok": False, "error": no.code.name, "detail": no.detail}
