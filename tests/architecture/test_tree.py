@@ -45,9 +45,7 @@ REGISTRIES = [
 MACHINE_PATHS = re.compile(r"(?<![\w.<])/(?:" + "|".join(("work", "root", "home/[a-z]+", "tmp/qp" + "q")) + r")/")
 
 UNUSED_CODES = {
-    ErrorCode.OK: "no refusal",
     ErrorCode.NO_KEY_PACKAGE: "for SDKs: an account that has nothing to be added by",
-    ErrorCode.NOT_IMPLEMENTED_YET: "for methods that a schema has before their service",
 }
 OWN = {tomllib.loads((p / "pyproject.toml").read_text())["project"]["name"] for p in PACKAGES}
 

@@ -26,6 +26,7 @@ from qpqserver.composition import (
     watch,
 )
 from qpqserver.keys import NUMBERS, Keys
+from qpqserver.nearby import announced
 from qpqserver.sharing import shared
 from qpqserver.stores import Stores, beside, database_path
 from qpqserver.tracing import tracing
@@ -99,5 +100,7 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
                 nursery.start_soon(service.run)
         endpoint = await nursery.start(front.serve)
         metrics.watch_quic(endpoint.counters)
+        if settings.mdns_announce:
+            await stack.enter_async_context(announced(settings.federation_domain, endpoint.address, front.pin))
         yield Embedded(front.gateway, endpoint, metrics, front.pin, front.made_certificate, services, place.stores.away)
         nursery.cancel_scope.cancel()
