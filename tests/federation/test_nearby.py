@@ -19,7 +19,7 @@ LOOPBACK = ("127.0.0.1",)
 async def test_a_server_is_found_while_it_is_there():
     with trio.fail_after(30):
         async with announced("a.example", ("127.0.0.1", 7000), bytes(32)):
-            assert await discover(1.0, LOOPBACK) == [Nearby("a.example", "127.0.0.1:7000", "00" * 32)]
+            assert await discover(2.0, LOOPBACK) == [Nearby("a.example", "127.0.0.1:7000", "00" * 32)]
         assert await discover(0.5, LOOPBACK) == []
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SERVICE = "_quicproquo._udp.local."
 SERVERS_MAX = 100
 """Announcements looked at; a flood of them is cut off."""
-DETAILS_MS_MAX = 1_000
+DETAILS_MS_MAX = 3_000
 """Waited for one server's address."""
 DOMAIN, PIN = b"domain", b"pin"
 """What stands beside an address: the domain, and the SHA-256 of the server's key in hexadecimal."""
