@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
-import trio
+import json
+from functools import partial
 
+import trio
+from click.testing import CliRunner
+
+from qpqserver.ctl import main
 from tests.federation.test_two_domains import texts, until
 from tests.support.domains import open_domains
 
 PATIENCE_SECONDS = 90
+
+
+async def look(settings):
+    """Return what `qpqctl federation list` says of each domain."""
+    environment = {"QPQ_FEDERATION_PEERS": settings.federation_peers}
+    arguments = ["--json", "--data-dir", settings.data_dir, "federation", "list"]
+    done = await trio.to_thread.run_sync(partial(CliRunner().invoke, main, arguments, env=environment))
+    assert done.exit_code == 0, done.output
+    return {row["domain"]: row for row in map(json.loads, done.output.splitlines())}
 
 
 async def test_either_server_goes_away_and_comes_back(tmp_path):
@@ -31,6 +45,9 @@ async def test_either_server_goes_away_and_comes_back(tmp_path):
             await people[home].flush()
             await own[guest].send("three")
             assert people[guest].pending == 1
+            waiting = await look(domains.settings(home))
+            assert waiting[guest]["waiting"] == 1
+            assert waiting[guest]["oldest_seconds"] < PATIENCE_SECONDS
             await domains.start(guest)
             await until(people[home], lambda: "three" in texts(own[home]))
             await until(people[guest], lambda: "two" in texts(own[guest]))
@@ -44,4 +61,7 @@ async def test_either_server_goes_away_and_comes_back(tmp_path):
             await own[home].send("five")
             await until(people[guest], lambda: "five" in texts(own[guest]))
             assert texts(there) == texts(here)
+            while (await look(domains.settings(home)))[guest]["waiting"]:  # until the answer is noted, a moment later
+                pass
+            assert (await look(domains.settings(guest)))[home]["taken"] > 0
             assert sorted(texts(there)) == sorted(["one", "two", "three", "four", "five"])

@@ -12,6 +12,7 @@ import click
 
 from qpqcore.config.settings import ConfigError, Settings, database_url_of, load
 from qpqcore.store.errors import DatabaseError
+from qpqserver.ctl_federation import federation
 from qpqserver.ctl_secrets import certs, secrets
 from qpqserver.embedded import VERSION, certificate
 from qpqserver.output import tell
@@ -237,6 +238,7 @@ def accounts(settings: Settings) -> list[tuple[str, str, int, int]]:
 
 
 main.add_command(certs)
+main.add_command(federation)
 main.add_command(secrets)
 
 
