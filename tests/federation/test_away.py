@@ -46,7 +46,7 @@ async def test_either_server_goes_away_and_comes_back(tmp_path):
             await own[guest].send("three")
             assert people[guest].pending == 1
             waiting = await look(domains.settings(home))
-            assert waiting[guest]["waiting"] == 1
+            assert waiting[guest]["waiting"] >= 1
             assert waiting[guest]["oldest_seconds"] < PATIENCE_SECONDS
             await domains.start(guest)
             await until(people[home], lambda: "three" in texts(own[home]))
