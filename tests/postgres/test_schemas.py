@@ -75,7 +75,9 @@ async def test_a_step_that_only_adds_leaves_older_programs_at_work(empty):
 async def test_a_step_that_takes_away_shuts_older_programs_out(empty):
     assert (programs_from(ADDS), programs_from(TAKES_AWAY)) == (0, NEXT)
     await trio.to_thread.run_sync(migrate, empty, [after(TAKES_AWAY)])
-    with pytest.raises(DatabaseTooNew, match=f"programs that know step {NEXT} can use; this one knows {NOW}: use the newer"):
+    with pytest.raises(
+        DatabaseTooNew, match=f"programs that know step {NEXT} can use; this one knows {NOW}: use the newer"
+    ):
         async with open_postgres(empty, AUTH):
             pass
     with pytest.raises(DatabaseTooNew, match=f"is at step {NEXT}, this program knows {NOW}"):
