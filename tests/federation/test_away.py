@@ -1,13 +1,28 @@
-"""A server that is away: what is said waits, and comes once, in one order."""
+"""A server that is away for a day: what is said waits, and comes once, in one order."""
 
 from __future__ import annotations
 
-import trio
+import json
+from functools import partial
 
+import trio
+from click.testing import CliRunner
+
+from qpqserver.ctl import main
 from tests.federation.test_two_domains import texts, until
 from tests.support.domains import open_domains
 
 PATIENCE_SECONDS = 90
+DAY_MS = 24 * 3600 * 1000
+
+
+async def look(settings):
+    """Return what `qpqctl federation list` says of each domain."""
+    environment = {"QPQ_FEDERATION_PEERS": settings.federation_peers}
+    arguments = ["--json", "--data-dir", settings.data_dir, "federation", "list"]
+    done = await trio.to_thread.run_sync(partial(CliRunner().invoke, main, arguments, env=environment))
+    assert done.exit_code == 0, done.output
+    return {row["domain"]: row for row in map(json.loads, done.output.splitlines())}
 
 
 async def test_either_server_goes_away_and_comes_back(tmp_path):
@@ -31,6 +46,9 @@ async def test_either_server_goes_away_and_comes_back(tmp_path):
             await people[home].flush()
             await own[guest].send("three")
             assert people[guest].pending == 1
+            domains.clock.ahead_ms += DAY_MS
+            waiting = await look(domains.settings(home))
+            assert waiting[guest]["waiting"] >= 1
             await domains.start(guest)
             await until(people[home], lambda: "three" in texts(own[home]))
             await until(people[guest], lambda: "two" in texts(own[guest]))
@@ -38,10 +56,15 @@ async def test_either_server_goes_away_and_comes_back(tmp_path):
             await domains.stop(home)
             sent = await own[guest].send("four")
             assert own[guest].message(sent.id).state == "pending"
+            domains.clock.ahead_ms += DAY_MS
+            assert own[guest].message(sent.id).state == "pending"
             await domains.start(home)
             await people[guest].wait_sent(sent.id)
             await until(people[home], lambda: "four" in texts(own[home]))
             await own[home].send("five")
             await until(people[guest], lambda: "five" in texts(own[guest]))
             assert texts(there) == texts(here)
+            while (await look(domains.settings(home)))[guest]["waiting"]:  # until the answer is noted, a moment later
+                pass
+            assert (await look(domains.settings(guest)))[home]["taken"] > 0
             assert sorted(texts(there)) == sorted(["one", "two", "three", "four", "five"])

@@ -14,6 +14,7 @@ import trio
 from qpqcore.api import keystore
 from qpqcore.api.methods import METHODS
 from qpqcore.bus import tcp_client, tcp_link, tcp_peer, tcp_server
+from qpqcore.bus.admission import Admission
 from qpqcore.bus.tcp_server import BusServer
 from qpqcore.model.errors import ErrorCode
 from qpqcore.net import authority
@@ -391,8 +392,9 @@ async def test_calls_past_the_cap_are_overloaded_and_the_others_are_answered(tmp
 async def test_past_its_window_a_service_sheds_what_users_call_and_nothing_that_is_under_way(tmp_path):
     """What services call of each other belongs to a call that was let in; who only waits is no work."""
     slow, answers = Slow(), []
-    server = BusServer("delivery", slow, credentials_of(tmp_path, "delivery"))
-    server.admission.window = 3.0
+    admission = Admission("delivery", trio.current_time)
+    admission.window = 3.0
+    server = BusServer("delivery", slow, credentials_of(tmp_path, "delivery"), admission=admission)
     kinds = {name: next(m for m in METHODS.values() if m.name == name) for name in ("peek", "fetchWait")}
     inner = next(m for m in METHODS.values() if m.service == "delivery" and m.internal)
     async with AsyncExitStack() as stack:

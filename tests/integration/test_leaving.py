@@ -25,9 +25,11 @@ async def test_asked_to_go_a_client_connects_anew_and_its_user_sees_no_error(ope
     monkeypatch.setattr(pacing, "share", lambda: 0.25)
     async with open_world() as w:
         alice, bob = await w.client("alice"), await w.client("bob")
+        await alice._core.link()
         await until(lambda: any(peer.subscriptions for peer in w.server.gateway._peers.all.values()))
         chat = await alice.dm("bob")
-        before, over, sent = connections(w), False, []
+        before, over, sent, told = connections(w), False, [], []
+        alice._core.wire._on_change = told.append
 
         async def talk():
             while not over:
@@ -44,6 +46,7 @@ async def test_asked_to_go_a_client_connects_anew_and_its_user_sees_no_error(ope
             over = True
         await alice.flush()
         assert {alice.conversation(chat.id).message(ident).state for ident in sent} <= {"sent", "delivered"}
+        assert told == []
         await bob.sync()
         assert texts(bob.conversation(chat.id))[-len(sent) :] == [f"word {n}" for n in range(len(sent))]
 
@@ -51,8 +54,10 @@ async def test_asked_to_go_a_client_connects_anew_and_its_user_sees_no_error(ope
 async def test_a_call_that_a_draining_server_does_not_take_is_made_on_the_next_connection(open_world):
     async with open_world() as w:
         alice = await w.client("alice")
+        await alice._core.link()
         before = connections(w)
-        endpoint = w.server.endpoint
+        endpoint, told = w.server.endpoint, []
+        alice._core.wire._on_change = told.append
         endpoint._draining = True
         answers = []
 
@@ -63,8 +68,10 @@ async def test_a_call_that_a_draining_server_does_not_take_is_made_on_the_next_c
             nursery.start_soon(call)
             await until(lambda: not connections(w) & before)
             assert not answers
+            await until(lambda: told)  # nobody else is there: that is said
             endpoint._draining = False
         assert len(answers) == 1
+        assert told == [False, True]
 
 
 async def test_what_belongs_together_ends_on_the_connection_it_began_on(open_world):

@@ -16,6 +16,8 @@ import trio
 from qpqclient import open_client
 from qpqcore.config.settings import Settings
 from qpqcore.net import authority
+from qpqcore.runtime.clock import now_ms
+from qpqserver.embedded import Surroundings
 from tests.support import constellation
 from tests.support.buses import now
 from tools.demo.processes import free_port
@@ -41,6 +43,16 @@ def certified() -> Path:
     return folder
 
 
+class Clock:
+    """Everybody's wall clock, which can be put forward."""
+
+    def __init__(self) -> None:
+        self.ahead_ms = 0
+
+    def __call__(self) -> int:
+        return now_ms() + self.ahead_ms
+
+
 class Domains:
     """Servers by their domains; each can be stopped and started again on the same folder and ports."""
 
@@ -48,6 +60,7 @@ class Domains:
         self._folder = folder
         self._overrides = overrides
         self.names = names
+        self.clock = Clock()
         self.ports = {name: free_port(socket.SOCK_DGRAM) for name in names}
         self.client_ports = {name: free_port(socket.SOCK_DGRAM) for name in names}
         self.servers: dict[str, Any] = {}
@@ -76,7 +89,7 @@ class Domains:
     async def _serve(self, domain: str, *, task_status: trio.TaskStatus[Any]) -> None:
         """Run a server in a task of its own until it is asked to end."""
         self._ended[domain], self._asked[domain] = trio.Event(), trio.Event()
-        async with constellation.open_server(self.settings(domain)) as server:
+        async with constellation.open_server(self.settings(domain), Surroundings(clock_ms=self.clock)) as server:
             task_status.started(server)
             await self._asked[domain].wait()
         self._ended[domain].set()
@@ -92,7 +105,8 @@ class Domains:
         """Open the client of name@domain, registered at the first time."""
         local, _, domain = name.partition("@")
         folder = self._folder / "people" / name
-        async with open_client(folder, server=f"127.0.0.1:{self.client_ports[domain]}", store_key=STORE_KEY) as client:
+        server = f"127.0.0.1:{self.client_ports[domain]}"
+        async with open_client(folder, server=server, store_key=STORE_KEY, now_ms=self.clock) as client:
             if not client.known:
                 await client.register(local, PASSWORD)
             yield client

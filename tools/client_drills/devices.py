@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from qpqcore.api.delivery import EntryKind
 from qpqcore.config.settings import Settings
 from qpqserver.embedded import beside
 from tests.oracle import traces
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 PASSWORD, ANOTHER = "the first password of alice", "another password of alice"
 MODULE = "tools.client_drills.device"
+MESSAGE = int(EntryKind.MESSAGE)
 AFTER = ("not for the revoked one", "nor this")
 TOLD_SECONDS_MAX = 60.0
 """By then a device that was cut off has no leaf any more."""
@@ -111,16 +113,21 @@ async def two_and_a_third(p: Play) -> None:
 
 async def revoked(p: Play) -> None:
     """One is cut off, and given the ciphertexts that came after."""
-    seen = log_of(p)[-1]["number"]
+    had = (await p.order("alice/2", "await", conversation=p.talk, members=2))["epoch"]
+    raw: dict[int, dict[str, Any]] = {}
     at = (await p.order("alice/1", "revoke", device=p.ids["alice/2"]))["at"]
     gone = await p.order("bob", "await_gone", conversation=p.talk, device=p.ids["alice/2"])
     p.outcome.note(
         "revoked: its leaf was removed by, after", f"{p.name_of(gone['by'])}, {gone['at'] - at:.1f} s",
     )  # fmt: skip
+    raw |= log_of(p)
     await p.says("bob", AFTER[0], "alice/1", "alice/3")
+    raw |= log_of(p)
     await p.says("alice/3", AFTER[1], "bob")
-    raw = [entry for entry in log_of(p) if entry["number"] > seen]
-    fed = await p.order("alice/2", "feed", entries=raw)
+    raw |= log_of(p)
+    # A message of the epoch that it was in it may read; the commit that ends that is the last that it can follow.
+    since = [e for _, e in sorted(raw.items()) if e["epoch"] > had or (e["epoch"] == had and e["kind"] != MESSAGE)]
+    fed = await p.order("alice/2", "feed", entries=since)
     shown = await p.texts("alice/2", offline=True)
     p.outcome.note("revoked, fed the raw messages since: with the keys that it had", ", ".join(fed["stubborn"]))
     p.outcome.note("following the log to its own removal", ", ".join(fed["obedient"]))
@@ -197,18 +204,19 @@ def dump_searched(p: Play) -> None:
         p.outcome.findings.append(f"the server's {place} holds {names[value]}")
 
 
-def log_of(p: Play) -> list[dict[str, Any]]:
-    """Return the conversation's log as it lies in the server's database."""
+def log_of(p: Play) -> dict[int, dict[str, Any]]:
+    """Return the conversation's log as it lies in the server's database: number -> entry; what all have read is gone from it."""
     settings = Settings(data_dir=str(p.server.folder / "data"))
     with beside(settings, "delivery") as connection:
         rows = connection.execute(
-            "SELECT number, kind, generation, epoch, payload, accepted_ms FROM log WHERE channel = ? ORDER BY number",
+            "SELECT number, kind, generation, epoch, payload, accepted_ms FROM log "
+            "WHERE channel = ? AND payload IS NOT NULL ORDER BY number",
             (bytes.fromhex(p.talk),),
         ).fetchall()
-    return [
-        {"number": n, "kind": k, "generation": g, "epoch": e, "payload": (raw or b"").hex(), "accepted_ms": at, "channel": p.talk}
+    return {
+        n: {"number": n, "kind": k, "generation": g, "epoch": e, "payload": raw.hex(), "accepted_ms": at, "channel": p.talk}
         for n, k, g, e, raw, at in rows
-    ]  # fmt: skip
+    }  # fmt: skip
 
 
 async def play(root: Path, size: str, told: Callable[[str], None]) -> Outcome:

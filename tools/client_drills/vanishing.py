@@ -35,7 +35,8 @@ STAYS = "what stays between them"
 FILLERS = 150
 """Enough rows for trees to be balanced, which leaves copies of what was moved."""
 FILE_BYTES = 5 * SEGMENT_BYTES
-LOOK_SECONDS = 1.0
+LOOK_SECONDS = 20.0
+"""Who looks reads a snapshot, and is in the way of emptying a log meanwhile."""
 STORE_KEY = b"vanishing".ljust(32, b".")
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
 START_SECONDS_MAX = 120
+"""A busy machine, and a server of low priority on it, take their time."""
 _RUNNING: list[trio.Process] = []
 """Every process started on the stage: none outlives the play, whatever goes wrong in it."""
 ANSWER_SECONDS_MAX = 120

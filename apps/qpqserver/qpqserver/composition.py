@@ -35,7 +35,7 @@ from qpqgateway.service import Gateway
 from qpqkeystore.config import Config as KeystoreConfig
 from qpqkeystore.main import open_keystore
 from qpqserver.peering import config_of as federation_config_of
-from qpqserver.peering import tls_of
+from qpqserver.peering import resolver_of, tls_of
 from qpqserver.reloading import EdgeCertificate
 from qpqserver.secrecy import EDGE_CERT, EDGE_KEY
 
@@ -208,7 +208,8 @@ async def federation(place: Place) -> AsyncIterator[Any]:
     server, client = tls_of(place.settings)
     parts: dict[str, Any] = {name: place.other(name) for name in ("delivery", "keystore", "blob")}
     opened = open_federation(
-        config, server=server, client=client, notices=around.notices, version=VERSION, resolver=around.resolver,
+        config, server=server, client=client, notices=around.notices, version=VERSION,
+        resolver=around.resolver or resolver_of(place.settings),
         **parts, **place.common,
     )  # fmt: skip
     async with opened as service:

@@ -27,6 +27,7 @@ from qpqserver.composition import (
     watch,
 )
 from qpqserver.keys import NUMBERS, Keys
+from qpqserver.nearby import announced
 from qpqserver.reloading import Reloading
 from qpqserver.sharing import shared
 from qpqserver.stores import Stores, beside, database_path
@@ -109,6 +110,9 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
             admissions=(front.gateway.admission,), auth=services["auth"],
         )  # fmt: skip
         nursery.start_soon(reloading.keep_looking)
+        if settings.mdns_announce:
+            pin = front.certificate.pin
+            await stack.enter_async_context(announced(settings.federation_domain, endpoint.address, pin))
         yield Embedded(
             gateway=front.gateway, endpoint=endpoint, metrics=metrics, spki_sha256=front.certificate.pin,
             made_certificate=front.made_certificate, services=services, reloading=reloading,

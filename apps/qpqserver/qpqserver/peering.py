@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from qpqcore.config.settings import ConfigError, address_of, federation_peers_of
 from qpqcore.net import certificates
 from qpqfederation.config import Config
+from qpqfederation.discovery import SystemAddresses
 from trio_quic import ClientTls, ServerTls
 
 if TYPE_CHECKING:
     from qpqcore.config.settings import Settings
+    from qpqfederation.discovery import Resolver
 
 
 def config_of(settings: Settings, look_again_seconds: float = 30.0) -> Config:
@@ -24,6 +26,15 @@ def config_of(settings: Settings, look_again_seconds: float = 30.0) -> Config:
         peers=federation_peers_of(settings), discovery=settings.federation_discovery,
         private_addresses=settings.federation_private_addresses, look_again_seconds=look_again_seconds,
     )  # fmt: skip
+
+
+def resolver_of(settings: Settings) -> Resolver:
+    """Return what is asked where domains and hosts are. Only who looks in the DNS pays for the import."""
+    if not settings.federation_discovery:
+        return SystemAddresses()
+    from qpqfederation.dns import Dns
+
+    return Dns()
 
 
 def roots(settings: Settings) -> bytes:

@@ -47,6 +47,8 @@ class Connection:
         self._on_change, self._network = on_change, network
         self._link: Link | None = None
         self._changed = trio.Event()
+        self._told = False
+        """What `on_change` was told last."""
         self._leaving = trio.Event()
         self._leave = trio.CancelScope()
         self.trouble: QpqError | None = None
@@ -77,9 +79,9 @@ class Connection:
                 if attempt == CALL_TRIES_MAX - 1:
                     raise
                 if self._link is link:
-                    self._set(None)
                     if isinstance(exc, GoingAway):
                         self.leave(0.0)
+                    self._set(None)
             except Refused as exc:
                 if exc.code not in LATER or attempt == CALL_TRIES_MAX - 1:
                     raise
@@ -148,8 +150,11 @@ class Connection:
         following.cancel()
 
     def _set(self, link: Link | None) -> None:
-        if (link is None) != (self._link is None):
-            self._on_change(link is not None)
+        """Have a connection, or none; nobody is told of the moment between two when the server asked for another."""
+        is_up = link is not None
+        if is_up != self._told and (is_up or not self._leaving.is_set()):
+            self._told = is_up
+            self._on_change(is_up)
         self._link = link
         self._changed.set()
         self._changed = trio.Event()

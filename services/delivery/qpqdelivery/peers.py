@@ -139,6 +139,8 @@ class Peers:
     async def ack_box(self, call: CallContext, params: api.AckBoxParams) -> api.AckBoxResult:
         """Drop what a domain has. One that has more than it was ever sent was sent it by a newer state of this database."""
         box = box_of(self._other(params.domain))
+        if params.up_to > NUMBER_MAX // 2:
+            raise Refusal(ErrorCode.MALFORMED, "a number that cannot be")
         _, last = await self._store.box(box, 1, 1, call.now_ms)
         if params.up_to > last:
             await self._store.skip_box(box, params.up_to, call.now_ms)
@@ -193,6 +195,12 @@ class Peers:
             self._check_standing(home, standing)
         position, woken = await self._store.take(home, relayed, params.standings, call.now_ms)
         self._wake(dict.fromkeys(woken))
+        # Whoever is no more by now, and so could not be announced as gone before its home knew it.
+        for account in {m.account for standing in params.standings for m in standing.members}:
+            there = set(await self._store.mailboxes_of(account))
+            members = {m.device for standing in params.standings for m in standing.members if m.account == account}
+            for device in members - there:
+                await self._leave_away(device, call.now_ms)
         return api.TakeEntriesResult(position=position)
 
     def _checked(self, home: str, r: api.RelayedEntry, now_ms: int) -> Relayed:

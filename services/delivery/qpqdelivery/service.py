@@ -175,6 +175,8 @@ class Delivery(Peers):
         if not 0 < len(params.payload) <= self._config.signal_bytes_max:
             raise Refusal(ErrorCode.TOO_LARGE, f"a signal has 1 to {self._config.signal_bytes_max} bytes")
         enforce(self._limiter, b"g" + call.caller.device, self._config.signal_per_device, call.now_ms)
+        if self._abroad.holds(params.channel):
+            return api.SignalResult()  # signals stay within a domain (docs/spec/federation.md#not-yet)
         state = await self._store.channel(params.channel)
         if state is None or not await self._store.is_member(params.channel, state.generation, call.caller.device):
             raise Refusal(ErrorCode.NOT_MEMBER, "not a member of this channel")

@@ -119,6 +119,9 @@ class Outbox:
             return False
         entries = [await self._without_notice(peer, relayed) for relayed in found.entries]
         position = await self._bring(peer, entries, found.standings)
+        first = entries[0].entry
+        if first is not None and position < first.number:
+            raise Refusal(ErrorCode.UNAVAILABLE, "the peer has taken nothing")
         await self._delivery.ack_box(self._context(), api.AckBoxParams(domain=peer.domain, up_to=position))
         self._links.counted.delivered(peer.domain, len(entries))
         return True

@@ -10,12 +10,24 @@ import click
 
 from qpqcore.config.settings import ConfigError, load
 from qpqserver.composition import VERSION
-from qpqserver.ctl import accounts, auditing, backups, bench, certs, checks, invites, migrating, queues, secrets
+from qpqserver.ctl import (
+    accounts,
+    auditing,
+    backups,
+    bench,
+    certs,
+    checks,
+    federation,
+    invites,
+    migrating,
+    queues,
+    secrets,
+)
 from qpqserver.ctl.given import EXIT_CONFIGURATION, Given, operator_name
 
 COMMANDS = (
     checks.check, checks.status, checks.test, bench.bench, migrating.migrate, accounts.user, accounts.session,
-    queues.queue, invites.invite, invites.registration, certs.certs, secrets.secrets, backups.backup, backups.verify, backups.restore, auditing.audit,
+    queues.queue, invites.invite, invites.registration, certs.certs, federation.federation, secrets.secrets, backups.backup, backups.verify, backups.restore, auditing.audit,
 )  # fmt: skip
 
 

@@ -64,7 +64,8 @@ class BusServer:
         self.service = service
         self.entrance = entrance
         self.calls_max = calls_max
-        self.admission = admission or Admission(service, trio.current_time)
+        self.admission = admission or Admission(service, trio.current_time, delay_seconds=0)
+        """By default nothing is shed: who runs a service says what it may cost."""
         self.calls = 0
         """In flight."""
         self.overloaded = 0

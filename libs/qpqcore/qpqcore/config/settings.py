@@ -70,6 +70,7 @@ class Settings:
     federation_cert: str = _doc("", "PEM of the certificate, for the federation_domain, that other domains are shown")
     federation_key: str = _doc("", "PEM of its private key")
     federation_private_addresses: bool = _doc(False, "connect to loopback and private addresses that the DNS names")
+    mdns_announce: bool = _doc(False, "tell the local network, by multicast DNS, that this server is here")
     plugin_dir: str = _doc("", "not built yet")
     blob_bytes_max: int = _doc(50 * 1024 * 1024, "largest file, at most 1 GiB")
     quic_engine: str = _doc("native", '"native" or "aioquic"')
