@@ -182,12 +182,34 @@ async def test_the_fullest_mailbox_is_listed_first(operated):
         assert first["entries"] >= 3
 
 
-# --- the socket
-
-
 @pytest.fixture
 def listening(tmp_path):
     return Operated(tmp_path, Settings(listen="127.0.0.1:0", data_dir=str(tmp_path / "server")))
+
+
+async def test_a_bench_measures_and_leaves_nothing(listening):
+    async with listening.running():
+        (done,) = await listening.ctl("bench", "--server", listening.where, "--pairs", "1", "--seconds", "0.5")
+        assert done["ok"]
+        assert done["messages"] > 0
+        assert 0 < done["message_p50_s"] <= done["message_p99_s"] < 1
+        assert await listening.ctl("user", "list") == []
+
+
+def test_certificates_are_shown_with_their_ends(listening):
+    folder = listening.folder / "secrets"
+    assert listening.typed("certs", "show") == []
+    listening.typed("secrets", "init", folder)
+    found = listening.typed("certs", "show", folder)
+    assert {c["of"] for c in found} >= {"auth", "delivery", "ca", "edge of gateways"}
+    assert all(0 < c["days_left"] for c in found)
+    assert {c["days_left"] for c in found if c["of"] == "auth"} == {29}
+    (folder / "auth" / "bus.pem").write_text("nonsense")
+    (*_, no) = listening.typed("certs", "show", folder, code=1)
+    assert "auth" in no["detail"]
+
+
+# --- the socket
 
 
 NONSENSE = (

@@ -30,11 +30,12 @@ class Person:
         self.refused = 0
 
     async def talk(self, conversation: bytes) -> None:
-        """Say one thing after the other, for ever."""
+        """Say one thing after the other, and read what the others said in between, for ever."""
         while True:
             try:
                 await self.client.conversation(conversation).send(f"{self.name} {self.sent}")
                 await self.client.flush()
+                await self.client.sync()
             except qpqclient.QpqError:
                 self.refused += 1
                 await trio.sleep(TAKE_SECONDS)

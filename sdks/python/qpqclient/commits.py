@@ -308,8 +308,9 @@ class Commits:
             try:
                 if await self._finish_join(channel):
                     return True
+                known = self._core.put_back.standing(channel)  # before it is asked: what comes meanwhile proves nothing
                 info, tree = await self.as_served(channel)
-                if not self._core.put_back.knows_better(channel, info):
+                if (info.generation, info.epoch) >= known:
                     await self.join_externally(channel, info, tree)
                 elif not await self._core.put_back.begin_anew(channel, info):
                     raise Refused(Refusal(ErrorCode.GENERATION_CONFLICT, "somebody else began it anew"))

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from qpqclient.errors import GroupBusy, GroupUnusable, Refused
 from qpqclient.groups import PUT_BACK, leaves_of
 from qpqclient.log import log
+from qpqcore.api.delivery import FetchGroupInfoParams, FetchGroupInfoResult
+from qpqcore.model.errors import ErrorCode
 
 if TYPE_CHECKING:
     from qpqclient.core import Core
-    from qpqcore.api.delivery import FetchGroupInfoResult
 
 RESTOCK = "restock"
 """1: the stock of KeyPackages has to be looked at."""
@@ -50,16 +51,20 @@ class PutBack:
         """Bring a group in order that was marked; False where there is no mark, or where it is to be joined as others are."""
         if not self._store.get(PUT_BACK + channel.hex()):
             return False
+        before = self.standing(channel)
         try:
-            info, _ = await self._core.commits.as_served(channel)
+            info = await self._core.call(FetchGroupInfoParams(channel=channel), FetchGroupInfoResult)
         except Refused as exc:
-            log.info("group_unknown_to_the_server", code=exc.name)
-            self._unmark(channel)
+            if exc.code is not ErrorCode.NOT_MEMBER:
+                raise
+            self._unmark(channel)  # it was founded since, or this account was added since
             return False
         own = self._groups.generation(channel)
         if not own or own < info.generation:
             self._unmark(channel)
             return False
+        if self.standing(channel) != before:
+            return True  # something came meanwhile: it is compared again
         if self._is_as_served(channel, own, info):
             self._unmark(channel)
             self._store.db.execute("DELETE FROM rejoins WHERE channel = ?", (channel,))
@@ -72,13 +77,14 @@ class PutBack:
         there = (info.generation, info.epoch, info.tree_hash)
         return here == there and not info.proposals and not group.pending_proposals()
 
-    def knows_better(self, channel: bytes, info: FetchGroupInfoResult) -> bool:
-        """Tell whether the server shows a group as it was before: whether it says why or not, that one is not joined.
+    def standing(self, channel: bytes) -> tuple[int, int]:
+        """Return the generation and epoch that this device is at; zeros where it is in none.
 
-        Who was removed since is a member there.
+        A server that shows less shows a group as it was before: whether it says why or not, that one is not joined, since
+        who was removed since is a member there.
         """
-        own = self._groups.generation(channel)
-        return bool(own) and (info.generation, info.epoch) < (own, self._groups.load(channel).epoch)
+        rows = self._store.rows("SELECT generation, epoch FROM channels WHERE channel = ? AND active = 1", channel)
+        return rows[0] if rows else (0, 0)
 
     async def begin_anew(self, channel: bytes, info: FetchGroupInfoResult) -> bool:
         """Begin a group anew; False where that lost a race: its winner's Welcome comes, or it is joined."""
