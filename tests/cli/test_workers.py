@@ -47,7 +47,9 @@ class Gateways:
     async def value(self, name):
         """Return a metric of each worker, in all."""
         pages = [await trio.to_thread.run_sync(self.page, number, "/metrics") for number in range(WORKERS)]
-        return sum(float(line.split()[1]) for page in pages for line in page.splitlines() if line.startswith(name + " "))
+        return sum(
+            float(line.split()[1]) for page in pages for line in page.splitlines() if line.startswith(name + " ")
+        )
 
     async def until_ready(self):
         for number in range(WORKERS):

@@ -121,7 +121,13 @@ async def test_settings_that_may_change_under_way_do_and_the_others_wait(open_wo
             for part in parts:
                 with capture_logs() as logs:
                     part.take(
-                        replace(part._settings, registration="closed", shed_delay_ms=0, blob_bytes_max=1, auth_token="t" * 16)
+                        replace(
+                            part._settings,
+                            registration="closed",
+                            shed_delay_ms=0,
+                            blob_bytes_max=1,
+                            auth_token="t" * 16,
+                        )
                     )
                 said = {line["setting"]: (line["event"], line["value"]) for line in logs}
                 assert said == {
