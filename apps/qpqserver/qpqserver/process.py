@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from qpqcore.bus import limits
-from qpqcore.bus.admission import Admission
+from qpqcore.bus.admission import Admission, idle_seconds
 from qpqcore.bus.allowed import may_call_of
 from qpqcore.bus.dispatch import Dispatcher
 from qpqcore.bus.notices import LocalNotices
@@ -234,7 +234,7 @@ async def _open_service(process: Process, place: Place, nursery: trio.Nursery) -
         observer=process.metrics,
     )  # fmt: skip
     entrance = place.tracing.entrance(entrance, name)
-    admission = Admission(name, trio.current_time, delay_seconds=settings.shed_delay_ms / 1000)
+    admission = Admission(name, trio.current_time, delay_seconds=settings.shed_delay_ms / 1000, idle=idle_seconds())
     process.metrics.watch(admission.readings)
     process.server = BusServer(
         name, entrance, process.credentials, calls_max=settings.bus_calls_max, admission=admission
