@@ -64,6 +64,10 @@ class Two:
         """Kill from outside."""
         await self._people[name].kill()
 
+    async def stop(self, name: str) -> None:
+        """End a process in good order."""
+        await self._people[name].stop()
+
     async def wait(self, name: str) -> int:
         """Wait until a process has ended."""
         return await self._people[name].wait()
@@ -151,6 +155,8 @@ async def play(root: Path, size: str, told: Callable[[str], None]) -> Outcome:
                 outcome.findings.append(f"{window}: not reached")
             told(f"{number} of {len(deck)}: {window}")
         own, theirs, pending = await at_rest(two, len(lines))
+        for name in (SENDER, RECEIVER):
+            await two.stop(name)
         outcome.expect(not pending, f"{pending} lines still wait")
         judge(outcome, lines, own, theirs)
     for window in windows.ALL:
