@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import trio
 
 from tests.support.domains import open_domains
@@ -22,12 +21,10 @@ def texts(conversation):
     return [m.text for m in conversation.history(1000)]
 
 
-@pytest.mark.parametrize("store", ["SQLCipher", "PostgreSQL"])
-async def test_a_direct_conversation_goes_over_two_domains(tmp_path, store, request):
+async def test_a_direct_conversation_goes_over_two_domains(tmp_path, fresh_postgres):
+    """One server keeps SQLCipher files, the other has PostgreSQL."""
     first, second = "alice@a.example", "bob@b.example"
-    kept = {}
-    if store == "PostgreSQL":
-        kept = {"b.example": {"store_backend": "postgres", "database_url": request.getfixturevalue("fresh_postgres")}}
+    kept = {"b.example": {"store_backend": "postgres", "database_url": fresh_postgres}}
     with trio.fail_after(PATIENCE_SECONDS):
         async with (
             open_domains(tmp_path, **kept) as domains, domains.person(first) as one, domains.person(second) as other,
