@@ -17,8 +17,8 @@ from fcntl import ioctl
 
 PATIENCE_SECONDS = 60
 ROWS, COLUMNS = 50, 300
-TOKEN = re.compile(r"\x1b\[([0-9;?]*)([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[()].|\x1b[=>78]|([^\x1b])", re.S)
-PARTIAL = re.compile(r"\x1b(?:\[[0-9;?]*|[()]|\][^\x07]*)?\Z")
+TOKEN = re.compile(r"\x1b\[([0-9;:<=>?]*)[ !-/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[()].|\x1b[=>78]|([^\x1b])", re.S)
+PARTIAL = re.compile(r"\x1b(?:\[[0-9;:<=>?]*[ !-/]*|[()]|\][^\x07]*)?\Z")
 
 SEQUENCES_OF_OUR_OWN = re.compile(
     r"\x1b\[(?:[0-9;]*[ABCDGHJKm]|\?(?:1|7|12|25|1000|1003|1006|1015|1049|2004)[hl]|6n|[0-9] q)|\x1b\[=?[0-9]*u|\x08"
@@ -172,6 +172,23 @@ class Terminal:
             return f"not shown: {[w for w, place in zip(wanted, places(), strict=True) if place is None]}"
 
         self._seen += max(self._wait(found, missing), default=-1) + 1
+
+    def shows(self, *parts):
+        """Wait until each of these is within a row of the screen."""
+
+        def missing():
+            rows = self._screen.lines()
+            return [part for part in parts if not any(part in row for row in rows)]
+
+        self._wait(lambda: None if missing() else True, lambda: f"not shown: {missing()}")
+
+    def hides(self, *parts):
+        """Wait until none of these is anywhere on the screen."""
+
+        def there():
+            return [part for part in parts if any(part in row for row in self._screen.lines())]
+
+        self._wait(lambda: None if there() else True, lambda: f"still shown: {there()}")
 
     def ends(self):
         """Wait until the program has ended; return its exit code."""

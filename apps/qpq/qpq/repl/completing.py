@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
-from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.completion import Completer, Completion, PathCompleter
 from prompt_toolkit.document import Document
 
+from qpq.emoji import emoji_named
 from qpq.table.commands import CHAT
 from qpq.table.model import Argument, Command, Kind
 from qpq.table.parsing import command_of
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from qpq.repl.view import Snapshot
 
-EMOJI_RANGES = ((0x1F300, 0x1F64F), (0x1F680, 0x1F6FF), (0x1F900, 0x1F9FF), (0x2600, 0x27BF))
 SHOWN_MAX = 50
 """Choices offered at a time."""
 FIXED = {
@@ -88,14 +86,5 @@ def _choices(word: str, choices: Iterable[tuple[str, str]]) -> Iterator[Completi
 
 def _emoji_names(word: str) -> Iterator[Completion]:
     """Offer emoji for `:thumbs` or `thumbs`: by the words of their Unicode names."""
-    wanted = word.strip(":").replace("_", " ").upper()
-    fitting = ((char, name) for char, name in _emoji() if wanted and wanted in name)
-    for char, name in islice(fitting, SHOWN_MAX):
+    for char, name in islice(emoji_named(word.strip(":").replace("_", " ")), SHOWN_MAX):
         yield Completion(char, -len(word), display=f"{char} {name.lower()}")
-
-
-@lru_cache(maxsize=1)
-def _emoji() -> tuple[tuple[str, str], ...]:
-    """Return the emoji of the main blocks with their names."""
-    codes = (code for first, last in EMOJI_RANGES for code in range(first, last + 1))
-    return tuple((chr(c), name) for c in codes if (name := unicodedata.name(chr(c), "")))
