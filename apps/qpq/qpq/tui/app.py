@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
@@ -14,6 +16,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from qpq.repl.view import Style
+from qpq.tui.bridge import taken
 from qpq.tui.composer import CHARS_MAX, Composer
 from qpq.tui.dialogs import Asking, Dots, Switcher, Viewing
 from qpq.tui.looks import LAYOUT, NARROW_COLUMNS, THEMES, WIDE_COLUMNS
@@ -41,7 +44,7 @@ from qpq.tui.wishes import carry_out
 
 if TYPE_CHECKING:
     from qpq.tui.bridge import Bridge
-    from qpq.tui.scene import Intent, Update
+    from qpq.tui.scene import Entry, Intent, Update
 
 KEYS = (
     "Enter               send; a line that begins with / is a command, // begins a message with a slash",
@@ -56,6 +59,8 @@ KEYS = (
     "Ctrl-C              break off what runs",
     "Ctrl-Q              end; what was typed and not sent is there again next time",
 )
+KEYS_MAX = 100_000
+"""That wait to be taken: more than the composer holds; they pile up where a terminal pastes key by key."""
 
 
 class ChatApp(App[None]):
@@ -91,6 +96,8 @@ class ChatApp(App[None]):
         )
         self.typed = Typed(bridge, self.composer)
         self._passing = ""
+        self.waiting_keys: deque[events.Key | events.Paste] = deque()
+        self._taking = False
         for each in THEMES.values():
             self.register_theme(each)
         self.theme = THEMES[theme].name
@@ -117,6 +124,8 @@ class ChatApp(App[None]):
             "ctrl+n": partial(self.action_step, 1), "ctrl+p": partial(self.action_step, -1),
         }  # fmt: skip
         self.composer.full = self._say_full
+        self.timeline.wish, self.timeline.leave = self._wish, self.write
+        self.timeline.want_older = lambda: self.ask(Older(self.typed.channel))
         self.composer.focus()
         if not self.is_headless:
             self._bridge.end_on_signals(self.exit)
@@ -179,7 +188,7 @@ class ChatApp(App[None]):
         def answered(text: str | None) -> None:
             self.ask(Answer(question.number, text))
 
-        self.push_screen(Asking(question.question, secret=question.secret), answered)
+        self.push_screen(Asking(question.question, answered, secret=question.secret))
 
     # --- intents
 
@@ -204,7 +213,7 @@ class ChatApp(App[None]):
         if channel != self.typed.channel and self.ask(Open(channel)):
             self.typed.go(channel)
             self._show_about()
-        self.composer.focus()
+        self.write()
 
     def mean(self) -> None:
         """Want what was typed."""
@@ -221,7 +230,7 @@ class ChatApp(App[None]):
     def _choose_message(self) -> None:
         """Go into the timeline, to its last message."""
         if self.timeline.option_count:
-            self.timeline.focus()
+            self.screen.set_focus(self.timeline)
             self.timeline.action_last()
 
     def _scroll(self, pages: int) -> None:
@@ -243,18 +252,14 @@ class ChatApp(App[None]):
     def _say_full(self) -> None:
         self.say(f"Nothing was pasted: more than {CHARS_MAX} characters. Send it as a file.", Style.ERROR)
 
-    def on_timeline_wished(self, event: Timeline.Wished) -> None:
+    def _wish(self, what: str, entry: Entry) -> None:
         """Do something with a message."""
-        carry_out(self, event.what, event.entry)
+        carry_out(self, what, entry)
         self._show_about()
 
-    def on_timeline_left(self) -> None:
-        """Go back to the composer."""
-        self.composer.focus()
-
-    def on_timeline_older(self) -> None:
-        """Ask for what was before."""
-        self.ask(Older(self.typed.channel))
+    def write(self) -> None:
+        """Go back to the composer, at once: keys that wait are for it."""
+        self.screen_stack[0].set_focus(self.composer)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Open the conversation that was chosen in the list."""
@@ -263,20 +268,44 @@ class ChatApp(App[None]):
 
     # --- keys
 
+    async def on_event(self, event: events.Event) -> None:
+        """Let each key have been taken before the next one is looked at: it may change who gets it.
+
+        Textual hands keys over as they come; with two that come at once, the second would go to whoever has the focus
+        before the first has moved it.
+        """
+        if not isinstance(event, events.Key | events.Paste) or event.is_forwarded:
+            await super().on_event(event)
+        elif len(self.waiting_keys) < KEYS_MAX:
+            self.waiting_keys.append(event)
+            if not self._taking:
+                self._taking = True
+                self.run_worker(self._take_keys())
+        else:
+            self.say(f"More than {KEYS_MAX} keys were waiting: the last were not taken.", Style.ERROR)
+
+    async def _take_keys(self) -> None:
+        try:
+            while self.waiting_keys:
+                target = self.focused or self.screen
+                await super().on_event(self.waiting_keys[0])
+                await taken(target.call_later)
+                self.waiting_keys.popleft()
+        finally:
+            self._taking = False
+
     def action_switch(self) -> None:
         """Find a conversation."""
         if len(self.screen_stack) > 1:
             return
 
-        def chosen(ident: str | None) -> None:
-            if ident is None:
-                return
+        def chosen(ident: str) -> None:
             if ident.startswith(Switcher.NEW):
                 self.ask(Line(self.typed.channel, Switcher.line(ident)))
             else:
                 self.go(bytes.fromhex(ident))
 
-        self.push_screen(Switcher(self.scene.places), chosen)
+        self.push_screen(Switcher(self.scene.places, chosen))
 
     def action_step(self, step: int) -> None:
         """Open the next conversation, or the one before."""

@@ -31,6 +31,8 @@ UPDATES_MAX = 256
 """Lines for a screen that shows a few dozen."""
 PATIENCE_SECONDS = 0.2
 """How often the main thread lets Ctrl-C through while the client is opened."""
+TAKEN_SECONDS_MAX = 1.0
+"""A widget that is there takes a key within milliseconds."""
 
 
 class Bridge:
@@ -170,3 +172,12 @@ class Bridge:
         if token is not None:
             with suppress(trio.RunFinishedError):
                 token.run_sync_soon(self._scope.cancel)
+
+
+async def taken(call_later: Callable[[Callable[[], object]], bool]) -> None:
+    """Wait, on the screen's loop, until a widget has done all that was in its queue; not for long: it may be gone."""
+    done = asyncio.Event()
+    if call_later(done.set):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TAKEN_SECONDS_MAX):
+                await done.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.text import Text
+from textual.strip import Strip
 from textual.widgets import TextArea
 
 from qpq.harmless import MARK, harmless_cells
@@ -41,6 +42,10 @@ class Composer(TextArea):
         line = self.document.get_line(line_index)
         shown = (char if char == "\t" else cell or MARK for char, cell in zip(line, harmless_cells(line), strict=True))
         return Text("".join(shown), end="", no_wrap=True)
+
+    def render_line(self, y: int) -> Strip:
+        """Return a row; none is broken into lines of no width (Textual would fail, in a terminal that is made tiny)."""
+        return super().render_line(y) if self.content_size.width > 0 else Strip.blank(0)
 
     def put(self, text: str) -> None:
         """Have this text, with the cursor at its end."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.fuzzy import FuzzySearch
@@ -19,8 +19,9 @@ from qpq.harmless import harmless_name
 from qpqclient import Draft
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from textual import events
     from textual.strip import Strip
 
     from qpq.tui.scene import Place
@@ -30,24 +31,46 @@ SHOWN_MAX = 50
 OFTEN = (("👍", "yes"), ("❤️", "love"), ("😂", "laughing"), ("😮", "astonished"), ("😢", "sad"), ("🎉", "celebration"), ("✅", "done"), ("👎", "no"))  # fmt: skip
 
 
-class Choosing(ModalScreen[str | None]):
+class Field(Input):
+    """A field in a dialog; like the composer it hands the keys that mean something over in their turn."""
+
+    def __init__(self, keys: dict[str, Callable[[], object]], hint: str = "", *, secret: bool = False) -> None:
+        super().__init__(placeholder=hint, password=secret)
+        self._keys = keys
+
+    async def _on_key(self, event: events.Key) -> None:
+        call = self._keys.get(event.key)
+        if call is None:
+            await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
+        call()
+
+
+class Dialog(ModalScreen[None]):
+    """What has a field: keys that come before the field is there go to it."""
+
+    def on_key(self, event: events.Key) -> None:
+        """Pass an early key on."""
+        if self.focused is None and (fields := self.query(Field)):
+            event.stop()
+            fields.first().post_message(event)
+
+
+class Choosing(Dialog):
     """A field and what fits what is typed there; the arrows choose, Enter takes."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "none", "Close"),
-        Binding("down", "go(1)", show=False, priority=True),
-        Binding("up", "go(-1)", show=False, priority=True),
-    ]
-
-    def __init__(self, head: str, hint: str) -> None:
+    def __init__(self, head: str, hint: str, then: Callable[[str], object]) -> None:
         super().__init__()
-        self._head, self._hint = head, hint
+        self._head, self._hint, self._then = head, hint, then
 
     def compose(self) -> ComposeResult:
         """Yield the parts."""
         with Vertical():
             yield Static(Content(self._head), classes="head")
-            yield Input(placeholder=self._hint)
+            keys = {"enter": self._take, "escape": self.dismiss, "down": partial(self._go, 1), "up": partial(self._go, -1)}
+            yield Field(keys, self._hint)
             yield OptionList(markup=False)
 
     def on_mount(self) -> None:
@@ -59,6 +82,7 @@ class Choosing(ModalScreen[str | None]):
         raise NotImplementedError
 
     def _offer(self, query: str) -> None:
+        self._offered = query
         options = self.query_one(OptionList)
         options.set_options(
             Option(shown, ident) for (ident, shown), _ in zip(self.fitting(query), range(SHOWN_MAX), strict=False)
@@ -67,26 +91,30 @@ class Choosing(ModalScreen[str | None]):
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Offer what fits now."""
-        self._offer(event.value)
+        if event.value != self._offered:
+            self._offer(event.value)
 
-    def on_input_submitted(self) -> None:
-        """Take what is chosen."""
+    def _take(self) -> None:
+        """Take what is chosen, of what fits what is typed by now."""
+        if self.query_one(Field).value != self._offered:
+            self._offer(self.query_one(Field).value)
         chosen = self.query_one(OptionList).highlighted_option
-        self.dismiss(chosen.id if chosen else None)
+        self._end(chosen.id if chosen else None)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Take what was clicked."""
-        self.dismiss(event.option.id)
+        self._end(event.option.id)
 
-    def action_go(self, step: int) -> None:
+    def _end(self, ident: str | None) -> None:
+        self.dismiss()
+        if ident is not None:
+            self._then(ident)
+
+    def _go(self, step: int) -> None:
         """Choose the next one, or the one before."""
         options = self.query_one(OptionList)
         if options.option_count:
             options.highlighted = ((options.highlighted or 0) + step) % options.option_count
-
-    def action_none(self) -> None:
-        """Choose nothing."""
-        self.dismiss(None)
 
 
 class Switcher(Choosing):
@@ -94,8 +122,8 @@ class Switcher(Choosing):
 
     NEW = "new:"
 
-    def __init__(self, places: tuple[Place, ...]) -> None:
-        super().__init__("Go to", "some letters of a name")
+    def __init__(self, places: tuple[Place, ...], then: Callable[[str], object]) -> None:
+        super().__init__("Go to", "some letters of a name", then)
         self._places = places
         self._search = FuzzySearch()
 
@@ -120,8 +148,8 @@ class Switcher(Choosing):
 class Reacting(Choosing):
     """Finds an emoji by words of its name."""
 
-    def __init__(self) -> None:
-        super().__init__("React with", "a word: heart, fire, …")
+    def __init__(self, then: Callable[[str], object]) -> None:
+        super().__init__("React with", "a word: heart, fire, …", then)
 
     def fitting(self, query: str) -> Iterable[tuple[str, Content]]:
         """Return what is used most, or what is called so."""
@@ -129,42 +157,34 @@ class Reacting(Choosing):
             yield emoji, Content(f"{emoji}  {name.lower()}")
 
 
-class Asking(ModalScreen[str | None]):
+class Asking(Dialog):
     """One question and a field; Escape answers nothing."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "none", "Close")]
-
-    def __init__(self, question: str, *, secret: bool) -> None:
+    def __init__(self, question: str, then: Callable[[str | None], object], *, secret: bool) -> None:
         super().__init__()
-        self._question, self._secret = question, secret
+        self._question, self._secret, self._then = question, secret, then
 
     def compose(self) -> ComposeResult:
         """Yield the parts."""
         with Vertical():
             yield Static(Content(self._question), classes="head")
-            yield Input(password=self._secret)
+            yield Field({"enter": self._answer, "escape": partial(self._end, None)}, secret=self._secret)
             yield Static(Content("Enter answers, Esc does not"), classes="foot")
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Answer."""
-        self.dismiss(event.value)
+    def _answer(self) -> None:
+        self._end(self.query_one(Field).value)
 
-    def action_none(self) -> None:
-        """Answer nothing."""
-        self.dismiss(None)
+    def _end(self, text: str | None) -> None:
+        self.dismiss()
+        self._then(text)
 
 
-class Deleting(ModalScreen[bool]):
+class Deleting(ModalScreen[None]):
     """Asks before a message is deleted for everybody."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "Delete"),
-        Binding("n,escape", "answer(False)", "Keep"),
-    ]
-
-    def __init__(self, line: str) -> None:
+    def __init__(self, line: str, sure: Callable[[], object]) -> None:
         super().__init__()
-        self._line = line
+        self._line, self._sure = line, sure
 
     def compose(self) -> ComposeResult:
         """Yield the parts."""
@@ -173,9 +193,13 @@ class Deleting(ModalScreen[bool]):
             yield Static(Content(self._line))
             yield Static(Content("y deletes it, n keeps it"), classes="foot")
 
-    def action_answer(self, answer: bool) -> None:
-        """Answer."""
-        self.dismiss(answer)
+    def on_key(self, event: events.Key) -> None:
+        """Take an answer; other keys are none."""
+        event.stop()
+        if event.key in {"y", "n", "escape"}:
+            self.dismiss()
+            if event.key == "y":
+                self._sure()
 
 
 class Dots(Static):
@@ -207,8 +231,6 @@ class Dots(Static):
 class Viewing(ModalScreen[None]):
     """A picture."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter,v", "close", "Close")]
-
     def __init__(self, name: str, dots: Dots) -> None:
         super().__init__()
         self._name, self._dots = name, dots
@@ -220,6 +242,8 @@ class Viewing(ModalScreen[None]):
             yield self._dots
             yield Static(Content("Esc closes"), classes="foot")
 
-    def action_close(self) -> None:
+    def on_key(self, event: events.Key) -> None:
         """Close."""
-        self.dismiss(None)
+        event.stop()
+        if event.key in {"escape", "q", "enter", "v"}:
+            self.dismiss()

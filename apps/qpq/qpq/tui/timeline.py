@@ -6,17 +6,18 @@ on further in, so that no message can look like the beginning of another.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.geometry import Spacing
-from textual.message import Message
 from textual.visual import Padding, Visual
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual import events
     from textual.css.styles import RulesMap
     from textual.strip import Strip
     from textual.style import Style
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 INDENT = 6
 """As wide as a time and a blank."""
+WISHES = {
+    "r": "reply", "e": "edit", "plus": "react", "a": "react", "d": "delete", "delete": "delete", "c": "copy", "v": "view",
+    "enter": "view", "s": "download",
+}  # fmt: skip
+"""What the keys want to be done with the message that is chosen."""
 
 
 class Spoken(Visual):
@@ -85,36 +91,15 @@ def notice_of(entry: Entry) -> Content:
 class Timeline(OptionList):
     """The messages of the open conversation. Arrows choose one; a letter says what is to be done with it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "wish('reply')", "Reply"),
-        Binding("e", "wish('edit')", "Edit"),
-        Binding("plus,a", "wish('react')", "React", key_display="+"),
-        Binding("d,delete", "wish('delete')", "Delete", key_display="d"),
-        Binding("c", "wish('copy')", "Copy"),
-        Binding("v,enter", "wish('view')", "View", key_display="v"),
-        Binding("s", "wish('download')", "Save file"),
-        Binding("escape,q", "leave", "Back", key_display="Esc"),
-        Binding("down,j", "down", show=False),
-        Binding("up,k", "up", show=False),
-    ]
-
-    class Wished(Message):
-        """Something is to be done with a message."""
-
-        def __init__(self, what: str, entry: Entry) -> None:
-            super().__init__()
-            self.what, self.entry = what, entry
-
-    class Left(Message):
-        """Back to the composer."""
-
-    class Older(Message):
-        """More is wanted of what was before."""
-
     def __init__(self) -> None:
         super().__init__(markup=False)
         self._entries: tuple[Entry, ...] = ()
         self._older = False
+        self.wish: Callable[[str, Entry], object] = lambda _what, _entry: None
+        """Called with what is to be done with a message."""
+        self.leave: Callable[[], object] = lambda: None
+        """Called to go back to the composer."""
+        self.want_older: Callable[[], object] = lambda: None
 
     @property
     def chosen(self) -> Entry | None:
@@ -141,29 +126,41 @@ class Timeline(OptionList):
         if at_end and self.highlighted is None:
             self.call_after_refresh(self.scroll_end, animate=False, immediate=True)
 
-    def action_wish(self, what: str) -> None:
-        """Say what is to be done with the chosen message."""
-        if self.chosen is not None:
-            self.post_message(self.Wished(what, self.chosen))
+    async def _on_key(self, event: events.Key) -> None:
+        """Take a key in its turn (see `Composer`)."""
+        if event.key in WISHES:
+            if self.chosen is not None:
+                self.wish(WISHES[event.key], self.chosen)
+        elif event.key in {"escape", "q"}:
+            self.back()
+        elif event.key in {"up", "k"}:
+            self._choose_above()
+        elif event.key in {"down", "j"}:
+            self._choose_below()
+        else:
+            await super()._on_key(event)
+            return
+        event.stop()
+        event.prevent_default()
 
-    def action_leave(self) -> None:
-        """Go back to the composer."""
+    def back(self) -> None:
+        """Choose nothing, and go back to the composer."""
         self.highlighted = None
-        self.post_message(self.Left())
+        self.leave()
 
-    def action_up(self) -> None:
+    def _choose_above(self) -> None:
         """Choose the message above; above the first, ask for older ones."""
         if self.highlighted == 0:
             if self._older:
-                self.post_message(self.Older())
+                self.want_older()
         elif self.highlighted is None:
             self.action_last()
         else:
             self.highlighted -= 1
 
-    def action_down(self) -> None:
+    def _choose_below(self) -> None:
         """Choose the message below; below the last, go back to the composer."""
         if self.highlighted is None or self.highlighted + 1 >= self.option_count:
-            self.action_leave()
+            self.back()
         else:
             self.highlighted += 1

@@ -29,28 +29,26 @@ def carry_out(app: ChatApp, what: str, entry: Entry) -> None:
 
 def _reply(app: ChatApp, entry: Entry) -> None:
     app.typed.reply(entry)
-    app.timeline.action_leave()
+    app.timeline.back()
 
 
 def _edit(app: ChatApp, entry: Entry) -> None:
     app.typed.edit(entry)
-    app.timeline.action_leave()
+    app.timeline.back()
 
 
 def _react(app: ChatApp, entry: Entry) -> None:
-    def chosen(emoji: str | None) -> None:
-        if emoji:
-            app.act("react", emoji=emoji, index=entry.id.hex(), remove=False)
+    def chosen(emoji: str) -> None:
+        app.act("react", emoji=emoji, index=entry.id.hex(), remove=False)
 
-    app.push_screen(Reacting(), chosen)
+    app.push_screen(Reacting(chosen))
 
 
 def _delete(app: ChatApp, entry: Entry) -> None:
-    def answered(yes: bool | None) -> None:
-        if yes:
-            app.act("delete", index=entry.id.hex())
+    def sure() -> None:
+        app.act("delete", index=entry.id.hex())
 
-    app.push_screen(Deleting(entry.lines[0]), answered)
+    app.push_screen(Deleting(entry.lines[0], sure))
 
 
 def _copy(app: ChatApp, entry: Entry) -> None:
