@@ -6,13 +6,14 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-
 from textual import events
+from textual.keys import _character_to_key
 
 from qpq.harmless import MARK
 from qpq.repl.view import Style
 from qpq.tui.app import ChatApp
 from qpq.tui.bridge import INTENTS_MAX, UPDATES_MAX, Bridge
+from qpq.tui.composer import CHARS_MAX
 from qpq.tui.scene import (
     Act,
     Answer,
@@ -36,7 +37,7 @@ from qpq.tui.scene import (
     Scene,
 )
 from qpqclient import Draft
-from tests.support.hostile_text import BENIGN, texts
+from tests.support.hostile_text import BENIGN, CLASSES, texts
 from tests.unit.cli.test_harmless import check
 
 A, B = b"\x0a" * 16, b"\x0b" * 16
@@ -60,7 +61,10 @@ class Played:
         await self.pilot.pause()
 
     async def press(self, *keys):
-        await self.pilot.press(*keys)
+        """Press keys in one burst; a single character is itself."""
+        for key in keys:
+            name, char = (_character_to_key(key), key) if len(key) == 1 else (key, None)
+            self.app.post_message(events.Key(name, char))
         await self.settle()
 
     async def settle(self):
@@ -127,12 +131,17 @@ def test_what_is_typed_is_kept_at_once_and_meant_by_enter(play):
 def test_keys_that_come_in_one_burst_stay_in_their_order(play):
     async def body(p):
         await p.shown(SCENE)
-        for key in (*"one", "enter", *"two", "enter", *"three", "ctrl+n", *"four"):
-            p.app.post_message(events.Key(key, key if len(key) == 1 else None))
-        await p.settle()
+        await p.press(*"not this", "ctrl+u", *"one", "enter", *"two", "enter", *"three", "ctrl+n", *"four")
         lines = [i for i in p._bridge._intents if isinstance(i, Line | Open)]
         assert lines == [Line(A, Draft("one")), Line(A, Draft("two")), Open(B)]
         assert p.kept() == {A: Draft("three"), B: Draft("four")}
+        p.app.post_message(events.Paste(" pasted"))
+        await p.press("!")
+        assert p.app.composer.text == "four pasted!"
+        p.app.post_message(events.Paste("x" * CHARS_MAX))
+        await p.press("?")
+        assert p.app.composer.text == "four pasted!?"
+        assert "Nothing was pasted" in p.screen()
 
     play(body)
 
@@ -218,10 +227,11 @@ def test_a_message_is_chosen_and_something_done_with_it(play):
         await p.press("up", "up", "e")
         assert "This is bob's: only one's own can be changed." in p.screen()
         await p.press("plus", *"rocket", "enter")
+        assert p.app.composer.text == "aside"
         assert p.wanted() == [Act(A, "react", {"emoji": "🚀", "index": HERS.id.hex(), "remove": False})]
-        await p.press("c", "escape", "up", "d", "n")
+        await p.press("up", "up", "c", "up", "d", "n")
         assert (p.copied, p.wanted()) == (["hello"], [])
-        await p.press("d", "y")
+        await p.press("up", "d", "y")
         assert p.wanted() == [Act(A, "delete", {"index": MINE.id.hex()})]
         await p.press("up", "up")
         await p.shown(replace(SCENE, older=True))
@@ -250,7 +260,7 @@ def test_pictures_where_there_are_colours(play):
         assert p.wanted() == [Look(A, picture.id, 114, 24)]
         await p.shown(Picture("a.png", 4, 3, bytes(range(36))))
         assert "▀▀▀▀" in p.screen()
-        await p.press("escape", "up", "v")
+        await p.press("escape", "up", "up", "v")
         assert "This message carries no picture." in p.screen()
 
     async def without(p):
@@ -345,9 +355,12 @@ def test_hostile_text_in_the_composer_is_harmless_and_benign_text_is_what_it_was
     async def body(p):
         for _, text in texts():
             p.app.composer.put(text[:200])
-            await p.pilot.pause()
-            for row in p.rows(p.app.composer):
-                check(row.replace(MARK, ""))
+            for number in range(p.app.composer.document.line_count):
+                check(str(p.app.composer.get_line(number)).replace("\t", "").replace(MARK, ""))
+        p.app.composer.put("".join(found[0][:40] for found in CLASSES.values()))
+        await p.pilot.pause()
+        for row in p.rows(p.app.composer):
+            check(row.replace(MARK, ""))
         for text in BENIGN:
             p.app.composer.put(text)
             assert str(p.app.composer.get_line(0)) == text

@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 from qpq.repl.view import Style
 from qpq.tui.bridge import taken
 from qpq.tui.composer import CHARS_MAX, Composer
-from qpq.tui.dialogs import Asking, Dots, Switcher, Viewing
+from qpq.tui.dialogs import Asking, Dialog, Dots, Switcher, Viewing
 from qpq.tui.looks import LAYOUT, NARROW_COLUMNS, THEMES, WIDE_COLUMNS
 from qpq.tui.results import Results
 from qpq.tui.rows import about_row, person_row, place_row, status_row, title_row
@@ -61,6 +61,8 @@ KEYS = (
 )
 KEYS_MAX = 100_000
 """That wait to be taken: more than the composer holds; they pile up where a terminal pastes key by key."""
+ROUNDS_MAX = 100
+"""In which a dialog that has just been opened gets the focus: it takes two or three."""
 
 
 class ChatApp(App[None]):
@@ -287,9 +289,14 @@ class ChatApp(App[None]):
     async def _take_keys(self) -> None:
         try:
             while self.waiting_keys:
+                for _ in range(ROUNDS_MAX):
+                    if self.focused is not None or not isinstance(self.screen, Dialog):
+                        break
+                    await taken(self.screen.call_later)
                 target = self.focused or self.screen
                 await super().on_event(self.waiting_keys[0])
-                await taken(target.call_later)
+                for node in target.ancestors_with_self:  # what nobody takes rises, and may be a binding on its way
+                    await taken(node.call_later)
                 self.waiting_keys.popleft()
         finally:
             self._taking = False

@@ -63,8 +63,7 @@ class Composer(TextArea):
         if event.key in NEW_LINE:
             call = self._begin_line
         if call is None or (event.key == "up" and not self.at_top):
-            await super()._on_key(event)
-            return
+            return  # Textual calls the same method of TextArea next
         event.stop()
         event.prevent_default()
         call()
@@ -77,5 +76,3 @@ class Composer(TextArea):
             event.prevent_default()
             event.stop()
             self.full()
-        else:
-            await super()._on_paste(event)

@@ -6,7 +6,6 @@ import shlex
 from functools import partial
 from typing import TYPE_CHECKING
 
-from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.fuzzy import FuzzySearch
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from textual import events
+    from textual.app import ComposeResult
     from textual.strip import Strip
 
     from qpq.tui.scene import Place
@@ -35,27 +35,20 @@ class Field(Input):
     """A field in a dialog; like the composer it hands the keys that mean something over in their turn."""
 
     def __init__(self, keys: dict[str, Callable[[], object]], hint: str = "", *, secret: bool = False) -> None:
-        super().__init__(placeholder=hint, password=secret)
+        super().__init__(placeholder=hint, password=secret, select_on_focus=False)  # what came early stays
         self._keys = keys
 
     async def _on_key(self, event: events.Key) -> None:
         call = self._keys.get(event.key)
         if call is None:
-            await super()._on_key(event)
-            return
+            return  # Textual calls the same method of Input next
         event.stop()
         event.prevent_default()
         call()
 
 
 class Dialog(ModalScreen[None]):
-    """What has a field: keys that come before the field is there go to it."""
-
-    def on_key(self, event: events.Key) -> None:
-        """Pass an early key on."""
-        if self.focused is None and (fields := self.query(Field)):
-            event.stop()
-            fields.first().post_message(event)
+    """What has a field; keys that come before the field is there wait for it (`ChatApp.on_event`)."""
 
 
 class Choosing(Dialog):
@@ -69,7 +62,12 @@ class Choosing(Dialog):
         """Yield the parts."""
         with Vertical():
             yield Static(Content(self._head), classes="head")
-            keys = {"enter": self._take, "escape": self.dismiss, "down": partial(self._go, 1), "up": partial(self._go, -1)}
+            keys = {
+                "enter": self._take,
+                "escape": self.dismiss,
+                "down": partial(self._go, 1),
+                "up": partial(self._go, -1),
+            }
             yield Field(keys, self._hint)
             yield OptionList(markup=False)
 

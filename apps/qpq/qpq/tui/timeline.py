@@ -138,8 +138,7 @@ class Timeline(OptionList):
         elif event.key in {"down", "j"}:
             self._choose_below()
         else:
-            await super()._on_key(event)
-            return
+            return  # Textual calls the same method of the classes above next
         event.stop()
         event.prevent_default()
 

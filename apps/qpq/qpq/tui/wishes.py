@@ -19,22 +19,21 @@ FRAME_COLUMNS, FRAME_ROWS = 6, 6
 
 
 def carry_out(app: ChatApp, what: str, entry: Entry) -> None:
-    """Do it, or say why not."""
+    """Do it, or say why not; then it is the composer's turn again: a letter that is typed on does nothing more."""
     why = NOT[what](app, entry) if what in NOT else ""
     if why or entry.notice:
         app.say(why or "Nobody has sent this.", Style.ERROR)
     else:
+        app.timeline.back()
         WISHES[what](app, entry)
 
 
 def _reply(app: ChatApp, entry: Entry) -> None:
     app.typed.reply(entry)
-    app.timeline.back()
 
 
 def _edit(app: ChatApp, entry: Entry) -> None:
     app.typed.edit(entry)
-    app.timeline.back()
 
 
 def _react(app: ChatApp, entry: Entry) -> None:
