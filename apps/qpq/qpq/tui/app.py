@@ -88,7 +88,7 @@ class ChatApp(App[None]):
         """The bridge has something to show."""
 
     def __init__(self, bridge: Bridge, *, theme: str, coloured: bool) -> None:
-        super().__init__()
+        super().__init__(ansi_color=None if coloured else True)  # then NO_COLOR leaves the terminal's own colours alone
         self._bridge, self.coloured = bridge, coloured
         self.scene = Scene(name="")
         self.composer, self.timeline, self._results = Composer(), Timeline(), Results()
