@@ -22,9 +22,9 @@ from tests.unit.cli.test_harmless import check
 QPQ = Path(sys.executable).with_name("qpq")
 COLOUR = re.compile(rb"\x1b\[[0-9;]*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;[0-9;]*)?m")
 SEQUENCES_OF_OUR_OWN = re.compile(
-    r"\x1b\[(?:[0-9;]*[ABCDGHJKm]|\?[0-9;]+[hl]|\?20(?:26|31|48)\$p|[0-9] q|[<=>?]?[0-9]*u|\?[0-9]*n)|\x1bP\+q[0-9A-F;]*\x1b\\"
+    r"\x1b\[(?:[0-9;]*[ABCDGHJKm]|\?[0-9;]+[hl]|\?20(?:26|31|48)\$p|[0-9] q|[<=>?]?[0-9]*u|\?[0-9]*n)|\x1bP\+q[0-9A-F;]*\x1b\\|\x1b\]22;[a-z-]*\x07"
 )
-"""What Textual writes to move the cursor, to colour, and to ask a terminal what it can."""
+"""What Textual writes to move the cursor, to colour, to ask a terminal what it can, and to shape the mouse."""
 UP, CTRL_K, CTRL_Q = b"\x1b[A", b"\x0b", b"\x11"
 KEPT = "typed, and not sent when the power went"
 

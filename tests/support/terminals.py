@@ -17,7 +17,9 @@ from fcntl import ioctl
 
 PATIENCE_SECONDS = 60
 ROWS, COLUMNS = 50, 300
-TOKEN = re.compile(r"\x1b\[([0-9;:<=>?]*)[ !-/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[()].|\x1b[=>78]|([^\x1b])", re.S)
+TOKEN = re.compile(
+    r"\x1b\[([0-9;:<=>?]*)[ !-/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[()].|\x1b[=>78]|([^\x1b])", re.S
+)
 PARTIAL = re.compile(r"\x1b(?:\[[0-9;:<=>?]*[ !-/]*|[()]|\][^\x07]*)?\Z")
 
 SEQUENCES_OF_OUR_OWN = re.compile(

@@ -22,6 +22,7 @@ from tools.demo.processes import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
 
     from textual.pilot import Pilot
 
@@ -41,7 +42,7 @@ def main() -> int:
     to.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
         where = f"127.0.0.1:{free_port()}"
-        words = [Path(sys.executable).with_name("qpq-server"), "--listen", where, "--data-dir", f"{folder}/server"]
+        words = [str(Path(sys.executable).with_name("qpq-server")), "--listen", where, "--data-dir", f"{folder}/server"]
         server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
         try:
             trio.run(set_stage, Path(folder), where)
@@ -54,10 +55,10 @@ def main() -> int:
     return 0
 
 
-def perform(play: Callable[[ChatApp, Pilot[None], Path], Awaitable[None]], to: Path, app: ChatApp) -> None:
+def perform(play: Callable[[ChatApp, Pilot[object], Path], Awaitable[None]], to: Path, app: ChatApp) -> None:
     """Run the screen without a terminal, and have a play play on it."""
 
-    async def pilot(pilot: Pilot[None]) -> None:
+    async def pilot(pilot: Pilot[object]) -> None:
         await play(app, pilot, to)
         app.exit()
 
@@ -69,7 +70,7 @@ def perform(play: Callable[[ChatApp, Pilot[None], Path], Awaitable[None]], to: P
 async def set_stage(folder: Path, where: str) -> None:
     """Make the people and what they have said."""
 
-    def client(name: str) -> object:
+    def client(name: str) -> AbstractAsyncContextManager[qpqclient.Client]:
         return qpqclient.open_client(folder / name, server=where, password=f"secret {name}")
 
     with trio.fail_after(PATIENCE_SECONDS):
@@ -143,7 +144,7 @@ def painted(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-async def until(pilot: Pilot[None], what: Callable[[], object]) -> None:
+async def until(pilot: Pilot[object], what: Callable[[], object]) -> None:
     """Wait until something is so."""
     for _ in range(int(PATIENCE_SECONDS / LOOK_SECONDS)):
         if what():
@@ -153,7 +154,7 @@ async def until(pilot: Pilot[None], what: Callable[[], object]) -> None:
     raise TimeoutError("the screen does not show it")
 
 
-async def open_by_name(app: ChatApp, pilot: Pilot[None], name: str) -> None:
+async def open_by_name(app: ChatApp, pilot: Pilot[object], name: str) -> None:
     """Find a conversation with the switcher."""
     await until(pilot, lambda: any(p.label.endswith(name) for p in app.scene.places))
     await pilot.press("ctrl+k", *name, "enter")
@@ -166,7 +167,7 @@ def write(app: ChatApp, to: Path, name: str) -> None:
     (to / f"{name}.svg").write_text(picture, encoding="utf-8")
 
 
-async def chat(app: ChatApp, pilot: Pilot[None], to: Path) -> None:
+async def chat(app: ChatApp, pilot: Pilot[object], to: Path) -> None:
     """A conversation, with something typed; then the switcher over it."""
     await until(pilot, lambda: sum(p.unread for p in app.scene.places) >= 3)
     await open_by_name(app, pilot, "bob")
@@ -179,7 +180,7 @@ async def chat(app: ChatApp, pilot: Pilot[None], to: Path) -> None:
     await pilot.press("escape")
 
 
-async def choose(app: ChatApp, pilot: Pilot[None], to: Path) -> None:
+async def choose(app: ChatApp, pilot: Pilot[object], to: Path) -> None:
     """A message is chosen, and answered."""
     await open_by_name(app, pilot, "reading")
     await pilot.press("up", "up", "r", *"Take the weekend")
@@ -188,7 +189,7 @@ async def choose(app: ChatApp, pilot: Pilot[None], to: Path) -> None:
     write(app, to, "reply")
 
 
-async def results(app: ChatApp, pilot: Pilot[None], to: Path) -> None:
+async def results(app: ChatApp, pilot: Pilot[object], to: Path) -> None:
     """What a command says."""
     await open_by_name(app, pilot, "carol")
     await pilot.press(*"/group-info", "enter")
@@ -196,7 +197,7 @@ async def results(app: ChatApp, pilot: Pilot[None], to: Path) -> None:
     write(app, to, "command")
 
 
-async def look(app: ChatApp, pilot: Pilot[None], to: Path) -> None:
+async def look(app: ChatApp, pilot: Pilot[object], to: Path) -> None:
     """A picture."""
     await open_by_name(app, pilot, "bob")
     await until(pilot, lambda: any(e.picture for e in app.scene.entries))

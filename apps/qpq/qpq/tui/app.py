@@ -68,10 +68,10 @@ ROUNDS_MAX = 100
 class ChatApp(App[None]):
     """One person's screen."""
 
-    TITLE = "QPQ"
+    TITLE: str | None = "QPQ"
     CSS = LAYOUT
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it so
         (0, "-narrow"), (NARROW_COLUMNS, "-medium"), (WIDE_COLUMNS, "-wide"),
     ]  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -62,7 +62,7 @@ class Choosing(Dialog):
         """Yield the parts."""
         with Vertical():
             yield Static(Content(self._head), classes="head")
-            keys = {
+            keys: dict[str, Callable[[], object]] = {
                 "enter": self._take,
                 "escape": self.dismiss,
                 "down": partial(self._go, 1),
@@ -231,12 +231,12 @@ class Viewing(ModalScreen[None]):
 
     def __init__(self, name: str, dots: Dots) -> None:
         super().__init__()
-        self._name, self._dots = name, dots
+        self._head, self._dots = name, dots
 
     def compose(self) -> ComposeResult:
         """Yield the parts."""
         with Vertical():
-            yield Static(Content(self._name), classes="head")
+            yield Static(Content(self._head), classes="head")
             yield self._dots
             yield Static(Content("Esc closes"), classes="foot")
 
