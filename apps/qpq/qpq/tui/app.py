@@ -71,7 +71,7 @@ class ChatApp(App[None]):
     TITLE: str | None = "QPQ"
     CSS = LAYOUT
     ENABLE_COMMAND_PALETTE = False
-    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - Textual declares it so
+    HORIZONTAL_BREAKPOINTS: list[tuple[int, str]] | None = [  # noqa: RUF012 - Textual declares it so
         (0, "-narrow"), (NARROW_COLUMNS, "-medium"), (WIDE_COLUMNS, "-wide"),
     ]  # fmt: skip
     BINDINGS: ClassVar[list[BindingType]] = [
