@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from qpq.tui.app import ChatApp
 
 FOLDER = Path(__file__).parent.parent.parent / "docs" / "how-to" / "tui"
-SIZE = (120, 34)
+SIZE, SIZE_OF_PICTURE = (120, 34), (64, 22)
+"""In cells; a picture is a path for each of its dots."""
 PATIENCE_SECONDS = 60
 LOOK_SECONDS = 0.05
 
@@ -62,7 +63,7 @@ def perform(play: Callable[[ChatApp, Pilot[object], Path], Awaitable[None]], to:
         await play(app, pilot, to)
         app.exit()
 
-    app.run(headless=True, size=SIZE, auto_pilot=pilot)
+    app.run(headless=True, size=SIZE_OF_PICTURE if play is look else SIZE, auto_pilot=pilot)
     if app.return_code:
         raise SystemExit(app.return_code)
 
@@ -74,12 +75,7 @@ async def set_stage(folder: Path, where: str) -> None:
         return qpqclient.open_client(folder / name, server=where, password=f"secret {name}")
 
     with trio.fail_after(PATIENCE_SECONDS):
-        while True:
-            try:
-                await qpqclient.ping(where)
-                break
-            except qpqclient.QpqError:
-                await trio.sleep(LOOK_SECONDS)
+        await answering(where)
         picture = folder / "harbour.png"
         picture.write_bytes(painted(160, 90))
         async with client("alice") as alice, client("bob") as bob, client("carol") as carol:
@@ -112,6 +108,16 @@ async def set_stage(folder: Path, where: str) -> None:
             await carol.flush()
             await alice.flush()
             await bob.sync()
+
+
+async def answering(where: str) -> None:
+    """Wait until the server answers."""
+    while True:
+        try:
+            await qpqclient.ping(where)
+            return
+        except qpqclient.QpqError:
+            await trio.sleep(LOOK_SECONDS)
 
 
 async def say(conversation: qpqclient.Conversation, other: qpqclient.Client, text: str) -> bytes:

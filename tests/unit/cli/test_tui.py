@@ -257,7 +257,7 @@ def test_pictures_where_there_are_colours(play):
     async def with_colours(p):
         await p.shown(replace(SCENE, entries=(HERS, picture)))
         await p.press("up", "v")
-        assert p.wanted() == [Look(A, picture.id, 114, 24)]
+        assert p.wanted() == [Look(A, picture.id, 114, 22)]
         await p.shown(Picture("a.png", 4, 3, bytes(range(36))))
         assert "▀▀▀▀" in p.screen()
         await p.press("escape", "up", "up", "v")

@@ -54,6 +54,6 @@ ModalScreen .head { height: auto; text-style: bold; padding: 0 0 1 0; }
 ModalScreen .foot { height: 1; color: $secondary; }
 ModalScreen OptionList { height: auto; max-height: 16; border: none; background: $surface; padding: 0; }
 ModalScreen Input { border: solid $primary; }
-Viewing > Vertical { width: auto; max-width: 100%; }
+Viewing > Vertical { width: auto; max-width: 100%; max-height: 100%; }
 #picture { width: auto; height: auto; }
 """

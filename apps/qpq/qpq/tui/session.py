@@ -51,11 +51,13 @@ if TYPE_CHECKING:
 
     from qpq.profile import Profile
     from qpq.tui.bridge import Bridge
-    from qpq.tui.scene import Intent, Update
+    from qpq.tui.scene import Intent, Scene, Update
     from qpqclient import Client, Conversation
 
 SHOWN_MESSAGES, SHOWN_MESSAGES_MAX = 200, 5_000
 """Of the open conversation; each wish for older ones shows as many more. /history and /search have the rest."""
+VANISHED_LOOK_SECONDS = 2.0
+"""How long a message that has vanished may stand on the screen; a look takes some milliseconds."""
 COMMANDS_MAX = 8
 """That run at a time; more are refused, and what was typed goes back into the composer."""
 HELD_MAX = 64
@@ -84,6 +86,7 @@ class Session:
         self._here.client = client
         self._arrivals = Arrivals(self._here, self._show_line, self.refresh)
         self._shown = SHOWN_MESSAGES
+        self._scene: Scene | None = None
         self._running: set[trio.CancelScope] = set()
         self._leading = 0
         """Commands that run and may open another conversation."""
@@ -102,6 +105,7 @@ class Session:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._arrivals.follow, self._client.events())
             nursery.start_soon(self._catch_up)
+            nursery.start_soon(self._look_again)
             self._nursery = nursery
             while not isinstance(intent := await self._bridge.next(), Leave):
                 try:
@@ -322,8 +326,18 @@ class Session:
 
     def refresh(self) -> None:
         """Hand over the scene as it is now."""
-        if self._client.known:
-            self._bridge.give(stage(self._client, self._here.conversation, self._shown))
+        if not self._client.known:
+            return
+        scene = stage(self._client, self._here.conversation, self._shown)
+        if scene != self._scene:
+            self._scene = scene
+            self._bridge.give(scene)
+
+    async def _look_again(self) -> None:
+        """Take what has vanished off the screen: nothing else tells of it."""
+        while True:
+            await trio.sleep(VANISHED_LOOK_SECONDS)
+            self.refresh()
 
     def say(self, line: str, style: Style = Style.NOTICE) -> None:
         """Show one line."""

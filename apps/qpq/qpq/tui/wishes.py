@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from qpq.tui.app import ChatApp
     from qpq.tui.scene import Entry
 
-FRAME_COLUMNS, FRAME_ROWS = 6, 6
+FRAME_COLUMNS, FRAME_ROWS = 6, 8
 """What stands round a picture."""
 
 
