@@ -90,7 +90,8 @@ async def test_what_is_typed_goes_where_it_was_meant(open_world):
             last = alice.conversation(w.direct).history(1)[0]
             screen.ask(Line(w.direct, Draft("//etc", reply_to=last.id)))
             screen.ask(Line(w.direct, Draft("changed", edit_of=last.id)))
-            await screen.says("edited: changed")
+            screen.ask(Open(w.direct))
+            await screen.sees(Scene, lambda s: [e.text for e in s.entries[-2:]] == ["changed", "/etc"])
             assert [(m.text, m.edited) for m in alice.conversation(w.direct).history(2)] == [("changed", True), ("/etc", False)]  # fmt: skip
             screen.ask(Act(w.direct, "react", {"emoji": "🎉", "index": last.id.hex(), "remove": False}))
             await screen.says("🎉 to: changed")
