@@ -328,6 +328,28 @@ def test_the_switcher_finds_by_letters_and_begins_conversations(play):
     play(body)
 
 
+def test_tab_completes_as_far_as_it_is_clear(play):
+    async def body(p):
+        await p.shown(SCENE)
+        for typed, shown in (
+            ("/cre", "/create-group "),
+            ("/switch #r", "/switch #reading "),
+            ("/dm b", "/dm bob "),
+            (":party_pop", "🎉 "),
+        ):
+            p.app.composer.put("")
+            await p.press(*typed, "tab")
+            assert p.app.composer.text == shown
+        p.app.composer.put("/d")
+        await p.press("tab", *"own", "tab")
+        assert p.app.composer.text == "/download "
+        p.app.composer.put("/zz")
+        await p.press("tab")
+        assert "nothing fits" in p.screen()
+
+    play(body)
+
+
 def test_a_narrow_terminal_keeps_what_matters(play):
     async def body(p):
         await p.shown(SCENE)

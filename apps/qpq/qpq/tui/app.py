@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar
@@ -15,7 +16,9 @@ from textual.message import Message
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from qpq.harmless import harmless
 from qpq.repl.view import Style
+from qpq.table.completing import choices
 from qpq.tui.bridge import taken
 from qpq.tui.composer import CHARS_MAX, Composer
 from qpq.tui.dialogs import Asking, Dialog, Dots, Switcher, Viewing
@@ -55,7 +58,7 @@ KEYS = (
     "   r reply   e edit   + react   d delete   c copy   v view a picture   s save a file   Esc back",
     "Page up, Page down  scroll",
     "Ctrl-O              show or hide who is in the conversation",
-    "Tab                 from field to field",
+    "Tab                 complete a command, a name, a file or :emoji; in an empty composer, from field to field",
     "Ctrl-C              break off what runs",
     "Ctrl-Q              end; what was typed and not sent is there again next time",
 )
@@ -124,6 +127,7 @@ class ChatApp(App[None]):
             "enter": self.mean, "up": self._choose_message, "escape": self._escape, "ctrl+k": self.action_switch,
             "pageup": partial(self._scroll, -1), "pagedown": partial(self._scroll, 1), "ctrl+c": self.action_break,
             "ctrl+n": partial(self.action_step, 1), "ctrl+p": partial(self.action_step, -1),
+            "tab": self._complete,
         }  # fmt: skip
         self.composer.full = self._say_full
         self.timeline.wish, self.timeline.leave = self._wish, self.write
@@ -242,6 +246,25 @@ class ChatApp(App[None]):
         else:
             rows = max(1, self.timeline.size.height - 1)
             self.timeline.scroll_relative(y=pages * rows, animate=False)
+
+    def _complete(self) -> None:
+        """Complete the word at the end of what was typed, as far as that is clear, and show what it can be."""
+        text = self.composer.text
+        if "\n" in text or not text.strip():
+            self.action_focus_next()
+            return
+        people = sorted(
+            {p.name for p in self.scene.people} | {p.label[1:] for p in self.scene.places if p.label[0] == "@"}
+        )
+        groups = [p.label[1:] for p in self.scene.places if p.label[0] == "#"]
+        found = list(choices(text, people, groups))
+        common = os.path.commonprefix([c.text for c in found])  # noqa: RUF071 - by characters
+        if len(found) == 1 or (found and len(common) >= found[0].back):
+            self.composer.put(
+                text[: len(text) - found[0].back] + common + " " * (len(found) == 1 and common[-1:] != "/")
+            )
+        if len(found) != 1:
+            self.say("  ".join(harmless(c.shown or c.text) for c in found) or "nothing fits")
 
     def _escape(self) -> None:
         """Close the result, or give up an answer or an edit."""
