@@ -13,8 +13,12 @@ import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from tools.demo.processes import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PATIENCE_SECONDS = 120
 LOOK_SECONDS = 0.1
@@ -59,10 +63,18 @@ class Panes:
 
     def shows(self, name: str, text: str) -> None:
         """Wait until a terminal shows a text."""
+        self._until(name, lambda: text in self.screen(name), f"does not show {text!r}")
+
+    def ends(self, name: str) -> None:
+        """Wait until the shell is alone again."""
+        command = ("display-message", "-p", "-t", name, "#{pane_current_command}")
+        self._until(name, lambda: self._tmux(*command).strip() == "sh", "has something running still")
+
+    def _until(self, name: str, is_so: Callable[[], bool], complaint: str) -> None:
         end_s = time.monotonic() + PATIENCE_SECONDS
-        while text not in (screen := self.screen(name)):
+        while not is_so():
             if time.monotonic() > end_s:
-                raise SystemExit(f"{name}'s terminal does not show {text!r}:\n{screen}")
+                raise SystemExit(f"{name}'s terminal {complaint}:\n{self.screen(name)}")
             time.sleep(LOOK_SECONDS)
 
     def close(self) -> None:
@@ -79,7 +91,9 @@ def play(panes: Panes) -> None:
     panes.type("alice", "/dm bob", "Hello from Alice!")
     panes.shows("bob", "[alice] Hello from Alice!")
     show(panes, "bob")
-    panes.type("alice", "/quit", "qpq tui --username alice --password secretA")
+    panes.type("alice", "/quit")
+    panes.ends("alice")
+    panes.type("alice", "qpq tui --username alice --password secretA")
     panes.shows("alice", "you are alice")
     panes.key("alice", "C-k")
     panes.type("alice", "bob")
@@ -91,7 +105,7 @@ def play(panes: Panes) -> None:
     panes.shows("alice", "alice  (read)")
     show(panes, "alice")
     panes.key("alice", "C-q")
-    panes.shows("alice", "@bob> /quit")  # the shell's screen is back
+    panes.ends("alice")
     panes.type("alice", "echo ended with $?")
     panes.shows("alice", "ended with 0")
 
@@ -110,7 +124,15 @@ def main() -> int:
         return 3
     with TemporaryDirectory() as folder:
         where = f"127.0.0.1:{free_port()}"
-        words = [str(Path(sys.executable).with_name("qpq-server")), "--listen", where, "--data-dir", f"{folder}/server"]
+        words = [
+            str(Path(sys.executable).with_name("qpq-server")),
+            "--listen",
+            where,
+            "--data-dir",
+            f"{folder}/server",
+            "--metrics-listen",
+            "127.0.0.1:0",
+        ]
         server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
         panes = Panes(tmux, Path(folder), where)
         try:

@@ -43,7 +43,15 @@ def main() -> int:
     to.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as folder:
         where = f"127.0.0.1:{free_port()}"
-        words = [str(Path(sys.executable).with_name("qpq-server")), "--listen", where, "--data-dir", f"{folder}/server"]
+        words = [
+            str(Path(sys.executable).with_name("qpq-server")),
+            "--listen",
+            where,
+            "--data-dir",
+            f"{folder}/server",
+            "--metrics-listen",
+            "127.0.0.1:0",
+        ]
         server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
         try:
             trio.run(set_stage, Path(folder), where)

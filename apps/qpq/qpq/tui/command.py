@@ -52,7 +52,8 @@ def run(profile: Profile, theme: str) -> int:
 def _check() -> None:
     from importlib.util import find_spec
 
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+    streams = (sys.stdin, sys.stdout, sys.stderr)  # Textual draws on the last
+    if not all(stream.isatty() for stream in streams) or os.environ.get("TERM") == "dumb":
         raise Mistake(NO_TERMINAL)
     if find_spec("textual") is None:
         raise Mistake(MISSING)
