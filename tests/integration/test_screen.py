@@ -119,11 +119,11 @@ async def test_what_is_typed_after_a_command_waits_and_goes_where_it_leads(open_
 
 
 async def test_what_is_held_is_stored_while_it_waits(open_world, monkeypatch):
-    begun, go_on = trio.Event(), trio.Event()
+    begun = trio.Event()
 
     async def slow(here, name, text):
         begun.set()
-        await go_on.wait()
+        await trio.sleep_forever()
 
     monkeypatch.setattr(type(CHAT["dm"]), "call", lambda self, here, values: slow(here, **values))
     async with open_world() as w, at_the_screen(w, "alice") as (alice, screen):
@@ -134,12 +134,12 @@ async def test_what_is_held_is_stored_while_it_waits(open_world, monkeypatch):
         await begun.wait()
         await screen.sees(Scene)
         with trio.fail_after(PATIENCE_SECONDS):
-            while alice.draft(w.direct) != Draft("one\ntwo\nthree"):
+            while alice.draft(w.direct) != Draft("/dm bob\none\ntwo\nthree"):
                 await trio.lowlevel.checkpoint()
         screen.ask(Break())
-        await screen.says("broken off")
-        assert [u.draft.text for u in screen.seen if isinstance(u, Returned)] in ([], ["one"], ["one", "two"])
-        go_on.set()
+        assert [(await screen.sees(Returned)).draft.text for _ in range(3)] == ["/dm bob", "one", "two"]
+        await screen.says("nothing was done of what was typed after it")
+        assert sorted(alice.draft(w.direct).text.split("\n")) == ["/dm bob", "one", "three", "two"]
 
 
 async def test_commands_answer_ask_and_are_bounded(open_world, monkeypatch):

@@ -19,13 +19,13 @@ from qpq.commands.messages import checked
 from qpq.entering import enter, renew
 from qpq.harmless import harmless
 from qpq.here import Here
-from qpq.output import Progress
 from qpq.repl.arrivals import Arrivals, mark_read
 from qpq.repl.session import HINT
 from qpq.repl.view import Style
 from qpq.table.commands import CHAT
 from qpq.table.model import Command, Face, Mistake, Needs
 from qpq.table.parsing import command_of, find_command, read_line, text_of
+from qpq.tui.listening import Running
 from qpq.tui.looking import FOLDER, picture_of
 from qpq.tui.scene import (
     Act,
@@ -38,13 +38,12 @@ from qpq.tui.scene import (
     Notice,
     Older,
     Open,
-    Passing,
     Question,
-    Result,
     Returned,
 )
 from qpq.tui.staging import stage
-from qpqclient import Draft, NotFound, QpqError, Unreachable
+from qpq.tui.unsent import Unsent
+from qpqclient import NotFound, QpqError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -62,8 +61,6 @@ COMMANDS_MAX = 8
 """That run at a time; more are refused, and what was typed goes back into the composer."""
 HELD_MAX = 64
 """Lines that wait for a command before them; more go back into the composer."""
-RESULT_LINES_MAX = 5_000
-"""Of one command; the rest is counted."""
 
 
 async def serve(profile: Profile, bridge: Bridge) -> None:
@@ -92,8 +89,7 @@ class Session:
         """Commands that run and may open another conversation."""
         self._held: list[Line] = []
         """What was typed after them: it goes where they lead."""
-        self._typed: dict[bytes, Draft] = {}
-        """What is in the composer, for each conversation."""
+        self._unsent = Unsent(client)
         self._picture = Command("picture", "Show a picture", self._look)
         self._questions: dict[int, trio.MemorySendChannel[str | None]] = {}
         self._asked = 0
@@ -126,8 +122,7 @@ class Session:
     async def _carry_out(self, intent: Intent) -> None:
         match intent:
             case Kept():
-                self._typed[intent.channel] = intent.draft
-                self._store(intent.channel)
+                self._unsent.typed(intent)
             case Line():
                 await self._line(intent)
             case Act():
@@ -174,7 +169,7 @@ class Session:
         if self._leading:
             if len(self._held) < HELD_MAX:
                 self._held.append(line)
-                self._store(line.channel)
+                self._unsent.carry(line)
             else:
                 self.give_back(line, "Too much waits for the command before it.")
             return
@@ -198,7 +193,7 @@ class Session:
         if chosen is None:
             raise Mistake(HINT)
         self._arrivals.remember(await chosen.send(checked(text_of(line.draft.text))))
-        self._done_with(line)
+        self._unsent.done_with(line)
         self.refresh()
         if not self._client.connected:
             self.say(f"(pending: the server is away; {self._client.pending} wait)")
@@ -207,25 +202,14 @@ class Session:
         """Store an answer or an edit; like a message it is done at once, and sent when that can be."""
         here = self._here_of(line.channel, command)
         await command.call(here, {"index": ident.hex(), "text": text_of(line.draft.text)})
-        self._done_with(line)
+        self._unsent.done_with(line)
         self.refresh()
 
-    def _store(self, channel: bytes) -> None:
-        """Store what was typed in a conversation and is not sent: what is held, then what is in the composer."""
-        draft = self._typed.get(channel, Draft())
-        held = [line.draft.text for line in self._held if line.channel == channel]
-        self._client.set_draft(channel, replace(draft, text="\n".join([*held, draft.text])) if held else draft)
-
     def give_back(self, line: Line, why: str) -> None:
-        """Put a line back into the composer, and say why; it is stored as a draft all the while."""
+        """Put a line back into the composer, and say why."""
+        self._unsent.give_back(line)
         self._bridge.give(Returned(line.channel, line.draft))
         self.say(why, Style.ERROR)
-
-    def _done_with(self, line: Line) -> None:
-        """Empty the draft that a line was, unless something else is typed by now."""
-        if self._typed.get(line.channel) == line.draft:
-            self._typed[line.channel] = Draft()
-            self._store(line.channel)
 
     # --- commands
 
@@ -244,6 +228,8 @@ class Session:
             _ = here.open
         scope = trio.CancelScope()
         self._running.add(scope)
+        if line is not None:
+            self._unsent.carry(line)
         self._leading += command.leads
         self._nursery.start_soon(self._run, command, partial(command.call, here, values), here, line, scope)
 
@@ -272,7 +258,7 @@ class Session:
         elif problem:
             self.say(problem, Style.ERROR)
         elif line is not None:
-            self._done_with(line)
+            self._unsent.done_with(line)
         await self._after(command, before, here.conversation, problem)
 
     async def _after(
@@ -280,8 +266,11 @@ class Session:
     ) -> None:
         """Go where a command leads, and take along what was typed after it; or give that back."""
         self._leading -= command.leads
-        if (before and before.id) != (after and after.id):
+        here = self._here.conversation
+        if after is not None and (before is None or before.id != after.id):
             await self._open(after)
+        elif after is None and before is not None and here is not None and here.id == before.id:
+            await self._open(None)
         held, self._held = (self._held, []) if command.leads and not self._leading else ([], self._held)
         for line in held:
             if problem:
@@ -289,7 +278,7 @@ class Session:
             else:
                 there = self._here.conversation
                 await self._line(replace(line, channel=there.id if there else b""))
-            self._store(line.channel)
+                self._unsent.done_with(line)
         if self._client.known:
             self.refresh()
 
@@ -351,50 +340,3 @@ class Session:
         """Show what has come; messages stand in the timeline and are counted in the list."""
         if style not in {Style.MESSAGE, Style.MENTION}:
             self._bridge.give(Notice(line, style))
-
-
-class Running:
-    """A command that runs; the listener of what it tells (`qpq.here.Listener`)."""
-
-    def __init__(self, session: Session, title: str) -> None:
-        self._session, self._title = session, title
-        self._lines: list[str] = []
-        self._left_out = 0
-        self._bar = Progress()
-        self._passing = False
-
-    def tell(self, value: dict[str, Any], *lines: str) -> None:
-        """Take a result; it is shown when the command ends."""
-        del value
-        room = RESULT_LINES_MAX - len(self._lines)
-        self._lines.extend(harmless(line) for line in lines[:room])
-        self._left_out += max(0, len(lines) - room)
-
-    async def ask(self, question: str) -> str:
-        """Ask at the screen."""
-        return await self._session.ask(question, secret=False) or ""
-
-    async def ask_secret(self, question: str) -> str:
-        """Ask twice, unseen."""
-        first = await self._session.ask(question, secret=True)
-        again = await self._session.ask("once more", secret=True) if first else None
-        if not first or first != again:
-            raise Mistake("the two were not equal: nothing was changed")
-        return first
-
-    def progress(self, what: str, done_bytes: int, total_bytes: int) -> None:
-        """Show how far a file has come."""
-        line = self._bar.line(what, done_bytes, total_bytes, trio.current_time())
-        if line is not None:
-            self._passing = True
-            self._session.show(Passing(line))
-
-    def end(self) -> None:
-        """Show what was told."""
-        if self._passing:
-            self._session.show(Passing(""))
-        lines = [*self._lines, *([f"({self._left_out} lines more)"] if self._left_out else [])]
-        if len(lines) == 1:
-            self._session.show(Notice(lines[0], Style.RESULT))
-        elif lines:
-            self._session.show(Result(self._title, tuple(lines)))

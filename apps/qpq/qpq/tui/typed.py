@@ -80,7 +80,7 @@ class Typed:
             return True
         if self.channel not in self._stored:
             self._stored.add(self.channel)
-            self._put(_joined(scene.draft, self.draft))
+            self._put(joined(scene.draft, self.draft))
         return False
 
     def _travel(self, channel: bytes, stored: Draft) -> None:
@@ -92,17 +92,17 @@ class Typed:
         self.channel = channel
         self._stored.add(channel)
         self._drafts[channel] = known
-        self._put(_joined(known, Draft(typed)))
+        self._put(joined(known, Draft(typed)))
         self._composer.put(self.draft.text)
 
     def put_back(self, returned: Returned) -> None:
         """Put a line back that could not be carried out, before what was typed since."""
         if returned.channel == self.channel:
             self.keep()
-            self._put(_joined(returned.draft, self.draft))
+            self._put(joined(returned.draft, self.draft))
         else:
             here, self.channel = self.channel, returned.channel
-            self._set(_joined(returned.draft, self.draft))
+            self._set(joined(returned.draft, self.draft))
             self.channel = here
 
     # --- what it is about
@@ -128,7 +128,7 @@ class Typed:
             self._set(Draft(self.draft.text))
 
 
-def _joined(first: Draft, then: Draft) -> Draft:
+def joined(first: Draft, then: Draft) -> Draft:
     """Return two drafts as one."""
     if not then.text:
         return first
