@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import replace
 
 import pytest
@@ -10,7 +11,9 @@ from textual import events
 from textual.keys import _character_to_key
 
 from qpq.harmless import MARK
+from qpq.profile import Profile
 from qpq.repl.view import Style
+from qpq.tui import command
 from qpq.tui.app import ChatApp
 from qpq.tui.bridge import INTENTS_MAX, UPDATES_MAX, Bridge
 from qpq.tui.composer import CHARS_MAX
@@ -359,6 +362,25 @@ def test_a_narrow_terminal_keeps_what_matters(play):
         assert "bob" in p.screen()
 
     play(body, size=(50, 16))
+
+
+@pytest.mark.parametrize("size", [(12, 6), (3, 2), (1, 1)])
+def test_a_tiny_terminal_breaks_nothing(play, size):
+    async def body(p):
+        await p.shown(SCENE)
+        await p.press(*"still typed", "ctrl+k", *"rd", "escape", "enter")
+        assert p.wanted() == [Line(A, Draft("still typed"))]
+
+    play(body, size=size)
+
+
+def test_without_textual_a_sentence_says_what_to_install(monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    for stream in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(getattr(sys, stream), "isatty", lambda: True, raising=False)
+    profile = Profile("127.0.0.1:1", tmp_path, "alice", "secret", None, "native", json=False)
+    assert command.run(profile, "dark") == 2
+    assert "install `qpq[tui]`" in capsys.readouterr().err
 
 
 def test_no_text_looks_like_the_beginning_of_another_message(play):
