@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run quickstart screenshots demo test check simulate soak endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test
+.PHONY: help setup run quickstart screenshots demo demo-federation test check simulate soak backup-drill client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test rolling overload
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,9 @@ run: setup ## start the server in its embedded form, in ./data
 demo: setup ## play a conversation of three people through kills, and show it
 	@$(BIN)/python -m tools.demo
 
+demo-federation: setup ## play a conversation over three domains, one of them killed for the middle
+	@$(BIN)/python -m tools.domains
+
 test: setup ## run the whole test suite
 	$(BIN)/python -m pytest -q -ra --ignore=tests/oracle -n auto --maxprocesses 4 --dist loadfile
 	$(BIN)/python -m pytest -q -ra -n auto tests/oracle
@@ -61,6 +64,13 @@ soak: setup second-opinion ## simulate SEEDS=1-2000, kill real processes KILLS=2
 	$(BIN)/python -m tools.timing --seed $(or $(SEED),1)
 	$(BIN)/python -m tests.durability
 	$(BIN)/python -m tools.races
+
+backup-drill: setup ## back a server up under load, kill it, wipe it, put it back, on both stores: STORE=both PEOPLE=8 SECONDS=8
+	@$(BIN)/python -m tools.drill --store $(or $(STORE),both) --people $(or $(PEOPLE),8) --seconds $(or $(SECONDS),8)
+
+client-drills: setup ## play what a client owes: files, devices, hostile text, vanishing, outbox, trust (DRILL=name SIZE=small)
+	$(BIN)/python -m tools.client_drills $(DRILL) --size $(or $(SIZE),full)
+	$(BIN)/python -m tools.startup
 
 .venv/fuzz: .venv/ready requirements/fuzz.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
@@ -89,6 +99,12 @@ conformance: setup ## play every case between every pair of QUIC engines, s2n-qu
 
 observability-test: setup ## test alerts and dashboards against a real Prometheus (on the PATH) and every bad day: ONLY=word
 	$(BIN)/python -m tools.observability --only "$(ONLY)"
+
+rolling: setup ## replace every process by a next version under load: what failed, the longest gap
+	@$(BIN)/python -m tools.rolling
+
+overload: setup ## find the rate that a server sustains, offer twice that, judge (SECONDS= of a phase)
+	@$(BIN)/python -m tools.overload --judge --seconds $(or $(SECONDS),4)
 
 audit: setup ## licences; advisories as far as they can be had offline
 	$(BIN)/python -m tools.audit

@@ -18,6 +18,8 @@ interface Blob $service(4) {
 
 interface BlobInternal $service(4) $internal {
   purgeAccount @0 PurgeBlobsParams -> PurgeBlobsResult $caller("service") $by("auth") $idempotent;
+  forPeer @1 BlobForPeerParams -> DownloadBlobResult $caller("service") $by("federation") $idempotent;
+  # A download by another domain, of a blob of this one.
 }
 
 struct UploadBlobParams {
@@ -37,3 +39,4 @@ struct DeleteBlobParams { blob @0 :Data; }
 struct DeleteBlobResult {}
 struct PurgeBlobsParams { account @0 :Data; }
 struct PurgeBlobsResult { blobs @0 :UInt32; }
+struct BlobForPeerParams { domain @0 :Text; params @1 :DownloadBlobParams; }

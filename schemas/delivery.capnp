@@ -23,6 +23,8 @@ interface Delivery $service(3) {
   resetChannel @11 ResetChannelParams -> ResetChannelResult $caller("member") $idempotent $frameBytes(8388608);
   listChannels @12 ListChannelsParams -> ListChannelsResult $caller("account") $idempotent;
   signal @13 SignalParams -> SignalResult $caller("member");
+  describeHome @14 DescribeHomeParams -> ExternalSenderResult $caller("account") $idempotent;
+  # The external sender of groups whose home a domain is: what hello says of one's own.
 }
 
 interface DeliveryInternal $service(3) $internal {
@@ -30,10 +32,21 @@ interface DeliveryInternal $service(3) $internal {
   # Their mailboxes go; a Remove of each is proposed in every channel it is a leaf of.
   purgeAccount @1 PurgeDeliveryParams -> PurgeDeliveryResult $caller("service") $by("auth") $idempotent;
   openMailbox @2 OpenMailboxParams -> OpenMailboxResult $caller("service") $by("auth") $idempotent;
-  externalSender @3 ExternalSenderParams -> ExternalSenderResult $caller("service") $by("gateway") $idempotent;
+  externalSender @3 ExternalSenderParams -> ExternalSenderResult $caller("service") $by("gateway federation") $idempotent;
+  asGuest @4 AsGuestParams -> AsGuestResult $caller("service") $by("federation") $idempotent $frameBytes(8388608);
+  # A method of Delivery for a device of another domain, in a channel of this one.
+  takeEntries @5 TakeEntriesParams -> TakeEntriesResult $caller("service") $by("federation") $idempotent $frameBytes(8388608);
+  # What another domain's channels have for devices of this one.
+  fetchBox @6 FetchBoxParams -> FetchBoxResult $caller("service") $by("federation") $idempotent;
+  # What waits to be brought to another domain, in order.
+  ackBox @7 AckBoxParams -> AckBoxResult $caller("service") $by("federation") $idempotent;
+  listBoxes @8 ListBoxesParams -> ListBoxesResult $caller("service") $by("federation") $idempotent;
+  purgeGuests @9 PurgeGuestsParams -> PurgeGuestsResult $caller("service") $by("federation") $idempotent;
+  # Devices of another domain are no more.
 }
 
-enum EntryKind { message @0; commit @1; proposal @2; welcome @3; gap @4; expired @5; reset @6; }
+enum EntryKind { message @0; commit @1; proposal @2; welcome @3; gap @4; expired @5; reset @6; purge @7; }
+# purge: in boxes for other domains alone; payload: a purgeNotice's parameters
 
 struct Entry {
   number @0 :UInt64;          # in the mailbox: gapless, from 1
@@ -126,3 +139,28 @@ struct OpenMailboxParams { account @0 :Data; device @1 :Data; }
 struct OpenMailboxResult {}
 struct ExternalSenderParams {}
 struct ExternalSenderResult { credential @0 :Data; key @1 :Data; }
+
+struct DescribeHomeParams { domain @0 :Text; }
+
+# --- across domains (docs/spec/federation.md)
+
+struct Guest { account @0 :Data; device @1 :Data; }    # of another domain
+struct RelayedEntry { entry @0 :Entry; targets @1 :List(Data); }
+# entry.number: in the box of the sending domain for the receiving one, gapless; targets: devices of the receiving domain
+struct Standing {
+  # A channel as it is now, and who of the receiving domain is in it.
+  channel @0 :Data; generation @1 :UInt32; epoch @2 :UInt64; leaves @3 :UInt32; policy @4 :Data; members @5 :List(Guest);
+}
+struct AsGuestParams { domain @0 :Text; guest @1 :Guest; method @2 :UInt16; params @3 :Data; }
+struct AsGuestResult { result @0 :Data; }
+struct TakeEntriesParams { home @0 :Text; entries @1 :List(RelayedEntry); standings @2 :List(Standing); }
+struct TakeEntriesResult { position @0 :UInt64; }
+struct FetchBoxParams { domain @0 :Text; maxEntries @1 :UInt16; }
+struct FetchBoxResult { entries @0 :List(RelayedEntry); standings @1 :List(Standing); last @2 :UInt64; }
+struct AckBoxParams { domain @0 :Text; upTo @1 :UInt64; }
+struct AckBoxResult { acked @0 :UInt64; }
+struct ListBoxesParams {}
+struct ListBoxesResult { boxes @0 :List(Box); }
+struct Box { domain @0 :Text; last @1 :UInt64; acked @2 :UInt64; entries @3 :UInt64; heldBytes @4 :UInt64; oldestMs @5 :UInt64; }
+struct PurgeGuestsParams { domain @0 :Text; account @1 :Data; devices @2 :List(Data); }
+struct PurgeGuestsResult { proposals @0 :UInt32; }

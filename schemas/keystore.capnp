@@ -28,6 +28,8 @@ interface KeystoreInternal $service(2) $internal {
   # Devices that the list lacks lose their KeyPackages, hybrid keys and endpoints.
   deviceLists @2 DeviceListsParams -> DeviceListsResult $caller("service") $by("delivery") $idempotent;
   purgeAccount @3 PurgeAccountParams -> PurgeAccountResult $caller("service") $by("auth") $idempotent;
+  forPeer @4 KeysForPeerParams -> KeysForPeerResult $caller("service") $by("federation") $keyed;
+  # A look-up by another domain, of accounts of this one.
 }
 
 struct UploadKeyPackagesParams { packages @0 :List(Data); lastResort @1 :List(Data); }
@@ -77,3 +79,6 @@ struct DeviceListsParams { accounts @0 :List(Data); }
 struct DeviceListsResult { deviceLists @0 :List(Data); }      # in the order asked for; empty: no such account
 struct PurgeAccountParams { account @0 :Data; }
 struct PurgeAccountResult {}
+
+struct KeysForPeerParams { domain @0 :Text; method @1 :UInt16; params @2 :Data; }    # method: the federation method's
+struct KeysForPeerResult { result @0 :Data; }

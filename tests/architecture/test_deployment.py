@@ -12,7 +12,7 @@ import yaml
 
 from qpqcore.config.settings import ENV_PREFIX, Settings, load
 from qpqserver import secrecy
-from qpqserver.ctl_secrets import complete
+from qpqserver.ctl.secrets import complete
 from tools.deployment.manifests import PROGRAMS, _parse
 from tools.deployment.policies import FILES, text
 

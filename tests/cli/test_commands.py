@@ -5,73 +5,34 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from qpq.main import main
+from qpqclient.outbox import Outbox
 from qpqcore.model.errors import EXIT_CODES, ErrorCode
-from tests.cli.test_server import running
-
-QPQ = Path(sys.executable).with_name("qpq")
-PATIENCE_SECONDS = 60
+from tests.support.servers import serving_in_a_thread
+from tests.support.shells import NAMES, PATIENCE_SECONDS, QPQ, Shell, derive_quickly
 
 
-class Shell:
-    """One person's shell."""
-
-    used: set[str] = set()
-
-    def __init__(self, home, where, name):
-        self.environment = {
-            **os.environ, "QPQ_HOME": str(home), "QPQ_SERVER": where, "QPQ_USERNAME": name, "QPQ_PASSWORD": f"secret {name}"
-        }  # fmt: skip
-        self.cwd = home
-
-    def run(self, *words, typed="", **environment):
-        done = subprocess.run(
-            [QPQ, *words], cwd=self.cwd, env={**self.environment, **environment}, input=typed, capture_output=True,
-            text=True, timeout=PATIENCE_SECONDS, check=False,
-        )  # fmt: skip
-        self.used.add(" ".join(w for w in words if w in NAMES))
-        return done
-
-    def says(self, *words, typed="", **environment):
-        """Run a command that must succeed; return its output."""
-        done = self.run(*words, typed=typed, **environment)
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    def json(self, *words, **more):
-        """Run a command with JSON output; return the values."""
-        return [json.loads(line) for line in self.says("--json", *words, **more).splitlines()]
-
-    def fails(self, code, *words):
-        """Run a command that must be refused with a code of the error table; return what it says."""
-        done = self.run("--json", *words)
-        assert done.returncode == EXIT_CODES[code], done.stderr
-        return json.loads(done.stderr)["error"]
+@pytest.fixture(scope="module")
+def where(tmp_path_factory):
+    """Return the address of a server, in whose process commands run too."""
+    with pytest.MonkeyPatch.context() as quick, serving_in_a_thread(tmp_path_factory.mktemp("server")) as server:
+        derive_quickly(quick)
+        yield server.where
 
 
-NAMES = {"group", *main.commands, *main.commands["group"].commands}
+def registered(tmp_path, where, *names):
+    """Return people's shells."""
+    shells = [Shell(tmp_path / name, where, name) for name in names]
+    for shell in shells:
+        shell.says("register")
+    return shells
 
 
-@pytest.fixture
-def people(tmp_path):
-    """Return the shells of Alice and Bob, registered."""
-    with running(tmp_path) as server:
-        found = []
-        for name in ("alice", "bob"):
-            (tmp_path / name).mkdir()
-            shell = Shell(tmp_path / name, server.where, name)
-            shell.says("register")
-            found.append(shell)
-        yield found
-
-
-def test_two_people_use_every_command(people, tmp_path):
-    alice, bob = people
+def test_two_people_use_every_command(where, tmp_path):
+    alice, bob = registered(tmp_path, where, "alice", "bob")
     # who and where
     (pong,) = alice.json("ping")
     assert (pong["status"], pong["domain"]) == ("ok", "localhost")
@@ -98,7 +59,7 @@ def test_two_people_use_every_command(people, tmp_path):
     epoch = alice.json("update-key", "#club")[0]["epoch"]
     assert bob.json("update-key", "#club")[0]["epoch"] == epoch + 1
     assert alice.says("rename", "#club", "committee") == "renamed to committee\n"
-    bob.says("recv")
+    bob.says("recv")  # until he has heard of it, he talks into the conversation that he has
     assert {c["name"] for c in bob.json("list")} == {"alice", "committee"}
     assert alice.says("disappear", "@bob", "1h") == "messages vanish after 1h\n"
     assert alice.says("disappear", "@bob", "off") == "messages stay\n"
@@ -125,9 +86,7 @@ def test_two_people_use_every_command(people, tmp_path):
     assert alice.says("passwd", QPQ_NEW_PASSWORD="better").startswith("password changed")
     alice.environment["QPQ_PASSWORD"] = "better"
     links(alice, tmp_path)
-    second = tmp_path / "alice2"
-    second.mkdir()
-    laptop = Shell(second, alice.environment["QPQ_SERVER"], "alice")
+    laptop = Shell(tmp_path / "alice2", where, "alice")
     laptop.environment["QPQ_PASSWORD"] = "better"
     assert laptop.json("login")[0]["conversations"] >= 1
     old = alice.json("whoami")[0]["device"]
@@ -135,8 +94,7 @@ def test_two_people_use_every_command(people, tmp_path):
     assert laptop.says("delete-account", "--yes") == "deleted alice\n"
     bob.says("recv")  # until he has heard of it, he talks into the conversation that he has
     assert bob.fails(ErrorCode.NOT_FOUND, "dm", "alice", "anybody?") == "notFound"
-    missing = {n for n in NAMES - {"group"} if not any(n in u.split() for u in Shell.used)}
-    assert missing == set()
+    assert {n for n in NAMES if not any(n in u.split() for u in Shell.used)} == set()
 
 
 def rich(alice, bob):
@@ -162,6 +120,9 @@ def rich(alice, bob):
     assert alice.says("settings", "typing", "off").startswith("typing = off")
     assert alice.run("settings", "typing", "maybe").returncode == 2
     assert alice.says("requests") == ""
+    assert alice.json("trust", "bob") == [{"trusted": "bob"}]
+    assert alice.says("typing", "@bob") == "@bob is told that you are typing\n"
+    assert alice.json("group-info", "#committee")[0]["members"] == ["alice", "bob"]
     assert alice.json("verify", "bob", "yes")[0]["verified"]
     assert alice.says("doctor").startswith("ok   folder")
 
@@ -188,48 +149,59 @@ def records(alice, tmp_path):
 
 def links(alice, tmp_path):
     """A new device by its code, in a process of its own, with the history."""
-    (tmp_path / "phone").mkdir()
     phone = Shell(tmp_path / "phone", alice.environment["QPQ_SERVER"], "alice")
     phone.used.add("link")
     with subprocess.Popen(
-        [QPQ, "--json", "link"], cwd=phone.cwd, env=phone.environment, stdout=subprocess.PIPE, text=True
-    ) as waiting:
+        [QPQ, "--json", "link"], cwd=phone.cwd, env={**os.environ, **phone.environment}, stdout=subprocess.PIPE,
+        text=True,
+    ) as waiting:  # fmt: skip
         code = json.loads(waiting.stdout.readline())["code"]
         done = alice.json("link-device", code, "--yes", "--label", "phone")[0]
         linked = json.loads(waiting.stdout.readline())
         assert waiting.wait(PATIENCE_SECONDS) == 0
     assert (linked["device"], linked["history"], done["history"]) == (done["device"], True, True)
-    assert "[alice] hello Bob" in phone.says("history", "@bob", "-n", "50")
+    assert "[alice] hello Bob" in phone.process("history", "@bob", "-n", "50").stdout
 
 
-def test_what_goes_wrong_is_one_sentence_and_a_code(people, tmp_path):
-    alice, bob = people
-    assert alice.fails(ErrorCode.NOT_FOUND, "dm", "nobody", "hi") == "notFound"
-    assert alice.fails(ErrorCode.NAME_TAKEN, "register") == "nameTaken"
-    assert bob.run("dm").returncode == 2
-    assert bob.run("send", "#nowhere", "hi").returncode == 2
-    alice.environment["QPQ_PASSWORD"] = "wrong"
-    assert alice.fails(ErrorCode.LOGIN_FAILED, "whoami") == "loginFailed"
-    fresh = tmp_path / "fresh"
-    fresh.mkdir()
-    eve = Shell(fresh, bob.environment["QPQ_SERVER"], "bob")
+def test_what_goes_wrong_is_one_sentence_and_a_code(where, tmp_path):
+    ann, ben = registered(tmp_path, where, "ann", "ben")
+    assert ann.fails(ErrorCode.NOT_FOUND, "dm", "nobody", "hi") == "notFound"
+    assert ann.fails(ErrorCode.NAME_TAKEN, "register") == "nameTaken"
+    assert ben.run("dm").returncode == 2
+    assert ben.run("send", "#nowhere", "hi").returncode == 2
+    ann.environment["QPQ_PASSWORD"] = "wrong"
+    assert ann.fails(ErrorCode.LOGIN_FAILED, "whoami") == "loginFailed"
+    eve = Shell(tmp_path / "fresh", where, "ben")
     eve.environment["QPQ_PASSWORD"] = "guess"
     assert eve.fails(ErrorCode.LOGIN_FAILED, "login") == "loginFailed"
     done = eve.run("whoami")
     assert (done.returncode, "Traceback" in done.stderr) == (EXIT_CODES[ErrorCode.UNAUTHENTICATED], False)
-    taken = Shell(tmp_path / "fresh", bob.environment["QPQ_SERVER"], "bob2")
+    taken = Shell(tmp_path / "fresh", where, "ben2")
     assert taken.fails(ErrorCode.NAME_INVALID, "register", "a b") == "nameInvalid"
 
 
+def test_a_message_that_is_refused_is_not_called_sent(where, tmp_path, monkeypatch):
+    cat, dan = registered(tmp_path, where, "cat", "dan")
+    assert cat.says("dm", "dan", "hello") == "sent to @dan\n"
+
+    async def refuse(self, row):
+        self._fail(row)
+
+    monkeypatch.setattr(Outbox, "_deliver", refuse)
+    for words in (("dm", "dan", "lost"), ("send", "@dan", "lost too"), ("reply", "@dan", "-1", "and this")):
+        assert cat.fails(ErrorCode.NOT_MEMBER, *words) == "notMember"
+
+
 def test_without_a_server_it_is_said_in_words(tmp_path):
-    shell = Shell(tmp_path, "127.0.0.1:9", "alice")
-    done = shell.run("ping")
+    done = Shell(tmp_path, "127.0.0.1:9", "alice").process("ping")
     assert done.returncode == EXIT_CODES[ErrorCode.UNAVAILABLE]
     assert "is the server running" in done.stderr
 
 
-def test_a_long_line_from_a_pipe_loses_nothing(people):
-    alice, bob = people
+def test_as_processes_a_long_line_from_a_pipe_loses_nothing(where, tmp_path):
+    fay, gus = (Shell(tmp_path / name, where, name) for name in ("fay", "gus"))
+    assert [person.process("register").returncode for person in (fay, gus)] == [0, 0]
     text = "x" * 8_000 + "y" * 500
-    alice.says("dm", "bob", typed=text + "\n")
-    assert "".join(m["text"] for m in bob.json("recv", "--wait", "20")) == text
+    assert fay.process("dm", "gus", typed=text + "\n").returncode == 0
+    done = gus.process("--json", "recv", "--wait", "20")
+    assert "".join(json.loads(line)["text"] for line in done.stdout.splitlines()) == text

@@ -58,7 +58,7 @@ def test_two_people_talk_as_the_readme_says_and_all_is_there_again(terminal):
     again = terminal(server_command())
     again.sees("…listens on 127.0.0.1:7000…")
     history = terminal(".venv/bin/qpq -u bob -p secretB history @alice")
-    history.sees("…[alice] Hello from Alice!", "…[bob] Hi Alice")
+    history.sees("…[alice] Hello from Alice!", "…[bob] Hi Alice…")
     assert history.ends() == 0
     again.keys(b"\x03")
     assert again.ends() == 0

@@ -73,7 +73,7 @@ def test_dm_and_switch(stage):
     alice.says("/dm bob good morning")
     bob.sees("[alice] good morning")
     alice.says("/dm", "name is missing. It is /dm <name> [<text>]")
-    alice.says("/dm nobody", "there is no user 'nobody' on this server")
+    alice.says("/dm nobody", "there is no user 'nobody', as far as this server knows")
     alice.says("/switch #nowhere", "no conversation called #nowhere: `list` shows all")
     alice.says("/switch", "conversation is missing. It is /switch <conversation>")
 
@@ -87,7 +87,7 @@ def test_groups(stage):
     alice.says("/invite bob", "bob is in #other")
     bob.sees("you are in #other now: /join opens it")
     alice.says("/invite bob", "bob is in #other already.")
-    alice.says("/invite nobody", "there is no user 'nobody' on this server")
+    alice.says("/invite nobody", "there is no user 'nobody', as far as this server knows")
     bob.says("/join #other", "in #other")
     bob.says("/join", "No invitation is waiting.…")
     alice.says("/remove bob", "bob is out of #other")
@@ -224,6 +224,7 @@ def test_after_a_restart_all_is_there_and_an_account_ends_for_good(stage):
     alice.says("/delete-account", "Type alice to delete the account for ever:…")
     alice.says("alice", "deleted alice")
     assert alice.terminal.ends() == 0
-    bob.sees("alice is not in #club any more")
-    bob.says("/dm alice", "there is no user 'alice' on this server")
+    # Until he has heard of it, he talks into the conversation that he has.
+    bob.sees("alice is not in #club any more", "alice is not in @alice any more")
+    bob.says("/dm alice", "there is no user 'alice', as far as this server knows")
     assert set(CHAT) - Person.typed == NOT_OF_THE_REFERENCE

@@ -8,8 +8,6 @@ import os
 import resource
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import trio
@@ -17,13 +15,12 @@ import trio
 import qpqclient
 from qpqclient.store import Store, open_key
 from qpqcore.model.errors import EXIT_CODES, ErrorCode
-from tests.support.hostile_text import CLASSES
+from tests.support.hostile_text import CLASSES, check
 from tests.support.servers import ThreadServer
+from tests.support.shells import QPQ, qpq
 from tests.support.terminals import SEQUENCES_OF_OUR_OWN, terminals
-from tests.unit.cli.test_harmless import check
 from tools.demo.processes import free_port
 
-QPQ = Path(sys.executable).with_name("qpq")
 PATIENCE_SECONDS = 120
 
 
@@ -32,7 +29,8 @@ class World:
 
     def __init__(self, folder):
         self.home, self.folder, self.where = folder / "home", folder, f"127.0.0.1:{free_port()}"
-        self.server = ThreadServer(folder, self.where)
+        self.server = None
+        self.back()
         trio.run(self._register)
 
     async def _register(self):
@@ -46,34 +44,43 @@ class World:
     def environment(self, name, **more):
         return {"QPQ_HOME": str(self.home), "QPQ_SERVER": self.where, "QPQ_PASSWORD": f"secret {name}", **more}
 
-    def repl(self, name, typed="", *, file_bytes_max=None, **more):
-        """Run a REPL with what is typed coming through a pipe."""
-        words = [QPQ, "repl", "--username", name]
-        full = (file_bytes_max,) * 2  # of each file that a process on a full disk may still write
-        limit = (lambda: resource.setrlimit(resource.RLIMIT_FSIZE, full)) if file_bytes_max else None
+    def repl(self, name, typed="", **more):
+        """Run a REPL with what is typed coming as through a pipe."""
+        return qpq(["repl", "--username", name], self.environment(name, **more), self.folder, typed)
+
+    def full_repl(self, name, typed, file_bytes_max):
+        """Run one as a process on a full disk, which may write so much of each file still."""
         return subprocess.run(
-            words, env={**os.environ, **self.environment(name, **more)}, input=typed, capture_output=True, text=True,
-            timeout=PATIENCE_SECONDS, check=False, preexec_fn=limit,
+            [QPQ, "repl", "--username", name], env={**os.environ, **self.environment(name)}, input=typed, capture_output=True,
+            text=True, timeout=PATIENCE_SECONDS, check=False,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes_max,) * 2),
         )  # fmt: skip
 
     def qpq(self, name, *words):
-        environment = {**os.environ, **self.environment(name), "QPQ_USERNAME": name}
-        return subprocess.run(
-            [QPQ, *words], env=environment, cwd=self.folder, capture_output=True, timeout=PATIENCE_SECONDS, check=False
-        )
+        return qpq(words, self.environment(name, QPQ_USERNAME=name), self.folder)
 
     def away(self):
-        self.server.stop()
+        if self.server is not None:
+            self.server.stop()
+        self.server = None
 
     def back(self, folder=None):
-        self.server = ThreadServer(folder or self.folder, self.where)
+        if self.server is None:
+            self.server = ThreadServer(folder or self.folder, self.where)
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def stage(tmp_path_factory):
     found = World(tmp_path_factory.mktemp("wrong"))
     yield found
     found.away()
+
+
+@pytest.fixture
+def world(stage):
+    """Return it with its server there, whatever went wrong in another test."""
+    stage.back()
+    return stage
 
 
 def test_a_wrong_password_and_afterwards_the_right_one(world):
@@ -104,7 +111,7 @@ def test_offline_messages_wait_are_shown_as_pending_and_arrive(world):
         alice = terminal([QPQ, "repl", "--username", "alice"], world.environment("alice"))
         alice.sees("you are alice…")
         alice.type("/dm bob", "typed without a server")
-        alice.sees("(pending: the server is away; 1 wait)")
+        alice.sees("(pending: the server is away; …")
         alice.type("/history 1")
         alice.sees("…[alice] typed without a server  (pending)")
         alice.type("/dm nobody")
@@ -114,7 +121,7 @@ def test_offline_messages_wait_are_shown_as_pending_and_arrive(world):
         world.back()
         assert world.repl("alice").returncode == 0
     done = world.qpq("bob", "recv", "--wait", "60")
-    assert done.stdout == b"[alice] typed without a server\n"
+    assert done.stdout == "[alice] typed without a server\n"
 
 
 def test_another_key_than_the_pinned_one_is_refused(world):
@@ -159,7 +166,7 @@ def test_a_second_process_on_one_profile(world):
 
 def test_a_full_disk_loses_nothing(world):
     for left in (4096, 40_960):  # not even opened; opened, and full at the first writes
-        done = world.repl("alice", "/dm bob\nno room for this\n" * 10, file_bytes_max=left)
+        done = world.full_repl("alice", "/dm bob\nno room for this\n" * 10, left)
         assert "disk is full" in done.stderr
         assert "Traceback" not in done.stderr
         assert done.returncode in {0, EXIT_CODES[ErrorCode.STORAGE_FULL]}
@@ -182,14 +189,14 @@ def test_too_long_missing_and_surplus(world):
         ["hlep"],
     ):
         done = world.qpq("alice", *words)
-        assert (done.returncode, b"Traceback" in done.stderr) == (2, False), words
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False), words
 
 
 def test_a_file_name_that_is_no_utf8(world):
     (world.folder / os.fsdecode(b"caf\xe9 \x1b[31m.bin")).write_bytes(b"content")
-    done = world.qpq("alice", "send-file", "@bob", b"caf\xe9 \x1b[31m.bin")
+    done = world.qpq("alice", "send-file", "@bob", os.fsdecode(b"caf\xe9 \x1b[31m.bin"))
     assert done.returncode == 0
-    assert b"\x1b" not in done.stdout
+    assert "\x1b" not in done.stdout
     done = world.qpq("bob", "--json", "recv", "--wait", "60")
     assert done.stdout.isascii()
     assert json.loads(done.stdout.splitlines()[-1])["file"]["name"] == "caf [31m.bin"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -41,8 +42,17 @@ class Server:
         with self.log.open("wb") as out:
             self.process = subprocess.Popen(
                 [BIN / "qpq-server", "--listen", self.where, "--metrics-listen", self.metrics, *arguments],
-                cwd=folder, stdout=out, stderr=subprocess.PIPE, text=True,
+                cwd=folder, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.PIPE, text=True,
             )  # fmt: skip
+
+    def said(self, *events):
+        """Wait until the log has these events; return its lines."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < end:
+            lines = [json.loads(line) for line in self.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+            if {line["event"] for line in lines} >= set(events):
+                return lines
+        raise AssertionError(lines)
 
     def page(self, path):
         try:
@@ -166,6 +176,23 @@ def test_probes_metrics_and_a_drain_on_sigterm(tmp_path):
         began = time.monotonic()
         assert server.stop() == 0
         assert time.monotonic() - began < 5
+
+
+def test_a_hangup_has_certificate_and_settings_read_again(tmp_path):
+    config = tmp_path / "qpq-server.toml"
+    config.write_text('registration = "open"\n')
+    with running(tmp_path, "--config", str(config)) as server:
+        os.utime(tmp_path / "data" / "server-cert.der", ns=(1, 1))
+        config.write_text('registration = "closed"\nblob_bytes_max = 1\n')
+        server.process.send_signal(signal.SIGHUP)
+        lines = server.said("edge_certificate_reloaded", "setting_taken", "setting_waits_for_restart")
+        told = {line["setting"]: (line["event"], line["value"]) for line in lines if "setting" in line}
+        assert told == {"registration": ("setting_taken", "closed"), "blob_bytes_max": ("setting_waits_for_restart", 1)}
+        config.write_text("registration = ")
+        server.process.send_signal(signal.SIGHUP)
+        server.said("settings_unusable")
+        assert server.page("/readyz") == (200, "ready\n")
+        assert server.stop() == 0
 
 
 def test_subscribers_are_told_before_a_drain(built_world, tmp_path):

@@ -10,7 +10,8 @@ import sqlcipher3
 import trio
 
 from qpqauth.jobs import DELETION
-from qpqauth.store import Account, AccountState, Held, Session, UsedState
+from qpqauth.rules import Entry
+from qpqauth.store import Account, AccountState, Held, Invite, Session, UsedState
 from qpqcore.crypto.identity import DeviceEntry, DeviceList
 from qpqcore.crypto.signatures import generate_key
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -269,3 +270,73 @@ async def test_a_deleted_account_is_closed_at_once_and_its_name_held(open_store)
         assert await code(begin(store, fresh)) is ErrorCode.NAME_TAKEN
         await store.sweep(NOW_MS + 91 * DAY_MS, 30 * DAY_MS, 90 * DAY_MS)
         assert await begin(store, fresh) == b"reply"
+
+
+# --- invitations, and what the operator switches
+
+
+INVITE = Invite(b"h" * 32, 2, NOW_MS + DAY_MS, NOW_MS, "note")
+
+
+async def invited(store, name, first, *, at_ms=NOW_MS, key=NO_KEY):
+    account = replace(ALICE, account=AccountId(make_id(first * 16, "localhost")), name=name, created_ms=at_ms)
+    return await store.create_account(account, [], NOT_HELD, key, b"reply", invite=INVITE.token_hash)
+
+
+async def test_an_invitation_makes_as_many_accounts_as_it_says(open_store):
+    refused = ErrorCode.REGISTRATION_TOKEN_INVALID
+    async with open_store("qpqauth") as store:
+        assert await code(invited(store, "nobody", b"n")) is refused
+        await store.add_invite(INVITE)
+        assert await store.entry(INVITE.token_hash, NOW_MS) == Entry("", True)
+        assert await store.entry(b"another", NOW_MS) == Entry("", False)
+        assert await code(invited(store, "late", b"l", at_ms=INVITE.expires_ms)) is refused
+        keyed = Keyed(b"caller", 1, b"k" * 16, b"request", NOW_MS)
+        assert await invited(store, "bob", b"b", key=keyed) == b"reply"
+        assert await invited(store, "bob", b"b", key=keyed) == b"reply", "the same call again uses it once"
+        assert await code(invited(store, "bob", b"c")) is ErrorCode.NAME_TAKEN, "and what is refused does not"
+        await invited(store, "carol", b"c")
+        assert await store.entry(INVITE.token_hash, NOW_MS) == Entry("", False)
+        assert await code(invited(store, "dave", b"d")) is refused
+        assert await code(invited(store, "bob", b"e")) is refused, "who is not invited learns no names"
+
+
+async def test_of_two_who_come_with_the_last_use_of_an_invitation_one_gets_in(open_store):
+    async with open_store("qpqauth") as store:
+        await store.add_invite(replace(INVITE, uses_left=1))
+        came = []
+
+        async def come(name, first):
+            try:
+                await invited(store, name, first)
+                came.append(name)
+            except Refusal as no:
+                assert no.code is ErrorCode.REGISTRATION_TOKEN_INVALID
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(come, "bob", b"b")
+            nursery.start_soon(come, "carol", b"c")
+        assert len(came) == 1
+
+
+async def test_an_invitation_goes_when_it_is_withdrawn_or_its_time_is_over(open_store):
+    async with open_store("qpqauth") as store:
+        await store.add_invite(INVITE)
+        assert await store.drop_invite(INVITE.token_hash)
+        assert not await store.drop_invite(INVITE.token_hash)
+        assert await code(invited(store, "bob", b"b")) is ErrorCode.REGISTRATION_TOKEN_INVALID
+        await store.add_invite(INVITE)
+        await store.sweep(INVITE.expires_ms, DAY_MS, DAY_MS)
+        assert await store.drop_invite(INVITE.token_hash)
+        await store.add_invite(INVITE)
+        await store.sweep(INVITE.expires_ms + 1, DAY_MS, DAY_MS)
+        assert not await store.drop_invite(INVITE.token_hash)
+
+
+async def test_a_switch_stays_until_it_is_set_again(open_store):
+    async with open_store("qpqauth") as store:
+        for mode in ("closed", "token", ""):
+            await store.set_switch("registration", mode)
+            assert await store.entry(b"", NOW_MS) == Entry(mode, False)
+        await store.set_switch("another", "x")
+        assert await store.entry(b"", NOW_MS) == Entry("", False)

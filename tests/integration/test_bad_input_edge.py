@@ -9,12 +9,10 @@ import pytest
 from qpqcore.api import auth, delivery, gateway, keystore
 from qpqcore.api.methods import METHODS
 from qpqcore.api.rpc import Call, Reply
-from qpqcore.bus.dispatch import Dispatcher
-from qpqcore.crypto.assertion import AssertionIssuer, AssertionVerifier
+from qpqcore.crypto.assertion import AssertionIssuer
 from qpqcore.model.call import Caller, CallerKind
 from qpqcore.model.errors import ErrorCode
 from qpqcore.wire.envelope import Envelope
-from qpqfederation.service import Federation
 from tests.support import recipes
 from tests.support.rows import Table, check
 from tests.support.world import method_named, raw
@@ -246,15 +244,3 @@ async def test_assertions_are_judged_by_every_service(open_world):
             body = method.params().to_bytes()
             envelope = Envelope(method=method.number, deadline_ms=1_000, assertion=forged, body=body)
             assert (await w.server.gateway._bus.call(envelope)).code == ErrorCode.UNAUTHENTICATED
-
-
-async def test_federations_methods_are_refused_as_not_built():
-    """Nobody can be a peer yet; to one who could prove it, each method says so."""
-    keys = {(CallerKind.PEER, "federation"): b"p" * 32}
-    entrance = Dispatcher(5, Federation(), AssertionVerifier(5, keys), clock_ms=lambda: 0)
-    peer = AssertionIssuer({5: b"p" * 32}, "federation").issue(Caller(CallerKind.PEER, name="b.example"), 0)
-    for method in METHODS.values():
-        if method.service == "federation":
-            body = method.params().to_bytes()
-            reply = await entrance(Envelope(method=method.number, deadline_ms=1_000, assertion=peer, body=body))
-            assert reply.code == ErrorCode.NOT_IMPLEMENTED_YET

@@ -26,9 +26,9 @@ ROWS = [row for module in MODULES for row in module.table.rows]
 ELSEWHERE = {
     ErrorCode.OK: "no refusal",
     ErrorCode.OVERLOADED: "tests/unit/core/test_store.py: a queue that is full",
-    ErrorCode.NOT_IMPLEMENTED_YET: "test_bad_input_edge.py: federation's methods, for one who could prove to be a peer",
+    ErrorCode.NOT_IMPLEMENTED_YET: "for methods that a schema has before their service: there are none now",
     ErrorCode.NO_KEY_PACKAGE: "not answered by this server: an account without packages is an empty list",
-    ErrorCode.PEER_MISMATCH: "federation",
+    ErrorCode.PEER_MISMATCH: "tests/federation/test_spoofing.py",
 }
 
 

@@ -12,7 +12,9 @@ import pytest
 import trio
 
 from qpqcore.api import keystore
+from qpqcore.api.methods import METHODS
 from qpqcore.bus import tcp_client, tcp_link, tcp_peer, tcp_server
+from qpqcore.bus.admission import Admission
 from qpqcore.bus.tcp_server import BusServer
 from qpqcore.model.errors import ErrorCode
 from qpqcore.net import authority
@@ -385,6 +387,34 @@ async def test_calls_past_the_cap_are_overloaded_and_the_others_are_answered(tmp
             nursery.start_soon(call)
     assert [a.code for a in answers] == [ErrorCode.OVERLOADED] * 7 + [0] * 3
     assert all(a.retry_after_ms for a in answers[:7])
+
+
+async def test_past_its_window_a_service_sheds_what_users_call_and_nothing_that_is_under_way(tmp_path):
+    """What services call of each other belongs to a call that was let in; who only waits is no work."""
+    slow, answers = Slow(), []
+    admission = Admission("delivery", trio.current_time)
+    admission.window = 3.0
+    server = BusServer("delivery", slow, credentials_of(tmp_path, "delivery"), admission=admission)
+    kinds = {name: next(m for m in METHODS.values() if m.name == name) for name in ("peek", "fetchWait")}
+    inner = next(m for m in METHODS.values() if m.service == "delivery" and m.internal)
+    async with AsyncExitStack() as stack:
+        address = await stack.enter_async_context(serving(server))
+        bus = await stack.enter_async_context(calling({"delivery": [address]}, credentials_of(tmp_path, "gateway")))
+        async with trio.open_nursery() as nursery:
+
+            async def call(method):
+                reply = await bus.call(Envelope(method=method.number, deadline_ms=60_000))
+                answers.append((method.name, reply.code, reply.retry_after_ms))
+
+            for method in (*[kinds["peek"]] * 5, kinds["fetchWait"], inner):
+                nursery.start_soon(call, method)
+            while slow.calls < 5 or len(answers) < 2:
+                await trio.sleep(0.01)
+            assert answers == [("peek", ErrorCode.OVERLOADED, 1_000)] * 2
+            assert (server.admission.shed, server.admission.working, server.calls) == (2, 3, 5)
+            slow.go_on.set()
+    assert sorted(name for name, code, _ in answers if not code) == sorted(["peek"] * 3 + ["fetchWait", inner.name])
+    assert (server.admission.working, server.calls) == (0, 0)
 
 
 async def test_calls_are_shared_by_replicas_and_a_stuck_one_gets_few(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import trio.testing
 
 import qpqclient
 from qpqclient import archive, archived, blobs, history
@@ -187,6 +188,27 @@ async def test_all_is_lost_and_password_and_recovery_code_bring_it_back(open_wor
             await phone.backup()
             devices = {d for m in bob.conversation(w.direct).members() for d in m.devices}
             assert lost not in devices
+
+
+async def test_a_backup_made_at_once_is_not_taken_for_a_leftover(open_world, monkeypatch):
+    write = archive.write
+
+    def slowly(*args):
+        count = write(*args)
+        trio.from_thread.run(trio.testing.wait_all_tasks_blocked)
+        return count
+
+    async with open_world() as w:
+        alice, _ = await said_before(w)
+        alice.new_recovery_code()
+    left = w.folder / "alice" / "backup.out"
+    left.write_bytes(b"of a process that died")
+    async with open_world() as w:
+        monkeypatch.setattr(archive, "write", slowly)
+        alice = await w.client("alice")
+        assert not left.exists()
+        assert await alice.backup() > 5
+        assert not left.exists()
 
 
 async def test_a_backup_in_a_file_is_opened_by_its_code_and_by_nobody_else(open_world, tmp_path):

@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 from prometheus_client.parser import text_string_to_metric_families
 
+from qpqcore.api.delivery import Box
 from qpqcore.api.methods import METHODS, SERVICES
 from qpqcore.bus.limits import KINDS
 from qpqcore.bus.redis.address import parse
@@ -23,12 +24,14 @@ from qpqcore.obs import logs
 from qpqcore.obs.histogram import COUNTS, SECONDS, Histogram
 from qpqcore.obs.metrics import Metrics
 from qpqcore.store.readings import Connections, Load
+from qpqfederation.counted import Counted
 from qpqserver.main import show_process
 from tests.support.constellation import open_constellation
 from tools.dashboards.__main__ import FOLDER, written
 from tools.dashboards.boards import BOARDS
 from tools.observability.conditions import CONDITIONS, NOT_PLANTED
 from tools.observability.prometheus import RULES, TESTS, alerts_of
+from trio_quic import Handover
 
 ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "operate" / "monitoring.md"
@@ -39,7 +42,7 @@ ALLOWED = {
     "method": {m.name for m in METHODS.values()} | {"unknown"}, "code": {c.name.lower() for c in ErrorCode},
     "service": set(SERVICES.values()), "store": STORES, "limit": set(KINDS.values()),
     "path": {"local", "redis", "fallback"}, "waiter": {"subscribe", "fetchWait"}, "outcome": {"ok", "wrong", "other"},
-    "kind": {"one_time", "last_resort"}, "by": {"redis", "alone"}, "of": {"edge", "bus"},
+    "kind": {"one_time", "last_resort"}, "by": {"redis", "alone"}, "of": {"edge", "bus"}, "peer": {"b.example", "unknown"},
     "le": {*map(str, SECONDS), *map(str, COUNTS), "+Inf"}, "version": {"0.1.0"},
 }  # fmt: skip
 """Every label there is, with every value that it may have."""
@@ -61,6 +64,19 @@ def documented():
     return {name: set(filter(None, labels.replace(" ", "").split(","))) for name, labels in rows}
 
 
+def peers_seen():
+    """Return what federation counts where there is another domain."""
+    counted = Counted(lambda: 2_000)
+    counted.called("b.example", ErrorCode.OK, 0.1)
+    counted.answered("b.example", ErrorCode.OK)
+    counted.answered("", ErrorCode.FORBIDDEN)
+    counted.delivered("b.example", 1)
+    counted.taken("b.example", 1)
+    counted.note_boxes([Box(domain="b.example", last=2, acked=1, entries=1, held_bytes=10, oldest_ms=1_000)])
+    counted.up = lambda: {"b.example": True}
+    return counted
+
+
 async def all_there_is(tmp_path):
     """Return the pages of a server of many processes after some calls, and of what it has not: Redis, a database server."""
     rest = Metrics()
@@ -70,6 +86,10 @@ async def all_there_is(tmp_path):
     )  # fmt: skip
     rest.watch(lambda: load.readings("auth"))
     show_process(rest, str)
+    handover = Handover(tmp_path / "workers", 0, 2)
+    rest.watch_quic(handover.counters)
+    handover.close()
+    rest.watch(peers_seen().readings)
     async with open_redis(parse(NOBODY_LISTENS, None), key=bytes(32), domain="localhost") as parts:
         rest.watch(parts.readings)
         families = on_page(rest)

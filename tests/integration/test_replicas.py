@@ -14,6 +14,7 @@ from qpqcore.api.gateway import HealthParams, HealthResult
 from qpqcore.config.settings import Settings
 from qpqcore.model.errors import ErrorCode
 from tests.support.constellation import open_constellation
+from tests.support.operating import Operated
 from tests.support.people import settle, texts
 from tests.support.world import STORE_KEY, Device, Store
 
@@ -99,6 +100,37 @@ async def test_a_device_revoked_at_one_gateway_is_cut_off_at_the_other_within_a_
             await trio.sleep(0.01)
         assert trio.current_time() - revoked_s < REVOKED_SECONDS_MAX
         assert await thief.code(delivery.PeekParams()) is ErrorCode.UNAUTHENTICATED
+
+
+async def test_whom_the_operator_cuts_off_is_cut_off_at_every_gateway_within_a_second(
+    scaled, tmp_path, fresh_postgres, redis
+):
+    """`qpqctl` writes to the database, and tells all gateways over Redis as auth does."""
+    secrets = tmp_path / "server" / "secrets"
+    operated = Operated(
+        tmp_path,
+        Settings(
+            data_dir=str(tmp_path / "operator"), store_backend="postgres", database_url=fresh_postgres,
+            redis_url=redis.url, secrets_dir=str(secrets),
+        ),
+    )  # fmt: skip
+    async with scaled() as (_, (here, there)), AsyncExitStack() as stack:
+        async with qpqclient.open_client(tmp_path / "alice", server=here, store_key=STORE_KEY) as alice:
+            await alice.register("alice", "secret of alice")
+        links = [await stack.enter_async_context(open_link(at, Trust(), accept=lambda _: True)) for at in (here, there)]
+        store = Store(tmp_path / "alice", STORE_KEY)
+        stack.callback(store.close)
+        devices = [Device(store, link) for link in links]
+        for device in devices:
+            await device.account.resume(device.link)
+            assert await device.code(delivery.PeekParams()) is ErrorCode.OK
+        (done,) = await operated.ctl("user", "suspend", "alice")
+        ended_s = trio.current_time()
+        assert done["told"]
+        for device in devices:
+            while await device.code(delivery.PeekParams()) is ErrorCode.OK:
+                await trio.sleep(0.01)
+        assert trio.current_time() - ended_s < REVOKED_SECONDS_MAX
 
 
 async def test_a_gateway_cut_off_from_one_service_says_so_and_serves_the_rest(scaled, tmp_path):

@@ -61,6 +61,16 @@ async def test_a_message_is_pending_sent_delivered_read(open_world):
         assert bob.pending == 0, "what is read is told once"
 
 
+async def test_what_a_client_says_by_itself_is_not_waited_for_by_its_user(open_world):
+    async with open_world() as w:
+        (alice,) = await everybody(w, "alice")
+        assert (await alice.conversation(w.direct).send("one")).state == "pending"
+        send_raw(alice.conversation(w.direct), "receipt", receipt=ContentReceipt(ids=(bytes(16),)))
+        assert (alice.pending, alice.unsent) == (2, 1)
+        await alice.flush()
+        assert (alice.pending, alice.unsent) == (0, 0)
+
+
 async def test_receipts_are_sent_together_by_themselves_and_not_in_large_groups(open_world, monkeypatch):
     sent = []
     monkeypatch.setattr(receipts, "put", lambda *args: (sent.append(args[2].receipt), put(*args)))

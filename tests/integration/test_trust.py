@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import qpqclient
@@ -31,8 +33,6 @@ async def test_a_mark_of_verification_is_of_one_key_and_its_loss_is_announced(op
         async def lies(params, result, *, key=b""):
             answer = await call(params, result, key=key)
             if isinstance(answer, ResolveUserResult) and answer.name == "bob":
-                from dataclasses import replace
-
                 answer = replace(answer, identity_key=b"\7" * 32, device_list=b"")
             return answer
 
@@ -46,13 +46,37 @@ async def test_a_mark_of_verification_is_of_one_key_and_its_loss_is_announced(op
             assert "another key for bob" in notices[0].text
             assert len([m for m in alice.conversation(w.club).history() if m.kind == "notice"]) == 1
             assert hers.verified, "what was compared is what is still used"
+            assert (hers.doubtful(), alice.conversation(w.club).doubtful()) == (["bob"], ["bob"]), "but the badge falls"
             await alice.trust("bob")
             assert not hers.verified
+            assert hers.doubtful() == ["bob"], "the group's leaf has the other key"
             assert "the mark of verification is gone" in hers.history()[-1].text
         await hers.send("behind the notices")
         await settle(alice, bob)
         assert hers.history()[-1].text == "behind the notices"
         assert [m.kind for m in bob.conversation(w.direct).history() if m.kind == "notice"] == []
+
+
+async def test_a_badge_that_fell_comes_back_by_comparing_alone(open_world):
+    async with open_world() as w:
+        alice, bob = await everybody(w, "alice", "bob")
+        hers = alice.conversation(w.direct)
+        await alice.verify("bob")
+        call = alice._core.wire.call
+
+        async def lies(params, result, *, key=b""):
+            answer = await call(params, result, key=key)
+            return replace(answer, identity_key=b"\7" * 32) if isinstance(answer, ResolveUserResult) else answer
+
+        with pytest.MonkeyPatch.context() as lying:
+            lying.setattr(alice._core.wire, "call", lies)
+            with pytest.raises(qpqclient.IdentityChanged):
+                await alice.verify("bob")
+        assert hers.doubtful() == ["bob"]
+        await alice.resolve("bob")
+        assert hers.doubtful() == ["bob"], "a server that tells the truth again has lied all the same"
+        await alice.verify("bob")
+        assert (hers.doubtful(), hers.verified) == ([], True)
 
 
 async def test_conversations_of_unknown_people_wait_if_that_is_set(open_world):

@@ -20,9 +20,11 @@ from qpqserver.ctl import main
 from tests.support.postgres import SERVICES
 
 AUTH = schema_of("auth")
-ADDS = Migration(2, "ALTER TABLE names ADD COLUMN more bigint;")
+NOW = AUTH.migrations[-1].number
+NEXT = NOW + 1
+ADDS = Migration(NEXT, "ALTER TABLE names ADD COLUMN more bigint;")
 TAKES_AWAY = Migration(
-    2, "-- Nobody reads it any more.\n-- programs from: 2\nALTER TABLE names ADD COLUMN more bigint;"
+    NEXT, f"-- Nobody reads it any more.\n-- programs from: {NEXT}\nALTER TABLE names ADD COLUMN more bigint;"
 )
 
 
@@ -39,9 +41,9 @@ def empty(postgres):
 
 
 def test_migrating_twice_changes_nothing(empty):
-    assert [(o.before, o.after) for o in migrate(empty, [AUTH])] == [(0, 1)]
-    assert [(o.before, o.after) for o in migrate(empty, [AUTH])] == [(1, 1)]
-    assert look(empty, AUTH) == 1
+    assert [(o.before, o.after) for o in migrate(empty, [AUTH])] == [(0, NOW)]
+    assert [(o.before, o.after) for o in migrate(empty, [AUTH])] == [(NOW, NOW)]
+    assert look(empty, AUTH) == NOW
 
 
 async def test_of_many_who_migrate_at_once_one_does_each_step(empty):
@@ -53,12 +55,12 @@ async def test_of_many_who_migrate_at_once_one_does_each_step(empty):
     async with trio.open_nursery() as nursery:
         for _ in range(6):
             nursery.start_soon(bring)
-    assert sorted((o.before, o.after) for o in found) == [(0, 2), *[(2, 2)] * 5]
+    assert sorted((o.before, o.after) for o in found) == [(0, NEXT), *[(NEXT, NEXT)] * 5]
 
 
 async def test_a_schema_too_old_is_refused_in_a_sentence(empty):
     with pytest.raises(
-        DatabaseTooOld, match="schema qpq_auth is at step 0, this program needs 1: run `qpqctl migrate`"
+        DatabaseTooOld, match=f"schema qpq_auth is at step 0, this program needs {NOW}: run `qpqctl migrate`"
     ):
         async with open_postgres(empty, AUTH):
             pass
@@ -71,29 +73,33 @@ async def test_a_step_that_only_adds_leaves_older_programs_at_work(empty):
 
 
 async def test_a_step_that_takes_away_shuts_older_programs_out(empty):
-    assert (programs_from(ADDS), programs_from(TAKES_AWAY)) == (0, 2)
+    assert (programs_from(ADDS), programs_from(TAKES_AWAY)) == (0, NEXT)
     await trio.to_thread.run_sync(migrate, empty, [after(TAKES_AWAY)])
-    with pytest.raises(DatabaseTooNew, match="programs that know step 2 can use; this one knows 1: use the newer one"):
+    with pytest.raises(
+        DatabaseTooNew, match=f"programs that know step {NEXT} can use; this one knows {NOW}: use the newer"
+    ):
         async with open_postgres(empty, AUTH):
             pass
-    with pytest.raises(DatabaseTooNew, match="is at step 2, this program knows 1"):
+    with pytest.raises(DatabaseTooNew, match=f"is at step {NEXT}, this program knows {NOW}"):
         await trio.to_thread.run_sync(migrate, empty, [AUTH])
 
 
 def test_a_step_that_fails_leaves_the_one_before(empty):
     migrate(empty, [AUTH])
-    broken = Migration(2, "ALTER TABLE names ADD COLUMN more bigint; SELECT 1/0;")
+    broken = Migration(NEXT, "ALTER TABLE names ADD COLUMN more bigint; SELECT 1/0;")
     with pytest.raises(Exception, match="division by zero"):
         migrate(empty, [after(broken)])
-    assert look(empty, AUTH) == 1
-    assert [o.after for o in migrate(empty, [after(ADDS)])] == [2]
+    assert look(empty, AUTH) == NOW
+    assert [o.after for o in migrate(empty, [after(ADDS)])] == [NEXT]
 
 
 async def test_a_service_reads_and_writes_its_own_and_nothing_else(postgres, fresh_postgres):
     name = fresh_postgres.rsplit("/", 1)[1]
     for service in SERVICES:
-        async with open_postgres(postgres.url(name, f"qpq_{service}"), schema_of(service)) as database:
-            assert await database.read(lambda c: c.fetchval("SELECT max(number) FROM migrations")) == 1
+        schema = schema_of(service)
+        async with open_postgres(postgres.url(name, f"qpq_{service}"), schema) as database:
+            newest = await database.read(lambda c: c.fetchval("SELECT max(number) FROM migrations"))
+            assert newest == schema.migrations[-1].number
             other = "qpq_delivery.log" if service != "delivery" else "qpq_auth.accounts"
             for forbidden in (f"SELECT 1 FROM {other}", "CREATE TABLE mine (a int)", "DELETE FROM migrations"):
                 with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -146,14 +152,14 @@ def test_the_operators_tool_migrates_checks_and_lists(empty, tmp_path):
 
     before = ctl("check")
     assert before.exit_code == 1
-    assert "auth: schema qpq_auth is at step 0, this program needs 1: run `qpqctl migrate`" in before.output
+    assert f"auth: schema qpq_auth is at step 0, this program needs {NOW}: run `qpqctl migrate`" in before.output
     (tmp_path / "passwords").mkdir()
     for service in SERVICES:
         (tmp_path / "passwords" / service).write_text("it's secret\n")
     done = ctl("migrate", "--passwords", str(tmp_path / "passwords"))
-    assert (done.exit_code, done.output.splitlines()[0]) == (0, "qpq_auth: step 0 to 1")
-    assert ctl("migrate").output.splitlines()[0] == "qpq_auth: step 1"
-    assert ctl("check").output.splitlines()[0] == "auth: ok, schema 1"
+    assert (done.exit_code, done.output.splitlines()[0]) == (0, f"qpq_auth: step 0 to {NOW}")
+    assert ctl("migrate").output.splitlines()[0] == f"qpq_auth: step {NOW}"
+    assert ctl("check").output.splitlines()[0] == f"auth: ok, schema {NOW}"
     assert ctl("user", "list").output == ""
     (tmp_path / "url").write_text(empty + "\n")
     assert ctl("check", QPQ_DATABASE_URL="", QPQ_DATABASE_URL_FILE=str(tmp_path / "url")).exit_code == 0

@@ -3,6 +3,8 @@ look alike to a careless filter and must stay as they are."""
 
 from __future__ import annotations
 
+import unicodedata
+
 BIDI = [chr(c) for c in (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x061C, 0x200E, 0x200F)]
 WIDTHLESS = [chr(c) for c in (0x200B, 0x2060, 0xFEFF, 0x00AD, 0x180E, 0x2061, 0x2062, 0x2063, 0x2064, 0x206A, 0x206F)]
 CSI = ["0m", "31m", "2J", "H", "1;1H", "A", "K", "?25l", "?1049h", "6n", "5n", "c", ">c", "1000h", "3g", "!p"]
@@ -56,3 +58,22 @@ BENIGN = [
 def texts() -> list[tuple[str, str]]:
     """Return each hostile text with its class."""
     return [(kind, text) for kind, found in CLASSES.items() for text in found]
+
+
+NEVER = {*BIDI, *WIDTHLESS, *"\u3164\u115f\u1160\uffa0\u2800"}
+
+
+def check(line: str) -> None:
+    """Fail unless a line can be written to any terminal: by Unicode's tables, not by the filter's."""
+    run, before = 0, ""
+    for char in line:
+        category = unicodedata.category(char)
+        assert category not in {"Cc", "Cs", "Zl", "Zp", "Co"}, (ascii(char), line[:80])
+        assert char not in NEVER, ascii(char)
+        joins = category in {"Mn", "Me"}
+        run = run + 1 if joins else 0
+        assert run <= 8
+        widthless = char in "\u200c\u200d" or 0xFE00 <= ord(char) <= 0xFE0F or 0xE0000 <= ord(char) <= 0xE01EF
+        tag = 0xE0020 <= ord(char) <= 0xE007F and (0xE0020 <= ord(before or "a") <= 0xE007F or before == "\U0001f3f4")
+        assert not (widthless and not tag and (not before or before in "\u200c\u200d")), ascii(line[:80])
+        before = char

@@ -55,6 +55,7 @@ DO $$ DECLARE t regclass; BEGIN
       WHERE n.nspname LIKE 'qpq\\_%' AND c.relkind = 'r' AND c.relname <> 'migrations' LOOP
     EXECUTE format('DELETE FROM %s', t);
   END LOOP;
+  DROP SCHEMA IF EXISTS qpqctl CASCADE; -- the operator's, who may not have been here
 END $$
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 
+import structlog
 import trio
 
 from qpqcore.config.settings import Settings
@@ -17,6 +18,11 @@ class ThreadServer:
     """A running server; `where` is its address."""
 
     def __init__(self, folder, listen="127.0.0.1:0"):
+        # Standard output may be a command's that runs in this process meanwhile.
+        self._logs = structlog.get_config()
+        (folder / "server").mkdir(parents=True, exist_ok=True)
+        self._log = (folder / "server" / "server.log").open("a")
+        structlog.configure(logger_factory=structlog.PrintLoggerFactory(self._log))
         self._settings = Settings(listen=listen, data_dir=str(folder / "server"))
         self._ready, self._problem = threading.Event(), None
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -43,6 +49,8 @@ class ThreadServer:
     def stop(self):
         self._token.run_sync_soon(self._scope.cancel)
         self._thread.join(PATIENCE_SECONDS)
+        structlog.configure(**self._logs)
+        self._log.close()
         assert self._problem is None, self._problem
 
 

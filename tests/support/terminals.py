@@ -14,6 +14,11 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from fcntl import ioctl
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
 PATIENCE_SECONDS = 60
 ROWS, COLUMNS = 50, 300
@@ -31,12 +36,12 @@ SEQUENCES_OF_OUR_OWN = re.compile(
 class Screen:
     """What a terminal shows, rows that have scrolled away included: the few sequences that prompt_toolkit writes."""
 
-    def __init__(self):
-        self.rows = [[]]
+    def __init__(self) -> None:
+        self.rows: list[list[str]] = [[]]
         self.row = self.column = 0
         self._rest = ""
 
-    def feed(self, text):
+    def feed(self, text: str) -> str:
         """Take what a program wrote; return what a terminal answers."""
         text = self._rest + text
         partial = PARTIAL.search(text)
@@ -53,10 +58,10 @@ class Screen:
                 self._move(command, numbers)
         return answer
 
-    def _top(self):
+    def _top(self) -> int:
         return max(0, len(self.rows) - ROWS)
 
-    def _move(self, command, numbers):
+    def _move(self, command: str, numbers: list[int]) -> None:
         count = numbers[0] if numbers else 1
         match command:
             case "A":
@@ -78,8 +83,10 @@ class Screen:
                     row.clear()
             case "K":
                 del self.rows[self.row][self.column :]
+            case _:  # colours and modes move nothing
+                pass
 
-    def _put(self, char):
+    def _put(self, char: str) -> None:
         if char == "\n":
             self.row += 1
             if self.row == len(self.rows):
@@ -97,14 +104,16 @@ class Screen:
             row[self.column] = char
             self.column += 1
 
-    def lines(self):
+    def lines(self) -> list[str]:
         return ["".join(row).rstrip() for row in self.rows]
 
 
 class Terminal:
     """A program in a pseudo-terminal of its own."""
 
-    def __init__(self, words, environment, cwd=None):
+    def __init__(
+        self, words: Sequence[str | bytes | Path], environment: Mapping[str, str], cwd: Path | None = None
+    ) -> None:
         self._master, slave = pty.openpty()
         ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self.process = subprocess.Popen(
@@ -118,7 +127,7 @@ class Terminal:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def _read(self):
+    def _read(self) -> None:
         """Take in what the program writes, and answer as a terminal does."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         while True:
@@ -135,7 +144,7 @@ class Terminal:
             if not data:
                 return
 
-    def _wait(self, found, complain):
+    def _wait(self, found: Callable[[], list[int] | None], complain: Callable[[], str]) -> list[int]:
         """Wait until `found()` is something; return it."""
         end_s = time.monotonic() + PATIENCE_SECONDS
         with self._changed:
@@ -146,70 +155,62 @@ class Terminal:
                 self._changed.wait(left_s)
             return result
 
-    def lines(self):
+    def lines(self) -> list[str]:
         """Return all rows as they are now, those that have scrolled away included."""
         with self._changed:
             return self._screen.lines()
 
-    def type(self, *lines):
+    def type(self, *lines: str) -> None:
         """Type lines, each with Enter."""
         for line in lines:
             os.write(self._master, line.encode() + b"\r")
 
-    def keys(self, data):
+    def keys(self, data: bytes) -> None:
         os.write(self._master, data)
 
-    def sees(self, *wanted):
+    def sees(self, *wanted: str) -> None:
         """Wait until each of these lines (or, with a `…` at an end, beginnings or ends of lines) is there, below those seen before."""
 
-        def places():
+        def places() -> list[int | None]:
             lines = self._screen.lines()[self._seen :]
             return [next((n for n, line in enumerate(lines) if fits(line, w)), None) for w in wanted]
 
-        def found():
-            there = places()
-            return there if None not in there else None
+        def found() -> list[int] | None:
+            there = [place for place in places() if place is not None]
+            return there if len(there) == len(wanted) else None
 
-        def missing():
+        def missing() -> str:
             return f"not shown: {[w for w, place in zip(wanted, places(), strict=True) if place is None]}"
 
         self._seen += max(self._wait(found, missing), default=-1) + 1
 
-    def shows(self, *parts):
+    def shows(self, *parts: str) -> None:
         """Wait until each of these is within a row of the screen."""
 
-        def missing():
+        def missing() -> list[str]:
             rows = self._screen.lines()
             return [part for part in parts if not any(part in row for row in rows)]
 
         self._wait(lambda: None if missing() else True, lambda: f"not shown: {missing()}")
 
-    def hides(self, *parts):
-        """Wait until none of these is anywhere on the screen."""
-
-        def there():
-            return [part for part in parts if any(part in row for row in self._screen.lines())]
-
-        self._wait(lambda: None if there() else True, lambda: f"still shown: {there()}")
-
-    def ends(self):
+    def ends(self) -> int:
         """Wait until the program has ended; return its exit code."""
         self._reader.join(PATIENCE_SECONDS)
         return self.process.wait(PATIENCE_SECONDS)
 
-    def kill(self):
+    def kill(self) -> None:
         if self.process.poll() is None:
             with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
 
-    def close(self):
+    def close(self) -> None:
         self.kill()
         self._reader.join(PATIENCE_SECONDS)
         os.close(self._master)
 
 
-def fits(line, wanted):
+def fits(line: str, wanted: str) -> bool:
     """Tell whether a line is the one that is meant."""
     if wanted.startswith("…"):
         return wanted.strip("…") in line if wanted.endswith("…") else line.endswith(wanted[1:])
@@ -217,11 +218,11 @@ def fits(line, wanted):
 
 
 @contextmanager
-def terminals():
+def terminals() -> Iterator[Callable[..., Terminal]]:
     """Yield a function that opens terminals; they end with the block."""
-    opened = []
+    opened: list[Terminal] = []
 
-    def open_(words, environment, cwd=None):
+    def open_(words: Sequence[str | bytes | Path], environment: Mapping[str, str], cwd: Path | None = None) -> Terminal:
         opened.append(Terminal(words, environment, cwd))
         return opened[-1]
 

@@ -200,11 +200,15 @@ def main() -> None:
     parser.add_argument("--settings", type=json.loads, default={}, help="more of qpq-server's settings, as JSON")
     parser.add_argument("--engine", choices=("native", "aioquic"), default="native")
     arguments = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(WARNING))
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),  # the other stream is for answers
+    )
     arguments.data_dir.mkdir(parents=True, exist_ok=True)
     settings = Settings(
-        listen="127.0.0.1:0", data_dir=str(arguments.data_dir), quic_engine=arguments.engine, **arguments.settings
-    )
+        listen="127.0.0.1:0", data_dir=str(arguments.data_dir), quic_engine=arguments.engine,
+        **{"shed_delay_ms": 0} | arguments.settings,  # a bench keeps more in flight than a window allows
+    )  # fmt: skip
     if arguments.what == "server":
         trio.run(_server, settings)
     else:

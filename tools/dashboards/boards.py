@@ -74,6 +74,7 @@ OVERVIEW: Final = Board(
             "ops",
             (
                 Query(rate("qpq_bus_overloaded_total", "service"), "{{service}}, on the bus"),
+                Query(rate("qpq_calls_shed_total", "service"), "{{service}}, shed"),
                 Query(
                     rate("qpq_calls_total", "process", '{code="overloaded"}'), "{{process}}", only="too many calls come"
                 ),

@@ -15,7 +15,7 @@ import click
 
 from qpqcore.config.settings import ENV_PREFIX, ConfigError, Settings, load
 from qpqserver import cluster, ctl, main, secrecy
-from qpqserver.ctl_secrets import complete
+from qpqserver.ctl.secrets import complete
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

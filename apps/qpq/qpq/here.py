@@ -61,10 +61,12 @@ class Here:
             )
         return self.conversation
 
-    async def settled(self) -> None:
-        """Wait until the server has what was sent, where the process ends after the command."""
+    async def settled(self, message: Message | None = None) -> None:
+        """Wait until the server has what was sent, where the process ends after the command; Refused if not `message`."""
         if self.face is Face.SHELL:
             await self.client.flush()
+            if message is not None:
+                await self.client.wait_sent(message.id)
 
     def number(self, message: Message, conversation: Conversation) -> int:
         """Return a message's number.

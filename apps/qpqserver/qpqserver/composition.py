@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqauth.config import Config as AuthConfig
 from qpqauth.main import open_auth
+from qpqauth.operator import Operator
 from qpqblob.config import Config as BlobConfig
 from qpqblob.main import open_blob
 from qpqcore.api.delivery import ExternalSenderParams
@@ -27,14 +28,16 @@ from qpqcore.runtime import clock
 from qpqcore.store.database import OpenStore, open_database
 from qpqdelivery.config import Config as DeliveryConfig
 from qpqdelivery.main import open_delivery
-from qpqfederation.service import Federation
+from qpqfederation.main import open_federation
 from qpqgateway.config import Config as GatewayConfig
 from qpqgateway.main import quic_configuration, serve
 from qpqgateway.service import Gateway
 from qpqkeystore.config import Config as KeystoreConfig
 from qpqkeystore.main import open_keystore
+from qpqserver.peering import config_of as federation_config_of
+from qpqserver.peering import resolver_of, tls_of
+from qpqserver.reloading import EdgeCertificate
 from qpqserver.secrecy import EDGE_CERT, EDGE_KEY
-from trio_quic import ServerTls, TransportFactory
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -42,15 +45,22 @@ if TYPE_CHECKING:
 
     from qpqcore.bus.base import Bus
     from qpqcore.obs.metrics import Metrics
+    from qpqfederation.discovery import Resolver
     from qpqserver.keys import Keys
     from qpqserver.stores import Stores
     from qpqserver.tracing import Tracing
+    from trio_quic import ServerTls, TransportFactory
 
 VERSION = "0.1.0"
 EXTERNAL_SENDER_CREDENTIAL = b"qpq delivery v1"
 CERTIFICATE_ENDS = "When a certificate ends, in seconds since 1970."
-TAG_BYTES_ROOM = 64 * 1024
-"""What encryption adds to a file of the largest size."""
+SEGMENT_BYTES, TAG_BYTES = 64 * 1024, 16
+"""What encryption adds to a file: a tag for each segment (docs/spec/content.md#files)."""
+
+
+def sealed_bytes(file_bytes: int) -> int:
+    """Return how large a file's ciphertext is."""
+    return file_bytes + TAG_BYTES * max(1, -(-file_bytes // SEGMENT_BYTES))
 
 
 class Service(Protocol):
@@ -73,6 +83,8 @@ class Surroundings:
     look_again_seconds: float = 30.0
     """So often those who wait look by themselves, where notices may be lost."""
     transport_factory: TransportFactory | None = None
+    resolver: Resolver | None = None
+    """What is asked where other domains are."""
     quic_seed: bytes | None = None
     unix_time_s: int | None = None
     """Of QUIC alone, standing still (trio_quic's QuicConfiguration)."""
@@ -107,34 +119,51 @@ class Place:
             yield opened
 
 
-def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]:
-    """Return the edge's certificate, its pin, and whether it was made just now, in `data`."""
+def edge_certificate(settings: Settings, data: Path) -> tuple[EdgeCertificate, bool]:
+    """Return the edge's certificate, and whether it was made just now, in `data`."""
     cert = Path(settings.tls_cert) if settings.tls_cert else data / EDGE_CERT
     key = Path(settings.tls_key) if settings.tls_key else data / EDGE_KEY
     made = settings.mode != "production" and certificates.ensure(
         cert, key, settings.federation_domain, datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
     )
-    chain = certificates.chain_pem(cert)
-    return ServerTls(chain_pem=chain, key_pem=certificates.key_pem(key)), certificates.spki_sha256(chain), made
+    return EdgeCertificate(cert, key), made
+
+
+def edge_folder(settings: Settings) -> Path:
+    """Return where the edge's certificate is, or is made, unless the settings name it."""
+    given = Path(settings.secrets_dir) if settings.secrets_dir else None
+    return given if given is not None and (given / EDGE_CERT).exists() else Path(settings.data_dir)
+
+
+def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]:
+    """Return the edge's certificate, its pin, and whether it was made just now, in `data`."""
+    found, made = edge_certificate(settings, data)
+    return found.tls, found.pin, made
 
 
 @asynccontextmanager
 async def keystore(place: Place) -> AsyncIterator[Any]:
     """Open the keystore."""
-    config = KeystoreConfig(domain=place.settings.federation_domain)
+    settings = place.settings
+    config = KeystoreConfig(domain=settings.federation_domain, federated=settings.federation_enabled)
     notices = place.around.notices
     async with open_keystore(config, place.store("keystore", config), notices=notices, **place.common) as service:
         service.bind(place.other("auth"))
+        service.abroad.bind(place.other("federation"))
         yield service
 
 
 @asynccontextmanager
 async def delivery(place: Place) -> AsyncIterator[Any]:
     """Open delivery."""
-    config = DeliveryConfig(domain=place.settings.federation_domain, look_again_seconds=place.around.look_again_seconds)
+    config = DeliveryConfig(
+        domain=place.settings.federation_domain, federated=place.settings.federation_enabled,
+        look_again_seconds=place.around.look_again_seconds,
+    )  # fmt: skip
     sender = (EXTERNAL_SENDER_CREDENTIAL, *generate_key(place.secret("external-sender")))
     parts: dict[str, Any] = {
         "keystore": place.other("keystore"),
+        "federation": place.other("federation"),
         "external_sender": sender,
         "notices": place.around.notices,
     }
@@ -145,9 +174,13 @@ async def delivery(place: Place) -> AsyncIterator[Any]:
 @asynccontextmanager
 async def blob(place: Place) -> AsyncIterator[Any]:
     """Open blob."""
-    bytes_max = place.settings.blob_bytes_max + TAG_BYTES_ROOM
-    config = BlobConfig(domain=place.settings.federation_domain, blob_bytes_max=bytes_max)
+    config = BlobConfig(
+        domain=place.settings.federation_domain,
+        blob_bytes_max=sealed_bytes(place.settings.blob_bytes_max),
+        federated=place.settings.federation_enabled,
+    )
     async with open_blob(config, place.store("blob", config), **place.common) as service:
+        service.bind(place.other("federation"))
         yield service
 
 
@@ -170,8 +203,17 @@ async def auth(place: Place) -> AsyncIterator[Any]:
 @asynccontextmanager
 async def federation(place: Place) -> AsyncIterator[Any]:
     """Open federation."""
-    del place
-    yield Federation()
+    around = place.around
+    config = federation_config_of(place.settings, around.look_again_seconds)
+    server, client = tls_of(place.settings)
+    parts: dict[str, Any] = {name: place.other(name) for name in ("delivery", "keystore", "blob")}
+    opened = open_federation(
+        config, server=server, client=client, notices=around.notices, version=VERSION,
+        resolver=around.resolver or resolver_of(place.settings),
+        **parts, **place.common,
+    )  # fmt: skip
+    async with opened as service:
+        yield service
 
 
 OPENERS: dict[str, Callable[[Place], AbstractAsyncContextManager[Any]]] = {
@@ -182,6 +224,11 @@ OPENERS: dict[str, Callable[[Place], AbstractAsyncContextManager[Any]]] = {
     "federation": federation,
 }
 """The services behind the gateway."""
+
+
+def operator_of(auth: Any, around: Surroundings) -> Operator:
+    """Return what does the operator's acts in the process of auth."""
+    return Operator(auth.store, notices=around.notices, clock_ms=around.clock_ms, run_jobs=auth.jobs.run)
 
 
 def watch(metrics: Metrics, service: Any) -> None:
@@ -199,7 +246,7 @@ class Edge:
 
     gateway: Gateway
     config: GatewayConfig
-    pin: bytes
+    certificate: EdgeCertificate
     made_certificate: bool
     serve: Callable[..., Any]
     """`await nursery.start(edge.serve)` returns the endpoint."""
@@ -208,9 +255,7 @@ class Edge:
 async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], Sequence[str]] = tuple) -> Edge:
     """Put the gateway together. Refusal when delivery, whose public key clients are told, cannot be asked."""
     settings, around = place.settings, place.around
-    given = Path(settings.secrets_dir) if settings.secrets_dir else None
-    shared = given is not None and (given / EDGE_CERT).exists()
-    tls, pin, made = certificate(settings, given if given and shared else Path(settings.data_dir))
+    shown, made = edge_certificate(settings, edge_folder(settings))
     host, port = address_of(settings.listen)
     config = GatewayConfig(
         domain=settings.federation_domain, host=host, port=port, engine=settings.quic_engine,  # type: ignore[arg-type]  # checked with the settings
@@ -218,7 +263,11 @@ async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], S
         connections_max=settings.connections_max, connections_per_address_max=settings.connections_per_address_max,
         handshakes_per_address_max=settings.handshakes_per_address_max,
         retry_from_half_open=settings.retry_from_half_open, held_total_bytes_max=settings.held_total_bytes_max,
-        look_again_seconds=around.look_again_seconds,
+        look_again_seconds=around.look_again_seconds, shed_delay_seconds=settings.shed_delay_ms / 1000,
+    )  # fmt: skip
+    config = replace(
+        config, workers=settings.workers, worker=max(settings.worker, 0),
+        handover_dir=str(Path(settings.data_dir) / "workers"),
     )  # fmt: skip
     asking = CallContext(caller=Caller(CallerKind.SERVICE, name="gateway"), now_ms=around.clock_ms())
     sender = await place.other("delivery").external_sender(asking, ExternalSenderParams())
@@ -227,13 +276,12 @@ async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], S
         external_sender=(sender.credential, sender.key), notices=around.notices, clock_ms=around.clock_ms,
         away=away, observer=metrics, tracer=place.tracing.tracer,
     )  # fmt: skip
-    quic = quic_configuration(config, tls, place.secret("quic-reset"))
+    quic = quic_configuration(config, shown.tls, place.secret("quic-reset"))
     quic = replace(quic, seed=around.quic_seed, unix_time_s=around.unix_time_s)
     metrics.watch(gateway.readings)
-    ends = {"edge": certificates.ends_s(tls.chain_pem)}
-    metrics.watch(lambda: [("qpq_certificate_ends_timestamp_seconds", CERTIFICATE_ENDS, "of", ends)])
+    metrics.watch(lambda: [("qpq_certificate_ends_timestamp_seconds", CERTIFICATE_ENDS, "of", {"edge": shown.ends_s})])
     serving = partial(
         serve, gateway, config, quic, retry_secret=place.secret("quic-retry"), clock_ms=around.clock_ms,
         transport_factory=around.transport_factory,
     )  # fmt: skip
-    return Edge(gateway=gateway, config=config, pin=pin, made_certificate=made, serve=serving)
+    return Edge(gateway=gateway, config=config, certificate=shown, made_certificate=made, serve=serving)

@@ -23,9 +23,12 @@ from qpqserver.composition import (
     Surroundings,
     certificate,
     edge,
+    operator_of,
     watch,
 )
 from qpqserver.keys import NUMBERS, Keys
+from qpqserver.nearby import announced
+from qpqserver.reloading import Reloading
 from qpqserver.sharing import shared
 from qpqserver.stores import Stores, beside, database_path
 from qpqserver.tracing import tracing
@@ -33,6 +36,7 @@ from qpqserver.tracing import tracing
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from qpqauth.operator import Operator
     from qpqcore.config.settings import Settings
     from qpqgateway.service import Gateway
     from trio_quic import QuicEndpoint
@@ -51,6 +55,8 @@ class Embedded:
     made_certificate: bool
     services: dict[str, Any]
     """Each by its name."""
+    reloading: Reloading
+    operator: Operator
     away: Callable[[], str]
     """Which database is away, and why; empty: none is."""
 
@@ -99,5 +105,17 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
                 nursery.start_soon(service.run)
         endpoint = await nursery.start(front.serve)
         metrics.watch_quic(endpoint.counters)
-        yield Embedded(front.gateway, endpoint, metrics, front.pin, front.made_certificate, services, place.stores.away)
+        reloading = Reloading(
+            settings, edge=front.certificate, endpoint=endpoint, gateway=front.gateway,
+            admissions=(front.gateway.admission,), auth=services["auth"],
+        )  # fmt: skip
+        nursery.start_soon(reloading.keep_looking)
+        if settings.mdns_announce:
+            pin = front.certificate.pin
+            await stack.enter_async_context(announced(settings.federation_domain, endpoint.address, pin))
+        yield Embedded(
+            gateway=front.gateway, endpoint=endpoint, metrics=metrics, spki_sha256=front.certificate.pin,
+            made_certificate=front.made_certificate, services=services, reloading=reloading,
+            operator=operator_of(services["auth"], around), away=place.stores.away,
+        )  # fmt: skip
         nursery.cancel_scope.cancel()

@@ -19,12 +19,19 @@ from qpqcore.obs import logs
 from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime.health import HealthPage
 from qpqcore.store.errors import DatabaseError
+from qpqserver.backup.journal import finish as finish_restore
+from qpqserver.composition import edge_certificate, edge_folder
 from qpqserver.embedded import VERSION, Embedded, open_embedded
+from qpqserver.operating import control
 from qpqserver.process import Process, open_process
 from qpqserver.secrecy import SecretMissing
+from qpqserver.workers import of_worker, run_workers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+
+    from qpqauth.operator import Operator
+    from qpqserver.reloading import Reloading
 
 log = structlog.get_logger()
 
@@ -40,12 +47,13 @@ EXIT_START = 1
 @click.option("--config", "config", type=click.Path(path_type=Path), help="TOML file.")
 @click.option("--listen", help="host:port of the QUIC endpoint.")
 @click.option("--data-dir", help="Folder of databases, keys and certificate.")
+@click.option("--workers", type=int, help="gateway: so many processes behind its one address.")
 @click.option("--bus-listen", help="host:port of a single service's bus.")
 @click.option("--metrics-listen", help="host:port of /livez, /readyz, /metrics.")
 @click.option("--quic-engine", type=click.Choice(["native", "aioquic"]))
 @click.option("--allow-insecure-auth", is_flag=True, default=None, help="Development: registration without the token.")
 @click.option("--print-config", is_flag=True, help="Print the annotated example and leave.")
-def main(service: str | None, config: Path | None, print_config: bool, **flags: str | bool | None) -> None:
+def main(service: str | None, config: Path | None, print_config: bool, **flags: str | int | bool | None) -> None:
     """Run a QPQ server: all of it in this process, or one SERVICE of many."""
     if print_config:
         click.echo(example(), nl=False)
@@ -56,18 +64,25 @@ def main(service: str | None, config: Path | None, print_config: bool, **flags: 
         click.echo(f"qpq-server: {exc}", err=True)
         sys.exit(EXIT_CONFIGURATION)
     logs.set_up("warning" if sys.stdout.isatty() else "info")
-    sys.exit(trio.run(run, settings, service))
+    sys.exit(trio.run(run, settings, service, lambda: of_worker(load(config, os.environ, flags, service))))
 
 
-async def run(settings: Settings, service: str | None = None) -> int:
-    """Serve until a signal comes; return the exit code."""
+async def run(settings: Settings, service: str | None, reread: Callable[[], Settings]) -> int:
+    """Serve until a signal comes; return the exit code. SIGHUP has certificates and settings read again."""
     try:
-        if service is None:
-            with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-                await serve(settings, signals)
-        else:
-            with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
-                await serve_one(settings, service, signals)
+        if settings.store_backend == "sql" and settings.worker < 0 and finish_restore(settings):
+            log.info("restore_finished")
+        if settings.workers > 1 and settings.worker < 0:
+            Path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
+            edge_certificate(settings, edge_folder(settings))  # made once, before several would
+            await run_workers(settings, sys.argv[1:])
+            return 0
+        settings = of_worker(settings)
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            if service is None:
+                await serve(settings, signals, reread)
+            else:
+                await serve_one(settings, service, signals, reread)
     except* (DatabaseError, CertificateUnreadable, SecretMissing, OSError) as group:
         for exc in leaves(group):
             click.echo(f"qpq-server: {exc}", err=True)
@@ -89,7 +104,24 @@ def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     return found
 
 
-async def serve(settings: Settings, signals: object) -> None:
+def reread_all(reloading: Reloading, reread: Callable[[], Settings]) -> None:
+    """Take renewed certificates and changed settings; settings that cannot be used leave those in use."""
+    reloading.look()
+    try:
+        reloading.take(reread())
+    except ConfigError as exc:
+        log.warning("settings_unusable", reason=str(exc))
+
+
+async def until_ended(signals: AsyncIterator[int], reload: Callable[[], None] | None) -> None:
+    """Wait for the signal that ends us; at SIGHUP reload, where that can be done, and wait on."""
+    async for number in signals:
+        if number != signal.SIGHUP or reload is None:
+            return
+        reload()
+
+
+async def serve(settings: Settings, signals: AsyncIterator[int], reread: Callable[[], Settings]) -> None:
     """Start, wait for a signal, drain."""
     state = {"away": "starting"}
     async with trio.open_nursery() as nursery, open_embedded(settings) as server:
@@ -101,10 +133,11 @@ async def serve(settings: Settings, signals: object) -> None:
             show_process(server.metrics, away)
             page = HealthPage(server.metrics, away)
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
+        await listen_to_operator(settings, server.operator, nursery)
         state["away"] = ""
         welcome(settings, server)
-        async for _ in signals:  # type: ignore[attr-defined]  # trio's signal receiver
-            break
+        # At a terminal SIGHUP says that it was closed.
+        await until_ended(signals, None if sys.stdin.isatty() else lambda: reread_all(server.reloading, reread))
         state["away"] = "draining"
         log.info("draining")
         server.gateway.begin_drain()
@@ -113,8 +146,16 @@ async def serve(settings: Settings, signals: object) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int]) -> None:
-    """Start one service, wait for a signal, drain. SIGHUP has certificates read again."""
+async def listen_to_operator(settings: Settings, operator: Operator | None, nursery: trio.Nursery) -> None:
+    """Open the control socket where accounts lie in files: nobody else may write to them (operating.reach)."""
+    if operator is not None and settings.store_backend == "sql":
+        await nursery.start(control.serve, Path(settings.data_dir), operator)
+
+
+async def serve_one(
+    settings: Settings, service: str, signals: AsyncIterator[int], reread: Callable[[], Settings]
+) -> None:
+    """Start one service, wait for a signal, drain."""
     running: list[Process] = []
     state = {"away": "starting"}
     metrics, asked = Metrics(), trio.Event()
@@ -122,15 +163,17 @@ async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int
     def away() -> str:
         return state["away"] or running[0].away()
 
+    def reloaded() -> None:
+        for process in running:
+            process.reload()
+            if process.reloading is not None:
+                reread_all(process.reloading, reread)
+
     async def obey() -> None:
-        async for number in signals:
-            if number == signal.SIGHUP:
-                for process in running:
-                    process.reload()
-                continue
-            asked.set()
-            if state["away"] == "starting":  # a gateway may wait for delivery, and nobody for this gateway
-                nursery.cancel_scope.cancel()
+        await until_ended(signals, reloaded)
+        asked.set()
+        if state["away"] == "starting":  # a gateway may wait for delivery, and nobody for this gateway
+            nursery.cancel_scope.cancel()
 
     show_process(metrics, away)
     async with trio.open_nursery() as nursery:
@@ -139,6 +182,7 @@ async def serve_one(settings: Settings, service: str, signals: AsyncIterator[int
             page = HealthPage(metrics, away, lambda: running[0].notes() if running else ())
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
         async with open_process(settings, service, metrics=metrics, on_made=running.append) as process:
+            await listen_to_operator(settings, process.operator, nursery)
             state["away"] = ""
             log.info(
                 "serving", service=service, bus=process.address, quic=process.endpoint and process.endpoint.address

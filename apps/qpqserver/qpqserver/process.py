@@ -16,6 +16,7 @@ import structlog
 import trio
 
 from qpqcore.bus import limits
+from qpqcore.bus.admission import Admission
 from qpqcore.bus.allowed import may_call_of
 from qpqcore.bus.dispatch import Dispatcher
 from qpqcore.bus.notices import LocalNotices
@@ -30,8 +31,19 @@ from qpqcore.net.mutual_tls import Credentials
 from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime.secrets import key_of
 from qpqserver import secrecy
-from qpqserver.composition import CERTIFICATE_ENDS, OPENERS, VERSION, Edge, Place, Surroundings, edge, watch
+from qpqserver.composition import (
+    CERTIFICATE_ENDS,
+    OPENERS,
+    VERSION,
+    Edge,
+    Place,
+    Surroundings,
+    edge,
+    operator_of,
+    watch,
+)
 from qpqserver.keys import NUMBERS, Keys
+from qpqserver.reloading import LOOK_SECONDS, Reloading
 from qpqserver.sharing import shared
 from qpqserver.stores import Stores
 from qpqserver.tracing import tracing
@@ -39,20 +51,20 @@ from qpqserver.tracing import tracing
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
+    from qpqauth.operator import Operator
     from qpqcore.obs.metrics import Reading
     from trio_quic import QuicEndpoint
 
 log = structlog.get_logger()
 
-RELOAD_SECONDS = 30.0
-"""So often renewed certificates are looked for; a signal does it at once."""
 ASK_SECONDS = 0.5
 """A gateway that starts asks delivery for what its clients have to be told so often."""
 UNTOLD_SECONDS = 2.0
 """So often those who wait look by themselves where no process tells another: for development, each look is a read."""
 DRAIN_SECONDS_MAX = 10.0
 """A service's calls in flight get so long at its end; a gateway's less (`EDGE_DRAIN_SECONDS_MAX`)."""
-EDGE_DRAIN_SECONDS_MAX = 3.0
+EDGE_DRAIN_SECONDS_MAX = 2.5
+"""After the time in which clients were asked to go: with it an end takes less than 5 s."""
 
 
 class OwnNotices(LocalNotices):
@@ -74,11 +86,15 @@ class Process:
     stores: Stores
     service: Any = None
     """None at a gateway."""
+    operator: Operator | None = None
+    """Of auth's process alone."""
     server: BusServer | None = None
     address: tuple[str, int] | None = None
     """Of the bus, at a service."""
     front: Edge | None = None
     endpoint: QuicEndpoint | None = None
+    reloading: Reloading | None = None
+    """Once it serves."""
 
     def away(self) -> str:
         """Return why nothing can be done here at all, or ""."""
@@ -96,7 +112,9 @@ class Process:
         return [f"{name} away" for name in self.missing()]
 
     def reload(self) -> None:
-        """Read the bus's certificates again; what cannot be read leaves the old ones in use."""
+        """Read certificates again, the bus's and the edge's; what cannot be read leaves the old ones in use."""
+        if self.reloading is not None:
+            self.reloading.look()
         try:
             if self.credentials.reload():
                 log.info("bus_certificates_reloaded")
@@ -107,6 +125,9 @@ class Process:
         """End in order."""
         if self.front is not None and self.endpoint is not None:
             self.front.gateway.begin_drain()
+            self.endpoint.refuse_new()
+            with trio.move_on_after(self.front.config.going_away_ms / 1000):
+                await self.front.gateway.wait_empty()
             with trio.move_on_after(EDGE_DRAIN_SECONDS_MAX):
                 await self.endpoint.drain(reason=b"the server is going away")
         if self.server is not None:
@@ -118,7 +139,7 @@ class Process:
     async def keep_reloading(self) -> None:
         """Take renewed certificates, for ever."""
         while True:
-            await trio.sleep(RELOAD_SECONDS)
+            await trio.sleep(LOOK_SECONDS)
             self.reload()
 
 
@@ -191,6 +212,8 @@ async def open_process(
         if name != "gateway":
             process.service = await stack.enter_async_context(OPENERS[name](place))
             watch(metrics, process.service)
+        if name == "auth":
+            process.operator = operator_of(process.service, around)
         nursery = await stack.enter_async_context(trio.open_nursery())
         nursery.start_soon(bus.run)
         nursery.start_soon(process.keep_reloading)
@@ -209,8 +232,14 @@ async def _open_service(process: Process, place: Place, nursery: trio.Nursery) -
         observer=process.metrics,
     )  # fmt: skip
     entrance = place.tracing.entrance(entrance, name)
-    process.server = BusServer(name, entrance, process.credentials, calls_max=settings.bus_calls_max)
+    admission = Admission(name, trio.current_time, delay_seconds=settings.shed_delay_ms / 1000)
+    process.metrics.watch(admission.readings)
+    process.server = BusServer(
+        name, entrance, process.credentials, calls_max=settings.bus_calls_max, admission=admission
+    )
     process.address = await nursery.start(process.server.serve, *address_of(settings.bus_listen))
+    auth = process.service if name == "auth" else None
+    process.reloading = Reloading(settings, admissions=(admission,), auth=auth)
     if hasattr(process.service, "run"):
         nursery.start_soon(process.service.run)
 
@@ -224,6 +253,11 @@ async def _open_edge(process: Process, place: Place, nursery: trio.Nursery) -> N
             await trio.sleep(ASK_SECONDS)
     process.endpoint = await nursery.start(process.front.serve)
     process.metrics.watch_quic(process.endpoint.counters)
+    gateway = process.front.gateway
+    process.reloading = Reloading(
+        place.settings, edge=process.front.certificate, endpoint=process.endpoint, gateway=gateway,
+        admissions=(gateway.admission,),
+    )  # fmt: skip
 
 
 def readings(process: Process) -> list[Reading]:

@@ -25,6 +25,7 @@ from .errors import (
     QuicError,
     StreamReset,
 )
+from .handover import Handover
 from .ports import DatagramTransport, TransportFactory
 from .serve import open_quic_connection, serve_quic
 from .streams import QuicStream
@@ -41,6 +42,7 @@ __all__ = [
     "Engine",
     "EngineName",
     "FrameError",
+    "Handover",
     "HandshakeError",
     "IncomingCall",
     "Limits",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .addresses import Address
     from .configuration import ServerTls
     from .engine import Engine
+    from .handover import Handover
     from .ports import Port
 
 _log = logging.getLogger("trio_quic")
@@ -69,10 +70,11 @@ class Hooks:
 class QuicEndpoint:
     """One UDP socket, its engine and its connections. Made by `serve_quic` and `open_quic_connection`."""
 
-    def __init__(self, engine: Engine, port: Port, hooks: Hooks) -> None:
+    def __init__(self, engine: Engine, port: Port, hooks: Hooks, handover: Handover | None = None) -> None:
         self.engine = engine
         self._port = port
         self._hooks = hooks
+        self._handover = handover
         self._epoch = trio.current_time()
         self._connections: dict[int, QuicConnection] = {}
         self._wanted = trio.lowlevel.ParkingLot()
@@ -109,7 +111,7 @@ class QuicEndpoint:
 
     def counters(self) -> dict[str, int]:
         """What has been counted since the start, by name."""
-        return self.engine.counters()
+        return self.engine.counters() | (self._handover.counters() if self._handover is not None else {})
 
     def set_certificate(self, tls: ServerTls) -> None:
         """Uses another certificate for connections from now on. Raises ValueError if it cannot be used; the old one
@@ -124,6 +126,10 @@ class QuicEndpoint:
         in two steps, first everywhere `(old, new)`, then everywhere `(new, old)`.
         """
         self.engine.set_retry_keys(current, also)
+
+    def refuse_new(self) -> None:
+        """Takes no new peers from now on; those that are here go on as before. `drain` comes next."""
+        self.engine.set_accepting(False)
 
     async def drain(self, code: int = 0, reason: bytes = b"") -> None:
         """Takes no new peers and no new calls (they are reset with DRAINING), lets calls finish, closes each connection
@@ -155,6 +161,8 @@ class QuicEndpoint:
                 self._nursery.start_soon(self._receive_loop)
                 self._nursery.start_soon(self._send_loop)
                 self._nursery.start_soon(self._rouse_at_the_end)
+                if self._handover is not None:
+                    self._nursery.start_soon(self._take_over_loop, self._handover)
                 task_status.started(self)
         finally:
             self._shut()
@@ -165,6 +173,8 @@ class QuicEndpoint:
         self._dispatch(self.engine.poll())
         self._port.flush(self.now_us())
         self._port.close()
+        if self._handover is not None:
+            self._handover.close()
 
     async def _rouse_at_the_end(self) -> None:
         try:
@@ -191,6 +201,15 @@ class QuicEndpoint:
             if sent:
                 self._rearm()
             else:
+                self.wake()
+
+    async def _take_over_loop(self, handover: Handover) -> None:
+        """Works off what other workers hand over, as if it had come from the network."""
+        while True:
+            await handover.wait_readable()
+            if batch := handover.receive_nowait():
+                self.engine.receive(batch, self.now_us())
+                self._dispatch(self.engine.poll())
                 self.wake()
 
     async def _send_loop(self) -> None:
@@ -230,10 +249,15 @@ class QuicEndpoint:
     def _dispatch(self, batch: list[Event]) -> None:
         for event in batch:
             connection = self._connections.get(event[1])
-            if event[0] == events.CONNECTED:
+            if event[0] == events.FOREIGN:
+                if self._handover is not None:
+                    self._handover.give(event[1], event[2], event[3])
+            elif event[0] == events.CONNECTED:
                 self._on_connected(event, connection)
             elif connection is not None:
                 self._handlers[event[0]](event, connection)
+        if self._handover is not None:
+            self._handover.flush()
 
     def begin(self, packed_address: bytes, server_name: str) -> QuicConnection:
         """Starts a connection; `established` says when it is one. Raises ValueError for a bad name or address."""

@@ -84,9 +84,9 @@ class Port(Protocol):
 class EnginePort:
     """The engine's own socket: one call per batch each way."""
 
-    def __init__(self, engine: SocketEngine, address: Address) -> None:
+    def __init__(self, engine: SocketEngine, address: Address, *, shared: bool = False) -> None:
         self._engine = engine
-        self.address: Address = unpack(engine.bind(pack(address)))
+        self.address: Address = unpack(engine.bind(pack(address), shared))
         self._descriptor = engine.fileno()
         self._thread = trio.CapacityLimiter(1)
         self.receive = engine.poll_socket
@@ -153,12 +153,14 @@ class TransportPort:
 class UdpTransport:
     """A UDP socket of the standard library, non-blocking; for engines that do no system calls of their own."""
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, *, shared: bool = False) -> None:
         self._is_v6 = ":" in address[0]
         family = stdlib_socket.AF_INET6 if self._is_v6 else stdlib_socket.AF_INET
         self._socket = stdlib_socket.socket(family, stdlib_socket.SOCK_DGRAM)
         try:
             self._socket.setblocking(False)
+            if shared:
+                self._socket.setsockopt(stdlib_socket.SOL_SOCKET, stdlib_socket.SO_REUSEPORT, 1)
             self._socket.bind(address)
         except OSError:
             self._socket.close()
@@ -213,12 +215,14 @@ class UdpTransport:
         self._socket.close()
 
 
-def open_port(engine: Engine, address: Address, transport_factory: TransportFactory | None) -> Port:
-    """The engine's own socket if it has one and nothing else is asked for. Raises OSError if the address cannot be
-    bound.
+def open_port(
+    engine: Engine, address: Address, transport_factory: TransportFactory | None, *, shared: bool = False
+) -> Port:
+    """The engine's own socket if it has one and nothing else is asked for; `shared`: other processes bind the same address.
+    Raises OSError if the address cannot be bound.
     """
     if transport_factory is not None:
         return TransportPort(engine, transport_factory(address))
     if hasattr(engine, "poll_socket"):
-        return EnginePort(cast("SocketEngine", engine), address)
-    return TransportPort(engine, UdpTransport(address))
+        return EnginePort(cast("SocketEngine", engine), address, shared=shared)
+    return TransportPort(engine, UdpTransport(address, shared=shared))

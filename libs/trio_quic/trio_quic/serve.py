@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random  # noqa: TID251 - which of equal servers; nothing secret depends on it
 import socket as stdlib_socket
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from .configuration import EngineName, QuicConfiguration
     from .connection import QuicConnection
+    from .handover import Handover
 
 NEXT_ADDRESS_AFTER_S: Final = 0.25
 """RFC 8305 section 5: how long the first address of a name has for itself before the next one is tried beside it."""
@@ -30,15 +32,31 @@ async def _resolve(host: str, port: int, flags: int = 0) -> list[Address]:
     return list(dict.fromkeys((str(entry[4][0]), int(entry[4][1])) for entry in found))
 
 
+def _spread(addresses: list[Address]) -> list[Address]:
+    """The addresses in another order, each family's among themselves: a name's servers get their share each, also where the
+    resolver sorts (RFC 6724 does). A single one stays and draws nothing.
+    """
+    v6 = [":" in address[0] for address in addresses]
+    drawn = {kind: [a for a, is_v6 in zip(addresses, v6, strict=True) if is_v6 is kind] for kind in (True, False)}
+    for some in drawn.values():
+        if len(some) > 1:
+            random.shuffle(some)
+    return [drawn[is_v6].pop() for is_v6 in v6]
+
+
 def _make_endpoint(
     configuration: QuicConfiguration,
     engine_name: EngineName,
     address: Address,
     hooks: Hooks,
     transport_factory: TransportFactory | None,
+    handover: Handover | None = None,
 ) -> QuicEndpoint:
     engine = make_engine(engine_name, configuration, framed=hooks.on_stream is None)
-    return QuicEndpoint(engine, open_port(engine, address, transport_factory), hooks)
+    if handover is not None:
+        engine.set_forwarding(handover.worker)
+    port = open_port(engine, address, transport_factory, shared=handover is not None)
+    return QuicEndpoint(engine, port, hooks, handover)
 
 
 async def serve_quic(
@@ -53,9 +71,12 @@ async def serve_quic(
     on_closed: ConnectionHook | None = None,
     on_fault: FaultHook = log_fault,
     transport_factory: TransportFactory | None = None,
+    handover: Handover | None = None,
     task_status: trio.TaskStatus[QuicEndpoint] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Accepts connections on one UDP address until cancelled; `task_status.started` gets the `QuicEndpoint`.
+
+    With a `handover` other processes serve the same address; its worker's number has to be the configuration's.
 
     With `on_call` streams carry frames, with `on_stream` they are raw; one of the two. An exception out of a handler
     resets its stream (HANDLER_FAULT), goes to `on_fault`, and touches nothing else. Raises OSError if the address
@@ -65,11 +86,13 @@ async def serve_quic(
         raise ValueError("the configuration has no server certificate")
     if (on_call is None) == (on_stream is None):
         raise ValueError("give on_call or on_stream")
+    if handover is not None and handover.worker != configuration.worker:
+        raise ValueError("the handover is another worker's")
     addresses = await _resolve(host, port, stdlib_socket.AI_PASSIVE)
     hooks = Hooks(
         on_call=on_call, on_stream=on_stream, on_connection=on_connection, on_closed=on_closed, on_fault=on_fault
     )
-    endpoint = _make_endpoint(configuration, engine, addresses[0], hooks, transport_factory)
+    endpoint = _make_endpoint(configuration, engine, addresses[0], hooks, transport_factory, handover)
     await endpoint.run(task_status=task_status)
 
 
@@ -176,7 +199,7 @@ async def open_quic_connection(
         raise ValueError("the configuration has no client side")
     hooks = Hooks(on_call=on_call, on_stream=on_stream, on_fault=on_fault)
     try:
-        addresses = await _resolve(host, port)
+        addresses = _spread(await _resolve(host, port))
     except OSError as error:
         raise ConnectFailed(f"{host} does not resolve: {error}") from error
     # What leaves the block, or the handshake, must leave as itself and not inside the nursery's group.

@@ -17,7 +17,7 @@ from qpqclient.groups import leaves_of, write_key
 from qpqclient.log import log
 from qpqcore.api import delivery
 from qpqcore.groups.policy import ChannelKind, GroupPolicy, group_id, read_policy
-from qpqcore.model.ids import make_id
+from qpqcore.model.ids import domain_of, make_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,9 @@ class Births:
         self, kind: ChannelKind, accounts: Sequence[bytes], name: str, suite: int = SUITE_DEFAULT
     ) -> bytes:
         """Make a channel with all devices of the accounts and of one's own; return its id."""
-        domain = (await self._core.link()).hello.domain
+        own = self._core.account.account
+        # docs/spec/federation.md#homes: a conversation of two has one home, whoever begins it.
+        domain = domain_of(min(own, *accounts) if kind is ChannelKind.DIRECT and accounts else own)
         channel = make_id(secrets.token_bytes(16), domain)
         added = await self._core.commits.packages([*accounts, self._core.account.account], suite)
         if set(accounts) - {a.account for a in added}:
@@ -51,17 +53,26 @@ class Births:
         await self._core.catch_up()
         return channel
 
-    async def reset(self, channel: bytes, stuck_generation: int) -> None:
-        """Begin a group that is stuck anew, with the same members (RFC 9750 §5.3); somebody else's reset will do too."""
+    async def reset(self, channel: bytes, stuck_generation: int, *, known: set[bytes] | None = None) -> set[bytes]:
+        """Begin a group that is stuck anew, with the same members (RFC 9750 §5.3); somebody else's reset will do too.
+
+        `known`: no more than these, by the policy that stands here. Return the members that the server has.
+        """
         policy, accounts, suite = await self._present(channel)
         if policy.generation != stuck_generation:
-            return
+            return accounts
+        served = accounts
+        if known is not None:
+            group = self._groups.load(channel)
+            policy = replace(read_policy(group.policy), generation=stuck_generation)
+            accounts, suite = accounts & known, group.suite
         added = await self._core.commits.packages(sorted(accounts | {self._core.account.account}), suite)
         try:
             await self._found(channel, replace(policy, generation=policy.generation + 1), added, suite)
         except Refused as exc:
             log.info("reset_refused", code=exc.name)
         await self._core.catch_up()
+        return served
 
     async def _present(self, channel: bytes) -> tuple[GroupPolicy, set[bytes], int]:
         """Return the policy, the accounts and the suite of a stuck group, as the server has them, else as stored here."""
@@ -77,13 +88,13 @@ class Births:
     async def _found(
         self, channel: bytes, policy: GroupPolicy, added: Sequence[Added], suite: int, name: str = ""
     ) -> None:
-        hello, generation = (await self._core.link()).hello, policy.generation
+        generation, sender = policy.generation, await self._external_sender(policy.home)
         now_s = self._core.now_ms() // 1000
         async with self._core.lock:
             try:
                 group = self._groups.device().create_group(
                     suite, group_id=group_id(channel, generation), policy=policy.to_bytes(),
-                    external_senders=[(hello.external_sender_credential, hello.external_sender_key)], now_s=now_s,
+                    external_senders=[sender], now_s=now_s,
                 )  # fmt: skip
                 info, tree, key = group.group_info(), group.tree(), write_key(group, channel, generation)
                 with self._store.transaction() as db:
@@ -103,6 +114,14 @@ class Births:
         except BaseException:
             self._core.upkeep.wake()  # what is stored is tried again, whoever gave up waiting for it
             raise
+
+    async def _external_sender(self, home: str) -> tuple[bytes, bytes]:
+        """Return credential and key by which a home proposes removals."""
+        hello = (await self._core.link()).hello
+        if home == hello.domain:
+            return hello.external_sender_credential, hello.external_sender_key
+        told = await self._core.call(delivery.DescribeHomeParams(domain=home), delivery.ExternalSenderResult)
+        return told.credential, told.key
 
     async def finish(self, channel: bytes, generation: int, params: bytes) -> None:
         """Submit a stored birth, unless that is done by now; what the server refuses is dropped here, then raised."""

@@ -1,27 +1,24 @@
-"""Files: encrypted here, uploaded and downloaded in chunks, resumed where they stopped (docs/spec/content.md#files)."""
+"""Files: encrypted here and uploaded in chunks, resumed where that stopped (docs/spec/content.md#files)."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import mimetypes
 import secrets
-from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import trio
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from qpqclient.errors import DiskFull, FileDamaged, QpqError, Refused
-from qpqcore.api.blob import DownloadBlobParams, DownloadBlobResult, UploadBlobParams, UploadBlobResult
+from qpqclient.errors import FileDamaged, QpqError, Refused
+from qpqcore.api.blob import UploadBlobParams, UploadBlobResult
 from qpqcore.api.content import ContentFile
 from qpqcore.crypto.parts import u32, u64
 from qpqcore.model.errors import ErrorCode
 from qpqcore.model.ids import make_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterator
     from hashlib import _Hash as Hash
     from pathlib import Path
 
@@ -32,8 +29,6 @@ if TYPE_CHECKING:
 SEGMENT_BYTES = 64 * 1024
 TAG_BYTES = 16
 CHUNK_BYTES = 256 * 1024
-AHEAD = 4
-"""Chunks of a download asked for at a time: over a long way each takes some round trips."""
 UNDER_WAY = 8
 """Chunks of an upload under way at a time, at most: the server stores some while others travel, several in one commit."""
 SOON_SECONDS = 2.0
@@ -41,8 +36,8 @@ SOON_SECONDS = 2.0
 TRIES = 3
 """How often chunks that lost their order on the way, or their upload on the server, are begun with again."""
 AAD = b"qpq file v1"
-NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-NAME_CHARS_MAX = 255
+NAME_BYTES_MAX = 200
+"""File systems take 255, with what stands before or behind it while a file is on its way."""
 
 
 def no_progress(_done_bytes: int, _total_bytes: int) -> None:
@@ -50,9 +45,19 @@ def no_progress(_done_bytes: int, _total_bytes: int) -> None:
 
 
 def safe_name(name: str) -> str:
-    """Return a file name without separators and control characters."""
+    """Return a file name without separators and control characters, short enough for any file system."""
     plain = "".join(c for c in name.replace("/", "_").replace("\\", "_") if c.isprintable())
-    return plain[:NAME_CHARS_MAX].lstrip(".") or "file"
+    return plain.lstrip(".").encode()[:NAME_BYTES_MAX].decode(errors="ignore") or "file"
+
+
+def segments_of(plain_bytes: int) -> int:
+    """Return how many segments a file has: at least one."""
+    return max(1, -(-plain_bytes // SEGMENT_BYTES))
+
+
+def nonce(number: int, segments: int) -> bytes:
+    """Return the nonce of a segment, which says whether it is the last."""
+    return u64(number) + u32(1 if number == segments - 1 else 0)
 
 
 def encrypted(path: Path, key: bytes, plain: Hash | None = None) -> Iterator[bytes]:
@@ -90,13 +95,22 @@ def _hash_of(path: Path) -> bytes:
     return digest.digest()
 
 
-def _secrets_for(store: Store, path: Path) -> tuple[bytes, bytes, bytes]:
+def _measured(path: Path, key: bytes) -> tuple[bytes, bytes, int, int]:
+    """Return the hash of the ciphertext, that of the plaintext, and the length of both. Some seconds for a large file: for a thread."""
+    cipher, plain, total, segments = hashlib.sha256(), hashlib.sha256(), 0, 0
+    for piece in encrypted(path, key, plain):
+        cipher.update(piece)
+        total, segments = total + len(piece), segments + 1
+    return cipher.digest(), plain.digest(), total, total - TAG_BYTES * segments
+
+
+async def _secrets_for(store: Store, path: Path) -> tuple[bytes, bytes, bytes]:
     """Return key and read secret of an upload, and the hash of the content that they are bound to.
 
     They are fresh and bound to nothing, unless some upload was broken off: then the file is hashed, which may be that one's.
     """
     if store.rows("SELECT 1 FROM uploads LIMIT 1"):
-        sha256 = _hash_of(path)
+        sha256 = await trio.to_thread.run_sync(_hash_of, path)
         for key, secret in store.rows("SELECT key, secret FROM uploads WHERE sha256 = ?", sha256):
             return key, secret, sha256
     return secrets.token_bytes(32), secrets.token_bytes(16), b""
@@ -110,17 +124,12 @@ async def upload(
     `progress` is told how many bytes of how many the server has.
     `ttl_seconds`: how long the server keeps it; 0: as long as it does by itself.
     """
-    key, secret, bound = _secrets_for(core.store, path)
-    cipher, plain, total, size = hashlib.sha256(), hashlib.sha256(), 0, 0
-    for piece in encrypted(path, key, plain):
-        cipher.update(piece)
-        total += len(piece)
-        size += len(piece) - TAG_BYTES
-    sha256 = plain.digest()
+    key, secret, bound = await _secrets_for(core.store, path)
+    cipher, sha256, total, size = await trio.to_thread.run_sync(_measured, path, key)
     if bound and bound != sha256:
         raise FileDamaged(f"{path.name} changed while it was read: try again")
     core.store.db.execute("INSERT OR IGNORE INTO uploads VALUES (?, ?, ?)", (sha256, key, secret))
-    blob = make_id(cipher.digest(), (await core.link()).hello.domain)
+    blob = make_id(cipher, (await core.link()).hello.domain)
 
     secret_hash = hashlib.sha256(secret).digest()
 
@@ -139,8 +148,10 @@ async def upload(
         except Refused as exc:
             if exc.code is not ErrorCode.BLOB_OFFSET or not left:
                 raise
-            if _hash_of(path) != sha256:  # other content under the same key would give both away
-                raise FileDamaged(f"{path.name} changed while it was sent: try again") from None
+        if (
+            await trio.to_thread.run_sync(_hash_of, path) != sha256
+        ):  # other content under the same key would give both away
+            raise FileDamaged(f"{path.name} changed while it was sent: try again")
     core.store.db.execute("DELETE FROM uploads WHERE sha256 = ?", (sha256,))
     return ContentFile(
         blob=blob, secret=secret, key=key, total_bytes=size, name=safe_name(path.name),
@@ -173,86 +184,3 @@ async def _send(pieces: Iterator[bytes], there: int, put: Callable[[int, bytes],
             offset += len(chunk)
     if failed:
         raise failed[min(failed)]
-
-
-async def download(core: Core, file: ContentFile, to: Path, progress: Progress = no_progress) -> Path:
-    """Download and decrypt a file into a folder or to a path; checked against its hash before it has its name."""
-    target = to / safe_name(file.name) if to.is_dir() else to
-    part = target.with_name(target.name + ".part")
-    try:
-        await _fetch(core, file, part, progress)
-    except OSError as exc:
-        part.unlink(missing_ok=True)
-        if exc.errno not in NO_ROOM:
-            raise
-        raise DiskFull("this machine's disk is full: make room, then download it again") from exc
-    except FileDamaged:
-        part.unlink(missing_ok=True)
-        raise
-    part.replace(target)
-    return target
-
-
-def sealed_bytes(plain_bytes: int) -> int:
-    """Return the length of a file's ciphertext: a tag for each segment, and at least one segment."""
-    return plain_bytes + TAG_BYTES * max(1, -(-plain_bytes // SEGMENT_BYTES))
-
-
-async def _chunks(core: Core, file: ContentFile, offsets: Sequence[int]) -> list[bytes | QpqError]:
-    """Ask for the ciphertext from each of these offsets on, at once; an error stands where its answer would."""
-    found: list[bytes | QpqError] = [b""] * len(offsets)
-
-    async def one(number: int, offset: int) -> None:
-        params = DownloadBlobParams(blob=file.blob, secret=file.secret, offset=offset)
-        try:
-            found[number] = (await core.call(params, DownloadBlobResult)).chunk
-        except QpqError as exc:
-            found[number] = exc
-
-    async with trio.open_nursery() as nursery:
-        for number, offset in enumerate(offsets):
-            nursery.start_soon(one, number, offset)
-    return found
-
-
-async def _ciphertext(core: Core, file: ContentFile, total: int) -> AsyncGenerator[bytes, None]:
-    """Yield the ciphertext in order, `AHEAD` chunks asked for at a time; FileDamaged for one of another length.
-
-    As long as the last chunk the next ones are thought to be; behind one of another length it is asked anew.
-    """
-    offset, stride = 0, total
-    while offset < total:
-        for chunk in await _chunks(core, file, range(offset, total, stride)[:AHEAD]):
-            if isinstance(chunk, QpqError):
-                raise chunk
-            offset += len(chunk)
-            if not chunk or offset > total:
-                raise FileDamaged("the file is not as long as its sender said")
-            yield chunk
-            if len(chunk) != stride:
-                stride = len(chunk)
-                break
-
-
-async def _fetch(core: Core, file: ContentFile, part: Path, progress: Progress) -> None:
-    """Write a file's plaintext; FileDamaged when it is not what its sender named, its length included."""
-    total, plain = sealed_bytes(file.total_bytes), hashlib.sha256()
-    sealed, number, offset = b"", 0, 0
-    try:
-        aead = AESGCM(file.key)
-        with part.open("wb") as out:
-            async with aclosing(_ciphertext(core, file, total)) as pieces:
-                async for piece in pieces:
-                    offset, sealed = offset + len(piece), sealed + piece
-                    progress(offset, total)
-                    while len(sealed) > SEGMENT_BYTES + TAG_BYTES or (offset >= total and sealed):
-                        segment, sealed = sealed[: SEGMENT_BYTES + TAG_BYTES], sealed[SEGMENT_BYTES + TAG_BYTES :]
-                        last = offset >= total and not sealed
-                        block = aead.decrypt(u64(number) + u32(1 if last else 0), segment, AAD)
-                        plain.update(block)
-                        out.write(block)
-                        number += 1
-    except (InvalidTag, ValueError) as exc:
-        raise FileDamaged("the file does not decrypt: it is not what was sent") from exc
-    if plain.digest() != file.sha256:
-        raise FileDamaged("the file's hash is not the one that was sent")

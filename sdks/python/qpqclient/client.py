@@ -71,10 +71,10 @@ class Client(Own):
         """Make an account, with this folder as its first device; `label` names the device for its owner alone."""
         if self.known:
             raise Refused(Refusal(ErrorCode.NAME_TAKEN, f"this folder is {self.name}'s already"))
-        link = await self._core.link()
-        await self._core.account.register(link, name, password, token)
-        await self._core.account.login(link, name, password, label)
-        await self._core.in_session(link)
+        async with self._core.held_link() as link:
+            await self._core.account.register(link, name, password, token)
+            await self._core.account.login(link, name, password, label)
+            await self._core.in_session(link)
         await self._core.upkeep.settle()
 
     async def login(self, name: str, password: str, *, label: str = "", history: bool = False) -> None:
@@ -83,9 +83,9 @@ class Client(Own):
         `history`: a new device asks the account's other devices for what was said before.
         What the server cannot do at this moment (its disk is full, say) is done later, by itself.
         """
-        link = await self._core.link()
-        fresh = await self._core.account.login(link, name, password, label, history=history)
-        await self._core.in_session(link)
+        async with self._core.held_link() as link:
+            fresh = await self._core.account.login(link, name, password, label, history=history)
+            await self._core.in_session(link)
         self._core.history.wake()
         if fresh:
             try:
@@ -175,8 +175,13 @@ class Client(Own):
 
     @property
     def pending(self) -> int:
-        """How many messages the server does not have yet."""
+        """How much the server does not have yet, with what this client says by itself: receipts, one's own devices' state."""
         return self._core.outbox.pending
+
+    @property
+    def unsent(self) -> int:
+        """How much of what the user said the server does not have yet."""
+        return self._core.outbox.unsent
 
     async def flush(self) -> None:
         """Wait until the server has every message."""

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import qpqnative
-from qpqclient.connection import jitter, pause
 from qpqclient.errors import UNDECIDED, GroupBusy, GroupUnusable, Refused
 from qpqclient.groups import leaves_of, sha256, write_key
 from qpqclient.log import log
+from qpqclient.pacing import jitter, pause
 from qpqclient.transport import new_key
 from qpqcore.api import delivery
 from qpqcore.api.delivery import Handshake, WelcomeItem
@@ -309,7 +309,10 @@ class Commits:
                 if await self._finish_join(channel):
                     return True
                 info, tree = await self.as_served(channel)
-                await self.join_externally(channel, info, tree)
+                if not self._core.put_back.knows_better(channel, info):
+                    await self.join_externally(channel, info, tree)
+                elif not await self._core.put_back.begin_anew(channel, info):
+                    raise Refused(Refusal(ErrorCode.GENERATION_CONFLICT, "somebody else began it anew"))
             except Refused as exc:
                 if exc.code is ErrorCode.NOT_MEMBER:
                     return False

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import random  # noqa: TID251 - jitter of back-off only; nothing secret depends on it
+import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
 from qpqclient.errors import KeyChanged, QpqError, Refused, Unreachable
 from qpqclient.log import log
-from qpqclient.transport import MACHINE, Link, Network, Trust, open_link
+from qpqclient.pacing import BACKOFF_SECONDS_MAX, BACKOFF_SECONDS_MIN, jitter, later, pause, share
+from qpqclient.transport import MACHINE, GoingAway, Link, Network, Trust, open_link
 from qpqcore.model.errors import ErrorCode
 
 if TYPE_CHECKING:
@@ -23,18 +24,15 @@ T = TypeVar("T")
 LINK_SECONDS_MAX = 10.0
 """How long a call waits for a connection before it says that there is none."""
 CALL_TRIES_MAX = 8
-BACKOFF_SECONDS_MIN, BACKOFF_SECONDS_MAX = 0.1, 5.0
 LATER = frozenset({ErrorCode.RATE_LIMITED, ErrorCode.OVERLOADED, ErrorCode.UNAVAILABLE})
 
 
-def jitter() -> float:
-    """Return a factor between 0.5 and 1.5."""
-    return 0.5 + random.random()  # noqa: S311 - jitter
-
-
-async def pause(seconds: float) -> None:
-    """Wait a bounded time."""
-    await trio.sleep(min(max(seconds, 0.0), BACKOFF_SECONDS_MAX))
+LEAVE_SECONDS_MAX = 2.0
+"""Calls under way get so long on a connection whose server goes away; what has no answer then is asked again elsewhere."""
+LASTING_SECONDS = 1.0
+"""Who asks to be left sooner than that is not come back to at once."""
+LEAVE_SHARE = 0.8
+"""Of the time in which a server asks to be left: the rest is for the calls."""
 
 
 class Connection:
@@ -49,6 +47,10 @@ class Connection:
         self._on_change, self._network = on_change, network
         self._link: Link | None = None
         self._changed = trio.Event()
+        self._told = False
+        """What `on_change` was told last."""
+        self._leaving = trio.Event()
+        self._leave = trio.CancelScope()
         self.trouble: QpqError | None = None
         """Why there is no connection, or no session on it."""
 
@@ -73,34 +75,47 @@ class Connection:
             link = await self.link()
             try:
                 return await link.call(params, result, key=key)
-            except Unreachable:
+            except Unreachable as exc:
                 if attempt == CALL_TRIES_MAX - 1:
                     raise
                 if self._link is link:
+                    if isinstance(exc, GoingAway):
+                        self.leave(0.0)
                     self._set(None)
             except Refused as exc:
                 if exc.code not in LATER or attempt == CALL_TRIES_MAX - 1:
                     raise
-                await pause(max(exc.retry_after_ms / 1000, 0.1))
+                await pause(later(exc))
         raise Unreachable("the server does not answer")
+
+    def leave(self, within_s: float) -> None:
+        """Connect anew, as the server asks who goes away: at a moment by chance, for all others are asked too."""
+        at_s = trio.current_time() + within_s * LEAVE_SHARE * share()
+        self._leave.deadline = min(self._leave.deadline, at_s)
+        self._leaving.set()
 
     async def run(self, greet: Callable[[Link], Awaitable[None]], follow: Callable[[Link], Awaitable[None]]) -> None:
         """Keep a connection, for ever: `greet` it before anybody calls, `follow` it while it lasts."""
         wait_s = BACKOFF_SECONDS_MIN
         while True:
+            rest_s, opened_s = 0.0, math.inf
             try:
                 pin = self._store.get("pin:" + self._server)
                 trust = Trust(ca_pem=self._ca_pem, pin=None if self._ca_pem else pin)
                 opened = open_link(self._server, trust, engine=self._engine, accept=self._accept, network=self._network)
                 async with opened as link:
-                    wait_s = BACKOFF_SECONDS_MIN
+                    wait_s, opened_s = BACKOFF_SECONDS_MIN, trio.current_time()
                     await self._use(link, greet, follow)
             except QpqError as exc:
                 self.trouble = exc
+                if isinstance(exc, Refused) and exc.code in LATER:
+                    rest_s = later(exc)
                 log.debug("connection_lost", reason=str(exc))
             finally:
                 self._set(None)
-            await pause(wait_s * jitter())
+            if self._is_left() and trio.current_time() - opened_s >= LASTING_SECONDS:
+                continue  # there are others, who are well
+            await pause(max(wait_s * jitter(), rest_s))
             wait_s = min(wait_s * 2, BACKOFF_SECONDS_MAX)
 
     async def _use(
@@ -114,12 +129,32 @@ class Connection:
         self._set(link)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(follow, link)
+            nursery.start_soon(self._leave_when_asked, link, nursery.cancel_scope)
             await link.wait_closed()
             nursery.cancel_scope.cancel()
+        with trio.move_on_after(LEAVE_SECONDS_MAX):
+            await link.wait_settled()
+
+    def _is_left(self) -> bool:
+        """Tell whether the server asked to be left, and forget it."""
+        left, self._leaving, self._leave = self._leaving.is_set(), trio.Event(), trio.CancelScope()
+        return left
+
+    async def _leave_when_asked(self, link: Link, following: trio.CancelScope) -> None:
+        """Let nobody begin a call on a connection that is to be left, and end what follows it."""
+        await self._leaving.wait()
+        with self._leave:
+            await trio.sleep_forever()
+        if self._link is link:
+            self._set(None)
+        following.cancel()
 
     def _set(self, link: Link | None) -> None:
-        if (link is None) != (self._link is None):
-            self._on_change(link is not None)
+        """Have a connection, or none; nobody is told of the moment between two when the server asked for another."""
+        is_up = link is not None
+        if is_up != self._told and (is_up or not self._leaving.is_set()):
+            self._told = is_up
+            self._on_change(is_up)
         self._link = link
         self._changed.set()
         self._changed = trio.Event()

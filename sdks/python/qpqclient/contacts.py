@@ -81,9 +81,9 @@ class Contacts:
     # --- keys
 
     def verify(self, account: bytes, key: bytes) -> None:
-        """Set the mark for a key (empty: take it away)."""
+        """Set the mark for a key (empty: take it away). Who has compared has judged what was announced, too."""
         self._store.db.execute(
-            "INSERT INTO contacts VALUES (?, '', ?, x'') ON CONFLICT (account) DO UPDATE SET verified_key = excluded.verified_key",
+            "INSERT INTO contacts VALUES (?, '', ?, x'') ON CONFLICT (account) DO UPDATE SET verified_key = excluded.verified_key, announced = x''",
             (account, key),
         )
 

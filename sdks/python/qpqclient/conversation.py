@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from qpqclient import blobs
+from qpqclient import blobs, downloads
 from qpqclient.content import CONTENT_BYTES_MAX, new_content
 from qpqclient.errors import GroupUnusable, NotFound, TooLong
 from qpqclient.membership import Membership
@@ -240,12 +240,15 @@ class Conversation(Membership):
             self._act("rename", rename=str(self._row("name")))
 
     async def send_file(self, path: Path, progress: Progress = blobs.no_progress) -> Message:
-        """Encrypt, upload and send a file; `progress` is told how far it has come."""
-        file = await blobs.upload(self._core, path, progress)
+        """Encrypt, upload and send a file; `progress` is told how far it has come. Under a timer the server drops it in time."""
+        file = await blobs.upload(self._core, path, progress, ttl_seconds=self.timer_seconds)
         return self._post("file", file=file, fallback=f"[file] {file.name}")
 
     async def download(self, message: Message, to: Path, progress: Progress = blobs.no_progress) -> Path:
-        """Download a message's file into a folder or to a path; return where it is. `progress` is told how far it has come."""
+        """Download a message's file into a folder or to a path; return where it is. Goes on where an earlier try stopped.
+
+        `progress` is told how far it has come. FileBusy, FileDamaged, DiskFull.
+        """
         if message.file is None:
             raise NotFound("this message carries no file")
         f = message.file
@@ -258,7 +261,7 @@ class Conversation(Membership):
             mime=f.mime,
             sha256=f.sha256,
         )
-        return await blobs.download(self._core, file, to, progress)
+        return await downloads.download(self._core, file, to, progress)
 
     def _own(self, ident: bytes) -> None:
         message = self.message(ident)

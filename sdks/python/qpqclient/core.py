@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
@@ -11,7 +11,7 @@ import qpqnative
 from qpqclient.account import Account
 from qpqclient.births import Births
 from qpqclient.commits import Commits
-from qpqclient.connection import BACKOFF_SECONDS_MIN, Connection, pause
+from qpqclient.connection import Connection
 from qpqclient.contacts import Contacts
 from qpqclient.errors import NO_SESSION, DiskFull, NotLoggedIn, QpqError, Refused, ServerBroke, Unreachable
 from qpqclient.events import Listeners
@@ -21,18 +21,20 @@ from qpqclient.inbox import POSITION, Inbox
 from qpqclient.log import log
 from qpqclient.model import Connected, Disconnected, Event, MessageReceived, MessageStored, Typing
 from qpqclient.outbox import Outbox
+from qpqclient.pacing import BACKOFF_SECONDS_MIN, pause
 from qpqclient.people import People
+from qpqclient.putback import PutBack
 from qpqclient.receipts import Receipts
 from qpqclient.settings import Settings
 from qpqclient.signals import open_signal
-from qpqclient.transport import MACHINE, Network
+from qpqclient.transport import MACHINE, GoingAway, Network
 from qpqclient.upkeep import Upkeep
 from qpqcore.api import delivery
 from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from qpqclient.model import Message
     from qpqclient.store import Store
@@ -77,6 +79,7 @@ class Core:
         self.commits = Commits(self)
         self.births = Births(self)
         self.upkeep = Upkeep(self)
+        self.put_back = PutBack(self)
         self.settings = Settings(store)
         self.receipts = Receipts(self)
         self.history = History(self)
@@ -136,6 +139,14 @@ class Core:
         """Return the open connection; Unreachable or KeyChanged after a while without one."""
         return await self.wire.link()
 
+    @asynccontextmanager
+    async def held_link(self) -> AsyncIterator[Link]:
+        """Have the open connection for several calls that belong on one: it is not left between them, and a call that the
+        server has no time for is made again. As `link`.
+        """
+        with (await self.wire.link()).held() as link:
+            yield link
+
     async def call(self, params: Any, result: type[T], *, key: bytes = b"") -> T:
         """Call the server; on a lost connection again."""
         return await self.wire.call(params, result, key=key)
@@ -166,8 +177,9 @@ class Core:
         if not self.account.known:
             return
         try:
-            await self.account.resume(link)
-            await self.in_session(link)
+            with link.held() as held:  # a server that has no time now is not asked for a handshake too
+                await self.account.resume(held)
+                await self.in_session(held)
         except Refused as exc:
             if not self._ended(exc):
                 raise
@@ -199,6 +211,9 @@ class Core:
                 self._wait_for_session()
             except (DiskFull, ServerBroke) as exc:
                 log.warning("following_waits", code=exc.name)
+            except GoingAway:
+                self.wire.leave(0.0)
+                return
             except Unreachable:
                 return
             await pause(BACKOFF_SECONDS_MIN)
@@ -211,6 +226,8 @@ class Core:
     async def _take_event(self, link: Link, event: SubscribeEvent) -> None:
         if event.which == "entries":
             await self._take(event.entries or ())
+        elif event.which == "goingAway":
+            self.wire.leave((event.going_away or 0) / 1000)
         elif event.which == "lowStock":
             await self.account.top_up(link)
         elif event.which == "signal" and event.signal is not None:
@@ -238,6 +255,8 @@ class Core:
             params = delivery.FetchWaitParams(after=self.inbox.position, wait_ms=WAIT_MS)
             page = await link.call(params, delivery.FetchResult, deadline_ms=WAIT_MS + 10_000)
             await self._take(page.entries)
+            if not page.entries:  # a server that goes away answers at once
+                await pause(BACKOFF_SECONDS_MIN)
 
     async def _take(self, entries: tuple[delivery.Entry, ...]) -> None:
         for entry in entries:
@@ -248,12 +267,17 @@ class Core:
             await self.call(delivery.AckParams(up_to=self.inbox.position), delivery.AckResult)
 
     async def catch_up(self) -> None:
-        """Take all that lies in the mailbox now."""
+        """Take all that lies in the mailbox now: what comes meanwhile, for as long as it comes, is not waited for."""
+        until = 0
         while True:
             page = await self.call(delivery.FetchParams(after=self.inbox.position), delivery.FetchResult)
             if not page.entries:
                 return
+            has_all = until and self.inbox.position >= until
+            until = until or page.last
             await self._take(page.entries)
+            if has_all:
+                return
 
     async def _forget_expired(self) -> None:
         """Delete what has vanished: it is not shown from its moment on, and gone from the disk soon after."""
@@ -290,7 +314,7 @@ class Core:
                 log.info("send_waits", reason=str(exc))
                 await pause(1.0)
                 continue
-            with trio.move_on_after(LOOK_SECONDS):
+            with trio.move_on_after(min(LOOK_SECONDS, self.outbox.rest_s)):
                 await self._send.wait()
 
 

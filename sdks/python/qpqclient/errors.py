@@ -74,6 +74,13 @@ class FolderBusy(QpqError):
     exit_code = 15
 
 
+class FileBusy(QpqError):
+    """Another process, or another task of this one, downloads to the same place."""
+
+    name = "fileBusy"
+    exit_code = 15
+
+
 class FolderUnusable(QpqError):
     """The folder's database is damaged, or a later version of this program wrote it."""
 

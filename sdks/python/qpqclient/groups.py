@@ -28,6 +28,8 @@ WRITE_LABEL = b"qpq write"
 PAST_EPOCHS = 5
 JOINING = b"joining/"
 """Where a group stands that was joined by an external commit which has no answer yet."""
+PUT_BACK = "put back:"
+"""How marks begin of groups that are to be compared with a server that was put back (putback.py)."""
 OF_JOIN = ("proposed", "rejoins")
 """What a group that is joined anew starts without."""
 
@@ -166,6 +168,7 @@ class Groups:
         )
         for table in OF_JOIN:
             db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
+        db.execute("DELETE FROM meta WHERE name = ?", (PUT_BACK + channel.hex(),))
         self.save(channel, group)
         self.save_members(channel, group)
         self._open[channel] = group

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import trio
 
 import qpqnative
-from qpqclient import archive, archived, blobs
+from qpqclient import archive, archived, blobs, downloads
 from qpqclient.account import WANTED
 from qpqclient.content import new_content
 from qpqclient.errors import UNDECIDED, ArchiveDamaged, FileDamaged, NotFound, QpqError, Refused, WrapsDamaged
@@ -61,6 +61,8 @@ class History:
         self._work.set()
         self._given = trio.Event()
         """Set once another device was answered, here or by a third one."""
+        for path in (p for pattern in LEFTOVERS for p in self._store.folder.glob(pattern)):
+            path.unlink(missing_ok=True)  # now: a moment later it may be what is being written
 
     # --- what is asked and offered
 
@@ -98,8 +100,6 @@ class History:
 
     async def run(self) -> None:
         """Do what is to be done, for ever."""
-        for path in (p for pattern in LEFTOVERS for p in self._store.folder.glob(pattern)):
-            path.unlink(missing_ok=True)
         while True:
             await self._work.wait()
             self._work = trio.Event()
@@ -211,7 +211,7 @@ class History:
         """Download an archive and take it; `key`: its key, or the recovery code."""
         path = self._store.folder / "history.in"
         try:
-            await blobs.download(self._core, file, path)
+            await downloads.download(self._core, file, path)
             return await self._import(path, key)
         finally:
             path.unlink(missing_ok=True)

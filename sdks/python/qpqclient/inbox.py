@@ -315,7 +315,10 @@ class Inbox:
     def _gap(self, entry: delivery.Entry) -> None:
         with self._store.transaction():
             self._store.put_number(POSITION, entry.number)
-            self._core.upkeep.want_rejoin_all()
+            if entry.generation:
+                self._core.put_back.heard()
+            else:
+                self._core.upkeep.want_rejoin_all()
         self._core.tell(Missed(b""))
 
     def _reset(self, entry: delivery.Entry) -> None:

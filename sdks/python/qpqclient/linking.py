@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from qpqclient.account import LIST_TRIES_MAX, own_list
-from qpqclient.connection import pause
-from qpqclient.errors import NO_SESSION, IdentityChanged, LinkRefused, Refused, WrapsDamaged
+from qpqclient.errors import NO_SESSION, IdentityChanged, LinkRefused, Refused, Unreachable, WrapsDamaged
 from qpqclient.groups import sha256
+from qpqclient.pacing import pause
 from qpqclient.vault import Vault, open_box, seal_box, seal_label
 from qpqcore.api import auth, keystore
 from qpqcore.crypto.identity import DeviceEntry, DeviceList
@@ -149,6 +149,8 @@ async def be_linked(core: Core, name: str, *, history: bool) -> Link:
             if exc.code not in NO_SESSION:
                 raise
             found = None
+        except Unreachable:
+            found = None  # the code is good for as long as it is good
         if found is not None:
             break
         await pause(POLL_SECONDS)

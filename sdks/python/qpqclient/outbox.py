@@ -6,23 +6,31 @@ A message's payload is its key at the server, so sending it again after a crash 
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
-from qpqclient.connection import pause
+import trio
+
 from qpqclient.content import apply_action, expiry
 from qpqclient.errors import NO_SESSION, GroupUnusable, Refused
 from qpqclient.groups import write_signature
 from qpqclient.log import log
 from qpqclient.model import MessageChanged
+from qpqclient.pacing import jitter, later, pause
 from qpqcore.api import delivery
 from qpqcore.api.content import Content
-from qpqcore.model.errors import RETRYABLE, ErrorCode
+from qpqcore.model.errors import RETRYABLE, ErrorCode, Refusal
+from qpqcore.model.ids import domain_of
 
 if TYPE_CHECKING:
     from qpqclient.core import Core
 
 RETRY_SECONDS_MIN = 0.5
 """Between two tries to send a message that the server could not take."""
+SAID_BY_ITSELF = frozenset({"receipt", "cutShort", "selfState"})
+"""Kinds of content that no user has typed."""
+AWAY_SECONDS_MIN, AWAY_SECONDS_MAX = 0.5, 15.0
+"""Between two tries to bring something to another domain that is away."""
 GENERATION_MAX = 900
 """Messages of one epoch and sender; an update is committed before (docs/spec/groups.md#clients-keep)."""
 
@@ -33,27 +41,72 @@ class Outbox:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._store = core.store
+        self._not_before: dict[bytes, float] = {}
+        """When a conversation is tried again whose home was away."""
+        self._away: dict[bytes, float] = {}
+        """The pause before that; each is twice the one before."""
 
     @property
     def pending(self) -> int:
-        """How many messages the server does not have yet."""
+        """How many contents the server does not have yet."""
         return int(self._store.rows("SELECT count(*) FROM outbox")[0][0])
 
+    @property
+    def unsent(self) -> int:
+        """How many of them are the user's, not said by the client itself."""
+        waiting = self._store.rows("SELECT content FROM outbox")
+        return sum(Content.from_bytes(content).which not in SAID_BY_ITSELF for (content,) in waiting)
+
+    @property
+    def rest_s(self) -> float:
+        """How long it may be rested when there is nothing to be sent now; infinity: until there is something new."""
+        due = [at_s for channel, at_s in self._not_before.items() if self._waits(channel)]
+        return max(0.0, min(due, default=inf) - trio.current_time())
+
+    def _waits(self, channel: bytes) -> bool:
+        return bool(self._store.rows("SELECT 1 FROM outbox WHERE channel = ? LIMIT 1", channel))
+
+    def _next_channel(self) -> bytes | None:
+        """Return the conversation that has waited for longest, of those whose home is not away."""
+        if not self._not_before:
+            rows = self._store.rows("SELECT channel FROM outbox ORDER BY number LIMIT 1")
+            return bytes(rows[0][0]) if rows else None
+        now_s = trio.current_time()
+        for channel, _ in self._store.rows("SELECT channel, min(number) AS n FROM outbox GROUP BY channel ORDER BY n"):
+            if self._not_before.get(channel, 0.0) <= now_s:
+                return bytes(channel)
+        return None
+
     async def send_next(self) -> bool:
-        """Bring the oldest message to the server; False when there is none. Unreachable leaves it where it is."""
-        rows = self._store.rows(
-            "SELECT number, channel, id, content, ttl_seconds, generation, epoch, payload, signature, ratchet FROM outbox "
-            "ORDER BY number LIMIT 1"
-        )
-        if not rows:
+        """Bring the oldest message to the server; False when there is none. Unreachable leaves it where it is.
+
+        A conversation whose home, another domain, is away holds up no other.
+        """
+        channel = self._next_channel()
+        if channel is None:
             return False
-        row = rows[0]
+        row = self._store.rows(
+            "SELECT number, channel, id, content, ttl_seconds, generation, epoch, payload, signature, ratchet FROM outbox "
+            "WHERE channel = ? ORDER BY number LIMIT 1",
+            channel,
+        )[0]  # fmt: skip
         try:
             if row[7] is None:
                 row = await self._encrypted(row)
             await self._deliver(row)
         except GroupUnusable:
             self._fail(row)
+        except Refused as exc:
+            if not self._put_off(channel, exc.code):
+                raise
+        return True
+
+    def _put_off(self, channel: bytes, code: ErrorCode) -> bool:
+        """Let a conversation rest if it was refused because its home, another domain, is away; else False."""
+        if code is not ErrorCode.UNAVAILABLE or domain_of(channel) == domain_of(self._core.account.account):
+            return False
+        pause_s = self._away[channel] = min(self._away.get(channel, AWAY_SECONDS_MIN / 2) * 2, AWAY_SECONDS_MAX)
+        self._not_before[channel] = trio.current_time() + pause_s * jitter()
         return True
 
     async def _encrypted(self, row: Any) -> Any:
@@ -61,6 +114,8 @@ class Outbox:
         while True:
             if self._core.upkeep.comes_first(channel):
                 await self._core.upkeep.settle()
+                if self._core.upkeep.comes_first(channel):
+                    raise Refused(Refusal(ErrorCode.UNAVAILABLE, "the conversation has to be joined anew first"))
             async with self._core.lock:
                 group = self._core.groups.load(channel)
                 ratchet = group.next_generation + 1
@@ -100,6 +155,8 @@ class Outbox:
     def _done(self, row: Any, done: delivery.EnqueueResult) -> None:
         number, channel, ident, content = row[:4]
         sent = Content.from_bytes(content)
+        self._away.pop(channel, None)
+        self._not_before.pop(channel, None)
         with self._store.transaction() as db:
             db.execute("DELETE FROM outbox WHERE number = ?", (number,))
             db.execute(
@@ -123,8 +180,10 @@ class Outbox:
             await pause(RETRY_SECONDS_MIN)  # a server that says so for ever gets no more than this
         elif no.code is ErrorCode.WRITE_KEY_INVALID:
             await self._bring_write_key(row)
+        elif self._put_off(row[1], no.code):
+            pass
         elif no.code in RETRYABLE:
-            await pause(max(no.retry_after_ms / 1000, RETRY_SECONDS_MIN))
+            await pause(max(later(no), RETRY_SECONDS_MIN))
         else:
             log.info("message_refused", code=no.name)
             self._fail(row)

@@ -113,14 +113,16 @@ class Own:
 
     async def revoke_device(self, device: bytes) -> None:
         """Cut a device off, everywhere."""
-        await self._core.account.revoke(await self._core.link(), device)
+        async with self._core.held_link() as link:
+            await self._core.account.revoke(link, device)
 
     async def change_password(self, password: str) -> int:
         """Give the account, and this folder, another password; return how many other sessions ended."""
         store = self._core.store
         async with self._changing:  # a folder has room for one password that is not certain yet
             with next_password(store.folder, store.key, password):
-                return await self._core.account.change_password(await self._core.link(), password)
+                async with self._core.held_link() as link:
+                    return await self._core.account.change_password(link, password)
 
     def draft(self, channel: bytes) -> Draft:
         """Return what was typed in a conversation and not sent (an empty channel: where none was open)."""
@@ -132,6 +134,7 @@ class Own:
 
     async def delete_account(self) -> None:
         """Delete the account for ever, on the server and here."""
-        await self._core.account.delete(await self._core.link())
+        async with self._core.held_link() as link:
+            await self._core.account.delete(link)
         with self._core.store.transaction():
             self._core.store.clear()

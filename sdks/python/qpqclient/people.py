@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import trio
 
-from qpqclient.errors import IdentityChanged, NotFound, QpqError, Refused
+from qpqclient.errors import IdentityChanged, NotFound, QpqError, Refused, ServerBroke
 from qpqclient.log import log
 from qpqcore.api.keystore import ResolveIdentityParams, ResolveIdentityResult, ResolveUserParams, ResolveUserResult
 from qpqcore.crypto.identity import Credential, DeviceList
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.model.ids import domain_of, is_id
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+KEY_BYTES = 32
 ASKED_AT_ONCE = 32
 """People asked for at a time, and stored in one transaction: a connection takes 100 calls."""
 
@@ -50,6 +53,23 @@ class People:
         rows = self._store.rows("SELECT identity_key FROM people WHERE account = ?", account)
         return rows[0][0] if rows else None
 
+    def full_name(self, account: bytes, name: str) -> str:
+        """Return how somebody is called here: by the bare name in one's own domain, else with the domain."""
+        domain = domain_of(account)
+        return name if domain == domain_of(self._core.account.account) else f"{name}@{domain}"
+
+    def _found(self, asked: str, answer: ResolveUserResult | Refused) -> ResolveUserResult:
+        """Return who was found, by the full name, or raise why nobody was; NotFound, ServerBroke."""
+        if isinstance(answer, Refused):
+            if answer.code is ErrorCode.NOT_FOUND:
+                raise NotFound(f"there is no user {asked!r}, as far as this server knows") from answer
+            raise answer
+        _, at, domain = asked.partition("@")
+        wanted = domain.lower() if at else domain_of(self._core.account.account)
+        if not is_id(answer.account) or domain_of(answer.account) != wanted or "@" in answer.name:
+            raise ServerBroke(f"the server names somebody of another domain for {asked!r}")
+        return replace(answer, name=self.full_name(answer.account, answer.name))
+
     async def resolve(self, name: str) -> bytes:
         """Return the account of a name; NotFound."""
         return (await self.resolve_all([name]))[0]
@@ -60,7 +80,7 @@ class People:
         for start in range(0, len(names), ASKED_AT_ONCE):
             some = names[start : start + ASKED_AT_ONCE]
             answers = await self._asked([ResolveUserParams(name=name) for name in some], ResolveUserResult)
-            found = [_found(name, answer) for name, answer in zip(some, answers, strict=True)]
+            found = [self._found(name, answer) for name, answer in zip(some, answers, strict=True)]
             with self._store.transaction():
                 doubts = [self._remember(f.account, f.name, f.identity_key, f.device_list) for f in found]
             self._settle(doubts)
@@ -98,7 +118,7 @@ class People:
 
     async def trust(self, name: str) -> bytes:
         """Take the account and the key that the server names now, whatever was known; return the account. NotFound."""
-        found = await self._core.call(ResolveUserParams(name=name), ResolveUserResult)
+        found = self._found(name, await self._core.call(ResolveUserParams(name=name), ResolveUserResult))
         before = self._store.rows("SELECT account, identity_key FROM people WHERE name = ?", found.name)
         with self._store.transaction() as db:
             db.execute("DELETE FROM people WHERE name = ? OR account = ?", (found.name, found.account))
@@ -111,12 +131,16 @@ class People:
         return found.account
 
     def doubtful(self, channel: bytes) -> list[bytes]:
-        """Return the accounts in a group whose leaves carry another identity key than the one known here."""
+        """Return the accounts in a group whose leaves carry another identity key than the one known here.
+
+        Also those of whom the server has named another since: until numbers are compared again.
+        """
         rows = self._store.rows(
             "SELECT DISTINCT l.account FROM leaves l JOIN people p ON p.account = l.account "
-            "WHERE l.channel = ? AND l.identity_key <> p.identity_key AND l.identity_key <> x''",
-            channel,
-        )
+            "LEFT JOIN contacts c ON c.account = l.account WHERE l.channel = ? "
+            "AND (l.identity_key NOT IN (x'', p.identity_key) OR length(c.announced) = ? AND c.announced <> p.identity_key)",
+            channel, KEY_BYTES,
+        )  # fmt: skip
         return [r[0] for r in rows]
 
     async def learn(self) -> None:
@@ -143,7 +167,8 @@ class People:
         if (shown.account, shown.identity_key) != (account, key or shown.identity_key):
             told = "somebody here has another key than the server names: compare safety numbers before you go on"
             return Doubt(account, key, told, "the server names another key than the group has")
-        return self._remember(shown.account, shown.name, shown.identity_key, shown.device_list)
+        name = self.full_name(account, shown.name)
+        return self._remember(shown.account, name, shown.identity_key, shown.device_list)
 
     def _remember(self, account: bytes, name: str, identity_key: bytes, device_list: bytes) -> Doubt | None:
         """Store what was shown of somebody, inside a transaction, unless it is not who it was."""
@@ -196,12 +221,3 @@ class People:
             return known
         rows = self._store.rows("SELECT identity_key FROM leaves WHERE account = ? AND identity_key <> x''", account)
         return rows[0][0] if rows else None
-
-
-def _found(name: str, answer: ResolveUserResult | Refused) -> ResolveUserResult:
-    """Return what was found, or raise why nothing was; NotFound."""
-    if isinstance(answer, Refused):
-        if answer.code is ErrorCode.NOT_FOUND:
-            raise NotFound(f"there is no user {name!r} on this server") from answer
-        raise answer
-    return answer

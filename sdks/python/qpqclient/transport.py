@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from qpqclient.errors import KeyChanged, Refused, ServerBroke, Unreachable
+from qpqclient.pacing import later, pause
 from qpqcore.api import gateway
 from qpqcore.api.methods import METHODS
 from qpqcore.api.rpc import Call, Reply
@@ -25,11 +26,12 @@ from trio_quic import (
     QuicConfiguration,
     QuicError,
     StreamReset,
+    codes,
     open_quic_connection,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from trio_quic import EngineName, QuicConnection, ReplyStream, TransportFactory
@@ -42,6 +44,8 @@ PROTOCOL = 1
 PORT_DEFAULT = 7000
 CONNECT_MS_MAX = 5_000
 CALL_MS = 30_000
+OVERLOADED_TRIES_MAX = 8
+"""Of one call among several that belong together; with the pauses, some 10 s."""
 FRAME_BYTES_MAX = 9 * 1024 * 1024
 """A reply: an X-Wing tree of 1,000 leaves has 1.4 MB, the law allows 8 MiB."""
 NUMBER_MAX = (1 << 63) - 1
@@ -102,12 +106,18 @@ def read_ca(path: Path) -> bytes:
     return x509.load_der_x509_certificate(data).public_bytes(serialization.Encoding.PEM)
 
 
+class GoingAway(Unreachable):
+    """The server takes no calls any more on this connection: it goes away, and the call was not begun."""
+
+
 class Link:
     """An open connection that has been greeted."""
 
     def __init__(self, connection: QuicConnection, hello: gateway.HelloResult) -> None:
         self._connection = connection
         self.hello = hello
+        self._calls = 0
+        self._settled = trio.Event()
 
     @property
     def spki_sha256(self) -> bytes:
@@ -117,15 +127,43 @@ class Link:
     async def call(self, params: Any, result: type[T], *, key: bytes = b"", deadline_ms: int = CALL_MS) -> T:
         """Call the method that takes `params`; Refused, Unreachable."""
         frame = frame_of(params, key, deadline_ms)
+        self._begun()
         try:
             with trio.fail_after(deadline_ms / 1000 + 5):
                 reply = decoded(Reply, await self._connection.call(frame))
         except StreamReset as exc:
+            if exc.code == codes.DRAINING:
+                raise GoingAway("the server is going away") from exc
             raise Refused(Refusal(ErrorCode.INTERNAL, "the server could not answer")) from exc
         except (QuicError, trio.TooSlowError) as exc:
             self._connection.close()
             raise Unreachable("the connection to the server is gone") from exc
+        finally:
+            self._ended()
         return decoded(result, _checked(reply))
+
+    def _begun(self) -> None:
+        self._calls += 1
+
+    def _ended(self) -> None:
+        self._calls -= 1
+        if not self._calls:
+            self._settled.set()
+            self._settled = trio.Event()
+
+    @contextmanager
+    def held(self) -> Iterator[Link]:
+        """Keep `wait_settled` waiting; the link that is yielded makes a call again that the server had no time for."""
+        self._begun()
+        try:
+            yield _HeldLink(self._connection, self.hello)
+        finally:
+            self._ended()
+
+    async def wait_settled(self) -> None:
+        """Wait until no call waits for its answer, and nobody holds the link."""
+        if self._calls:
+            await self._settled.wait()
 
     @asynccontextmanager
     async def subscribe(self, after: int) -> AsyncIterator[AsyncIterator[gateway.SubscribeEvent]]:
@@ -143,10 +181,28 @@ class Link:
         await self._connection.wait_closed()
 
 
+class _HeldLink(Link):
+    """A link for calls that belong together."""
+
+    async def call(self, params: Any, result: type[T], *, key: bytes = b"", deadline_ms: int = CALL_MS) -> T:
+        for attempt in range(OVERLOADED_TRIES_MAX):
+            try:
+                return await super().call(params, result, key=key, deadline_ms=deadline_ms)
+            except Refused as no:
+                if no.code is not ErrorCode.OVERLOADED or attempt == OVERLOADED_TRIES_MAX - 1:
+                    raise
+                await pause(later(no))
+        raise AssertionError  # the last try returns or raises
+
+
 async def _events(replies: ReplyStream) -> AsyncGenerator[gateway.SubscribeEvent, None]:
     try:
         async for frame in replies:
             yield decoded(gateway.SubscribeEvent, _checked(decoded(Reply, frame)))
+    except StreamReset as exc:
+        if exc.code == codes.DRAINING:
+            raise GoingAway("the server is going away") from exc
+        raise Unreachable("the connection to the server is gone") from exc
     except QuicError as exc:
         raise Unreachable("the connection to the server is gone") from exc
 

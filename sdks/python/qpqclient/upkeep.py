@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import random  # noqa: TID251 - who commits a proposal first; nothing secret depends on it
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import trio
@@ -16,10 +17,11 @@ from qpqclient.errors import UNDECIDED, GroupUnusable, QpqError, Refused
 from qpqclient.log import log
 from qpqclient.model import GroupChanged
 from qpqcore.api.delivery import ListChannelsParams, ListChannelsResult
-from qpqcore.model.errors import Refusal
+from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.model.ids import domain_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from qpqclient.core import Core
 
@@ -40,6 +42,8 @@ class Upkeep:
         self._one = trio.Lock()
         self._work = trio.Event()
         self._work.set()
+        self._put_off = False
+        """Whether something could not be done because a conversation's home, another domain, was away."""
 
     def wake(self) -> None:
         """Say that there may be something to do."""
@@ -95,6 +99,8 @@ class Upkeep:
                 await trio.sleep(PROPOSAL_WAIT_SECONDS_MAX * random.random())  # noqa: S311 - spreads members out
             try:
                 await self.settle()
+                if self._put_off:
+                    raise QpqError("a conversation's home is away")
             except (
                 QpqError,
                 Refusal,
@@ -108,27 +114,49 @@ class Upkeep:
                 wait_s = RETRY_SECONDS_MIN
 
     async def settle(self) -> None:
-        """Do all that is to be done now. One task at a time: two would rejoin the same group twice."""
+        """Do all that is to be done now. One task at a time: two would rejoin the same group twice.
+
+        What another domain would have to do that is away waits, and holds up nothing else.
+        """
         async with self._one:
+            self._put_off = False
             if self._core.account.known:
-                await self._core.account.enrol(await self._core.link())
+                async with self._core.held_link() as link:
+                    await self._core.account.enrol(link)
+                await self._core.put_back.restock()
                 await self._finish_births()
                 await self._survey()
                 await self._rejoin()
                 await self._leave()
                 for channel in self._proposed():
-                    await self._core.commits.settle_proposals(channel)
+                    async with self._unless_away(channel):
+                        await self._core.commits.settle_proposals(channel)
+
+    @asynccontextmanager
+    async def _unless_away(self, channel: bytes) -> AsyncIterator[None]:
+        """Pass over a conversation whose home, another domain, is away."""
+        try:
+            yield
+        except Refused as exc:
+            own = domain_of(self._core.account.account)
+            if exc.code is not ErrorCode.UNAVAILABLE or domain_of(channel) == own:
+                raise
+            self._put_off = True
 
     async def _finish_births(self) -> None:
         for channel, generation, params in self._store.rows("SELECT channel, generation, params FROM births"):
-            try:
-                await self._core.births.finish(channel, generation, params)
-            except (Refused, GroupUnusable) as exc:
-                if isinstance(exc, Refused) and exc.code in UNDECIDED:
-                    raise
-                log.info("birth_dropped", code=exc.name)
-            else:
-                await self._core.catch_up()
+            async with self._unless_away(channel):
+                await self._finish_birth(channel, generation, params)
+
+    async def _finish_birth(self, channel: bytes, generation: int, params: bytes) -> None:
+        try:
+            await self._core.births.finish(channel, generation, params)
+        except (Refused, GroupUnusable) as exc:
+            if isinstance(exc, Refused) and exc.code in UNDECIDED:
+                raise
+            log.info("birth_dropped", code=exc.name)
+        else:
+            await self._core.catch_up()
 
     async def _survey(self) -> None:
         if not self._store.number(SURVEY):
@@ -141,22 +169,32 @@ class Upkeep:
             self._store.put_number(SURVEY, 0)
 
     async def _rejoin(self) -> None:
-        while rows := self._store.rows("SELECT channel FROM rejoins LIMIT 1"):
-            channel = rows[0][0]
-            if not await self._core.commits.rejoin(channel) and not await self._be_out_of(
-                channel, self._core.commits.is_member
-            ):
-                await trio.sleep(RETRY_SECONDS_MIN)  # added at this very moment, or the server cannot make up its mind
+        passed: set[bytes] = set()
+        while due := [c for (c,) in self._store.rows("SELECT channel FROM rejoins") if c not in passed]:
+            channel = due[0]
+            passed.add(channel)
+            async with self._unless_away(channel):
+                if not await self._core.put_back.repair(channel) and not (
+                    await self._core.commits.rejoin(channel)
+                    or await self._be_out_of(channel, self._core.commits.is_member)
+                ):
+                    # Added at this very moment, or the server cannot make up its mind.
+                    await trio.sleep(RETRY_SECONDS_MIN)
+                passed.discard(channel)
 
     async def _leave(self) -> None:
         for (channel,) in self._store.rows("SELECT channel FROM leaving"):
             if self._store.rows("SELECT 1 FROM outbox WHERE channel = ?", channel):
                 continue  # it comes again when that has been sent
-            if self._core.groups.generation(channel):
-                await self._core.commits.hand_over(channel)
-            if self._core.groups.generation(channel) and await self._core.commits.leave(channel):
-                continue  # somebody else commits it
-            await self._be_out_of(channel, self._core.commits.has_leaf)
+            async with self._unless_away(channel):
+                await self._leave_one(channel)
+
+    async def _leave_one(self, channel: bytes) -> None:
+        if self._core.groups.generation(channel):
+            await self._core.commits.hand_over(channel)
+        if self._core.groups.generation(channel) and await self._core.commits.leave(channel):
+            return  # somebody else commits it
+        await self._be_out_of(channel, self._core.commits.has_leaf)
 
     async def _be_out_of(self, channel: bytes, is_inside: Callable[[bytes], Awaitable[bool]]) -> bool:
         """Drop a group that this device is no member of any more; what was sent to it before is read first.

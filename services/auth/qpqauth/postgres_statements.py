@@ -81,13 +81,29 @@ DROP_OLD_NAMES = (
     "DELETE FROM names WHERE name IN (SELECT name FROM names WHERE freed_ms < $1 ORDER BY freed_ms LIMIT $2)"
 )
 
+SWITCH = "SELECT value FROM switches WHERE name = $1"
+SET_SWITCH = (
+    "INSERT INTO switches (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
+INVITED = "SELECT 1 FROM invites WHERE token_hash = $1 AND uses_left > 0 AND expires_ms > $2"
+USE_INVITE = "UPDATE invites SET uses_left = uses_left - 1 WHERE token_hash = $1 AND uses_left > 0 AND expires_ms > $2"
+ADD_INVITE = "INSERT INTO invites (token_hash, uses_left, expires_ms, created_ms, note) VALUES ($1, $2, $3, $4, $5)"
+DROP_INVITE = "DELETE FROM invites WHERE token_hash = $1"
+DROP_OLD_INVITES = (
+    "DELETE FROM invites WHERE token_hash IN "
+    "(SELECT token_hash FROM invites WHERE expires_ms < $1 ORDER BY expires_ms LIMIT $2)"
+)
+
 SESSION_COUNT = "SELECT count(*) FROM sessions"
 
 DISTRIBUTED_BY = {
     "names": "name", "accounts": "account", "devices": "account", "sessions": "account", "jobs": "account",
-    "tokens": "token_hash", "login_states": "state_hash", "keyed": "caller",
+    "tokens": "token_hash", "login_states": "state_hash", "keyed": "caller", "invites": "token_hash", "switches": "name",
 }  # fmt: skip
-GROUPS = (("accounts", "devices", "sessions", "jobs"), ("names",), ("tokens",), ("login_states",), ("keyed",))
+GROUPS = (
+    ("accounts", "devices", "sessions", "jobs"), ("names",), ("tokens",), ("login_states",), ("keyed",), ("invites",),
+    ("switches",),
+)  # fmt: skip
 """Tables whose rows of one account lie together: a transaction, and a join, stays in one of these."""
 OVER_ALL = {
     "SESSION_COUNT": "the operator's numbers, while somebody scrapes them",
@@ -97,12 +113,13 @@ OVER_ALL = {
     "OLD_SESSIONS": "the sweep",
     "DROP_OLD_STATES": "the sweep",
     "DROP_OLD_NAMES": "the sweep",
+    "DROP_OLD_INVITES": "the sweep",
 }
 CROSSING = {
-    "create_account": "once in an account's life: name, account and the reply that is repeated",
+    "create_account": "once in an account's life: name, invitation, account and the reply that is repeated",
     "change_password": "rare: the sessions that end take their tokens along, and the reply is repeated",
     "begin_session": "a log-in, a hundredth of the calls: no crash may leave its state used without the session",
-    "add_session": "once in a linked device's life: a session and its token",
+    "add_session": "rare: a device is linked, and those sessions that end to make room take their tokens along",
     "end_sessions": "a log-out: a session and its token",
     "advance_list": "rare: the sessions of a device that goes take their tokens along",
     "begin_deletion": "once in an account's life",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from qpqcore.crypto.identity import DeviceList
@@ -22,17 +23,38 @@ RESUME_LABEL = "qpq resume v1"
 DELETE_LABEL = "qpq delete account v1"
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What decides whether somebody may make an account."""
+
+    mode: str
+    """What the operator has switched registration to; empty: as configured."""
+    invited: bool
+    """Whether the token is an invitation that can be used now."""
+
+
 def sha256(data: bytes) -> bytes:
     """Return the SHA-256 of `data`."""
     return hashlib.sha256(data).digest()
 
 
-def check_registration_open(config: Config, token: str) -> None:
-    """Refuse an account where none, or none without the token, is made."""
-    if config.registration == "closed":
+def needs_invite(config: Config, entry: Entry, token: str) -> bool:
+    """Tell whether a new account has to use up an invitation; Refusal(registrationClosed) where none is made."""
+    mode = entry.mode or config.registration
+    if mode == "closed":
         raise Refusal(ErrorCode.REGISTRATION_CLOSED, "this server makes no new accounts")
-    if config.registration == "token" and not hmac.compare_digest(token.encode(), config.registration_token.encode()):
+    return mode != "open" and not _is_token(config.registration_token, token)
+
+
+def check_entry(config: Config, entry: Entry, token: str) -> None:
+    """Refuse a registration that could not be finished. Refusal(registrationClosed, registrationTokenInvalid)."""
+    if needs_invite(config, entry, token) and not entry.invited:
         raise Refusal(ErrorCode.REGISTRATION_TOKEN_INVALID, "this server asks for a registration token")
+
+
+def _is_token(expected: str, token: str) -> bool:
+    """Compare a token with the configured one, if there is one: without one, invitations alone let in."""
+    return bool(expected) and hmac.compare_digest(token.encode(), expected.encode())
 
 
 def check_registration(config: Config, params: RegisterFinishParams, name: str) -> None:

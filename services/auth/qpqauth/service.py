@@ -55,8 +55,8 @@ class Auth:
         issuer: AssertionIssuer, keystore: KeystoreInternalApi, delivery: DeliveryInternalApi,
         blob: BlobInternalApi, notices: Notices, limiter: Limiter, clock_ms: Callable[[], int],
     ) -> None:  # fmt: skip
-        self._config = config
-        self._store = store
+        self.config = config
+        self._store = self.store = store
         self._setups = {n: qpqnative.OpaqueServerSetup.from_bytes(b) for n, b in setups.items()}
         self._setup_bytes = dict(setups)
         self._newest = max(setups)
@@ -65,7 +65,7 @@ class Auth:
         self._notices = notices
         self._limiter = limiter
         self._clock_ms = clock_ms
-        self._jobs = Jobs(
+        self._jobs = self.jobs = Jobs(
             store, keystore=keystore, delivery=delivery, blob=blob, clock_ms=clock_ms,
             disguise=lambda name: self._disguise(self._newest, name),
         )  # fmt: skip
@@ -88,11 +88,11 @@ class Auth:
         """Finish jobs that a crash left, or another service's absence, and collect what is over, for ever."""
 
         async def sweep() -> None:
-            await self._store.sweep(self._clock_ms(), self._config.session_ms, self._config.name_held_ms)
+            await self._store.sweep(self._clock_ms(), self.config.session_ms, self.config.name_held_ms)
 
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(repeat, "auth", self._config.jobs_seconds, lambda: self._jobs.run(None))
-            nursery.start_soon(repeat, "auth", self._config.sweep_seconds, sweep)
+            nursery.start_soon(repeat, "auth", self.config.jobs_seconds, lambda: self._jobs.run(None))
+            nursery.start_soon(repeat, "auth", self.config.sweep_seconds, sweep)
 
     # --- registration and log-in
 
@@ -100,9 +100,10 @@ class Auth:
         name = normalise_name(params.name)
         if call.caller.kind is not CallerKind.ACCOUNT:
             await enforce_all(
-                self._limiter, self._by_address(call, b"r", self._config.register_per_address), call.now_ms
+                self._limiter, self._by_address(call, b"r", self.config.register_per_address), call.now_ms
             )
-            rules.check_registration_open(self._config, params.token)
+            entry = await self.store.entry(rules.sha256(params.token.encode()), call.now_ms)
+            rules.check_entry(self.config, entry, params.token)
         try:
             response = qpqnative.opaque_registration_response(
                 self._setups[self._newest], params.request, self._credential_id(self._newest, name)
@@ -113,7 +114,7 @@ class Auth:
 
     async def register_finish(self, call: CallContext, params: api.RegisterFinishParams) -> api.RegisterFinishResult:
         name = normalise_name(params.name)
-        rules.check_registration(self._config, params, name)
+        rules.check_registration(self.config, params, name)
         try:
             record = qpqnative.opaque_registration_record(params.upload)
         except qpqnative.OpaqueError as exc:
@@ -126,14 +127,19 @@ class Auth:
         keyed = Keyed(caller, REGISTER_FINISH, call.idempotency_key, params.to_bytes(), call.now_ms)
         if call.caller.kind is CallerKind.ACCOUNT:
             return await self._change_password(call, fresh, keyed)
-        rules.check_registration_open(self._config, params.token)
+        # Whether the invitation holds is decided where it is used up: a repeated call finds it used, by itself.
+        token_hash = rules.sha256(params.token.encode())
+        entry = await self.store.entry(token_hash, call.now_ms)
+        invite = token_hash if rules.needs_invite(self.config, entry, params.token) else b""
         if params.wrap_version != 1:
             raise Refusal(ErrorCode.VERSION_CONFLICT, "a new account begins with wrap version 1")
         reply = api.RegisterFinishResult(account=params.account, wrap_version=1)
         held = Held(
-            tuple(self._disguise(number, name) for number in self._setups), call.now_ms - self._config.name_held_ms
+            tuple(self._disguise(number, name) for number in self._setups), call.now_ms - self.config.name_held_ms
         )
-        done = await self._store.create_account(fresh, [("put_account", b"")], held, keyed, reply.to_bytes())
+        done = await self._store.create_account(
+            fresh, [("put_account", b"")], held, keyed, reply.to_bytes(), invite=invite
+        )
         await self._jobs.run(params.account)
         log.info("account_registered")
         return api.RegisterFinishResult.from_bytes(done)
@@ -155,8 +161,8 @@ class Auth:
 
     async def login_start(self, call: CallContext, params: api.LoginStartParams) -> api.LoginStartResult:
         name = normalise_name(params.name)
-        takings = self._by_address(call, b"a", self._config.login_per_address)
-        takings.append((b"n" + name.encode(), self._config.login_per_name))
+        takings = self._by_address(call, b"a", self.config.login_per_address)
+        takings.append((b"n" + name.encode(), self.config.login_per_name))
         await enforce_all(self._limiter, takings, call.now_ms)
         # One way for known and unknown: both answers' ingredients are made, and one is taken (RFC 9807 §6.3.2.2).
         stranger = self._stranger(name)
@@ -169,7 +175,7 @@ class Auth:
             )
         except qpqnative.OpaqueError as exc:
             raise Refusal(ErrorCode.MALFORMED, "not an OPAQUE log-in request") from exc
-        state = LoginState(record.account, known, opaque, call.now_ms + self._config.login_state_ms)
+        state = LoginState(record.account, known, opaque, call.now_ms + self.config.login_state_ms)
         return api.LoginStartResult(response=response, state=seal(self._state_key, state))
 
     async def login_finish(self, call: CallContext, params: api.LoginFinishParams) -> api.LoginFinishResult:
@@ -204,11 +210,11 @@ class Auth:
 
         token = secrets.token_bytes(TOKEN_BYTES)
         session = Session(rules.sha256(token), state.account, params.device, call.now_ms)
-        stored, ended = await self._store.begin_session(session, used, self._config.sessions_max, decide)
+        stored, ended = await self._store.begin_session(session, used, self.config.sessions_max, decide)
         self._revoke_sessions(ended)
         self._assert(call, session)
         return api.LoginFinishResult(
-            account=stored.account, session=token, expires_ms=call.now_ms + self._config.session_ms,
+            account=stored.account, session=token, expires_ms=call.now_ms + self.config.session_ms,
             identity_key=stored.identity_key, wraps=stored.wraps, wrap_version=stored.wrap_version,
             device_list=stored.device_list,
         )  # fmt: skip
@@ -222,7 +228,7 @@ class Auth:
         self._assert(call, session)
         version = DeviceList.from_bytes(stored.device_list).version if stored.device_list else 0
         return api.ResumeResult(
-            account=stored.account, expires_ms=call.now_ms + self._config.session_ms, device_list_version=version
+            account=stored.account, expires_ms=call.now_ms + self.config.session_ms, device_list_version=version
         )
 
     async def logout(self, call: CallContext, params: api.LogoutParams) -> api.LogoutResult:
@@ -235,8 +241,8 @@ class Auth:
     # --- devices and the account
 
     async def register_device(self, call: CallContext, params: api.RegisterDeviceParams) -> api.RegisterDeviceResult:
-        if len(params.label) > self._config.label_bytes_max:
-            raise Refusal(ErrorCode.TOO_LARGE, f"a label has at most {self._config.label_bytes_max} bytes")
+        if len(params.label) > self.config.label_bytes_max:
+            raise Refusal(ErrorCode.TOO_LARGE, f"a label has at most {self.config.label_bytes_max} bytes")
         await self._touch(call.caller.session, call.now_ms)
         if params.session_hash:
             return await self._link_device(call, params)
@@ -252,7 +258,7 @@ class Auth:
         change = await self._advance(
             call, params.device_list, register=params.device, label=params.label, session=session.token_hash
         )
-        self._revoke_sessions(await self._store.add_session(session, self._config.sessions_max))
+        self._revoke_sessions(await self._store.add_session(session, self.config.sessions_max))
         return api.RegisterDeviceResult(version=change.fresh.version)
 
     async def list_devices(self, call: CallContext, params: api.ListDevicesParams) -> api.ListDevicesResult:
@@ -283,7 +289,7 @@ class Auth:
         def decide(stored: Account) -> DeviceList:
             if offered and offered == stored.device_list:
                 return DeviceList.from_bytes(offered)
-            return rules.next_list(self._config, account, stored.identity_key, stored.device_list, offered)
+            return rules.next_list(self.config, account, stored.identity_key, stored.device_list, offered)
 
         change = await self._store.advance_list(
             account,
@@ -312,15 +318,6 @@ class Auth:
         log.info("account_deleted")
         return api.DeleteAccountResult()
 
-    async def suspend(self, account: bytes, *, suspended: bool) -> bool:
-        """Suspend or reopen an account (the operator's act); end its sessions; False if there is none."""
-        state = AccountState.SUSPENDED if suspended else AccountState.ACTIVE
-        found = await self._store.set_state(account, state)
-        if found and suspended:
-            await self._store.end_sessions(account, None)
-            self._revoke(REVOKED_ACCOUNT, account)
-        return found
-
     # --- for other services
 
     async def renew_assertion(self, call: CallContext, params: api.RenewAssertionParams) -> api.RenewAssertionResult:
@@ -343,7 +340,7 @@ class Auth:
 
     def _stranger(self, name: str) -> LoginRecord:
         """Return what a log-in of an unknown name is answered from."""
-        account = make_id(secrets.token_bytes(16), self._config.domain)
+        account = make_id(secrets.token_bytes(16), self.config.domain)
         return LoginRecord(account, self._newest, self._credential_id(self._newest, name), self._nobody)
 
     def _disguise(self, number: int, name: str) -> str:
@@ -360,7 +357,7 @@ class Auth:
         call.outcome.assertion = self._issuer.issue(caller, call.now_ms)
 
     async def _touch(self, token_hash: bytes, now_ms: int) -> tuple[Session, Account]:
-        found = await self._store.touch_session(token_hash, now_ms, now_ms - self._config.session_ms)
+        found = await self._store.touch_session(token_hash, now_ms, now_ms - self.config.session_ms)
         if found is None:
             raise Refusal(ErrorCode.UNAUTHENTICATED, "the session is over: log in again")
         return found

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from qpqauth.rules import Entry
     from qpqcore.crypto.identity import DeviceList
     from qpqcore.store.keyed import Keyed
 
@@ -87,6 +88,17 @@ class ListChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Invite:
+    """An invitation as stored: its token's hash, never the token."""
+
+    token_hash: bytes
+    uses_left: int
+    expires_ms: int
+    created_ms: int
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
 class Held:
     """How to find out whether a name is held back: it stands in disguise once its account is gone."""
 
@@ -113,11 +125,13 @@ class Store(Protocol):
         """Return an account, or None."""
 
     async def create_account(
-        self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held: Held, keyed: Keyed, reply: bytes
-    ) -> bytes:
+        self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held: Held, keyed: Keyed, reply: bytes, *,
+        invite: bytes = b"",
+    ) -> bytes:  # fmt: skip
         """Add an account with its name and jobs; return the reply (an earlier one for a repeated key).
 
-        Refusal(nameTaken) for a name in use, or held back; Refusal(versionConflict) for an id in use.
+        Refusal(nameTaken) for a name in use, or held back; Refusal(versionConflict) for an id in use. `invite`, a token's
+        hash, is used once more; Refusal(registrationTokenInvalid) if it cannot be.
         """
 
     async def change_password(
@@ -177,6 +191,18 @@ class Store(Protocol):
     async def set_state(self, account: bytes, state: AccountState) -> bool:
         """Suspend or reopen an account; False if there is none."""
 
+    async def entry(self, token_hash: bytes, now_ms: int) -> Entry:
+        """Return what registration is switched to, and whether a token of this hash is an invitation."""
+
+    async def add_invite(self, invite: Invite) -> None:
+        """Add an invitation."""
+
+    async def drop_invite(self, token_hash: bytes) -> bool:
+        """Drop an invitation; False if there is none."""
+
+    async def set_switch(self, name: str, value: str) -> None:
+        """Set what the operator switches while the server runs; empty: as configured."""
+
     async def jobs(self, account: bytes | None, limit: int) -> list[Job]:
         """Return the jobs of one account, or of all, in order."""
 
@@ -187,4 +213,4 @@ class Store(Protocol):
         """Return how many sessions there are, those that are over and not swept yet too."""
 
     async def sweep(self, now_ms: int, session_ms: int, name_held_ms: int) -> None:
-        """Drop sessions, log-in states, replies and names whose time is over; a bounded number."""
+        """Drop sessions, log-in states, replies, names and invitations whose time is over; a bounded number."""

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from qpqauth import postgres_statements as sql
 from qpqauth import rules
-from qpqauth.store import Account, AccountState, DeviceRow, Held, Job, ListChange, Session, UsedState
+from qpqauth.store import (
+    Account,
+    AccountState,
+    DeviceRow,
+    Held,
+    Invite,
+    Job,
+    ListChange,
+    Session,
+    UsedState,
+)
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.store.postgres.keyed import prune, remember, replay
 from qpqcore.store.postgres.pool import rows_of
@@ -97,12 +107,15 @@ class PostgresStore:
         return await self._db.read(body)
 
     async def create_account(
-        self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held: Held, keyed: Keyed, reply: bytes
-    ) -> bytes:
+        self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held: Held, keyed: Keyed, reply: bytes, *,
+        invite: bytes = b"",
+    ) -> bytes:  # fmt: skip
         async def body(c: Connection) -> bytes:
             earlier = await replay(c, keyed)
             if earlier is not None:
                 return earlier
+            if invite and not rows_of(await c.execute(sql.USE_INVITE, invite, fresh.created_ms)):
+                raise Refusal(ErrorCode.REGISTRATION_TOKEN_INVALID, "this server asks for a registration token")
             await _take_name(c, fresh, held)
             added = await c.execute(
                 sql.ADD_ACCOUNT, fresh.account, fresh.name, fresh.setup, fresh.credential_id, fresh.record,
@@ -285,6 +298,23 @@ class PostgresStore:
 
         return await self._db.write(body)
 
+    async def entry(self, token_hash: bytes, now_ms: int) -> rules.Entry:
+        async def body(c: Connection) -> rules.Entry:
+            mode = await c.fetchval(sql.SWITCH, "registration")
+            return rules.Entry(mode or "", await c.fetchval(sql.INVITED, token_hash, now_ms) is not None)
+
+        return await self._db.read(body)
+
+    async def add_invite(self, invite: Invite) -> None:
+        row = (invite.token_hash, invite.uses_left, invite.expires_ms, invite.created_ms, invite.note)
+        await self._db.write(lambda c: c.execute(sql.ADD_INVITE, *row))
+
+    async def drop_invite(self, token_hash: bytes) -> bool:
+        return rows_of(await self._db.write(lambda c: c.execute(sql.DROP_INVITE, token_hash))) == 1
+
+    async def set_switch(self, name: str, value: str) -> None:
+        await self._db.change(lambda c: c.execute(sql.SET_SWITCH, name, value))
+
     async def jobs(self, account: bytes | None, limit: int) -> list[Job]:
         async def body(c: Connection) -> list[Job]:
             rows = await (c.fetch(sql.ALL_JOBS, limit) if account is None else c.fetch(sql.JOBS, account, limit))
@@ -307,6 +337,7 @@ class PostgresStore:
                 await c.execute(sql.DROP_TOKENS, tokens)
             await c.execute(sql.DROP_OLD_STATES, now_ms, SWEEP_ROWS_MAX)
             await c.execute(sql.DROP_OLD_NAMES, now_ms - name_held_ms, SWEEP_ROWS_MAX)
+            await c.execute(sql.DROP_OLD_INVITES, now_ms, SWEEP_ROWS_MAX)
             await prune(c, now_ms)
 
         await self._db.write(body)

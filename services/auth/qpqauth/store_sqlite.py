@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qpqauth import rules
-from qpqauth.store import Account, AccountState, DeviceRow, Held, Job, ListChange, Session, UsedState
+from qpqauth.store import (
+    Account,
+    AccountState,
+    DeviceRow,
+    Held,
+    Invite,
+    Job,
+    ListChange,
+    Session,
+    UsedState,
+)
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.store.keyed import Keyed, prune
 
@@ -45,6 +55,15 @@ def _use(c: Connection, used: UsedState) -> None:
     noted = c.execute("INSERT OR IGNORE INTO login_states VALUES (?, ?)", (used.state_hash, used.expires_ms)).rowcount
     if noted != 1:
         raise Refusal(ErrorCode.LOGIN_EXPIRED, "this log-in was used: begin again")
+
+
+def _use_invite(c: Connection, token_hash: bytes, now_ms: int) -> None:
+    used = c.execute(
+        "UPDATE invites SET uses_left = uses_left - 1 WHERE token_hash = ? AND uses_left > 0 AND expires_ms > ?",
+        (token_hash, now_ms),
+    )
+    if used.rowcount != 1:
+        raise Refusal(ErrorCode.REGISTRATION_TOKEN_INVALID, "this server asks for a registration token")
 
 
 class SqliteStore:
@@ -87,12 +106,15 @@ class SqliteStore:
         return _account(c.execute(f"SELECT {COLUMNS} FROM accounts WHERE account = ?", (account,)).fetchone())  # noqa: S608 - fixed text
 
     async def create_account(
-        self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held: Held, keyed: Keyed, reply: bytes
-    ) -> bytes:
+        self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held: Held, keyed: Keyed, reply: bytes, *,
+        invite: bytes = b"",
+    ) -> bytes:  # fmt: skip
         def body(c: Connection) -> bytes:
             earlier = keyed.replay(c)
             if earlier is not None:
                 return earlier
+            if invite:
+                _use_invite(c, invite, fresh.created_ms)
             for name in (fresh.name, *held.disguises):
                 row = c.execute("SELECT freed_ms FROM names WHERE name = ?", (name,)).fetchone()
                 if row is not None and (row[0] is None or row[0] > held.after_ms):
@@ -300,6 +322,29 @@ class SqliteStore:
 
         return await self._db.write(body)
 
+    async def entry(self, token_hash: bytes, now_ms: int) -> rules.Entry:
+        def body(c: Connection) -> rules.Entry:
+            mode = c.execute("SELECT value FROM switches WHERE name = 'registration'").fetchone()
+            invited = c.execute(
+                "SELECT 1 FROM invites WHERE token_hash = ? AND uses_left > 0 AND expires_ms > ?", (token_hash, now_ms)
+            ).fetchone()
+            return rules.Entry(mode[0] if mode else "", invited is not None)
+
+        return await self._db.read(body)
+
+    async def add_invite(self, invite: Invite) -> None:
+        row = (invite.token_hash, invite.uses_left, invite.expires_ms, invite.created_ms, invite.note)
+        await self._db.write(lambda c: c.execute("INSERT INTO invites VALUES (?, ?, ?, ?, ?)", row))
+
+    async def drop_invite(self, token_hash: bytes) -> bool:
+        def body(c: Connection) -> bool:
+            return bool(c.execute("DELETE FROM invites WHERE token_hash = ?", (token_hash,)).rowcount)
+
+        return await self._db.write(body)
+
+    async def set_switch(self, name: str, value: str) -> None:
+        await self._db.write(lambda c: c.execute("INSERT OR REPLACE INTO switches VALUES (?, ?)", (name, value)))
+
     async def jobs(self, account: bytes | None, limit: int) -> list[Job]:
         def body(c: Connection) -> list[Job]:
             columns = "SELECT account, number, kind, payload FROM jobs"
@@ -325,6 +370,7 @@ class SqliteStore:
                 ("sessions", "token_hash", "used_ms", now_ms - session_ms),
                 ("login_states", "state_hash", "expires_ms", now_ms),
                 ("names", "name", "freed_ms", now_ms - name_held_ms),
+                ("invites", "token_hash", "expires_ms", now_ms),
             ):
                 c.execute(
                     f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {column} < ? LIMIT ?)",  # noqa: S608 - fixed texts

@@ -13,6 +13,9 @@ DAY_SECONDS = 24 * 3600
 class Config:
     """Every field has a working default."""
 
+    federated: bool = False
+    """Whether files of other domains are fetched through federation."""
+
     domain: str = "localhost"
     """The home domain of the blobs kept here."""
 
@@ -33,6 +36,9 @@ class Config:
 
     download_per_blob: Rate = Rate(4_000, 1, 8_000)
     """Chunks read of one blob."""
+
+    chunks_per_peer: Rate = Rate(1_000, 1, 2_000)
+    """Chunks read by one other domain: 250 MB a second."""
 
     sweep_seconds: float = 300.0
     """How often what is over is collected."""

@@ -25,6 +25,12 @@ def check_id(config: Config, blob: bytes) -> None:
         raise Refusal(ErrorCode.NOT_FOUND, "a blob of another domain")
 
 
+def is_away(config: Config, blob: bytes) -> bool:
+    """Tell whether a blob is another domain's, and we go there."""
+    is_ours = not is_id(blob, BLOB_HASH_BYTES) or domain_of(blob, BLOB_HASH_BYTES) == config.domain
+    return config.federated and not is_ours
+
+
 def check_upload(config: Config, params: UploadBlobParams) -> None:
     """Refuse a chunk that is out of bounds."""
     check_id(config, params.blob)

@@ -10,18 +10,27 @@ from qpqblob import rules
 from qpqblob.store import Blob as Row
 from qpqblob.uploads import Uploads
 from qpqcore.api import blob as api
+from qpqcore.api.federation import METHODS as FEDERATION
+from qpqcore.api.federation import CallPeerParams
 from qpqcore.bus.background import repeat
 from qpqcore.bus.limits import enforce
+from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.model.ids import BLOB_HASH_BYTES, domain_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qpqblob.config import Config
     from qpqblob.store import Store
+    from qpqcore.api.federation import FederationInternalApi
     from qpqcore.bus.limits import Limiter
-    from qpqcore.model.call import CallContext
     from qpqcore.obs.metrics import Reading
+
+SELF = Caller(CallerKind.SERVICE, name="blob")
+FETCH_BLOB = next(m.number for m in FEDERATION if m.name == "proxyFetchBlob")
+BYTES_MAX = 1 << 40
+"""What another domain may say that a blob has."""
 
 
 class Blob:
@@ -33,7 +42,12 @@ class Blob:
         self._uploads = Uploads(store, config.account_bytes_max)
         self._limiter = limiter
         self._clock_ms = clock_ms
+        self._federation: FederationInternalApi | None = None
         self._received = self._sent = self._stored = 0
+
+    def bind(self, federation: FederationInternalApi) -> None:
+        """Say where federation is."""
+        self._federation = federation
 
     async def weigh(self) -> None:
         """Look how much is stored, for `readings`."""
@@ -85,6 +99,8 @@ class Blob:
 
     async def download_blob(self, call: CallContext, params: api.DownloadBlobParams) -> api.DownloadBlobResult:
         enforce(self._limiter, b"b" + params.blob, self._config.download_per_blob, call.now_ms)
+        if rules.is_away(self._config, params.blob):
+            return await self._fetch(call, params)
         row = await self._readable(call, params.blob, params.secret, owner_too=False)
         if not row.complete:
             raise Refusal(ErrorCode.NOT_FOUND, "this blob is not complete yet")
@@ -94,6 +110,27 @@ class Blob:
         chunk = await self._store.chunk(params.blob, params.offset, limit)
         self._sent += len(chunk)
         return api.DownloadBlobResult(chunk=chunk, total_bytes=row.total_bytes)
+
+    async def _fetch(self, call: CallContext, params: api.DownloadBlobParams) -> api.DownloadBlobResult:
+        """Fetch a chunk of another domain's blob through federation; whether it is genuine, its reader's hashes tell."""
+        if self._federation is None:
+            raise Refusal(ErrorCode.UNAVAILABLE, "federation is away")
+        context = CallContext(caller=SELF, deadline_s=call.deadline_s, now_ms=call.now_ms)
+        domain = domain_of(params.blob, BLOB_HASH_BYTES)
+        asked = CallPeerParams(domain=domain, method=FETCH_BLOB, params=params.to_bytes())
+        answer = api.DownloadBlobResult.from_bytes((await self._federation.call_peer(context, asked)).result)
+        if len(answer.chunk) > self._config.chunk_bytes_max or answer.total_bytes > BYTES_MAX:
+            raise Refusal(ErrorCode.UNAVAILABLE, "another domain's answer cannot be")
+        self._sent += len(answer.chunk)
+        return answer
+
+    async def for_peer(self, call: CallContext, params: api.BlobForPeerParams) -> api.DownloadBlobResult:
+        asked = params.params or api.DownloadBlobParams()
+        if not self._config.federated or params.domain == self._config.domain:
+            raise Refusal(ErrorCode.PEER_MISMATCH, "not another domain that this one talks to")
+        rules.check_id(self._config, asked.blob)
+        enforce(self._limiter, b"p" + params.domain.encode(), self._config.chunks_per_peer, call.now_ms)
+        return await self.download_blob(CallContext(deadline_s=call.deadline_s, now_ms=call.now_ms), asked)
 
     async def stat_blob(self, call: CallContext, params: api.StatBlobParams) -> api.StatBlobResult:
         row = await self._readable(call, params.blob, params.secret, owner_too=True)

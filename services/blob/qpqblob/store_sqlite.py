@@ -132,4 +132,6 @@ class SqliteStore:
                 _drop(c, blob)
             return len(rows)
 
-        return await self._db.write(body)
+        count = await self._db.write(body)
+        await self._db.erase_in_time(now_ms, gone=count > 0)
+        return count

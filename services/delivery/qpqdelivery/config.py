@@ -16,6 +16,9 @@ class Config:
     domain: str = "localhost"
     """The home domain of the channels made here."""
 
+    federated: bool = False
+    """Whether channels of other domains are reached through federation."""
+
     payload_bytes_max: int = 256 * 1024
     """A message's ciphertext."""
 
@@ -60,6 +63,18 @@ class Config:
 
     mailbox_bytes_max: int = 256 * 1024 * 1024
     """Payload bytes a mailbox refers to; past it the same."""
+
+    box_entries_max: int = 200_000
+    """Entries in the box for another domain that is away; past it the box is emptied behind `gap`, and its people rejoin."""
+
+    box_bytes_max: int = 1 << 30
+    """Payload bytes a box refers to; past it the same."""
+
+    box_fetch_bytes_max: int = 2 * 1024 * 1024
+    """Payload bytes brought to another domain by one call, unless the first entry alone is larger."""
+
+    arrival_seconds_max: float = 3.0
+    """How long a commit that another domain took is waited for on its way back, before its author is answered."""
 
     message_ttl_ms: int = 30 * DAY_MS
     """How long a message waits, unless its sender says less."""

@@ -116,7 +116,7 @@ class Handshakes:
         check_change(change)
         if len(after.members()) > self._config.members_max:
             raise Refusal(ErrorCode.CHANNEL_LIMIT, f"a group has at most {self._config.members_max} leaves")
-        await self._check_active([*change.added, *change.updated])
+        await self._check_active(call, [*change.added, *change.updated])
         rules.check_welcomes(handshake.welcomes, [leaf.device for leaf in change.added], external=facts.external)
         next_state = await self._next_state(after, handshake.group_info)
         return self._record(call, state, handshake, change, next_state), after
@@ -148,12 +148,13 @@ class Handshakes:
             policy_before=read_policy(view.policy), policy_after=read_policy(after.policy),
         )  # fmt: skip
 
-    async def _check_active(self, leaves: Sequence[Leaf]) -> None:
+    async def _check_active(self, call: CallContext, leaves: Sequence[Leaf]) -> None:
         """Demand that each leaf is an active device under the account's identity key."""
         accounts = tuple({leaf.account for leaf in leaves})
         if not accounts:
             return
-        found = await self._keystore.device_lists(CallContext(caller=SELF), DeviceListsParams(accounts=accounts))
+        asking = CallContext(caller=SELF, deadline_s=call.deadline_s, now_ms=call.now_ms)
+        found = await self._keystore.device_lists(asking, DeviceListsParams(accounts=accounts))
         lists = {a: DeviceList.from_bytes(b) for a, b in zip(accounts, found.device_lists, strict=True) if b}
         for leaf in leaves:
             listed = lists.get(leaf.account)
@@ -268,6 +269,8 @@ class Handshakes:
         """Make a channel with its first members."""
         rules.check_channel_id(self._config, params.channel)
         birth = await self._birth(call, params, 1)
+        accounts = {birth.creator.account, *(m.account for m in (birth.first.added if birth.first else ()))}
+        rules.check_home(self._config, read_policy(birth.state.policy).kind, accounts)
         return await self._store.create(birth)
 
     async def reset(self, call: CallContext, params: api.ResetChannelParams) -> tuple[Accepted, list[bytes], int]:
@@ -309,7 +312,7 @@ class Handshakes:
             raise Refusal(ErrorCode.GROUP_INFO_INVALID, "a group begins at epoch 0 with its creator alone")
         if view.external_senders != [(self._credential, self._public)]:
             raise Refusal(ErrorCode.GROUP_INFO_INVALID, "the group does not name this server as external sender")
-        await self._check_active(leaves)
+        await self._check_active(call, leaves)
         state = await self._next_state(view, params.group_info)
         first = None
         if params.first is not None and params.first.commit:

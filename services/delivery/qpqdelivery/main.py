@@ -26,6 +26,8 @@ def bounds_of(config: Config) -> Bounds:
         mailbox_entries_max=config.mailbox_entries_max, mailbox_bytes_max=config.mailbox_bytes_max,
         fetch_entries_max=config.fetch_entries_max, fetch_bytes_max=config.fetch_bytes_max,
         past_epochs=config.past_epochs, seen_step_ms=config.seen_step_ms,
+        domain=config.domain, box_entries_max=config.box_entries_max,
+        box_bytes_max=config.box_bytes_max,
     )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from qpqcore.model.errors import Refusal
 from qpqcore.model.record import record
 from qpqcore.store.postgres.refusals import Again
 from qpqdelivery import postgres_statements as sql
+from qpqdelivery.boxes import is_box, sorted_out
 from qpqdelivery.store import Arrival
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ PENDING_MAX = 2_000
 MANY = 8
 """From so many mailboxes on a note is put into them by a statement of its own, which says the note once."""
 LENGTH_BYTES = 2
+OF_NO_CHANNEL = frozenset({EntryKind.GAP, EntryKind.PURGE})
+"""Notes of these stand under a channel that is none (`qpqdelivery.boxes`): their entries name none."""
 
 
 @record
@@ -75,11 +78,13 @@ class Note:
             devices=tuple(_devices(told)),
         )  # fmt: skip
 
-    def entry(self, device: bytes, number: int) -> tuple[Any, ...]:
-        """Return what stands in a mailbox."""
+    def entry(self, device: bytes, number: int, packed: bytes | None = None) -> tuple[Any, ...]:
+        """Return what stands in a mailbox, or in a box, with its devices."""
+        channel = b"" if self.kind in OF_NO_CHANNEL else self.channel
+        payload = self.payload if self.payload is not None else packed
         return (
-            device, number, int(self.kind), self.channel, self.generation, self.epoch, self.log_number, self.now_ms,
-            self.expires_ms, self.size_bytes, self.payload, self.tree_hash,
+            device, number, int(self.kind), channel, self.generation, self.epoch, self.log_number, self.now_ms,
+            self.expires_ms, self.size_bytes + len(packed or b""), payload, self.tree_hash,
         )  # fmt: skip
 
 
@@ -196,6 +201,12 @@ class _Round:
     def __init__(self, notes: Sequence[Note], bounds: Bounds) -> None:
         self._notes = notes
         self._bounds = bounds
+        sorted_devices = [sorted_out(note.devices, bounds.domain) for note in notes]
+        self._told = [[*here, *away] for here, away in sorted_devices]
+        """For each note the mailboxes and boxes that get it."""
+        self._packed = {
+            (place, box): packed for place, (_, away) in enumerate(sorted_devices) for box, packed in away.items()
+        }
         self._wanted: defaultdict[bytes, list[int]] = defaultdict(list)
         """For each device the places of the notes that it does not have yet."""
         self._arrivals: list[list[Arrival]] = [[] for _ in notes]
@@ -214,14 +225,14 @@ class _Round:
     async def _mark(self, c: Connection) -> None:
         """Move the marks; find out what each device lacks."""
         due: dict[tuple[bytes, bytes], int] = {}
-        for note in self._notes:
-            for device in note.devices:
+        for place, note in enumerate(self._notes):
+            for device in self._told[place]:
                 due[device, note.channel] = note.note
         pairs = sorted(due)
         rows = await c.fetch(sql.MARK, [p[0] for p in pairs], [p[1] for p in pairs], [due[p] for p in pairs])
         had = {(row[0], row[1]): row[2] for row in rows}
         for place, note in enumerate(self._notes):
-            for device in note.devices:
+            for device in self._told[place]:
                 if note.note > had[device, note.channel]:
                     self._wanted[device].append(place)
                 else:
@@ -232,7 +243,9 @@ class _Round:
         devices = sorted(self._wanted)
         if not devices:
             return {}
-        sizes = [sum(self._notes[place].size_bytes for place in self._wanted[d]) for d in devices]
+        for box in filter(is_box, devices):
+            await c.execute(sql.OPEN_MAILBOX, box, b"", self._notes[0].now_ms)
+        sizes = [sum(self._size(place, d) for place in self._wanted[d]) for d in devices]
         rows = await c.fetch(sql.ADVANCE, devices, [len(self._wanted[d]) for d in devices], sizes)
         loads = {row[0]: (row[1], row[2], row[3]) for row in rows}
         without = [d for d in devices if d not in loads]
@@ -242,15 +255,28 @@ class _Round:
             await c.execute(sql.UNMARK, without)
         return loads
 
+    def _size(self, place: int, device: bytes) -> int:
+        return self._notes[place].size_bytes + len(self._packed.get((place, device), b""))
+
+    def _is_too_full(self, device: bytes, entries: int, size: int) -> bool:
+        b = self._bounds
+        if is_box(device):
+            return entries > b.box_entries_max or size > b.box_bytes_max
+        return entries > b.mailbox_entries_max or size > b.mailbox_bytes_max
+
     async def _place(self, c: Connection, device: bytes, load: tuple[int, int, int]) -> None:
         """Number what a device gets; one whose mailbox gets too full is cut off behind `gap`."""
         places = self._wanted[device]
         last, entries, size = load
-        size_after = size + sum(self._notes[place].size_bytes for place in places)
-        if entries + len(places) > self._bounds.mailbox_entries_max or size_after > self._bounds.mailbox_bytes_max:
+        size_after = size + sum(self._size(place, device) for place in places)
+        if self._is_too_full(device, entries + len(places), size_after):
             await self._overflow(c, device, load)
             return
         for number, place in enumerate(places, start=last + 1):
+            if is_box(device):
+                self._rows.append(self._notes[place].entry(device, number, self._packed.get((place, device))))
+                self._arrivals[place].append(Arrival(device, 0))
+                continue
             self._numbers[place].append((device, number))
             self._arrivals[place].append(Arrival(device, number))
 
@@ -262,14 +288,14 @@ class _Round:
         is_emptied = False
         for place in self._wanted[device]:
             note = self._notes[place]
-            last, entries, size = last + 1, entries + 1, size + note.size_bytes
+            last, entries, size = last + 1, entries + 1, size + self._size(place, device)
             numbers[place] = last
-            if entries > self._bounds.mailbox_entries_max or size > self._bounds.mailbox_bytes_max:
+            if self._is_too_full(device, entries, size):
                 last, entries, size, is_emptied = last + 1, 1, 0, True
                 rows = [gap(device, last, note.now_ms)]
                 numbers = dict.fromkeys(numbers, 0)
             else:
-                rows.append(note.entry(device, last))
+                rows.append(note.entry(device, last, self._packed.get((place, device))))
         if is_emptied:
             self._bounds.tally.cut_offs += 1
             await c.execute(sql.EMPTY, device)

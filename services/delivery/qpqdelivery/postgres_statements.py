@@ -241,7 +241,7 @@ DROP_PAYLOADS = (
     "UPDATE log l SET payload = NULL FROM unnest($1::bytea[], $2::bigint[]) AS w(channel, number) "
     "WHERE l.channel = w.channel AND l.number = w.number"
 )
-ABSENT = "SELECT device, account FROM mailboxes WHERE seen_ms < $1 ORDER BY seen_ms LIMIT $2"
+ABSENT = "SELECT device, account FROM mailboxes WHERE seen_ms < $1 AND account <> '' ORDER BY seen_ms LIMIT $2"
 LEAF_PAGE = (
     "SELECT channel, generation, device, added_epoch, account, NOT EXISTS "
     "(SELECT 1 FROM proposals p WHERE p.channel = l.channel AND p.target = l.device) FROM leaves l "
@@ -250,18 +250,71 @@ LEAF_PAGE = (
 )
 WEIGH = (
     "SELECT device, entries, bytes, (SELECT accepted_ms FROM entries e WHERE e.device = m.device ORDER BY number LIMIT 1) "
-    "FROM mailboxes m WHERE device > $1 ORDER BY device LIMIT $2"
+    "FROM mailboxes m WHERE device > $1 AND account <> '' ORDER BY device LIMIT $2"
 )
 BACKLOG = "SELECT count(*), coalesce(min(accepted_ms), 0) FROM outbox"
+
+# --- across domains
+
+BOX = (
+    "SELECT number, kind, channel, generation, epoch, log_number, accepted_ms, expires_ms, payload, tree_hash, bytes "
+    "FROM entries WHERE device = $1 ORDER BY number LIMIT $2"
+)
+BOX_LAST = "SELECT last FROM mailboxes WHERE device = $1"
+BOXES = (
+    "SELECT device, last, acked, entries, bytes, coalesce((SELECT accepted_ms FROM entries e WHERE e.device = m.device "
+    "ORDER BY number LIMIT 1), 0) FROM mailboxes m WHERE device > $1 AND device < $2 ORDER BY device LIMIT $3"
+)
+BOX_FIRST = "SELECT number FROM entries WHERE device = $1 ORDER BY number LIMIT 1"
+LIFT_BOX = "UPDATE entries SET number = -(number + $2) WHERE device = $1"
+TURN_BOX = "UPDATE entries SET number = -number WHERE device = $1 AND number < 0"
+SET_BOX = "UPDATE mailboxes SET last = last + $2, acked = $3 WHERE device = $1"
+AWAY_HEAD = (
+    "INSERT INTO heads (channel, number, noted, generation, epoch, birth_hash) VALUES ($1, 0, $2, 0, 0, '') "
+    "ON CONFLICT (channel) DO NOTHING"
+)
+"""Of another domain's channel `number` is the last one taken from that domain's box."""
+PUT_AWAY = (
+    "INSERT INTO log (channel, number, kind, generation, epoch, hash, payload, accepted_ms, expires_ms) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING"
+)
+STANDING = "SELECT generation, epoch FROM away WHERE channel = $1 FOR UPDATE"
+KEEP_AWAY = (
+    "INSERT INTO away (channel, home, generation, epoch, leaves, policy) VALUES ($1, $2, $3, $4, $5, $6) "
+    "ON CONFLICT (channel) DO UPDATE SET home = excluded.home, generation = excluded.generation, epoch = excluded.epoch, "
+    "leaves = excluded.leaves, policy = excluded.policy"
+)
+DROP_AWAY = "DELETE FROM away WHERE channel = $1"
+DROP_GUESTS = "DELETE FROM guests WHERE channel = $1"
+ADD_GUESTS = (
+    "INSERT INTO guests (channel, device, account, home) SELECT $1, w.device, w.account, $2 "
+    "FROM unnest($3::bytea[], $4::bytea[]) AS w(device, account) ON CONFLICT (channel, device) DO NOTHING"
+)
+GUESTS_OF_HOME = "SELECT DISTINCT device FROM guests WHERE home = $1 ORDER BY device"
+HOMES_OF_DEVICE = "SELECT DISTINCT home, account FROM guests WHERE device = $1"
+DROP_GUEST = "DELETE FROM guests WHERE device = $1"
+AWAY_OF = (
+    "SELECT a.channel, a.generation, a.epoch, a.leaves, a.policy, bool_or(g.device = $2) FROM guests g "
+    "JOIN away a ON a.channel = g.channel WHERE g.account = $1 GROUP BY a.channel ORDER BY a.channel LIMIT $3"
+)
+POSITION = "SELECT position FROM homes WHERE home = $1"
+SET_POSITION = (
+    "INSERT INTO homes AS h (home, position) VALUES ($1, $2) ON CONFLICT (home) DO UPDATE "
+    "SET position = greatest(h.position, excluded.position)"
+)
+HAS_LOG = "SELECT 1 FROM log WHERE channel = $1 AND number >= $2 LIMIT 1"
+HAD_LEAF = "SELECT 1 FROM leaves WHERE channel = $1 AND device = $2 LIMIT 1"
 
 DISTRIBUTED_BY = {
     "channels": "channel", "heads": "channel", "trees": "channel", "epochs": "channel", "leaves": "channel", "log": "channel",
     "ratchets": "channel",
     "proposals": "channel", "outbox": "channel", "mailboxes": "device", "entries": "device", "marks": "device",
+    "guests": "channel", "away": "channel", "homes": "home",
 }  # fmt: skip
 GROUPS = (
-    ("channels", "heads", "trees", "epochs", "leaves", "ratchets", "log", "proposals", "outbox"),
+    ("channels", "heads", "trees", "epochs", "leaves", "ratchets", "log", "proposals", "outbox", "guests", "away"),
     ("mailboxes", "entries", "marks"),
+    ("homes",),
 )
 """Tables whose rows of one channel, or device, lie together: a transaction, and a join, stays in one of these."""
 OVER_ALL = {
@@ -280,6 +333,11 @@ OVER_ALL = {
     "LEAF_PAGE": "the sweep",
     "ABSENT": "the sweep",
     "WEIGH": "the operator's numbers, a page at a time, while somebody scrapes them",
+    "BOXES": "the operator's numbers, and which domains something waits for",
+    "GUESTS_OF_HOME": "a hole in what another domain sent: all who are in its channels are told",
+    "HOMES_OF_DEVICE": "a device that goes",
+    "DROP_GUEST": "a device that goes",
+    "AWAY_OF": "rare: a list of channels; each place has an index by account",
     "BACKLOG": "the operator's numbers: the outbox is empty but for what is under way",
 }
 CROSSING: dict[str, str] = {}

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qpqcore.model.ids import domain_of
 from qpqdelivery import postgres_fanout as fanout
 from qpqdelivery import postgres_statements as sql
 from qpqdelivery.store import Member
@@ -33,8 +34,10 @@ START_OF_LEAVES = (b"", -1, b"", -1)
 class Sweeps:
     """Goes round and round; where it is it keeps in memory, a new process begins anew."""
 
-    def __init__(self, pool: Pool, fan_out: FanOut) -> None:
+    def __init__(self, pool: Pool, fan_out: FanOut, domain: str = "") -> None:
         self._pool = pool
+        self._domain = domain
+        """Whose devices have mailboxes here; empty: all."""
         self._fan_out = fan_out
         self._log_at: tuple[Any, ...] = START_OF_LOG
         self._hashes_at: tuple[Any, ...] = START_OF_HASHES
@@ -98,7 +101,7 @@ class Sweeps:
         for _ in range(LEAF_PAGES_MAX):
             at = self._leaves_at
             rows = await self._pool.single(lambda c, at=at: c.fetch(sql.LEAF_PAGE, *at, LEAF_ROWS))  # type: ignore[misc]  # the loop's value
-            unproposed = [Member(row[2], row[4]) for row in rows if row[5]]
+            unproposed = [Member(row[2], row[4]) for row in rows if row[5] and self._is_ours(row[2])]
             devices = sorted({m.device for m in unproposed})
             have = {row[0] for row in await self._pool.single(lambda c, d=devices: c.fetch(sql.HAVE_MAILBOX, d))}  # type: ignore[misc]  # the loop's value
             found |= dict.fromkeys(m for m in unproposed if m.device not in have)
@@ -109,6 +112,9 @@ class Sweeps:
             if len(found) >= limit:
                 break
         return list(found)[:limit]
+
+    def _is_ours(self, device: bytes) -> bool:
+        return not self._domain or domain_of(device) == self._domain
 
     async def drop_channel(self, channel: bytes) -> None:
         """Drop a channel; what still lies in somebody's mailbox was acknowledged: it stays until it is fetched."""

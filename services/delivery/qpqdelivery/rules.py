@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from qpqcore.api.content import ChannelKind
+from qpqcore.api.delivery import EntryKind
 from qpqcore.crypto.signatures import verify
 from qpqcore.groups.policy import group_id, read_policy
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -13,12 +15,13 @@ from qpqcore.model.ids import domain_of, is_id
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from qpqcore.api.content import ChannelKind
     from qpqcore.api.delivery import EnqueueParams, Handshake, WelcomeItem
     from qpqdelivery.config import Config
 
 WRITE_LABEL = "qpq write v1"
 KEY_BYTES = 32
+WITH_PAYLOAD = frozenset({EntryKind.MESSAGE, EntryKind.COMMIT, EntryKind.PROPOSAL, EntryKind.WELCOME})
+"""Entries that are nothing without one."""
 
 
 def sha256(data: bytes) -> bytes:
@@ -77,6 +80,12 @@ def check_birth(config: Config, channel: bytes, generation: int, named: bytes, p
         raise Refusal(ErrorCode.GROUP_INFO_INVALID, "the group id is not this channel's and generation's")
     if policy.home != config.domain or policy.generation != generation:
         raise Refusal(ErrorCode.GROUP_INFO_INVALID, "the policy names another home or generation")
+
+
+def check_home(config: Config, kind: ChannelKind, accounts: Collection[bytes]) -> None:
+    """Demand that a conversation of two domains begins at the right one: that of the smaller account id."""
+    if kind is ChannelKind.DIRECT and domain_of(min(accounts)) != config.domain:
+        raise Refusal(ErrorCode.GROUP_INFO_INVALID, "this conversation's home is the other domain")
 
 
 def may_reset(

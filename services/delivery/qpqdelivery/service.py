@@ -17,14 +17,17 @@ from qpqcore.bus.notices import mailbox_topic, signal_topic
 from qpqcore.groups.policy import group_id
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqdelivery import rules
+from qpqdelivery.abroad import Abroad
 from qpqdelivery.counted import Counted
 from qpqdelivery.handshakes import Handshakes
+from qpqdelivery.peers import Peers
 from qpqdelivery.store import Accepted, Arrival, Entry, Mailbox, Message
 from qpqdelivery.views import Views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from qpqcore.api.federation import FederationInternalApi
     from qpqcore.api.keystore import KeystoreInternalApi
     from qpqcore.bus.limits import Limiter
     from qpqcore.bus.notices import Notices
@@ -42,12 +45,13 @@ PURGE_STEPS_MAX = 20
 PURGE_AFTER_MS = 1_000
 
 
-class Delivery:
+class Delivery(Peers):
     """Implements `qpqcore.api.delivery.DeliveryApi` and `DeliveryInternalApi`."""
 
     def __init__(
         self, config: Config, store: Store, *, keystore: KeystoreInternalApi,
         external_sender: tuple[bytes, bytes, bytes], notices: Notices, limiter: Limiter, clock_ms: Callable[[], int],
+        federation: FederationInternalApi | None = None,
     ) -> None:  # fmt: skip
         self._config = config
         self._store = store
@@ -56,6 +60,7 @@ class Delivery:
         self._clock_ms = clock_ms
         self._external_sender = external_sender
         self._handshakes = Handshakes(config, store, Views(store, config.views_cached_max), keystore, external_sender)
+        self._abroad = Abroad(config, store, notices, federation)
         self.counted = Counted(store, store.tally, clock_ms)
         """For the operator."""
         self._draining = False
@@ -88,12 +93,16 @@ class Delivery:
     # --- groups
 
     async def create_channel(self, call: CallContext, params: api.CreateChannelParams) -> api.CreateChannelResult:
+        if self._abroad.holds(params.channel):
+            return await self._abroad.create(call, params)
         enforce(self._limiter, b"c" + call.caller.account, self._config.create_per_account, call.now_ms)
         accepted, woken = await self._handshakes.create(call, params)
         self._wake(woken)
         return api.CreateChannelResult(generation=1, epoch=accepted.epoch, log_number=accepted.log_number)
 
     async def submit_commit(self, call: CallContext, params: api.SubmitCommitParams) -> api.SubmitCommitResult:
+        if self._abroad.holds(params.channel):
+            return await self._abroad.commit(call, params)
         self._limit_handshakes(call, params.channel)
         accepted, woken = await self._handshakes.commit(call, params)
         self._wake(woken)
@@ -102,12 +111,16 @@ class Delivery:
         )
 
     async def submit_proposal(self, call: CallContext, params: api.SubmitProposalParams) -> api.SubmitProposalResult:
+        if self._abroad.holds(params.channel):
+            return await self._abroad.propose(call, params)
         self._limit_handshakes(call, params.channel)
         accepted, woken = await self._handshakes.self_remove(call, params)
         self._wake(woken)
         return api.SubmitProposalResult(log_number=accepted.log_number, duplicate=accepted.duplicate)
 
     async def reset_channel(self, call: CallContext, params: api.ResetChannelParams) -> api.ResetChannelResult:
+        if self._abroad.holds(params.channel):
+            return await self._abroad.reset(call, params)
         self._limit_handshakes(call, params.channel)
         accepted, woken, generation = await self._handshakes.reset(call, params)
         self._wake(woken)
@@ -123,6 +136,8 @@ class Delivery:
         return state
 
     async def fetch_group_info(self, call: CallContext, params: api.FetchGroupInfoParams) -> api.FetchGroupInfoResult:
+        if self._abroad.holds(params.channel):
+            return await self._abroad.group_info(call, params)
         state = await self._of_account(call, params.channel)
         proposals = await self._store.proposals(params.channel)
         return api.FetchGroupInfoResult(
@@ -131,8 +146,10 @@ class Delivery:
         )  # fmt: skip
 
     async def fetch_tree(self, call: CallContext, params: api.FetchTreeParams) -> api.FetchTreeResult:
+        if self._abroad.holds(params.channel):
+            return await self._abroad.tree(call, params)
         # A device that was removed before it came to read its Welcome still joins by it: messages wait behind it.
-        if not await self._store.is_welcomed(call.caller.device, params.channel, params.tree_hash):
+        if not await self._is_invited(call, params):
             await self._of_account(call, params.channel)
         tree = await self._store.tree(params.channel, params.tree_hash)
         if tree is None:
@@ -141,7 +158,9 @@ class Delivery:
 
     async def list_channels(self, call: CallContext, params: api.ListChannelsParams) -> api.ListChannelsResult:
         del params
-        found = await self._store.channels_of(call.caller.account, self._config.channels_per_account_max)
+        account, limit = call.caller.account, self._config.channels_per_account_max
+        found = await self._store.channels_of(account, limit)
+        away = await self._store.away_of(account, call.caller.device, limit) if self._config.federated else []
         return api.ListChannelsResult(
             channels=tuple(
                 api.ChannelInfo(
@@ -149,13 +168,15 @@ class Delivery:
                     member=any(m.device == call.caller.device for m in members), leaves=len(members), policy=state.policy,
                 )
                 for state, members in found
-            )
+            ) + tuple(away)
         )  # fmt: skip
 
     async def signal(self, call: CallContext, params: api.SignalParams) -> api.SignalResult:
         if not 0 < len(params.payload) <= self._config.signal_bytes_max:
             raise Refusal(ErrorCode.TOO_LARGE, f"a signal has 1 to {self._config.signal_bytes_max} bytes")
         enforce(self._limiter, b"g" + call.caller.device, self._config.signal_per_device, call.now_ms)
+        if self._abroad.holds(params.channel):
+            return api.SignalResult()  # signals stay within a domain (docs/spec/federation.md#not-yet)
         state = await self._store.channel(params.channel)
         if state is None or not await self._store.is_member(params.channel, state.generation, call.caller.device):
             raise Refusal(ErrorCode.NOT_MEMBER, "not a member of this channel")
@@ -172,6 +193,8 @@ class Delivery:
     # --- messages
 
     async def enqueue(self, call: CallContext, params: api.EnqueueParams) -> api.EnqueueResult:
+        if self._abroad.holds(params.channel):
+            return await self._abroad.enqueue(call, params)
         message = await self._message(call, params)
         answer = (await self._store.enqueue([message]))[0]
         if isinstance(answer, Refusal):
@@ -181,6 +204,9 @@ class Delivery:
     async def batch_enqueue(self, call: CallContext, params: api.BatchEnqueueParams) -> api.BatchEnqueueResult:
         if not 0 < len(params.items) <= self._config.batch_items_max:
             raise Refusal(ErrorCode.TOO_LARGE, f"1 to {self._config.batch_items_max} messages in a batch")
+        away = [place for place, item in enumerate(params.items) if self._abroad.holds(item.channel)]
+        if away:
+            return await self._batch_of_several(call, params.items, away)
         checked: list[Message | Refusal] = []
         for item in params.items:
             try:
@@ -344,6 +370,7 @@ class Delivery:
             proposed, woken = await self._handshakes.propose_removal(channel, device, now_ms)
             count += proposed
             self._wake(woken)
+        await self._leave_away(device, now_ms)
         await self._store.close_mailbox(device)
         return count
 

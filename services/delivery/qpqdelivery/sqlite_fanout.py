@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from qpqcore.api.delivery import EntryKind
 from qpqcore.model.record import record
+from qpqdelivery.boxes import sorted_out
 from qpqdelivery.store import Arrival
 
 if TYPE_CHECKING:
@@ -45,8 +46,12 @@ class Reference:
 
 
 def deliver(c: Connection, bounds: Bounds, devices: Iterable[bytes], ref: Reference) -> list[Arrival]:
-    """Append a reference to each device's mailbox; return where it stands in those that there are."""
-    reached, told = [], list(devices)
+    """Append a reference to each device's mailbox; return where it stands in those that there are.
+
+    For devices of other domains it goes once into the box of each.
+    """
+    told, away = sorted_out(devices, bounds.domain)
+    reached = [put_in_box(c, bounds, box, packed, ref) for box, packed in away.items()]
     common = (
         int(ref.kind), ref.channel, ref.generation, ref.epoch, ref.log_number, ref.now_ms, ref.expires_ms,
         ref.size_bytes, ref.payload, ref.tree_hash,
@@ -66,6 +71,29 @@ def deliver(c: Connection, bounds: Bounds, devices: Iterable[bytes], ref: Refere
                 cut_off(c, device, ref.now_ms)
             reached.append(Arrival(device, 0 if is_full else number))
     return reached
+
+
+def put_in_box(c: Connection, bounds: Bounds, box: bytes, packed: bytes, ref: Reference) -> Arrival:
+    """Append a reference to another domain's box, with its devices (`qpqdelivery.boxes`); one that is full is emptied."""
+    c.execute("INSERT OR IGNORE INTO mailboxes VALUES (?, x'', 0, 0, 0, 0, ?)", (box, ref.now_ms))
+    payload = packed if ref.payload is None else ref.payload
+    size = ref.size_bytes + len(packed)
+    number, entries, held = c.execute(
+        "UPDATE mailboxes SET last = last + 1, entries = entries + 1, bytes = bytes + ? WHERE device = ? "
+        "RETURNING last, entries, bytes",
+        (size, box),
+    ).fetchone()
+    c.execute(
+        "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            box, number, int(ref.kind), ref.channel, ref.generation, ref.epoch, ref.log_number, ref.now_ms,
+            ref.expires_ms, size, payload, ref.tree_hash,
+        ),
+    )  # fmt: skip
+    if entries > bounds.box_entries_max or held > bounds.box_bytes_max:
+        bounds.tally.cut_offs += 1
+        cut_off(c, box, ref.now_ms)
+    return Arrival(box, 0)
 
 
 def cut_off(c: Connection, device: bytes, now_ms: int) -> None:

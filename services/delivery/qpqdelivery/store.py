@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from qpqcore.model.record import record
+from qpqdelivery.guests import GuestStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -227,6 +228,11 @@ class Bounds:
     """How exactly an acknowledgement notes when its device came."""
     tally: Tally = field(default_factory=Tally, compare=False)
     """Where is counted how often one was met."""
+    domain: str = ""
+    """Whose devices have mailboxes here; empty: all."""
+    box_entries_max: int = 200_000
+    box_bytes_max: int = 1 << 30
+    """How full a box for another domain may be."""
 
 
 def weighed(rows: Sequence[tuple[bytes, int, int, int | None]], limit: int) -> Weighed:
@@ -236,7 +242,7 @@ def weighed(rows: Sequence[tuple[bytes, int, int, int | None]], limit: int) -> W
     return Weighed(last, len(rows), sum(row[1] for row in rows), sum(row[2] for row in rows), min(oldest, default=0))
 
 
-class Store(Protocol):
+class Store(GuestStore, Protocol):
     """Channels, their logs, mailboxes."""
 
     @property

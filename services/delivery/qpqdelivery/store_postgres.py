@@ -10,6 +10,7 @@ from qpqcore.api.delivery import EntryKind
 from qpqdelivery import postgres_channels as channels
 from qpqdelivery import postgres_statements as sql
 from qpqdelivery.postgres_fanout import FanOut
+from qpqdelivery.postgres_guests import PostgresGuests
 from qpqdelivery.postgres_messages import FLUSHERS, Flusher, shard_of
 from qpqdelivery.postgres_sweeps import Sweeps
 from qpqdelivery.rosters import Rosters
@@ -43,7 +44,7 @@ IN_LOG = frozenset({EntryKind.MESSAGE, EntryKind.COMMIT, EntryKind.PROPOSAL})
 BOX_COLUMNS = 6
 
 
-class PostgresStore:
+class PostgresStore(PostgresGuests):
     """Implements `qpqdelivery.store.Store`."""
 
     def __init__(self, database: Postgres, bounds: Bounds) -> None:
@@ -51,7 +52,7 @@ class PostgresStore:
         self._bounds = bounds
         self.tally = bounds.tally
         self._fan_out = FanOut(database.pool, bounds)
-        self._sweeps = Sweeps(database.pool, self._fan_out)
+        self._sweeps = Sweeps(database.pool, self._fan_out, bounds.domain)
         rosters = Rosters()
         self._flushers = [Flusher(database, bounds, self._fan_out, rosters) for _ in range(FLUSHERS)]
 

@@ -10,6 +10,7 @@ from qpqcore.api.delivery import EntryKind
 from qpqcore.model.errors import Refusal
 from qpqdelivery import sqlite_channels as channels
 from qpqdelivery.sqlite_fanout import cut_off
+from qpqdelivery.sqlite_guests import SqliteGuests
 from qpqdelivery.store import (
     Accepted,
     Arrival,
@@ -38,7 +39,7 @@ SWEEP_ROWS_MAX = 500
 PRUNED_TABLES = ("channels", "log_heads", "epochs", "leaves", "ratchets", "proposals")
 
 
-class SqliteStore:
+class SqliteStore(SqliteGuests):
     """Implements `qpqdelivery.store.Store`."""
 
     def __init__(self, database: Database, bounds: Bounds) -> None:
@@ -283,12 +284,12 @@ class SqliteStore:
     # --- what is over
 
     async def expire(self, now_ms: int, handshakes_before_ms: int, hashes_before_ms: int) -> list[bytes]:
-        def body(c: Connection) -> list[bytes]:
-            c.execute(
+        def body(c: Connection) -> tuple[list[bytes], int]:
+            gone = c.execute(
                 "UPDATE log SET payload = NULL WHERE (channel, number) IN (SELECT channel, number FROM log "
                 "WHERE payload IS NOT NULL AND kind = 0 AND expires_ms <= ? LIMIT ?)",
                 (now_ms, SWEEP_ROWS_MAX),
-            )
+            ).rowcount
             c.execute(
                 "DELETE FROM log WHERE (channel, number) IN (SELECT channel, number FROM log WHERE payload IS NULL "
                 "AND accepted_ms < ? AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.channel = log.channel "
@@ -312,9 +313,11 @@ class SqliteStore:
             self._bounds.tally.cut_offs += len(late)
             for device in late:
                 cut_off(c, device, now_ms)
-            return late
+            return late, gone
 
-        return await self._db.write(body)
+        late, gone = await self._db.write(body)
+        await self._db.erase_in_time(now_ms, gone=gone > 0)
+        return late
 
     async def purge(self, before_ms: int, rows_max: int) -> bool:
         def body(c: Connection) -> tuple[int, int]:
@@ -337,7 +340,7 @@ class SqliteStore:
         def body(c: Connection) -> Weighed:
             rows = c.execute(
                 "SELECT device, entries, bytes, (SELECT accepted_ms FROM entries e WHERE e.device = m.device "
-                "ORDER BY number LIMIT 1) FROM mailboxes m WHERE device > ? ORDER BY device LIMIT ?",
+                "ORDER BY number LIMIT 1) FROM mailboxes m WHERE device > ? AND account <> x'' ORDER BY device LIMIT ?",
                 (after, limit),
             ).fetchall()
             return weighed(rows, limit)
@@ -354,7 +357,7 @@ class SqliteStore:
             lambda c: [
                 Member(*row)
                 for row in c.execute(
-                    "SELECT device, account FROM mailboxes WHERE seen_ms < ? ORDER BY seen_ms LIMIT ?",
+                    "SELECT device, account FROM mailboxes WHERE seen_ms < ? AND account <> x'' ORDER BY seen_ms LIMIT ?",
                     (seen_before_ms, limit),
                 )
             ]
@@ -367,8 +370,9 @@ class SqliteStore:
                 for row in c.execute(
                     "SELECT DISTINCT device, account FROM leaves l WHERE removed_epoch IS NULL "
                     "AND NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.device = l.device) "
-                    "AND NOT EXISTS (SELECT 1 FROM proposals p WHERE p.channel = l.channel AND p.target = l.device) LIMIT ?",
-                    (limit,),
+                    "AND NOT EXISTS (SELECT 1 FROM proposals p WHERE p.channel = l.channel AND p.target = l.device) "
+                    "AND (?2 = x'' OR substr(l.device, 17) = ?2) LIMIT ?1",
+                    (limit, self._bounds.domain.encode()),
                 )
             ]
         )

@@ -16,6 +16,13 @@ class Config:
     host: str = "127.0.0.1"
     port: int = 7000
 
+    workers: int = 1
+    """Processes that serve this address together."""
+    worker: int = 0
+    """Which of them this one is."""
+    handover_dir: str = ""
+    """Folder of the sockets over which they hand each other datagrams; theirs alone (trio_quic's Handover)."""
+
     engine: Literal["native", "aioquic"] = "native"
     """Which QUIC engine of trio_quic."""
 
@@ -46,6 +53,9 @@ class Config:
     calls_max: int = 20_000
     """Calls with a service at once, over all connections; each is a task of some 10 KiB. Past it: `overloaded`."""
 
+    shed_delay_seconds: float = 0.001
+    """The work before a ready call's turn, on average, from which on others are refused; 0: any (qpqcore.bus.admission)."""
+
     subscriptions_max: int = 4
     """Of one connection: each is told of every message."""
 
@@ -59,10 +69,9 @@ class Config:
     """The same where none is lost; each look is a read, and now and then a durable write that prolongs the session."""
 
     going_away_ms: int = 2_000
-    """Within this time clients are asked to reconnect when the server drains."""
-
-    drain_seconds: float = 4.0
-    """Calls in flight get so long to finish when the server drains."""
+    """Within this time clients are asked to reconnect when the server drains, each at a moment of its own; as long a
+    gateway goes on answering them.
+    """
 
     connections_max: int = 10_000
     connections_per_address_max: int = 512

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trio
@@ -11,7 +12,7 @@ import trio
 from qpqcore.runtime.clock import now_ms
 from qpqgateway import rules
 from qpqgateway.jobs import rotate_retry_keys
-from trio_quic import Limits, QuicConfiguration, ServerTls, serve_quic
+from trio_quic import Handover, Limits, QuicConfiguration, ServerTls, serve_quic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ def quic_configuration(config: Config, tls: ServerTls, reset_key: bytes | None =
         first_window_bytes=config.anonymous_window_bytes,
         idle_ms=config.idle_ms,
     )
-    return QuicConfiguration(alpn=(ALPN,), server=tls, limits=limits, reset_key=reset_key)
+    return QuicConfiguration(alpn=(ALPN,), server=tls, limits=limits, reset_key=reset_key, worker=config.worker)
 
 
 async def serve(
@@ -56,6 +57,9 @@ async def serve(
     """
     if retry_secret:
         edge = replace(edge, retry_key=rules.retry_keys(retry_secret, clock_ms())[0])
+    handover = None
+    if config.workers > 1:
+        handover = Handover(Path(config.handover_dir), config.worker, config.workers)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(gateway.run)
         endpoint = await nursery.start(
@@ -69,6 +73,7 @@ async def serve(
                 on_connection=gateway.on_connection,
                 on_closed=gateway.on_closed,
                 transport_factory=transport_factory,
+                handover=handover,
             )
         )
         if retry_secret:

@@ -27,7 +27,6 @@ PROTOCOL = 1
 OLDEST_CLIENT = "0.1.0"
 IPV6_PREFIX_BITS = 64
 
-OVERLOADED_RETRY_MS = 1_000
 BLAMELESS = frozenset({ErrorCode.OVERLOADED, ErrorCode.UNAVAILABLE, ErrorCode.INTERNAL})
 """Answers that are not the caller's doing."""
 

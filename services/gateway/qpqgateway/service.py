@@ -13,6 +13,7 @@ from qpqcore.api.auth import RenewAssertionParams
 from qpqcore.api.delivery import METHODS as DELIVERY
 from qpqcore.api.delivery import FetchParams
 from qpqcore.api.rpc import Call, Reply
+from qpqcore.bus.admission import RETRY_MS, Admission, refusable
 from qpqcore.bus.dispatch import check_caller
 from qpqcore.bus.notices import REVOKED, WAKE_UP_LATENCY, mailbox_topic, read_revocation, signal_topic, stock_topic
 from qpqcore.bus.stub import Stub
@@ -38,6 +39,9 @@ log = structlog.get_logger()
 
 CODE_NAMES = {int(code): code.name for code in ErrorCode}
 DRAINING = b"draining"
+TOO_MANY = Refusal(ErrorCode.OVERLOADED, "too many calls at once", retry_after_ms=RETRY_MS)
+SHED = Reply(code=int(TOO_MANY.code), detail=TOO_MANY.detail, retry_after_ms=RETRY_MS).to_bytes()
+"""Made once: what is refused for want of time must cost none."""
 HEALTH, HELLO, SUBSCRIBE = (m.number for m in api.METHODS)
 FETCH_WAIT = next(m.number for m in DELIVERY if m.name == "fetchWait")
 
@@ -87,8 +91,14 @@ class Gateway:
         self._started_ms = clock_ms()
         self._draining = False
         self._forwarded = 0
+        self.admission = Admission("gateway", trio.current_time, delay_seconds=config.shed_delay_seconds)
         self._wake_up_seconds = Histogram()
         self._polls: set[trio.CancelScope] = set()
+        self._empty = trio.Event()
+
+    def set_registration(self, registration: str) -> None:
+        """Tell clients from now on that accounts are made so: open, token or closed."""
+        self._config = replace(self._config, registration=registration)
 
     # --- connections
 
@@ -101,6 +111,9 @@ class Gateway:
         """Forget a connection."""
         self._peers.drop(connection)
         self._observer.connections(len(self._peers.all))
+        if not self._peers.all:
+            self._empty.set()
+            self._empty = trio.Event()
 
     def readings(self) -> list[Reading]:
         """Return what the edge has open, as `qpqcore.obs.metrics` reads it."""
@@ -121,6 +134,7 @@ class Gateway:
             ),
             ("qpq_calls_in_flight", "Calls that a service works at.", "", {"": self._forwarded}),
             ("qpq_wakeup_latency_seconds", WAKE_UP_LATENCY, "waiter", {"subscribe": self._wake_up_seconds}),
+            *self.admission.readings(),
         ]
 
     async def run(self) -> None:
@@ -139,6 +153,11 @@ class Gateway:
         for peer in self._peers.all.values():
             for subscription in peer.subscriptions:
                 subscription.put_nowait(DRAINING)
+
+    async def wait_empty(self) -> None:
+        """Wait until nobody is connected."""
+        if self._peers.all:
+            await self._empty.wait()
 
     # --- calls
 
@@ -159,7 +178,7 @@ class Gateway:
             if method.number == SUBSCRIBE:
                 return self._subscribe(incoming, peer, api.SubscribeParams.from_bytes(call.params))
             if method.number not in {HEALTH, HELLO}:
-                return self._forward(incoming, peer, method, call, started_s)
+                return self._admit(incoming, peer, method, call, started_s)
             reply = Reply(result=self._own(method.number, peer, call.params))
         except Refusal as no:
             reply = self._refused(name, no)
@@ -195,12 +214,25 @@ class Gateway:
             external_sender_key=self._external_sender[1], registration=c.registration,
         ).to_bytes()  # fmt: skip
 
-    async def _forward(self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float) -> None:
-        if self._forwarded >= self._config.calls_max:
-            no = Refusal(ErrorCode.OVERLOADED, "too many calls at once", retry_after_ms=rules.OVERLOADED_RETRY_MS)
-            self._finish(incoming, method.name, self._refused(method.name, no), started_s)
-            return
+    def _admit(
+        self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float
+    ) -> Coroutine[None, None, None] | None:
+        """Let a call in, or refuse it at once: no line in the log and no task, for there is no time."""
+        counts, entered = refusable(method), None
+        if self._forwarded < self._config.calls_max:
+            entered = self.admission.enter(stranger=not peer.assertion) if counts else 0.0
+        if entered is None:
+            incoming.reply(SHED)
+            self._observer.call_finished(method.name, TOO_MANY.code.name, trio.current_time() - started_s)
+            return None
         self._forwarded += 1
+        return self._forward(incoming, peer, method, call, started_s, entered if counts else None)
+
+    async def _forward(
+        self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float, entered: float | None
+    ) -> None:
+        if entered is not None:
+            self.admission.begun(entered)
         try:
             if self._tracer is None:
                 await self._pass(incoming, peer, method, call, started_s)
@@ -209,6 +241,8 @@ class Gateway:
                 await self._pass(incoming, peer, method, call, started_s)
         finally:
             self._forwarded -= 1
+            if entered is not None:
+                self.admission.left()
 
     async def _pass(self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float) -> None:
         try:
@@ -273,7 +307,7 @@ class Gateway:
 
     async def _subscribe(self, incoming: IncomingCall, peer: Peer, params: api.SubscribeParams) -> None:
         if len(peer.subscriptions) >= self._config.subscriptions_max:
-            no = Refusal(ErrorCode.OVERLOADED, "too many subscriptions", retry_after_ms=rules.OVERLOADED_RETRY_MS)
+            no = Refusal(ErrorCode.OVERLOADED, "too many subscriptions", retry_after_ms=RETRY_MS)
             self._finish(incoming, "subscribe", self._refused("subscribe", no), trio.current_time())
             return
         device = peer.caller.device

@@ -14,6 +14,18 @@ class Config:
     domain: str = "localhost"
     """The home domain served here."""
 
+    federated: bool = False
+    """Whether people of other domains are looked up through federation."""
+
+    guest_list_ms: int = 20_000
+    """A device list of another domain is asked for anew after so long: a revocation there counts here no later."""
+
+    guest_lists_max: int = 20_000
+    """Such lists kept in memory; some 300 bytes each."""
+
+    looked_up_per_peer: Rate = Rate(20_000, 60, 20_000)
+    """Accounts and devices that another domain may look up: it asks for all of its people."""
+
     suites: tuple[int, ...] = (1, 0xF04F)
     """The MLS cipher suites for which KeyPackages are taken (docs/spec/groups.md#suites)."""
 
@@ -46,6 +58,9 @@ class Config:
 
     drained_per_pair: Rate = Rate(30, 3_600, 30)
     """How often one account may draw the same other account's packages: keeps its one-time stock from being emptied."""
+
+    drained_per_peer: Rate = Rate(300, 3_600, 300)
+    """The same for another domain, which has many accounts."""
 
     resolve_per_account: Rate = Rate(600, 60, 1_024)
     """Names that one account may look up: a group of 1,000 at once, then ten a second."""

@@ -20,10 +20,12 @@ from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.store.keyed import Keyed
 from qpqkeystore import rules
+from qpqkeystore.abroad import Abroad
+from qpqkeystore.peers import Peers
 from qpqkeystore.store import Endpoint, Entry, Taken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from qpqcore.api.auth import AuthInternalApi
     from qpqcore.bus.limits import Limiter
@@ -39,7 +41,7 @@ ENDPOINT_LABEL = "qpq endpoint v1"
 SELF = Caller(CallerKind.SERVICE, name="keystore")
 
 
-class Keystore:
+class Keystore(Peers):
     """Implements `qpqcore.api.keystore.KeystoreApi` and `KeystoreInternalApi`."""
 
     def __init__(
@@ -51,6 +53,8 @@ class Keystore:
         self._limiter = limiter
         self._clock_ms = clock_ms
         self._auth: AuthInternalApi | None = None
+        self.abroad = Abroad(config)
+        """Of whom federation has to be told (`bind`)."""
         self._one_time = self._last_resort = self._low = 0
 
     def bind(self, auth: AuthInternalApi) -> None:
@@ -119,9 +123,14 @@ class Keystore:
         if len(params.accounts) > self._config.accounts_per_fetch_max:
             raise Refusal(ErrorCode.TOO_LARGE, f"at most {self._config.accounts_per_fetch_max} accounts")
         for account in set(params.accounts):
-            enforce(self._limiter, b"f" + own, self._config.fetch_per_account, call.now_ms)
+            if not call.caller.name:  # another domain pays in `for_peer`
+                enforce(self._limiter, b"f" + own, self._config.fetch_per_account, call.now_ms)
             if account != own:
-                enforce(self._limiter, b"d" + own + account, self._config.drained_per_pair, call.now_ms)
+                rate = self._config.drained_per_peer if call.caller.name else self._config.drained_per_pair
+                enforce(self._limiter, b"d" + own + account, rate, call.now_ms)
+        away = [account for account in dict.fromkeys(params.accounts) if self.abroad.home(account)]
+        if away:
+            return await self._fetch_from_several(call, params, away)
         suites = [s for s in dict.fromkeys(params.suites) if s in self._config.suites]
         keyed = Keyed(own, FETCH, call.idempotency_key, params.to_bytes(), call.now_ms)
         unique = list(dict.fromkeys(params.accounts))
@@ -130,6 +139,18 @@ class Keystore:
             for d in devices:
                 self._tell_low(d)
         return api.FetchKeyPackageResult.from_bytes(reply)
+
+    async def _fetch_from_several(
+        self, call: CallContext, params: api.FetchKeyPackageParams, away: list[bytes]
+    ) -> api.FetchKeyPackageResult:
+        """Fetch from other domains first: what is refused there leaves our own stock as it is."""
+        unique = list(dict.fromkeys(params.accounts))
+        found = {k.account: k for k in await self.abroad.key_packages(call, away, params.suites)}
+        here = tuple(account for account in unique if account not in found)
+        if here:
+            own = api.FetchKeyPackageParams(accounts=here, suites=params.suites)
+            found |= {k.account: k for k in (await self.fetch_key_package(call, own)).accounts}
+        return api.FetchKeyPackageResult(accounts=tuple(found[account] for account in unique))
 
     def _tell_low(self, taken: Taken) -> None:
         if taken.suite:
@@ -154,8 +175,7 @@ class Keystore:
         return api.UploadHybridKeyResult()
 
     async def fetch_hybrid_key(self, call: CallContext, params: api.FetchHybridKeyParams) -> api.FetchHybridKeyResult:
-        del call
-        found = (await self._store.hybrid_keys([params.device]))[0]
+        found = (await self._hybrid_keys(call, [params.device]))[0]
         if not found:
             raise Refusal(ErrorCode.NOT_FOUND, "no hybrid key of this device")
         return api.FetchHybridKeyResult(hybrid_key=found)
@@ -163,17 +183,29 @@ class Keystore:
     async def fetch_hybrid_keys(
         self, call: CallContext, params: api.FetchHybridKeysParams
     ) -> api.FetchHybridKeysResult:
-        del call
         if len(params.devices) > self._config.devices_per_fetch_max:
             raise Refusal(ErrorCode.TOO_LARGE, f"at most {self._config.devices_per_fetch_max} devices")
-        return api.FetchHybridKeysResult(hybrid_keys=tuple(await self._store.hybrid_keys(params.devices)))
+        return api.FetchHybridKeysResult(hybrid_keys=tuple(await self._hybrid_keys(call, params.devices)))
+
+    async def _hybrid_keys(self, call: CallContext, devices: Sequence[bytes]) -> list[bytes]:
+        away = [device for device in devices if self.abroad.home(device)]
+        here = [device for device in devices if not self.abroad.home(device)]
+        found = dict(zip(away, await self.abroad.hybrid_keys(call, away), strict=True)) if away else {}
+        found |= zip(here, await self._store.hybrid_keys(here), strict=True)
+        return [found[device] for device in devices]
 
     # --- the directory
 
+    def _limit_look_ups(self, call: CallContext) -> None:
+        if not call.caller.name:  # another domain pays in `for_peer`
+            enforce(self._limiter, b"u" + call.caller.account, self._config.resolve_per_account, call.now_ms)
+
     async def resolve_user(self, call: CallContext, params: api.ResolveUserParams) -> api.ResolveUserResult:
-        enforce(self._limiter, b"u" + call.caller.account, self._config.resolve_per_account, call.now_ms)
+        self._limit_look_ups(call)
         name, domain = split_name(params.name, self._config.domain)
-        entry = await self._store.by_name(name) if domain == self._config.domain else None
+        if domain != self._config.domain:
+            return await self.abroad.resolve_user(call, name, domain)
+        entry = await self._store.by_name(name)
         if entry is None:
             raise Refusal(ErrorCode.NOT_FOUND, "no such user")
         return api.ResolveUserResult(
@@ -181,9 +213,11 @@ class Keystore:
         )
 
     async def resolve_identity(self, call: CallContext, params: api.ResolveIdentityParams) -> api.ResolveIdentityResult:
-        enforce(self._limiter, b"u" + call.caller.account, self._config.resolve_per_account, call.now_ms)
+        self._limit_look_ups(call)
         if bool(params.identity_key) == bool(params.account):
             raise Refusal(ErrorCode.MALFORMED, "an identity key or an account, one of the two")
+        if params.account and self.abroad.home(params.account):
+            return await self.abroad.resolve_identity(call, params.account)
         if params.account:
             entry = (await self._store.entries([params.account]))[0]
         else:
@@ -212,6 +246,8 @@ class Keystore:
         return api.PublishEndpointResult(expires_ms=expires_ms)
 
     async def resolve_endpoint(self, call: CallContext, params: api.ResolveEndpointParams) -> api.ResolveEndpointResult:
+        if self.abroad.home(params.device):
+            return await self.abroad.endpoint(call, params.device)
         found = await self._store.endpoint(params.device, call.now_ms)
         if found is None:
             raise Refusal(ErrorCode.NOT_FOUND, "this device has published no endpoint")
@@ -259,9 +295,12 @@ class Keystore:
         return api.PublishDeviceListResult(version=await self._put_list(fresh, params.device_list))
 
     async def device_lists(self, call: CallContext, params: api.DeviceListsParams) -> api.DeviceListsResult:
-        del call
-        entries = await self._store.entries(params.accounts)
-        return api.DeviceListsResult(device_lists=tuple(e.device_list if e else b"" for e in entries))
+        away = [account for account in params.accounts if self.abroad.home(account)]
+        found = dict(zip(away, await self.abroad.device_lists(call, away), strict=True)) if away else {}
+        here = [account for account in params.accounts if account not in found]
+        for account, entry in zip(here, await self._store.entries(here), strict=True):
+            found[account] = entry.device_list if entry else b""
+        return api.DeviceListsResult(device_lists=tuple(found[account] for account in params.accounts))
 
     async def purge_account(self, call: CallContext, params: api.PurgeAccountParams) -> api.PurgeAccountResult:
         del call

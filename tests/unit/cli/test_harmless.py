@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import unicodedata
 from collections import Counter
 
 import click
@@ -16,9 +15,7 @@ from qpq.harmless import LINES_MAX, TEXT_CHARS_MAX, harmless, harmless_lines, ha
 from qpq.output import complain, emit
 from qpq.repl.arrivals import Group, differences, quoted
 from qpqclient import FileInfo, Message
-from tests.support.hostile_text import BENIGN, BIDI, CLASSES, WIDTHLESS, texts
-
-NEVER = {*BIDI, *WIDTHLESS, *"\u3164\u115f\u1160\uffa0\u2800"}
+from tests.support.hostile_text import BENIGN, CLASSES, check, texts
 
 
 class Shown:
@@ -33,22 +30,6 @@ def message(sender="eve", text="hello", emoji="👍", file="a.txt"):
     return Message(
         b"\x02" * 16, b"\x01" * 16, sender, text, "received", 1, own=False, file=info, reactions=((sender, emoji),)
     )
-
-
-def check(line):
-    """Fail unless a line can be written to any terminal: by Unicode's tables, not by the filter's."""
-    run, before = 0, ""
-    for char in line:
-        category = unicodedata.category(char)
-        assert category not in {"Cc", "Cs", "Zl", "Zp", "Co"}, (ascii(char), line[:80])
-        assert char not in NEVER, ascii(char)
-        joins = category in {"Mn", "Me"}
-        run = run + 1 if joins else 0
-        assert run <= 8
-        widthless = char in "\u200c\u200d" or 0xFE00 <= ord(char) <= 0xFE0F or 0xE0000 <= ord(char) <= 0xE01EF
-        tag = 0xE0020 <= ord(char) <= 0xE007F and (0xE0020 <= ord(before or "a") <= 0xE007F or before == "\U0001f3f4")
-        assert not (widthless and not tag and (not before or before in "\u200c\u200d")), ascii(line[:80])
-        before = char
 
 
 def everywhere(text):

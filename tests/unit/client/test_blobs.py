@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from qpqclient import blobs
+from qpqclient import blobs, downloads
 from qpqclient.errors import FileDamaged, Refused, Unreachable
 from qpqcore.api.blob import DownloadBlobResult, UploadBlobResult
 from qpqcore.api.content import ContentFile
@@ -36,7 +36,11 @@ class Core:
 
 
 async def downloaded(core, total):
-    return b"".join([chunk async for chunk in blobs._ciphertext(core, FILE, total)])
+    """Fetch in windows, as `downloads` does."""
+    pieces, offset, stride = [], 0, downloads.CHUNK_BYTES
+    while offset < total:
+        offset, stride = await downloads.Window(core, FILE, offset, stride, total).run(pieces.append)
+    return b"".join(pieces)
 
 
 async def test_chunks_are_asked_for_ahead_and_each_once():
@@ -44,7 +48,7 @@ async def test_chunks_are_asked_for_ahead_and_each_once():
     core = Core(data, lambda _: 100)
     assert await downloaded(core, len(data)) == data
     assert sorted(core.asked) == list(range(0, 1_050, 100))
-    assert core.most == blobs.AHEAD
+    assert core.most == downloads.AHEAD
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -55,8 +55,9 @@ async def code(keys, name, peer, **head):
 
 def test_the_table_is_what_the_schema_says():
     assert MAY_CALL == {
-        "gateway": frozenset(), "auth": {"gateway", "keystore"}, "keystore": {"gateway", "auth", "delivery"},
-        "delivery": {"gateway", "auth"}, "blob": {"gateway", "auth"}, "federation": frozenset(),
+        "gateway": frozenset(), "auth": {"gateway", "keystore"}, "keystore": {"gateway", "auth", "delivery", "federation"},
+        "delivery": {"gateway", "auth", "federation"}, "blob": {"gateway", "auth", "federation"},
+        "federation": {"keystore", "delivery", "blob"},
     }  # fmt: skip
     assert may_call_of("auth") == {"keystore", "delivery", "blob"}
 
@@ -99,7 +100,7 @@ def test_a_gateway_holds_no_key_that_speaks_for_others():
     assert key_names("gateway") == {f"assert.service.gateway.{s}" for s in ("auth", "keystore", "delivery", "blob")}
     for service in SERVICES.values():
         issues = {n.split(".")[1] for n in key_names(service) if n.split(".")[2] == service}
-        allowed = {"auth": {"account", "service"}, "federation": {"peer"}}.get(service, {"service"})
+        allowed = {"auth": {"account", "service"}, "federation": {"peer", "service"}}.get(service, {"service"})
         assert issues <= allowed, service
 
 

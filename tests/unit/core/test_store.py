@@ -17,7 +17,7 @@ import trio.testing
 
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.store import connection, keyed
-from qpqcore.store.database import open_database
+from qpqcore.store.database import ERASE_MS, open_database
 from qpqcore.store.errors import DatabaseBusy, DatabaseTooNew, DatabaseUnreadable
 from qpqcore.store.migrations import Migration, migrations_of
 from tests.oracle.traces import pages
@@ -196,6 +196,36 @@ async def test_what_is_erased_stands_in_no_page_of_any_file(tmp_path):
     assert found(died) == {"x.db-wal"}
     async with open_database(died / "x.db", KEY, ONE):  # what died before it could erase is erased at the next start
         assert found(died) == set()
+
+
+async def test_what_goes_by_its_time_is_erased_now_and_then(tmp_path, monkeypatch):
+    async with open_database(tmp_path / "x.db", KEY, ONE) as db:
+        erase, times, full = db.erase, [], [False]
+
+        async def noted():
+            times.append(now)
+            if full[0]:
+                raise Refusal(ErrorCode.STORAGE_FULL, "no room")
+            await erase()
+
+        monkeypatch.setattr(db, "erase", noted)
+        for now, gone in (
+            (0, False),
+            (1, True),
+            (2, True),
+            (ERASE_MS, False),
+            (ERASE_MS + 1, False),
+            (9 * ERASE_MS, False),
+        ):
+            await db.erase_in_time(now, gone=gone)
+        assert times == [1, ERASE_MS + 1], "at once, then for all that went meanwhile, then for nothing"
+        full[0] = True
+        for now in (20 * ERASE_MS, 21 * ERASE_MS):
+            await db.erase_in_time(now, gone=now == 20 * ERASE_MS)
+        full[0] = False
+        now = 22 * ERASE_MS
+        await db.erase_in_time(now, gone=False)
+        assert times[2:] == [20 * ERASE_MS, 21 * ERASE_MS, 22 * ERASE_MS], "on a full disk it is tried again"
 
 
 def come_and_go(dice, gone):

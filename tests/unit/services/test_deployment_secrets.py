@@ -15,7 +15,7 @@ from qpqcore.api.methods import SERVICES
 from qpqserver import cluster, outside
 from qpqserver.cluster import Cluster, ClusterError, Outrun, complete
 from qpqserver.ctl import main as qpqctl
-from qpqserver.ctl_secrets import complete as made_in
+from qpqserver.ctl.secrets import complete as made_in
 
 OUTER = {"database": "postgres:5432/qpq", "redis": "redis:6379"}
 

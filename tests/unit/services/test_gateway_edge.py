@@ -11,10 +11,11 @@ import trio.testing
 
 from qpqclient.transport import frame_of
 from qpqcore.api.auth import LoginFinishParams, LoginStartParams
-from qpqcore.api.delivery import FetchResult
+from qpqcore.api.delivery import FetchResult, FetchWaitParams
 from qpqcore.api.gateway import HealthParams, SubscribeParams
 from qpqcore.api.methods import METHODS
 from qpqcore.api.rpc import Call, Reply
+from qpqcore.bus.admission import WINDOW_MIN
 from qpqcore.bus.local import LocalBus
 from qpqcore.bus.notices import LocalNotices, mailbox_topic
 from qpqcore.crypto.assertion import AssertionIssuer
@@ -47,6 +48,7 @@ async def edge(engine, bus=None, notices=None, **settings):
     client = QuicConfiguration(alpn=(ALPN,), client=ClientTls(first_use=True), limits=Limits(keepalive_ms=25_000))
     async with MemoryLink.running() as link, trio.open_nursery() as nursery:
         endpoint = await nursery.start(partial(serve, gateway, config, configuration, transport_factory=link.bind))
+        endpoint.gateway = gateway
         yield endpoint, partial(open_quic_connection, *endpoint.address, client, transport_factory=link.bind)
         nursery.cancel_scope.cancel()
 
@@ -100,6 +102,44 @@ async def test_calls_in_all_are_bounded(autojump_clock):
             go.set()
         await call(one)
         assert codes_of == [ErrorCode.OVERLOADED, *[ErrorCode.OK] * 6]
+
+
+async def test_past_its_window_the_edge_refuses_at_once_and_goes_on_answering(autojump_clock):
+    """A processor that is behind: each call that is let in finds that it has waited too long for its turn."""
+    frame, poll = frame_of(LoginStartParams(name="alice")), frame_of(FetchWaitParams(wait_ms=1))
+    go, waiting, codes_of = trio.Event(), [], []
+
+    class Bus:
+        async def call(self, envelope):
+            waiting.append(METHODS[envelope.method].name)
+            await go.wait()
+            return BusReply()
+
+    async with edge("native", Bus()) as (endpoint, connect), AsyncExitStack() as stack:
+        connections = [await stack.enter_async_context(connect()) for _ in range(4)]
+        admission = endpoint.gateway.admission
+        admission.window = float(WINDOW_MIN)
+
+        async def call(connection, frame):
+            reply = Reply.from_bytes(await connection.call(frame))
+            codes_of.append((reply.code, reply.retry_after_ms))
+
+        async with trio.open_nursery() as nursery:
+            for connection in connections:
+                for _ in range(20):
+                    nursery.start_soon(call, connection, frame)
+            await trio.sleep(0.05)
+            assert waiting == ["loginStart"] * (WINDOW_MIN // 2)  # a stranger's half
+            assert codes_of == [(ErrorCode.OVERLOADED, 1_000)] * (80 - WINDOW_MIN // 2)
+            assert Reply.from_bytes(await connections[0].call(frame_of(HealthParams()))).code == ErrorCode.OK
+            # Who only waits is no work: without a session it is refused for that alone.
+            assert Reply.from_bytes(await connections[0].call(poll)).code == ErrorCode.UNAUTHENTICATED
+            go.set()
+        assert admission.working == 0
+        assert admission.shed == 80 - WINDOW_MIN // 2
+        await trio.sleep(1)
+        await call(connections[0], frame)
+        assert codes_of[-1] == (ErrorCode.OK, 0)
 
 
 class Forgetful(LocalNotices):

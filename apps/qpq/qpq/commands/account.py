@@ -11,6 +11,8 @@ from qpq.table.model import Face, Mistake
 if TYPE_CHECKING:
     from qpq.here import Here
 
+LISTEN_SECONDS_MAX = 60.0
+"""Nobody waits longer for a neighbour."""
 GROUP_DIGITS, ROW_GROUPS = 5, 6
 """A safety number is read out in groups of five, and shown in rows of six of them."""
 
@@ -40,6 +42,25 @@ async def ping(here: Here) -> None:
         f"{profile.server} ({harmless(answer.domain)}, version {harmless(answer.server_version)}): "
         f"{harmless(answer.status)}, {round_trip_ms:.1f} ms",
     )
+
+
+async def discover(here: Here, seconds: str) -> None:
+    """List the servers of the local network that announce themselves; anybody there can announce anything."""
+    from qpqclient import nearby
+
+    try:
+        found = await nearby.discover(min(float(seconds), LISTEN_SECONDS_MAX))
+    except ValueError as exc:
+        raise Mistake(f"--seconds {seconds}: a number of seconds") from exc
+    except OSError as exc:
+        raise Mistake(f"the local network cannot be listened to: {exc}") from exc
+    for one in found:
+        here.tell(
+            {"domain": one.domain, "server": one.server, "pin": one.pin},
+            f"{one.server}  {one.domain or '(names no domain)'}  key {one.pin or '(not said)'}",
+        )
+    if not found:
+        here.tell({"servers": 0}, "no server of this network announces itself")
 
 
 async def register(here: Here, name: str, token: str) -> None:
@@ -75,9 +96,9 @@ def whoami(here: Here) -> None:
             "device": client.device.hex(),
             "server": server,
             "groups": len(groups),
-            "pending": client.pending,
+            "pending": client.unsent,
         },
-        f"{client.name} on {server}, device {client.device.hex()[:8]}; in {len(groups)} groups, {client.pending} messages waiting",
+        f"{client.name} on {server}, device {client.device.hex()[:8]}; in {len(groups)} groups, {client.unsent} messages waiting",
     )
 
 

@@ -24,7 +24,7 @@ async def send_file(here: Here, path: Path) -> None:
         raise Mistake(f"there is no file {harmless(str(path))}")
     total = path.stat().st_size
     message = await here.open.send_file(path, partial(here.listener.progress, path.name))
-    await here.settled()
+    await here.settled(message)
     here.tell(
         {"id": message.id.hex(), "conversation": here.open.id.hex(), "bytes": total},
         f"sent {harmless(path.name)} to {label(here.open)}",

@@ -31,7 +31,7 @@ def checked(text: str) -> str:
 async def say(here: Here, chosen: Conversation, text: str) -> Message:
     """Send one text; in a shell, wait until the server has it."""
     message = await chosen.send(checked(text))
-    await here.settled()
+    await here.settled(message)
     state = "sent" if here.face is Face.SHELL else message.state
     here.tell({"id": message.id.hex(), "conversation": chosen.id.hex(), "state": state}, f"sent to {label(chosen)}")
     return message
@@ -96,7 +96,7 @@ async def reply(here: Here, index: str, text: str) -> None:
     """Answer a message."""
     to = chosen_message(here, index, own=False)
     message = await here.open.reply(to.id, checked(text))
-    await here.settled()
+    await here.settled(message)
     here.tell(
         {"id": message.id.hex(), "reply_to": to.id.hex(), "state": message.state}, f"answered: {harmless(to.text)}"
     )

@@ -203,7 +203,9 @@ class Arrivals:
             if now.name != ", ".join(sorted(now.members - {self._here.client.name})):
                 self._announce(conversation)
             return
-        for line in differences(before, now, label(conversation)):
+        # Of two people one is gone: it is called as it was.
+        shown = label(conversation) if now.name else "@" + harmless_name(before.name)
+        for line in differences(before, now, shown):
             self._show(line, Style.NOTICE)
 
     def _announce(self, conversation: Conversation) -> None:

@@ -66,8 +66,8 @@ class Session:
             if drain:
                 with trio.move_on_after(FLUSH_SECONDS_MAX):
                     await client.flush()
-                if client.pending:
-                    self._view.show(f"{client.pending} messages wait; they are sent next time", Style.NOTICE)
+                if client.unsent:
+                    self._view.show(f"{client.unsent} messages wait; they are sent next time", Style.NOTICE)
             nursery.cancel_scope.cancel()
 
     async def _catch_up(self) -> None:
@@ -137,7 +137,7 @@ class Session:
             raise Mistake(HINT)
         self._arrivals.remember(await self.here.conversation.send(checked(text)))
         if not self.here.client.connected:
-            self._view.show(f"(pending: the server is away; {self.here.client.pending} wait)", Style.NOTICE)
+            self._view.show(f"(pending: the server is away; {self.here.client.unsent} wait)", Style.NOTICE)
 
     # --- the listener
 
@@ -182,7 +182,7 @@ class Session:
             for c in conversations if c.unread and not c.muted
         ]  # fmt: skip
         parts = ["connected" if client.connected else "server away"]
-        parts += [f"{client.pending} waiting"] if client.pending else []
+        parts += [f"{client.unsent} waiting"] if client.unsent else []
         parts += ["unread: " + ", ".join(marks)] if marks else []
         snapshot.status = "  |  ".join(parts)
         self._view.refresh()

@@ -209,6 +209,11 @@ TABLE: tuple[Command, ...] = (
         ),
         faces=Face.SHELL, fresh=False,
     ),
+    Command(
+        "discover", "List the servers of the local network that announce themselves", account.discover,
+        (Argument("seconds", Kind.WORD, default="2", option="--", help="how long to listen"),),
+        needs=Needs.NOTHING, faces=Face.SHELL, fresh=False,
+    ),
     Command("ping", "Ask the server whether it is there; needs no account", account.ping, needs=Needs.NOTHING, fresh=False),
     Command(
         "register", "Make an account, with this folder as its first device", account.register,

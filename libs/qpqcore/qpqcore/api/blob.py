@@ -45,6 +45,9 @@ DELETE_BLOB_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
 DELETE_BLOB_RESULT_LAYOUT = Layout(0, 0, None, [])
 PURGE_BLOBS_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
 PURGE_BLOBS_RESULT_LAYOUT = Layout(1, 0, None, [("uint32", 0, None, None)])
+BLOB_FOR_PEER_PARAMS_LAYOUT = Layout(
+    0, 2, None, [("text", 0, None, None), ("struct", 1, None, DOWNLOAD_BLOB_PARAMS_LAYOUT)]
+)
 
 
 @record
@@ -380,6 +383,38 @@ class PurgeBlobsResult:
         return decode(PURGE_BLOBS_RESULT_LAYOUT, data, cls.from_values)
 
 
+@record
+class BlobForPeerParams:
+    """`BlobForPeerParams` of schemas/blob.capnp."""
+
+    domain: str = ""
+    params: DownloadBlobParams | None = None
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.domain,
+            None if self.params is None else self.params.to_values(),
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> BlobForPeerParams:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            domain=v[0],
+            params=None if v[1] is None else DownloadBlobParams.from_values(v[1]),
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return BLOB_FOR_PEER_PARAMS_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> BlobForPeerParams:
+        """Decode one message; Refusal(malformed)."""
+        return decode(BLOB_FOR_PEER_PARAMS_LAYOUT, data, cls.from_values)
+
+
 class BlobApi(Protocol):
     """What Blob offers; each method may refuse."""
 
@@ -403,6 +438,9 @@ class BlobInternalApi(Protocol):
 
     async def purge_account(self, call: CallContext, params: PurgeBlobsParams) -> PurgeBlobsResult:
         """Number 0x0480; docs/spec has its rules."""
+
+    async def for_peer(self, call: CallContext, params: BlobForPeerParams) -> DownloadBlobResult:
+        """A download by another domain, of a blob of this one."""
 
 
 METHODS: tuple[Method, ...] = (
@@ -470,5 +508,18 @@ METHODS: tuple[Method, ...] = (
         frame_bytes_max=2097152,
         params=PurgeBlobsParams,
         result=PurgeBlobsResult,
+    ),
+    Method(
+        number=0x0481,
+        service="blob",
+        name="forPeer",
+        caller=CallerClass("service"),
+        by=("federation",),
+        streams=False,
+        idempotent=True,
+        keyed=False,
+        frame_bytes_max=2097152,
+        params=BlobForPeerParams,
+        result=DownloadBlobResult,
     ),
 )

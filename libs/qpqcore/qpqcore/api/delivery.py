@@ -180,6 +180,72 @@ OPEN_MAILBOX_PARAMS_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("data
 OPEN_MAILBOX_RESULT_LAYOUT = Layout(0, 0, None, [])
 EXTERNAL_SENDER_PARAMS_LAYOUT = Layout(0, 0, None, [])
 EXTERNAL_SENDER_RESULT_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("data", 1, None, None)])
+DESCRIBE_HOME_PARAMS_LAYOUT = Layout(0, 1, None, [("text", 0, None, None)])
+GUEST_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("data", 1, None, None)])
+RELAYED_ENTRY_LAYOUT = Layout(0, 2, None, [("struct", 0, None, ENTRY_LAYOUT), ("list data", 1, None, None)])
+STANDING_LAYOUT = Layout(
+    2,
+    3,
+    None,
+    [
+        ("data", 0, None, None),
+        ("uint32", 0, None, None),
+        ("uint64", 1, None, None),
+        ("uint32", 1, None, None),
+        ("data", 1, None, None),
+        ("list struct", 2, None, GUEST_LAYOUT),
+    ],
+)
+AS_GUEST_PARAMS_LAYOUT = Layout(
+    1,
+    3,
+    None,
+    [("text", 0, None, None), ("struct", 1, None, GUEST_LAYOUT), ("uint16", 0, None, None), ("data", 2, None, None)],
+)
+AS_GUEST_RESULT_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
+TAKE_ENTRIES_PARAMS_LAYOUT = Layout(
+    0,
+    3,
+    None,
+    [
+        ("text", 0, None, None),
+        ("list struct", 1, None, RELAYED_ENTRY_LAYOUT),
+        ("list struct", 2, None, STANDING_LAYOUT),
+    ],
+)
+TAKE_ENTRIES_RESULT_LAYOUT = Layout(1, 0, None, [("uint64", 0, None, None)])
+FETCH_BOX_PARAMS_LAYOUT = Layout(1, 1, None, [("text", 0, None, None), ("uint16", 0, None, None)])
+FETCH_BOX_RESULT_LAYOUT = Layout(
+    1,
+    2,
+    None,
+    [
+        ("list struct", 0, None, RELAYED_ENTRY_LAYOUT),
+        ("list struct", 1, None, STANDING_LAYOUT),
+        ("uint64", 0, None, None),
+    ],
+)
+ACK_BOX_PARAMS_LAYOUT = Layout(1, 1, None, [("text", 0, None, None), ("uint64", 0, None, None)])
+ACK_BOX_RESULT_LAYOUT = Layout(1, 0, None, [("uint64", 0, None, None)])
+LIST_BOXES_PARAMS_LAYOUT = Layout(0, 0, None, [])
+BOX_LAYOUT = Layout(
+    5,
+    1,
+    None,
+    [
+        ("text", 0, None, None),
+        ("uint64", 0, None, None),
+        ("uint64", 1, None, None),
+        ("uint64", 2, None, None),
+        ("uint64", 3, None, None),
+        ("uint64", 4, None, None),
+    ],
+)
+LIST_BOXES_RESULT_LAYOUT = Layout(0, 1, None, [("list struct", 0, None, BOX_LAYOUT)])
+PURGE_GUESTS_PARAMS_LAYOUT = Layout(
+    0, 3, None, [("text", 0, None, None), ("data", 1, None, None), ("list data", 2, None, None)]
+)
+PURGE_GUESTS_RESULT_LAYOUT = Layout(1, 0, None, [("uint32", 0, None, None)])
 
 
 class EntryKind(enum.IntEnum):
@@ -192,6 +258,7 @@ class EntryKind(enum.IntEnum):
     GAP = 4
     EXPIRED = 5
     RESET = 6
+    PURGE = 7
 
 
 @record
@@ -1569,6 +1636,554 @@ class ExternalSenderResult:
         return decode(EXTERNAL_SENDER_RESULT_LAYOUT, data, cls.from_values)
 
 
+@record
+class DescribeHomeParams:
+    """`DescribeHomeParams` of schemas/delivery.capnp."""
+
+    domain: str = ""
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.domain,)
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> DescribeHomeParams:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            domain=v[0],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return DESCRIBE_HOME_PARAMS_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> DescribeHomeParams:
+        """Decode one message; Refusal(malformed)."""
+        return decode(DESCRIBE_HOME_PARAMS_LAYOUT, data, cls.from_values)
+
+
+@record
+class Guest:
+    """`Guest` of schemas/delivery.capnp."""
+
+    account: bytes = b""
+    device: bytes = b""
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.account,
+            self.device,
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> Guest:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            account=v[0],
+            device=v[1],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return GUEST_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Guest:
+        """Decode one message; Refusal(malformed)."""
+        return decode(GUEST_LAYOUT, data, cls.from_values)
+
+
+@record
+class RelayedEntry:
+    """`RelayedEntry` of schemas/delivery.capnp."""
+
+    entry: Entry | None = None
+    """entry.number: in the box of the sending domain for the receiving one, gapless; targets: devices of the receiving domain"""
+    targets: tuple[bytes, ...] = ()
+    """entry.number: in the box of the sending domain for the receiving one, gapless; targets: devices of the receiving domain"""
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            None if self.entry is None else self.entry.to_values(),
+            tuple(self.targets),
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> RelayedEntry:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            entry=None if v[0] is None else Entry.from_values(v[0]),
+            targets=v[1],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return RELAYED_ENTRY_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> RelayedEntry:
+        """Decode one message; Refusal(malformed)."""
+        return decode(RELAYED_ENTRY_LAYOUT, data, cls.from_values)
+
+
+@record
+class Standing:
+    """`Standing` of schemas/delivery.capnp."""
+
+    channel: bytes = b""
+    generation: int = 0
+    epoch: int = 0
+    leaves: int = 0
+    policy: bytes = b""
+    members: tuple[Guest, ...] = ()
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.channel,
+            self.generation,
+            self.epoch,
+            self.leaves,
+            self.policy,
+            tuple([x.to_values() for x in self.members]),
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> Standing:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            channel=v[0],
+            generation=v[1],
+            epoch=v[2],
+            leaves=v[3],
+            policy=v[4],
+            members=tuple([Guest.from_values(x) for x in v[5]]),
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return STANDING_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Standing:
+        """Decode one message; Refusal(malformed)."""
+        return decode(STANDING_LAYOUT, data, cls.from_values)
+
+
+@record
+class AsGuestParams:
+    """`AsGuestParams` of schemas/delivery.capnp."""
+
+    domain: str = ""
+    guest: Guest | None = None
+    method: int = 0
+    params: bytes = b""
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.domain,
+            None if self.guest is None else self.guest.to_values(),
+            self.method,
+            self.params,
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> AsGuestParams:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            domain=v[0],
+            guest=None if v[1] is None else Guest.from_values(v[1]),
+            method=v[2],
+            params=v[3],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return AS_GUEST_PARAMS_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> AsGuestParams:
+        """Decode one message; Refusal(malformed)."""
+        return decode(AS_GUEST_PARAMS_LAYOUT, data, cls.from_values)
+
+
+@record
+class AsGuestResult:
+    """`AsGuestResult` of schemas/delivery.capnp."""
+
+    result: bytes = b""
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.result,)
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> AsGuestResult:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            result=v[0],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return AS_GUEST_RESULT_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> AsGuestResult:
+        """Decode one message; Refusal(malformed)."""
+        return decode(AS_GUEST_RESULT_LAYOUT, data, cls.from_values)
+
+
+@record
+class TakeEntriesParams:
+    """`TakeEntriesParams` of schemas/delivery.capnp."""
+
+    home: str = ""
+    entries: tuple[RelayedEntry, ...] = ()
+    standings: tuple[Standing, ...] = ()
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.home,
+            tuple([x.to_values() for x in self.entries]),
+            tuple([x.to_values() for x in self.standings]),
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> TakeEntriesParams:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            home=v[0],
+            entries=tuple([RelayedEntry.from_values(x) for x in v[1]]),
+            standings=tuple([Standing.from_values(x) for x in v[2]]),
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return TAKE_ENTRIES_PARAMS_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> TakeEntriesParams:
+        """Decode one message; Refusal(malformed)."""
+        return decode(TAKE_ENTRIES_PARAMS_LAYOUT, data, cls.from_values)
+
+
+@record
+class TakeEntriesResult:
+    """`TakeEntriesResult` of schemas/delivery.capnp."""
+
+    position: int = 0
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.position,)
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> TakeEntriesResult:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            position=v[0],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return TAKE_ENTRIES_RESULT_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> TakeEntriesResult:
+        """Decode one message; Refusal(malformed)."""
+        return decode(TAKE_ENTRIES_RESULT_LAYOUT, data, cls.from_values)
+
+
+@record
+class FetchBoxParams:
+    """`FetchBoxParams` of schemas/delivery.capnp."""
+
+    domain: str = ""
+    max_entries: int = 0
+    """after 0: from the acknowledged position"""
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.domain,
+            self.max_entries,
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> FetchBoxParams:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            domain=v[0],
+            max_entries=v[1],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return FETCH_BOX_PARAMS_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> FetchBoxParams:
+        """Decode one message; Refusal(malformed)."""
+        return decode(FETCH_BOX_PARAMS_LAYOUT, data, cls.from_values)
+
+
+@record
+class FetchBoxResult:
+    """`FetchBoxResult` of schemas/delivery.capnp."""
+
+    entries: tuple[RelayedEntry, ...] = ()
+    standings: tuple[Standing, ...] = ()
+    last: int = 0
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            tuple([x.to_values() for x in self.entries]),
+            tuple([x.to_values() for x in self.standings]),
+            self.last,
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> FetchBoxResult:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            entries=tuple([RelayedEntry.from_values(x) for x in v[0]]),
+            standings=tuple([Standing.from_values(x) for x in v[1]]),
+            last=v[2],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return FETCH_BOX_RESULT_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> FetchBoxResult:
+        """Decode one message; Refusal(malformed)."""
+        return decode(FETCH_BOX_RESULT_LAYOUT, data, cls.from_values)
+
+
+@record
+class AckBoxParams:
+    """`AckBoxParams` of schemas/delivery.capnp."""
+
+    domain: str = ""
+    up_to: int = 0
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.domain,
+            self.up_to,
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> AckBoxParams:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            domain=v[0],
+            up_to=v[1],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return ACK_BOX_PARAMS_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> AckBoxParams:
+        """Decode one message; Refusal(malformed)."""
+        return decode(ACK_BOX_PARAMS_LAYOUT, data, cls.from_values)
+
+
+@record
+class AckBoxResult:
+    """`AckBoxResult` of schemas/delivery.capnp."""
+
+    acked: int = 0
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.acked,)
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> AckBoxResult:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            acked=v[0],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return ACK_BOX_RESULT_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> AckBoxResult:
+        """Decode one message; Refusal(malformed)."""
+        return decode(ACK_BOX_RESULT_LAYOUT, data, cls.from_values)
+
+
+@record
+class ListBoxesParams:
+    """`ListBoxesParams` of schemas/delivery.capnp."""
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return ()
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> ListBoxesParams:
+        """Make one of what a message holds, in the order of its layout."""
+        del v
+        return cls()
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return LIST_BOXES_PARAMS_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ListBoxesParams:
+        """Decode one message; Refusal(malformed)."""
+        return decode(LIST_BOXES_PARAMS_LAYOUT, data, cls.from_values)
+
+
+@record
+class ListBoxesResult:
+    """`ListBoxesResult` of schemas/delivery.capnp."""
+
+    boxes: tuple[Box, ...] = ()
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (tuple([x.to_values() for x in self.boxes]),)
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> ListBoxesResult:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            boxes=tuple([Box.from_values(x) for x in v[0]]),
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return LIST_BOXES_RESULT_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ListBoxesResult:
+        """Decode one message; Refusal(malformed)."""
+        return decode(LIST_BOXES_RESULT_LAYOUT, data, cls.from_values)
+
+
+@record
+class Box:
+    """`Box` of schemas/delivery.capnp."""
+
+    domain: str = ""
+    last: int = 0
+    acked: int = 0
+    entries: int = 0
+    held_bytes: int = 0
+    oldest_ms: int = 0
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.domain,
+            self.last,
+            self.acked,
+            self.entries,
+            self.held_bytes,
+            self.oldest_ms,
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> Box:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            domain=v[0],
+            last=v[1],
+            acked=v[2],
+            entries=v[3],
+            held_bytes=v[4],
+            oldest_ms=v[5],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return BOX_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Box:
+        """Decode one message; Refusal(malformed)."""
+        return decode(BOX_LAYOUT, data, cls.from_values)
+
+
+@record
+class PurgeGuestsParams:
+    """`PurgeGuestsParams` of schemas/delivery.capnp."""
+
+    domain: str = ""
+    account: bytes = b""
+    devices: tuple[bytes, ...] = ()
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.domain,
+            self.account,
+            tuple(self.devices),
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> PurgeGuestsParams:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            domain=v[0],
+            account=v[1],
+            devices=v[2],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return PURGE_GUESTS_PARAMS_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> PurgeGuestsParams:
+        """Decode one message; Refusal(malformed)."""
+        return decode(PURGE_GUESTS_PARAMS_LAYOUT, data, cls.from_values)
+
+
+@record
+class PurgeGuestsResult:
+    """`PurgeGuestsResult` of schemas/delivery.capnp."""
+
+    proposals: int = 0
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.proposals,)
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> PurgeGuestsResult:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            proposals=v[0],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return PURGE_GUESTS_RESULT_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> PurgeGuestsResult:
+        """Decode one message; Refusal(malformed)."""
+        return decode(PURGE_GUESTS_RESULT_LAYOUT, data, cls.from_values)
+
+
 class DeliveryApi(Protocol):
     """What Delivery offers; each method may refuse."""
 
@@ -1614,6 +2229,10 @@ class DeliveryApi(Protocol):
     async def signal(self, call: CallContext, params: SignalParams) -> SignalResult:
         """Number 0x030d; docs/spec has its rules."""
 
+    async def describe_home(self, call: CallContext, params: DescribeHomeParams) -> ExternalSenderResult:
+        """The external sender of groups whose home a domain is: what hello says of one's
+        own."""
+
 
 class DeliveryInternalApi(Protocol):
     """What DeliveryInternal offers; each method may refuse."""
@@ -1629,6 +2248,24 @@ class DeliveryInternalApi(Protocol):
 
     async def external_sender(self, call: CallContext, params: ExternalSenderParams) -> ExternalSenderResult:
         """Number 0x0383; docs/spec has its rules."""
+
+    async def as_guest(self, call: CallContext, params: AsGuestParams) -> AsGuestResult:
+        """A method of Delivery for a device of another domain, in a channel of this one."""
+
+    async def take_entries(self, call: CallContext, params: TakeEntriesParams) -> TakeEntriesResult:
+        """What another domain's channels have for devices of this one."""
+
+    async def fetch_box(self, call: CallContext, params: FetchBoxParams) -> FetchBoxResult:
+        """What waits to be brought to another domain, in order."""
+
+    async def ack_box(self, call: CallContext, params: AckBoxParams) -> AckBoxResult:
+        """Number 0x0387; docs/spec has its rules."""
+
+    async def list_boxes(self, call: CallContext, params: ListBoxesParams) -> ListBoxesResult:
+        """Number 0x0388; docs/spec has its rules."""
+
+    async def purge_guests(self, call: CallContext, params: PurgeGuestsParams) -> PurgeGuestsResult:
+        """Devices of another domain are no more."""
 
 
 METHODS: tuple[Method, ...] = (
@@ -1815,6 +2452,19 @@ METHODS: tuple[Method, ...] = (
         result=SignalResult,
     ),
     Method(
+        number=0x030E,
+        service="delivery",
+        name="describeHome",
+        caller=CallerClass("account"),
+        by=(),
+        streams=False,
+        idempotent=True,
+        keyed=False,
+        frame_bytes_max=2097152,
+        params=DescribeHomeParams,
+        result=ExternalSenderResult,
+    ),
+    Method(
         number=0x0380,
         service="delivery",
         name="removeDevices",
@@ -1858,12 +2508,90 @@ METHODS: tuple[Method, ...] = (
         service="delivery",
         name="externalSender",
         caller=CallerClass("service"),
-        by=("gateway",),
+        by=("gateway", "federation"),
         streams=False,
         idempotent=True,
         keyed=False,
         frame_bytes_max=2097152,
         params=ExternalSenderParams,
         result=ExternalSenderResult,
+    ),
+    Method(
+        number=0x0384,
+        service="delivery",
+        name="asGuest",
+        caller=CallerClass("service"),
+        by=("federation",),
+        streams=False,
+        idempotent=True,
+        keyed=False,
+        frame_bytes_max=8388608,
+        params=AsGuestParams,
+        result=AsGuestResult,
+    ),
+    Method(
+        number=0x0385,
+        service="delivery",
+        name="takeEntries",
+        caller=CallerClass("service"),
+        by=("federation",),
+        streams=False,
+        idempotent=True,
+        keyed=False,
+        frame_bytes_max=8388608,
+        params=TakeEntriesParams,
+        result=TakeEntriesResult,
+    ),
+    Method(
+        number=0x0386,
+        service="delivery",
+        name="fetchBox",
+        caller=CallerClass("service"),
+        by=("federation",),
+        streams=False,
+        idempotent=True,
+        keyed=False,
+        frame_bytes_max=2097152,
+        params=FetchBoxParams,
+        result=FetchBoxResult,
+    ),
+    Method(
+        number=0x0387,
+        service="delivery",
+        name="ackBox",
+        caller=CallerClass("service"),
+        by=("federation",),
+        streams=False,
+        idempotent=True,
+        keyed=False,
+        frame_bytes_max=2097152,
+        params=AckBoxParams,
+        result=AckBoxResult,
+    ),
+    Method(
+        number=0x0388,
+        service="delivery",
+        name="listBoxes",
+        caller=CallerClass("service"),
+        by=("federation",),
+        streams=False,
+        idempotent=True,
+        keyed=False,
+        frame_bytes_max=2097152,
+        params=ListBoxesParams,
+        result=ListBoxesResult,
+    ),
+    Method(
+        number=0x0389,
+        service="delivery",
+        name="purgeGuests",
+        caller=CallerClass("service"),
+        by=("federation",),
+        streams=False,
+        idempotent=True,
+        keyed=False,
+        frame_bytes_max=2097152,
+        params=PurgeGuestsParams,
+        result=PurgeGuestsResult,
     ),
 )

@@ -66,6 +66,10 @@ DEVICE_LISTS_PARAMS_LAYOUT = Layout(0, 1, None, [("list data", 0, None, None)])
 DEVICE_LISTS_RESULT_LAYOUT = Layout(0, 1, None, [("list data", 0, None, None)])
 PURGE_ACCOUNT_PARAMS_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
 PURGE_ACCOUNT_RESULT_LAYOUT = Layout(0, 0, None, [])
+KEYS_FOR_PEER_PARAMS_LAYOUT = Layout(
+    1, 2, None, [("text", 0, None, None), ("uint16", 0, None, None), ("data", 1, None, None)]
+)
+KEYS_FOR_PEER_RESULT_LAYOUT = Layout(0, 1, None, [("data", 0, None, None)])
 
 
 @record
@@ -957,6 +961,71 @@ class PurgeAccountResult:
         return decode(PURGE_ACCOUNT_RESULT_LAYOUT, data, cls.from_values)
 
 
+@record
+class KeysForPeerParams:
+    """`KeysForPeerParams` of schemas/keystore.capnp."""
+
+    domain: str = ""
+    """method: the federation method's"""
+    method: int = 0
+    """method: the federation method's"""
+    params: bytes = b""
+    """method: the federation method's"""
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.domain,
+            self.method,
+            self.params,
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> KeysForPeerParams:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            domain=v[0],
+            method=v[1],
+            params=v[2],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return KEYS_FOR_PEER_PARAMS_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> KeysForPeerParams:
+        """Decode one message; Refusal(malformed)."""
+        return decode(KEYS_FOR_PEER_PARAMS_LAYOUT, data, cls.from_values)
+
+
+@record
+class KeysForPeerResult:
+    """`KeysForPeerResult` of schemas/keystore.capnp."""
+
+    result: bytes = b""
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.result,)
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> KeysForPeerResult:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            result=v[0],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return KEYS_FOR_PEER_RESULT_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> KeysForPeerResult:
+        """Decode one message; Refusal(malformed)."""
+        return decode(KEYS_FOR_PEER_RESULT_LAYOUT, data, cls.from_values)
+
+
 class KeystoreApi(Protocol):
     """What Keystore offers; each method may refuse."""
 
@@ -1007,6 +1076,9 @@ class KeystoreInternalApi(Protocol):
 
     async def purge_account(self, call: CallContext, params: PurgeAccountParams) -> PurgeAccountResult:
         """Number 0x0283; docs/spec has its rules."""
+
+    async def for_peer(self, call: CallContext, params: KeysForPeerParams) -> KeysForPeerResult:
+        """A look-up by another domain, of accounts of this one."""
 
 
 METHODS: tuple[Method, ...] = (
@@ -1191,5 +1263,18 @@ METHODS: tuple[Method, ...] = (
         frame_bytes_max=2097152,
         params=PurgeAccountParams,
         result=PurgeAccountResult,
+    ),
+    Method(
+        number=0x0284,
+        service="keystore",
+        name="forPeer",
+        caller=CallerClass("service"),
+        by=("federation",),
+        streams=False,
+        idempotent=False,
+        keyed=True,
+        frame_bytes_max=2097152,
+        params=KeysForPeerParams,
+        result=KeysForPeerResult,
     ),
 )

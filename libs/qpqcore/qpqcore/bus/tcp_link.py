@@ -23,7 +23,6 @@ HANDSHAKE_SECONDS_MAX = 5.0
 """TLS and hellos; a stranger holds a connection no longer."""
 CALLS_MAX = 20_000
 """In flight on one connection, and at one service in all: as many as a gateway passes on. Past it: `overloaded`."""
-OVERLOADED_RETRY_MS = 1_000
 SEND_BYTES = 256 * 1024
 """Joined into one send; what is queued behind it has to wait for the next."""
 QUEUE_BYTES_MAX = 32 * 1024 * 1024

@@ -13,7 +13,8 @@ import outcome
 import structlog
 import trio
 
-from qpqcore.bus.tcp_link import CALLS_MAX, LOST, OVERLOADED_RETRY_MS, PING_SECONDS
+from qpqcore.bus.admission import RETRY_MS
+from qpqcore.bus.tcp_link import CALLS_MAX, LOST, PING_SECONDS
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.wire.bus_frame import CALL_MAX, ENVELOPE_BYTES_MAX, Frame, FrameError, Kind, frame
 from qpqcore.wire.envelope import BusReply
@@ -49,7 +50,7 @@ class Peer:
         """Send an encoded Envelope; return the answer, or why there is none."""
         if len(self._waiting) >= CALLS_MAX or self._link.is_full:
             detail = "too many calls at once"
-            return BusReply(code=int(ErrorCode.OVERLOADED), detail=detail, retry_after_ms=OVERLOADED_RETRY_MS)
+            return BusReply(code=int(ErrorCode.OVERLOADED), detail=detail, retry_after_ms=RETRY_MS)
         if len(body) > ENVELOPE_BYTES_MAX:
             return BusReply(code=int(ErrorCode.TOO_LARGE), detail="the call is too large")
         number = self._number()

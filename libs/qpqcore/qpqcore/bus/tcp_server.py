@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 import structlog
 import trio
 
+from qpqcore.api.methods import METHODS
+from qpqcore.bus.admission import RETRY_MS, Admission, refusable
 from qpqcore.bus.allowed import MAY_CALL
 from qpqcore.bus.tcp_link import (
     CALLER_SILENT_SECONDS_MAX,
     CALLS_MAX,
     HANDSHAKE_SECONDS_MAX,
     LOST,
-    OVERLOADED_RETRY_MS,
     PING_SECONDS,
     Link,
 )
@@ -36,7 +37,7 @@ from qpqcore.wire.bus_frame import (
     goaway,
     hello,
 )
-from qpqcore.wire.envelope import BusReply, Envelope
+from qpqcore.wire.envelope import BusReply, Envelope, method_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+SHED = BusReply(code=int(ErrorCode.OVERLOADED), detail="too many calls at once", retry_after_ms=RETRY_MS).to_bytes()
 CONNECTIONS_MAX = 1_024
 """Of all callers; each holds a few buffers. Past it a connection is closed as it comes."""
 
@@ -56,11 +58,14 @@ class BusServer:
     """Answers calls of one service."""
 
     def __init__(
-        self, service: str, entrance: Entrance, credentials: Credentials, *, calls_max: int = CALLS_MAX
-    ) -> None:
+        self, service: str, entrance: Entrance, credentials: Credentials, *, calls_max: int = CALLS_MAX,
+        admission: Admission | None = None,
+    ) -> None:  # fmt: skip
         self.service = service
         self.entrance = entrance
         self.calls_max = calls_max
+        self.admission = admission or Admission(service, trio.current_time, delay_seconds=0)
+        """By default nothing is shed: who runs a service says what it may cost."""
         self.calls = 0
         """In flight."""
         self.overloaded = 0
@@ -174,11 +179,17 @@ class _Connection:
                 raise FrameError("two calls of one number")
             if self._server.calls >= self._server.calls_max:
                 self._server.overloaded += 1
-                self._reply(one.call, _overloaded())
+                self._reply(one.call, SHED)
                 return
+            counts, entered = refusable(METHODS.get(method_of(one.body))), None
+            if counts:
+                entered = self._server.admission.enter()
+                if entered is None:
+                    self._reply(one.call, SHED)
+                    return
             self._server.calls += 1
             scope = self._scopes[one.call] = trio.CancelScope()
-            nursery.start_soon(self._answer, one.call, one.body, scope)
+            nursery.start_soon(self._answer, one.call, one.body, scope, entered)
         elif one.kind == Kind.CANCEL:
             if waiting := self._scopes.get(one.call):
                 waiting.cancel()
@@ -187,7 +198,10 @@ class _Connection:
         else:
             raise FrameError(f"a frame of kind {one.kind}")
 
-    async def _answer(self, call: int, body: bytes, scope: trio.CancelScope) -> None:
+    async def _answer(self, call: int, body: bytes, scope: trio.CancelScope, entered: float | None) -> None:
+        """Answer one; `entered` is admission's, where the call counts as work."""
+        if entered is not None:
+            self._server.admission.begun(entered)
         try:
             with scope:
                 try:
@@ -198,14 +212,11 @@ class _Connection:
         finally:
             del self._scopes[call]
             self._server.calls -= 1
+            if entered is not None:
+                self._server.admission.left()
 
     def _reply(self, call: int, data: bytes) -> None:
         if len(data) > ENVELOPE_BYTES_MAX:
             log.error("bus_reply_too_large", bytes=len(data))
             data = BusReply(code=int(ErrorCode.INTERNAL), detail="internal error").to_bytes()
         self.link.put_nowait(frame(Kind.REPLY, call, data))
-
-
-def _overloaded() -> bytes:
-    no = BusReply(code=int(ErrorCode.OVERLOADED), detail="too many calls at once", retry_after_ms=OVERLOADED_RETRY_MS)
-    return no.to_bytes()

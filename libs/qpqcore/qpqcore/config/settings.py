@@ -17,18 +17,20 @@ if TYPE_CHECKING:
 ENV_PREFIX = "QPQ_"
 TOKEN_CHARS_MIN = 16
 """A shorter auth_token is weak: it can be guessed at the rate the limits allow."""
+WORKERS_MAX = 256
+"""A connection's id has one byte for the worker's number."""
 EDGE_LEAST = {
     "connections_max": 1,
     "connections_per_address_max": 1,
     "handshakes_per_address_max": 1,
     "retry_from_half_open": 0,
+    "shed_delay_ms": 0,
     "held_total_bytes_max": 16 * 1024 * 1024,
 }
 """The least of each of the edge's bounds that still serves somebody: the largest frame and its answer have to fit."""
 IN_FILES = ("auth_token", "db_key")
 """Secrets that may stand in a file of their own, whose name is `..._file`."""
 NOT_YET = {
-    "federation_enabled": "federation is not built yet: leave federation_enabled out",
     "plugin_dir": "plugins are not built yet: leave plugin_dir out",
 }
 
@@ -59,17 +61,29 @@ class Settings:
     db_key: str = _doc("", "key of the databases; empty: a key file in data_dir, refused in production")
     metrics_enabled: bool = _doc(True, "serve /livez, /readyz and /metrics")
     metrics_listen: str = _doc("127.0.0.1:9090", "TCP address of /livez, /readyz and /metrics")
-    federation_enabled: bool = _doc(False, "not built yet")
+    federation_enabled: bool = _doc(False, "talk to other domains' servers")
     federation_domain: str = _doc("localhost", "home domain of the accounts made here; it never changes")
-    federation_listen: str = _doc("0.0.0.0:7001", "read when federation is built")
+    federation_listen: str = _doc("0.0.0.0:7001", "UDP address where other domains' servers come in")
+    federation_peers: str = _doc("", "those known by address: b.example=host:7001,c.example=host:7001,...")
+    federation_discovery: bool = _doc(False, "find other domains by DNS SRV, and let any come that has a certificate")
+    federation_ca: str = _doc("", "PEM of the one CA that all domains' certificates are of; empty: the system's")
+    federation_cert: str = _doc("", "PEM of the certificate, for the federation_domain, that other domains are shown")
+    federation_key: str = _doc("", "PEM of its private key")
+    federation_private_addresses: bool = _doc(False, "connect to loopback and private addresses that the DNS names")
+    mdns_announce: bool = _doc(False, "tell the local network, by multicast DNS, that this server is here")
     plugin_dir: str = _doc("", "not built yet")
     blob_bytes_max: int = _doc(50 * 1024 * 1024, "largest file, at most 1 GiB")
     quic_engine: str = _doc("native", '"native" or "aioquic"')
     connections_max: int = _doc(10_000, "connections in all; past it new peers are refused")
     connections_per_address_max: int = _doc(512, "of one IPv4 address or IPv6 /64; half of them without proof of it")
     handshakes_per_address_max: int = _doc(1_000, "of one such address in 10 s; past it new peers are refused")
+    shed_delay_ms: int = _doc(
+        1, "so much work may stand before a ready call's turn, on average, until more calls are refused; 0: any"
+    )
     retry_from_half_open: int = _doc(200, "handshakes at once from which on addresses are proven; 0: always")
     held_total_bytes_max: int = _doc(512 * 1024 * 1024, "memory of frames and replies over all connections")
+    workers: int = _doc(1, "gateway: so many processes behind its one address, each with a metrics port one higher")
+    worker: int = _doc(-1, "gateway: the number of this one among them; given by who starts them")
     bus_listen: str = _doc("127.0.0.1:7400", "one service in a process of its own: TCP address of its bus")
     bus_peers: str = _doc("", "the others: auth=host:7400,delivery=host:7400,...; a name may have many addresses")
     bus_calls_max: int = _doc(20_000, "calls that such a service answers at once; past it: overloaded")
@@ -195,15 +209,30 @@ def check(s: Settings, service: str | None = None) -> None:
     for name, least in EDGE_LEAST.items():
         if getattr(s, name) < least:
             raise ConfigError(f"{name} is at least {least}")
-    for name in ("listen", "metrics_listen", "bus_listen"):
+    _check_federation(s)
+    for name in ("listen", "metrics_listen", "bus_listen", "federation_listen"):
         address_of(getattr(s, name))
     peers_of(s)
     if not 0 <= s.trace_ratio <= 1:
         raise ConfigError("trace_ratio is 0 to 1")
+    _check_workers(s, service)
     if s.bus_calls_max < 1:
         raise ConfigError("bus_calls_max is at least 1")
     if s.mode == "production":
         _check_production(s, service)
+
+
+def _check_workers(s: Settings, service: str | None) -> None:
+    if not 1 <= s.workers <= WORKERS_MAX:
+        raise ConfigError(f"workers is 1 to {WORKERS_MAX}")
+    if s.worker >= s.workers:
+        raise ConfigError(f"worker is below workers, which is {s.workers}")
+    if s.workers == 1:
+        return
+    if service != "gateway":
+        raise ConfigError("workers is for `qpq-server gateway`: nothing else shares an address")
+    if not address_of(s.listen)[1]:
+        raise ConfigError("workers share an address: listen needs a port")
 
 
 def _check_postgres(s: Settings) -> None:
@@ -213,6 +242,29 @@ def _check_postgres(s: Settings) -> None:
         raise ConfigError("give database_url or database_url_file, not both")
     if s.store_backend == "postgres" and not (s.database_url or s.database_url_file):
         raise ConfigError('store_backend = "postgres" needs a database_url or a database_url_file')
+
+
+def _check_federation(s: Settings) -> None:
+    peers = federation_peers_of(s)
+    if not s.federation_enabled:
+        return
+    if not (s.federation_cert and s.federation_key):
+        raise ConfigError("federation_enabled needs federation_cert and federation_key")
+    if not (peers or s.federation_discovery):
+        raise ConfigError("federation_enabled needs federation_peers, or federation_discovery = true")
+    if s.federation_domain in peers:
+        raise ConfigError("federation_peers: the domain itself is not among its peers")
+
+
+def federation_peers_of(s: Settings) -> dict[str, tuple[str, int]]:
+    """Return the address of each domain that federation_peers names. Raises ConfigError."""
+    found: dict[str, tuple[str, int]] = {}
+    for part in filter(None, s.federation_peers.replace(" ", "").split(",")):
+        domain, equals, address = part.partition("=")
+        if not equals or not is_domain(domain) or domain in found or domain.rpartition(".")[2].isdigit():
+            raise ConfigError(f"federation_peers: {part!r} is not DOMAIN=host:port, each domain once, in lower case")
+        found[domain] = address_of(address)
+    return found
 
 
 def database_url_of(s: Settings) -> str:

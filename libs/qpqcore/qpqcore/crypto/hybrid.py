@@ -1,4 +1,4 @@
-"""Welcomes sealed to a device's X-Wing key: HPKE base mode, KEM 0x647a (docs/spec/groups.md#welcomes)."""
+"""What is sealed to an X-Wing key: HPKE base mode, KEM 0x647a. Welcomes are (docs/spec/groups.md#welcomes), and backups."""
 
 from __future__ import annotations
 
@@ -43,12 +43,17 @@ def _info(channel: bytes, generation: int, device: bytes) -> bytes:
 
 def seal_welcome(public_key: bytes, welcome: bytes, *, channel: bytes, generation: int, device: bytes) -> bytes:
     """Seal a Welcome to a device's hybrid key; Refusal(hybridKeyInvalid)."""
+    return seal_to(public_key, welcome, _info(channel, generation, device))
+
+
+def seal_to(public_key: bytes, plain: bytes, info: bytes) -> bytes:
+    """Seal something short to an X-Wing key; Refusal(hybridKeyInvalid)."""
     try:
         key = hpke.MLKEM768X25519PublicKey(
             MLKEM768PublicKey.from_public_bytes(public_key[:MLKEM_KEY_BYTES]),
             X25519PublicKey.from_public_bytes(public_key[MLKEM_KEY_BYTES:]),
         )
-        sealed = _SUITE.encrypt(welcome, key, info=_info(channel, generation, device))
+        sealed = _SUITE.encrypt(plain, key, info=info)
     except ValueError as exc:
         raise Refusal(ErrorCode.HYBRID_KEY_INVALID, "not an X-Wing key") from exc
     return vec(sealed[:ENC_BYTES]) + vec(sealed[ENC_BYTES:])
@@ -56,11 +61,16 @@ def seal_welcome(public_key: bytes, welcome: bytes, *, channel: bytes, generatio
 
 def open_welcome(seed: bytes, sealed: bytes, *, channel: bytes, generation: int, device: bytes) -> bytes:
     """Open a sealed Welcome; Refusal(malformed) when it is not for this key and place."""
+    return open_with(seed, sealed, _info(channel, generation, device))
+
+
+def open_with(seed: bytes, sealed: bytes, info: bytes) -> bytes:
+    """Open what `seal_to` sealed; Refusal(malformed) when it is not for this key and purpose."""
     try:
         r = Reader(sealed)
         enc, ciphertext = r.vec(), r.vec()
         r.end()
         key = hpke.MLKEM768X25519PrivateKey(*_private(seed))
-        return _SUITE.decrypt(enc + ciphertext, key, info=_info(channel, generation, device))
+        return _SUITE.decrypt(enc + ciphertext, key, info=info)
     except (Malformed, ValueError, InvalidTag) as exc:
-        raise Refusal(ErrorCode.MALFORMED, "a Welcome that cannot be opened") from exc
+        raise Refusal(ErrorCode.MALFORMED, "sealed to another key, or for something else") from exc

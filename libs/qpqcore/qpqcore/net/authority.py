@@ -28,6 +28,11 @@ BACKDATED = dt.timedelta(hours=1)
 """For clocks that are behind."""
 CA_FOLDER, CA_CERT, CA_KEY = "ca", "ca.pem", "ca.key"
 BUS_CA, BUS_CERT, BUS_KEY = "bus-ca.pem", "bus.pem", "bus.key"
+DOMAIN_DAYS = 365
+"""Of a small federation's own CA, whose operators renew by hand."""
+COMMON_CHARS_MAX = 64
+"""RFC 5280, appendix A.1: ub-common-name."""
+PEER_CA, PEER_CERT, PEER_KEY = "federation-ca.pem", "federation.pem", "federation.key"
 
 
 def make_ca(folder: Path, now: dt.datetime) -> bool:
@@ -50,12 +55,34 @@ def make_ca(folder: Path, now: dt.datetime) -> bool:
 
 def issue(folder: Path, service: str, now: dt.datetime, days: float = SERVICE_DAYS) -> dt.datetime:
     """Write folder/SERVICE/bus.{pem,key} and the CA beside them; return the certificate's end. CertificateUnreadable."""
+    to = folder / service
+    made, private = _leaf(folder, service, name_of(service), now, days)
+    write_secret(to / BUS_CA, (folder / CA_FOLDER / CA_CERT).read_bytes(), mode=0o644)
+    write_secret(to / BUS_KEY, _pem(private))
+    write_secret(to / BUS_CERT, made.public_bytes(serialization.Encoding.PEM), mode=0o644)
+    return made.not_valid_after_utc
+
+
+def issue_domain(folder: Path, domain: str, now: dt.datetime, days: float = DOMAIN_DAYS) -> dt.datetime:
+    """Write folder/DOMAIN/federation.{pem,key} and the CA beside them: who a domain's server is to other domains'."""
+    to = folder / domain
+    made, private = _leaf(folder, domain, domain, now, days)
+    write_secret(to / PEER_CA, (folder / CA_FOLDER / CA_CERT).read_bytes(), mode=0o644)
+    write_secret(to / PEER_KEY, _pem(private))
+    write_secret(to / PEER_CERT, made.public_bytes(serialization.Encoding.PEM), mode=0o644)
+    return made.not_valid_after_utc
+
+
+def _leaf(
+    folder: Path, common: str, name: str, now: dt.datetime, days: float
+) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    """Return a certificate for both ends of a connection, and its key."""
     ca, ca_key = read_ca(folder)
     private = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, service)])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common[:COMMON_CHARS_MAX])])
     made = (
-        _builder(name, ca.subject, private, ca_key, now, days)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name_of(service))]), critical=False)
+        _builder(subject, ca.subject, private, ca_key, now, days)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(ca=False), critical=True)
         .add_extension(
@@ -63,11 +90,7 @@ def issue(folder: Path, service: str, now: dt.datetime, days: float = SERVICE_DA
         )
         .sign(ca_key, hashes.SHA256())
     )
-    to = folder / service
-    write_secret(to / BUS_CA, (folder / CA_FOLDER / CA_CERT).read_bytes(), mode=0o644)
-    write_secret(to / BUS_KEY, _pem(private))
-    write_secret(to / BUS_CERT, made.public_bytes(serialization.Encoding.PEM), mode=0o644)
-    return made.not_valid_after_utc
+    return made, private
 
 
 def is_due(folder: Path, service: str, now: dt.datetime) -> bool:

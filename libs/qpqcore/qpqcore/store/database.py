@@ -43,6 +43,8 @@ BATCH_MAX = 512
 """Writes in one transaction: bounds what one commit failure takes with it."""
 WAITING_MAX = 10_000
 """Jobs that may wait; one more is refused with `overloaded`."""
+ERASE_MS = 240_000
+"""Between two erasings of what goes by itself: a thousandth of the time, and each sweep of blobs may end in one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -95,6 +97,7 @@ class Database:
         self._writes, self._reads = _Lane(), _Lane()
         self._asked_to_erase = self._packed = self._erased = 0
         """How often it was asked for, and up to which asking the first half and all of it is done."""
+        self._litter, self._erase_from_ms = False, 0
         self.statistics = Statistics()
         if not inline:
             self._start(self._writes, self._write_loop, writer)
@@ -145,6 +148,22 @@ class Database:
         await self.write(lambda _: None)
         if self._erased < asked:
             raise Refusal(ErrorCode.STORAGE_FULL, "what was deleted cannot be erased yet", retry_after_ms=1_000)
+
+    async def erase_in_time(self, now_ms: int, *, gone: bool) -> None:
+        """Erase, for what goes by itself when its time has come: at most once in ERASE_MS, and then all that went since.
+
+        `gone`: whether something went now. While a full disk, or a reader, is in the way it is tried again the next time.
+        """
+        self._litter = self._litter or gone
+        if not self._litter or now_ms < self._erase_from_ms:
+            return
+        self._erase_from_ms, self._litter = now_ms + ERASE_MS, False
+        try:
+            await self.erase()
+        except Refusal as no:
+            if no.code is not ErrorCode.STORAGE_FULL:
+                raise
+            self._litter = True
 
     async def _run_inline(self, body: Callable[[Connection], T]) -> T:
         await trio.lowlevel.checkpoint()

@@ -24,6 +24,11 @@ _REPLY = struct.Struct("<BHIB")
 _TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 
 
+def method_of(data: bytes) -> int:
+    """Return the method of an encoded Envelope, before anything else of it is looked at."""
+    return int.from_bytes(data[2:4], "little")
+
+
 def is_traceparent(text: str) -> bool:
     """Tell whether `text` is a version 00 traceparent (W3C Trace Context §3.2)."""
     return _TRACE.match(text) is not None

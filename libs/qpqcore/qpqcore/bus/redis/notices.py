@@ -109,6 +109,10 @@ class RedisNotices:
         while not all(self._channels.is_confirmed(self._seal.split(topic)[0]) for topic in topics):
             await self._changed.wait()
 
+    async def wait_revoked(self) -> None:
+        """Wait until Redis has, and has told, every revocation that was published here."""
+        await self._record.wait_told()
+
     async def wait_up(self) -> None:
         """Wait until all servers are there."""
         while self.shards.reason:

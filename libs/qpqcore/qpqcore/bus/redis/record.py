@@ -56,6 +56,12 @@ class Record:
         self._untold: deque[bytes] = deque(maxlen=REVOCATIONS_MAX)
         self._unread = False
         self._wake = trio.Event()
+        self._told = trio.Event()
+
+    async def wait_told(self) -> None:
+        """Wait until nothing is left that Redis has not acknowledged."""
+        while self._untold:
+            await self._told.wait()
 
     def add(self, sealed: bytes) -> None:
         """Tell a revocation, and put it on record."""
@@ -112,6 +118,8 @@ class Record:
             for sealed, answer in zip(batch, answers, strict=True):
                 if self._untold and self._untold[0] is sealed:
                     self._untold.popleft()
+                self._told.set()
+                self._told = trio.Event()
                 if isinstance(answer, Exception):
                     # Out of memory, as it may be: telling needs none.
                     log.error("revocation_not_recorded", reason=str(answer))

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from qpqcore.store.errors import DatabaseAway, DatabaseError, DatabaseTooNew
-from qpqcore.store.postgres import limits
+from qpqcore.store.errors import DatabaseError, DatabaseTooNew
+from qpqcore.store.postgres import direct
 from qpqcore.store.postgres.schemas import Schema, check_version, programs_from, session_settings
 
 if TYPE_CHECKING:
@@ -64,29 +64,16 @@ def look(url: str, schema: Schema) -> int:
 def ask(url: str, schema: Schema, query: str, *values: object) -> list[Any]:
     """Return what a query finds in a schema. DatabaseAway; DatabaseTooOld, DatabaseTooNew if this program cannot use it."""
 
-    async def run() -> list[Any]:
-        connection = await _connected(url, session_settings(schema))
-        try:
-            await check_version(connection, schema)
-            return list(await connection.fetch(query, *values))
-        except asyncpg.PostgresError as exc:
-            raise DatabaseError(f"the database cannot be read: {exc}") from exc
-        finally:
-            await connection.close()
+    async def body(connection: Any) -> list[Any]:
+        await check_version(connection, schema)
+        return list(await connection.fetch(query, *values))
 
-    return asyncio.run(run())
-
-
-async def _connected(url: str, settings: dict[str, str]) -> Any:
-    try:
-        return await asyncpg.connect(url, timeout=limits.CONNECT_SECONDS_MAX, server_settings=settings)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as exc:
-        raise DatabaseAway(f"the database cannot be reached: {exc or type(exc).__name__}") from exc
+    return direct.run(url, body, name=schema.name, settings=session_settings(schema))
 
 
 async def _migrate(url: str, schemas: Sequence[Schema], *, roles: bool, passwords: Mapping[str, str]) -> list[Outcome]:
     settings = {"lock_timeout": str(LOCK_WAIT_MS_MAX), "application_name": "qpqctl migrate"}
-    connection = await _connected(url, settings)
+    connection = await direct.connected(url, settings)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
         return [await _bring(connection, s, roles=roles, password=passwords.get(s.service, "")) for s in schemas]
@@ -116,7 +103,7 @@ async def _bring(connection: Any, schema: Schema, *, roles: bool, password: str)
                 programs_from(migration),
             )
     if roles:
-        await _grant(connection, schema.name)
+        await grant(connection, schema.name)
     return Outcome(schema.name, before, len(schema.migrations))
 
 
@@ -136,7 +123,8 @@ async def _make_role(connection: Any, role: str, password: str) -> None:
         await connection.execute(f"ALTER ROLE {role} PASSWORD {quoted}")
 
 
-async def _grant(connection: Any, name: str) -> None:
+async def grant(connection: Any, name: str) -> None:
+    """Give the role of a schema its rights there."""
     await connection.execute(f"GRANT USAGE ON SCHEMA {name} TO {name}")
     rights = "SELECT, INSERT, UPDATE, DELETE"
     if connection.get_server_version().major >= MAINTAIN_FROM:

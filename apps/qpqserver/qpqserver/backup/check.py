@@ -1,0 +1,115 @@
+"""Checks a backup without putting it back, and names the first thing that is broken.
+
+Without keys: that all files are there as they were written. With the key of the data: that each opens to its end, has the rows
+that it says, nothing that a backup leaves out, and that the services agree with each other. With the key of the secrets: that
+the OPAQUE setups are those that the accounts need.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qpqserver.backup import manifest as manifests
+from qpqserver.backup import places
+from qpqserver.backup.contents import LEFT_OUT, TABLES
+from qpqserver.backup.errors import BackupBroken
+from qpqserver.backup.manifest import SECRETS, data_part
+from qpqserver.backup.rows import Row, Table, read
+from qpqserver.backup.sealing import opened
+from qpqserver.stores import SERVICES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from qpqserver.backup.manifest import Manifest
+
+
+def records(folder: Path, manifest: Manifest, service: str, seed: bytes) -> Iterator[tuple[Table, Row | None]]:
+    """Yield each table of a service (None), then each of its rows. BackupBroken."""
+    path, table = data_part(service), None
+    for record in read(opened(folder / path, seed, path, bytes.fromhex(manifest.id)), path):
+        if isinstance(record, Table):
+            table = record
+            if table.name in LEFT_OUT[service] or table.name not in TABLES[service]:
+                raise BackupBroken(f"{path}: {table.name} is not what a backup has")
+            yield table, None
+        elif table is not None:
+            yield table, record
+
+
+def secrets_of(folder: Path, manifest: Manifest, seed: bytes) -> dict[str, bytes]:
+    """Return the secrets of a backup. BackupBroken."""
+    found: dict[str, bytes] = {}
+    for record in read(opened(folder / SECRETS, seed, SECRETS, bytes.fromhex(manifest.id)), SECRETS):
+        if not isinstance(record, Table):
+            name, data = record
+            found[name] = data
+    for name in manifest.setups.keys() | {n for n in found if n.startswith(places.SETUP)}:
+        if name not in found or manifests.fingerprint(found[name]) != manifest.setups.get(name):
+            raise BackupBroken(f"{SECRETS}: {name} is missing, or another one than the accounts have")
+    return found
+
+
+class Agreement:
+    """Whether the services' data are of one moment: what one knows of accounts, the others know, or are about to be told."""
+
+    def __init__(self) -> None:
+        self._accounts: dict[str, set[bytes]] = {"auth": set(), "keystore": set()}
+        self._told: set[bytes] = set()
+        self._devices: set[bytes] = set()
+        self._mailboxes: set[bytes] = set()
+        self._setups: set[int] = set()
+
+    def take(self, service: str, table: Table, row: Row) -> None:
+        """Look at a row."""
+        given: dict[str, Any] = dict(zip(table.columns, row, strict=True))
+        match (service, table.name):
+            case (("auth" | "keystore"), "accounts"):
+                self._accounts[service].add(given["account"])
+                if service == "auth":
+                    self._setups.add(given["setup"])
+            case "auth", "jobs":
+                self._told.add(given["account"])
+            case "auth", "devices":
+                self._devices.add(given["device"])
+            case "delivery", "mailboxes":
+                if (
+                    given["account"] in self._accounts["auth"] and given["account"] not in self._told
+                ):  # others are boxes of whole domains
+                    self._mailboxes.add(given["device"])
+            case _:
+                pass
+
+    def check(self, manifest: Manifest) -> None:
+        """Raise BackupBroken where they do not agree."""
+        if rest := (self._accounts["auth"] ^ self._accounts["keystore"]) - self._told:
+            raise BackupBroken(f"auth and keystore differ by {len(rest)} accounts: not of one moment")
+        if self._mailboxes - self._devices:
+            raise BackupBroken(f"{len(self._mailboxes - self._devices)} mailboxes are of no device: not of one moment")
+        for number in self._setups:
+            if f"{places.SETUP}{number}" not in manifest.setups:
+                raise BackupBroken(f"accounts need {places.SETUP}{number}, which this backup does not have")
+
+
+def verify(folder: Path, data_seed: bytes | None, secrets_seed: bytes | None) -> dict[str, int]:
+    """Check a backup as far as the keys go; return how many rows each table has, empty without a key. BackupBroken."""
+    manifest = manifests.read(folder)
+    for path, part in sorted(manifest.parts.items()):
+        if path == SECRETS and secrets_seed is None and not (folder / path).exists():
+            continue  # it is kept elsewhere
+        manifests.check_part(folder, path, part)
+    counts: dict[str, int] = {}
+    if data_seed is not None:
+        agreement = Agreement()
+        for service in SERVICES:
+            for table, row in records(folder, manifest, service, data_seed):
+                name = f"{service}.{table.name}"
+                counts.setdefault(name, 0)
+                if row is not None:
+                    counts[name] += 1
+                    agreement.take(service, table, row)
+        agreement.check(manifest)
+    if secrets_seed is not None:
+        secrets_of(folder, manifest, secrets_seed)
+    return counts

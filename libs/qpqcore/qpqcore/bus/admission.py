@@ -1,0 +1,146 @@
+"""Load shedding: how many calls a process works at at once, found by how much work what is ready waits for.
+
+1. Past the window a call is refused at once, with `overloaded` and a time to come back. Nothing queues here: who waits
+   makes everybody late, and the caller can wait himself.
+2. The sign of too much work is a standing queue, not a long answer: the work that this process does between a call's coming
+   and its first turn, on average over an interval (CoDel's idea, RFC 8289 §3: a queue that is gone within an interval is a
+   burst, and welcome). Answers may take long for reasons of their own: a password's hash, a disk, a poll.
+   The work is counted in processor time, not by the clock on the wall: what other programs take of the machine makes all
+   calls slower, and refusing some would not help the others.
+3. A standing delay narrows the window in proportion, a full window without one widens it (AIMD, as TCP's: RFC 5681 §3.1).
+   A window that nobody fills says nothing and stays as it is.
+4. What was admitted once is not refused half-way: services' calls of each other only count (`refusable`).
+
+The limits of shedding all stand here; docs/adr/0006 says why they are what they are.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import structlog
+
+from qpqcore.api.delivery import METHODS as DELIVERY
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from qpqcore.model.method import Method
+    from qpqcore.obs.metrics import Reading
+
+log = structlog.get_logger()
+
+INTERVAL_SECONDS = 0.1
+"""Of one judgement: longer than a burst that is worked off, shorter than anybody's patience (RFC 8289 §4.3 has the same)."""
+DELAY_SECONDS = 0.001
+"""Of work before a call's first turn. A call takes some five turns: those admitted lose some 5 ms where it is kept (RFC 8289
+§4.4 has the same target for the whole of a queue), and nothing below it. Measured: 0.05 ms for each message at work.
+"""
+WINDOW_START = 1_024
+"""Before anything was measured, and again when it is over: ten connections' calls at once, less than a second's work."""
+WINDOW_MIN = 24
+"""A group commit is shared by about so many; narrower, a disk would wait for its writers."""
+WIDER = 1 / 8
+"""A full window without delay grows by this share in an interval: tenfold in 2 s."""
+NARROWEST = 0.3
+"""One interval takes no more than this leaves, however long the delay was: it may have been one hiccup."""
+STRANGERS_SHARE = 0.5
+"""Of the window, for who has no session: a crowd that logs in, or only says so, leaves the other half to who is there."""
+RETRY_MS = 1_000
+"""When to come back. Who does adds as much again by chance, so that not all come together (SDK: `connection.later`)."""
+CALM_SECONDS = 5.0
+"""After so long without a refusal it is over."""
+WAITING = frozenset(m.number for m in DELIVERY if m.name == "fetchWait")
+"""They wait, and do not work: a call of these costs its memory, for which `calls_max` is the bound."""
+
+
+def refusable(method: Method | None) -> bool:
+    """Tell whether a call of this method may be shed, and counts as work."""
+    return method is not None and not method.internal and method.number not in WAITING
+
+
+class Admission:
+    """The window of one process. `clock` gives seconds that are never set back, `work` the seconds that the calling thread
+    has used of the processor.
+    """
+
+    def __init__(
+        self, place: str, clock: Callable[[], float], *, delay_seconds: float = DELAY_SECONDS,
+        work: Callable[[], float] = time.thread_time,
+    ) -> None:  # fmt: skip
+        """Begin. `place` names it in logs and metrics; with a `delay_seconds` of 0 nothing is ever shed."""
+        self._place = place
+        self._clock = clock
+        self._work = work
+        self.delay_seconds_max = delay_seconds
+        self._ends_s = clock() + INTERVAL_SECONDS
+        self._waited_s = 0.0
+        self._begun = 0
+        self._most = 0
+        self._refused_s: float | None = None
+        self.window = float(WINDOW_START)
+        self.working = 0
+        """Calls admitted that have not ended."""
+        self.shed = 0
+        """Calls refused, ever."""
+        self.delay_s = 0.0
+        """Of the last interval in which calls began."""
+
+    def enter(self, *, stranger: bool = False) -> float | None:
+        """Count a call in; None: it has to be refused. Who is in gives what it got to `begun`, and says `left` at its end."""
+        now_s = self._clock()
+        if now_s >= self._ends_s:
+            self._judge(now_s)
+        room = self.window * STRANGERS_SHARE if stranger else self.window
+        if self.working >= room and self.delay_seconds_max:
+            self.shed += 1
+            if self._refused_s is None:
+                log.warning("shedding_began", place=self._place, window=int(self.window), delay_s=self.delay_s)
+            self._refused_s = now_s
+            return None
+        self.working += 1
+        self._most = max(self._most, self.working)
+        return self._work()
+
+    def begun(self, entered: float) -> None:
+        """Note the work that was done between `enter` and a call's first turn."""
+        self._waited_s += self._work() - entered
+        self._begun += 1
+
+    def left(self) -> None:
+        """Count a call out."""
+        self.working -= 1
+
+    def _judge(self, now_s: float) -> None:
+        """Set the window by what the interval showed."""
+        is_full = self._most >= self.window
+        if self._begun:
+            self.delay_s = self._waited_s / self._begun
+            if self.delay_s > self.delay_seconds_max:
+                if self._most >= WINDOW_MIN:
+                    kept = max(self.delay_seconds_max / self.delay_s, NARROWEST)
+                    self.window = max(min(self.window, self._most) * kept, WINDOW_MIN)
+            elif is_full:
+                self.window += self.window * WIDER
+        self._ends_s = now_s + INTERVAL_SECONDS
+        self._waited_s, self._begun, self._most = 0.0, 0, self.working
+        if self._refused_s is not None and now_s - self._refused_s >= CALM_SECONDS:
+            self._refused_s = None
+            self.window = max(self.window, WINDOW_START)
+            log.info("shedding_ended", place=self._place, shed=self.shed)
+
+    def readings(self) -> list[Reading]:
+        """Return the numbers, for `Metrics.watch`."""
+        of = self._place
+        return [
+            ("qpq_calls_shed_total", "Calls refused to keep the others' time.", "service", {of: self.shed}),
+            ("qpq_calls_working", "Calls that are worked at.", "service", {of: self.working}),
+            ("qpq_calls_window", "So many may be.", "service", {of: int(self.window)}),
+            (
+                "qpq_turn_delay_seconds",
+                "Work that a ready call waited for, on average.",
+                "service",
+                {of: self.delay_s},
+            ),
+        ]

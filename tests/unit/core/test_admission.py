@@ -1,0 +1,122 @@
+"""The window of calls that are worked at: what narrows it, what widens it, what it never does."""
+
+from __future__ import annotations
+
+import pytest
+from structlog.testing import capture_logs
+
+from qpqcore.api.methods import METHODS
+from qpqcore.bus import admission
+from qpqcore.bus.admission import DELAY_SECONDS, INTERVAL_SECONDS, WINDOW_MIN, WINDOW_START, Admission, refusable
+
+
+class Clock:
+    """A wall clock, and what the processor has done."""
+
+    now_s = work_s = 0.0
+
+    def __call__(self):
+        return self.now_s
+
+    def work(self):
+        return self.work_s
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def admission_of(clock, **more):
+    return Admission("gateway", clock, work=clock.work, **more)
+
+
+def interval(window, clock, calls, waited_s):
+    """Offer calls at once, each of which waits for so much work; end the interval; return how many were let in."""
+    let_in = [mark for mark in (window.enter() for _ in range(calls)) if mark is not None]
+    clock.work_s += waited_s
+    for mark in let_in:
+        window.begun(mark)
+        window.left()
+    clock.now_s += INTERVAL_SECONDS
+    return len(let_in)
+
+
+def test_without_delay_the_window_grows_as_far_as_it_is_filled(clock):
+    window = admission_of(clock)
+    assert interval(window, clock, 10, 0.0) == 10
+    assert interval(window, clock, 1_200, 0.0) == WINDOW_START  # what nobody filled stayed as it was
+    assert interval(window, clock, 1_200, 0.0) == WINDOW_START * 9 // 8
+    assert interval(window, clock, 1_200, 0.0) == 1_200
+    assert window.shed == (1_200 - 1_024) + (1_200 - 1_152)
+
+
+def test_a_standing_delay_narrows_the_window_to_what_keeps_it_short(clock):
+    """Each call here takes a fixed time of the processor: what waits, waits for those before it."""
+    window, each_s = admission_of(clock), 0.000_02
+    for _ in range(50):
+        let_in = interval(window, clock, 1_000, each_s * min(1_000, int(window.window)) / 2)
+    assert let_in * each_s / 2 <= DELAY_SECONDS * (1 + 2 * admission.WIDER)
+    assert let_in * each_s / 2 >= DELAY_SECONDS * admission.NARROWEST
+
+
+def test_the_window_is_never_narrower_than_a_commit_is_shared_by_and_few_calls_never_narrow_it(clock):
+    window = admission_of(clock)
+    for _ in range(50):
+        interval(window, clock, WINDOW_MIN - 1, 10.0)
+    assert window.window == WINDOW_START
+    for _ in range(50):
+        interval(window, clock, 2_000, 10.0)
+    assert window.window == WINDOW_MIN
+    assert interval(window, clock, 1_000, 0.0) == WINDOW_MIN
+
+
+def test_a_burst_within_an_interval_is_welcome(clock):
+    window = admission_of(clock)
+    for _ in range(WINDOW_START):
+        mark = window.enter()
+        clock.work_s += 10.0
+        window.begun(mark)
+    assert window.enter() is None
+    for _ in range(WINDOW_START):
+        window.left()
+    assert window.enter() is not None
+
+
+def test_who_has_no_session_gets_half_of_it_and_the_others_all(clock):
+    window = admission_of(clock)
+    let_in = [window.enter(stranger=True) for _ in range(WINDOW_START)]
+    assert let_in.count(None) == window.shed == WINDOW_START // 2
+    assert None not in [window.enter() for _ in range(WINDOW_START // 2)]
+    assert window.enter() is None
+
+
+def test_with_a_delay_of_nothing_all_come_in(clock):
+    window = admission_of(clock, delay_seconds=0)
+    assert interval(window, clock, 5_000, 10.0) == 5_000
+    assert interval(window, clock, 5_000, 10.0) == 5_000
+    assert window.shed == 0
+
+
+def test_it_says_when_it_began_and_when_it_is_over(clock):
+    window = admission_of(clock)
+    with capture_logs() as logs:
+        for _ in range(100):
+            interval(window, clock, 2_000, 0.1)
+        assert [line["event"] for line in logs] == ["shedding_began"]
+        assert window.window < WINDOW_START
+        for _ in range(60):
+            interval(window, clock, 1, 0.0)
+        assert window.window == WINDOW_START
+    assert [line["event"] for line in logs] == ["shedding_began", "shedding_ended"]
+    values = {name: value for name, _, _, value in window.readings()}
+    assert values["qpq_calls_shed_total"] == {"gateway": window.shed}
+    assert values["qpq_turn_delay_seconds"] == {"gateway": 0.0}
+
+
+def test_what_waits_and_what_was_admitted_already_is_not_shed():
+    shed = {m.name for m in METHODS.values() if refusable(m)}
+    assert {"enqueue", "loginStart", "fetch", "ack"} <= shed
+    assert "fetchWait" not in shed
+    assert not shed & {m.name for m in METHODS.values() if m.internal}
+    assert not refusable(None)

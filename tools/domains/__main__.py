@@ -1,0 +1,40 @@
+"""`python -m tools.domains`: play the conversation over three domains in a temporary folder; exit 1 if anything is off."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from tools.domains.play import perform
+from tools.domains.storm import perform as storm
+
+
+def main() -> int:
+    """Parse the options and play."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quic-engine", choices=["native", "aioquic"], default="native")
+    parser.add_argument("--keep", type=Path, help="use this folder and leave it behind")
+    parser.add_argument("--storm", type=int, metavar="SEED", help="messages and commits under kills and cuts instead")
+    parser.add_argument("--messages", type=int, default=1_000)
+    parser.add_argument("--commits", type=int, default=50)
+    parser.add_argument("--faults", type=int, default=20)
+    arguments = parser.parse_args()
+    if os.environ.get("DEMO_FAULT", "") not in {"", "drop", "double", "swap"}:
+        parser.error("DEMO_FAULT is drop, double or swap")
+    with tempfile.TemporaryDirectory(prefix="qpq-domains-") as temporary:
+        root = arguments.keep or Path(temporary)
+        root.mkdir(parents=True, exist_ok=True)
+        if arguments.storm is not None:
+            given = {"seed": arguments.storm, "messages": arguments.messages, "commits": arguments.commits}
+            return trio.run(partial(storm, root, arguments.quic_engine, faults=arguments.faults, **given))
+        return trio.run(perform, root, arguments.quic_engine)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""Three domains' servers as processes of their own, each behind relays that can be cut, and people as processes too."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from qpqcore.net import authority
+from qpqcore.runtime.clock import now_ms
+from tools.demo.conductor import Play
+from tools.demo.processes import PersonProcess, ServerProcess, free_port
+from tools.domains.relay import Relay
+
+if TYPE_CHECKING:
+    from tools.demo.checker import Sent, Shown
+
+DOMAINS = ("a.example", "b.example", "c.example")
+PEOPLE = {
+    "alice": "a.example", "bob": "b.example", "carol": "c.example", "dave": "a.example", "erin": "b.example",
+}  # fmt: skip
+QUIET_SECONDS_MAX = 120
+"""After the last fault all has to be everywhere within so long."""
+LOOK_SECONDS = 0.3
+
+
+def full(name: str) -> str:
+    """Return name@domain of a person."""
+    return f"{name}@{PEOPLE[name]}"
+
+
+@dataclass
+class World(Play):
+    """The state of one performance over several domains."""
+
+    servers: dict[str, ServerProcess] = field(default_factory=dict)
+    relays: dict[tuple[str, str], Relay] = field(default_factory=dict)
+    """From one domain to another."""
+    cuts: int = 0
+    """How often a domain was cut off from the others."""
+
+    async def enter(self, name: str) -> PersonProcess:
+        """Start a person's process at the person's own server."""
+        server = self.servers[PEOPLE[name]]
+        person = self.people.get(name) or PersonProcess(name, self.root, server.address, self.engine, self.seen)
+        self.people[name] = person
+        await self.nursery.start(person.run)
+        return person
+
+    async def cut(self, domain: str, *, cut: bool = True) -> None:
+        """Cut a domain off from the other domains, or join it again; its own people still reach it."""
+        for ends, relay in self.relays.items():
+            if domain in ends:
+                relay.is_cut = cut
+        await trio.lowlevel.checkpoint()
+
+    async def transcripts(self) -> tuple[dict[str, list[Shown]], dict[str, dict[str, Any]]]:
+        """Return what each device shows, senders by their bare names, and each group's state."""
+        from tools.demo.checker import Shown
+
+        shown: dict[str, list[Shown]] = {}
+        groups: dict[str, dict[str, Any]] = {}
+        for name, person in self.people.items():
+            answer = await person.order("transcript")
+            shown[name] = [
+                Shown(s["id"], s["conversation"], s["sender"].partition("@")[0], s["text"]) for s in answer["shown"]
+            ]
+            for conversation, state in answer["groups"].items():
+                if state["active"]:
+                    groups.setdefault(conversation, {})[name] = (state["epoch"], state["authenticator"])
+        return shown, groups
+
+    async def quieten(self) -> None:
+        """Wait until everybody shows what was accepted for them, and all groups agree; or give up waiting."""
+        with trio.move_on_after(QUIET_SECONDS_MAX):
+            for person in self.people.values():
+                await person.order("settle")
+            while True:
+                shown, groups = await self.transcripts()
+                if not _lacking(self, self.sent(shown), shown) and _agree(groups):
+                    return
+                await trio.sleep(LOOK_SECONDS)
+
+
+def _lacking(world: World, sent: list[Sent], shown: dict[str, list[Shown]]) -> bool:
+    has = {name: {s.ident for s in transcript} for name, transcript in shown.items()}
+    return any(m.ident not in has[name] for m in sent for name in world.audience[m.phase, m.conversation])
+
+
+def _agree(groups: dict[str, dict[str, Any]]) -> bool:
+    return all(len(set(states.values())) == 1 for states in groups.values())
+
+
+def found(root: Path, engine: str, nursery: trio.Nursery) -> World:
+    """Make the servers' settings and certificates; nothing runs yet."""
+    now = datetime.fromtimestamp(now_ms() / 1000, UTC)
+    authority.make_ca(root / "certificates", now)
+    inner = {domain: free_port() for domain in DOMAINS}
+    relays = {
+        (one, other): Relay(free_port(), inner[other]) for one in DOMAINS for other in DOMAINS if one != other
+    }  # fmt: skip
+    servers = {}
+    for domain in DOMAINS:
+        authority.issue_domain(root / "certificates", domain, now)
+        folder = root / domain
+        folder.mkdir()
+        peers = ",".join(f"{other}=127.0.0.1:{relays[domain, other].port}" for other in DOMAINS if other != domain)
+        own = root / "certificates" / domain
+        settings = {
+            "federation_domain": domain, "federation_listen": f"127.0.0.1:{inner[domain]}", "federation_peers": peers,
+            "federation_ca": str(own / authority.PEER_CA), "federation_cert": str(own / authority.PEER_CERT),
+            "federation_key": str(own / authority.PEER_KEY),
+        }  # fmt: skip
+        lines = ["federation_enabled = true", *(f'{name} = "{value}"' for name, value in settings.items())]
+        (folder / "server.toml").write_text("\n".join(lines) + "\n")
+        program = str(Path(sys.executable).with_name("qpq-server"))
+        command = (program, "--config", str(folder / "server.toml"))
+        servers[domain] = ServerProcess(folder, free_port(), engine, command)
+    world = World(root, servers[DOMAINS[0]], engine, nursery)
+    world.servers, world.relays = servers, relays
+    return world
