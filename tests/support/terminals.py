@@ -191,7 +191,7 @@ class Terminal:
             rows = self._screen.lines()
             return [part for part in parts if not any(part in row for row in rows)]
 
-        self._wait(lambda: None if missing() else True, lambda: f"not shown: {missing()}")
+        self._wait(lambda: None if missing() else [], lambda: f"not shown: {missing()}")
 
     def ends(self) -> int:
         """Wait until the program has ended; return its exit code."""
