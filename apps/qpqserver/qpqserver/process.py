@@ -165,7 +165,9 @@ def credentials_of(settings: Settings) -> Credentials:
 
 def bus_of(settings: Settings, name: str, credentials: Credentials) -> TcpBus:
     """Return the bus to whom a service calls. ConfigError where an address is missing."""
-    known, called = peers_of(settings), may_call_of(name)
+    known = peers_of(settings)
+    # A server that talks to no other domain needs no federation.
+    called = may_call_of(name) - (set() if settings.federation_enabled else {"federation"} - known.keys())
     if missing := sorted(called - known.keys()):
         raise ConfigError(f"{name} calls {', '.join(missing)}: bus_peers has no address of it")
     return TcpBus({service: known[service] for service in sorted(called)}, credentials)
