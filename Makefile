@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo demo-federation test check simulate soak backup-drill client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test rolling overload
+.PHONY: help setup run quickstart screenshots demo demo-federation test check simulate soak backup-drill client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test rolling overload
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -81,6 +81,12 @@ fuzz: .venv/fuzz ## fuzz what reads strangers' bytes: TARGET= (or KIND=quick) SE
 
 endurance: setup ## put mixed load on a server for MINUTES=60: memory flat, nothing left open (ENGINE=)
 	$(BIN)/python -m tools.endurance --minutes $(or $(MINUTES),60) --engine $(or $(ENGINE),native)
+
+quickstart: setup ## type the quick start in two tmux terminals, then use the full-screen view in one (needs tmux)
+	@$(BIN)/python -m tools.quickstart
+
+screenshots: setup ## make the pictures of docs/how-to/tui.md anew, from the running program
+	@$(BIN)/python -m tools.screenshots
 
 second-opinion: ## play groups and bad commits with OpenMLS: SEEDS=1-400
 	cargo clippy --quiet --locked --release -p qpq-second-opinion --tests -- -D warnings

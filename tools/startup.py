@@ -1,7 +1,7 @@
 """`python -m tools.startup`: how long `qpq` takes to begin, as multiples of a bare `python -c pass`.
 
 CPU is the process's own (its children's and threads' included), so that a busy machine changes it little; the wall clock is
-shown beside it. `qpq send` talks to a real server and ends when that has the message; `qpq repl` is measured to its prompt.
+shown beside it. `qpq send` talks to a real server and ends when that has the message; `qpq repl` is measured to its prompt, `qpq tui` to its first whole screen.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     Figures = tuple[float, float]
 
 RUNS = 7
-PROMPT = b"qpq> "
+PROMPT, SCREEN = b"qpq> ", b"Ctrl-Q end"
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 QPQ = Path(sys.executable).with_name("qpq")
 
@@ -44,19 +45,22 @@ def whole(words: Sequence[str], environment: Mapping[str, str]) -> Figures:
     return (usage.ru_utime + usage.ru_stime) * 1000, (time.perf_counter() - begun) * 1000
 
 
-def to_prompt(words: Sequence[str], environment: Mapping[str, str]) -> Figures:
-    """Run a command in a terminal until it shows its prompt; return its CPU and wall-clock milliseconds until then."""
+def until_shown(words: Sequence[str], environment: Mapping[str, str], wanted: bytes, end: bytes) -> Figures:
+    """Run a command in a terminal until it shows what is wanted; return its CPU and wall-clock milliseconds until then."""
     begun = time.perf_counter()
     pid, terminal = pty.fork()
     if pid == 0:
         os.execve(words[0], list(words), {**os.environ, **environment})  # noqa: S606 - a child in a terminal of its own
     shown = b""
-    while PROMPT not in shown:
+    while wanted not in shown:
         shown += os.read(terminal, 65_536)
     wall_ms = (time.perf_counter() - begun) * 1000
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     cpu_ms = (int(fields[11]) + int(fields[12])) * 1000 / TICKS_PER_SECOND
-    os.write(terminal, b"\x04")
+    os.write(terminal, end)
+    with suppress(OSError):  # the terminal is gone when its program is; until then it is emptied, or the end would wait
+        while os.read(terminal, 65_536):
+            pass
     os.waitpid(pid, 0)
     os.close(terminal)
     return cpu_ms, wall_ms
@@ -74,7 +78,8 @@ async def measure(root: Path, runs: int) -> list[tuple[str, Figures]]:
             "python -c pass": lambda: whole([sys.executable, "-c", "pass"], {}),
             "qpq --help": lambda: whole([qpq, "--help"], environment),
             "qpq send": lambda: whole([qpq, "send", "@bob", "hello"], environment),
-            "qpq repl, to its prompt": lambda: to_prompt([qpq, "repl"], environment),
+            "qpq repl, to its prompt": lambda: until_shown([qpq, "repl"], environment, PROMPT, b"\x04"),
+            "qpq tui, to its screen": lambda: until_shown([qpq, "tui"], environment, SCREEN, b"\x11"),
         }
         await trio.to_thread.run_sync(whole, [qpq, "register", "alice"], environment)
         await trio.to_thread.run_sync(whole, [qpq, "-u", "bob", "register"], environment)

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 PATIENCE_SECONDS = 60
 ROWS, COLUMNS = 50, 300
-TOKEN = re.compile(r"\x1b\[([0-9;?]*)([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[()].|\x1b[=>78]|([^\x1b])", re.S)
-PARTIAL = re.compile(r"\x1b(?:\[[0-9;?]*|[()]|\][^\x07]*)?\Z")
+TOKEN = re.compile(
+    r"\x1b\[([0-9;:<=>?]*)[ !-/]*([@-~])|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[()].|\x1b[=>78]|([^\x1b])", re.S
+)
+PARTIAL = re.compile(r"\x1b(?:\[[0-9;:<=>?]*[ !-/]*|[()]|\][^\x07]*)?\Z")
 
 SEQUENCES_OF_OUR_OWN = re.compile(
     r"\x1b\[(?:[0-9;]*[ABCDGHJKm]|\?(?:1|7|12|25|1000|1003|1006|1015|1049|2004)[hl]|6n|[0-9] q)|\x1b\[=?[0-9]*u|\x08"
@@ -181,6 +183,15 @@ class Terminal:
             return f"not shown: {[w for w, place in zip(wanted, places(), strict=True) if place is None]}"
 
         self._seen += max(self._wait(found, missing), default=-1) + 1
+
+    def shows(self, *parts: str) -> None:
+        """Wait until each of these is within a row of the screen."""
+
+        def missing() -> list[str]:
+            rows = self._screen.lines()
+            return [part for part in parts if not any(part in row for row in rows)]
+
+        self._wait(lambda: None if missing() else [], lambda: f"not shown: {missing()}")
 
     def ends(self) -> int:
         """Wait until the program has ended; return its exit code."""

@@ -41,6 +41,17 @@ _SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF), (0x180B, 0x180D), (0x180F, 0
 def harmless(text: str) -> str:
     """Return `text` as it may be shown on one line; breaks of lines become blanks."""
     out: list[str] = []
+    for cell in harmless_cells(text):
+        if cell is not None:
+            out.append(cell)
+        elif not out or out[-1] != MARK:
+            out.append(MARK)
+    return "".join(out)
+
+
+def harmless_cells(text: str) -> list[str | None]:
+    """Return what is shown for each character of `text`; None for what is taken out."""
+    out: list[str | None] = []
     marks = 0
     for place, char in enumerate(text):
         if " " <= char <= "~":  # most of what is ever written
@@ -54,15 +65,12 @@ def harmless(text: str) -> str:
         if unicodedata.category(char)[0] == "M":
             marks += 1
             if marks > COMBINING_RUN_MAX:
-                _mark(out)
+                out.append(None)
                 continue
         elif char != ZWJ and char != ZWNJ:
             marks = 0
-        if _shows(char, text, place):
-            out.append(char)
-        else:
-            _mark(out)
-    return "".join(out)
+        out.append(char if _shows(char, text, place) else None)
+    return out
 
 
 def harmless_lines(text: str) -> list[str]:
@@ -84,11 +92,6 @@ def harmless_name(name: str) -> str:
     if not shown or any(c.isspace() or c in "[]\"'" for c in shown):
         return '"' + shown.replace('"', "'") + '"'
     return shown
-
-
-def _mark(out: list[str]) -> None:
-    if not out or out[-1] != MARK:
-        out.append(MARK)
 
 
 def _shows(char: str, text: str, place: int) -> bool:

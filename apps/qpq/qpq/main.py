@@ -12,6 +12,7 @@ from qpq.repl.command import repl
 from qpq.table.commands import TABLE
 from qpq.table.extras import completion, man
 from qpq.table.shell import add_commands
+from qpq.tui.command import tui
 
 VERSION = "0.1.0"
 
@@ -48,5 +49,5 @@ def main(
 
 
 add_commands(main, TABLE)
-for entry in (repl, daemon, completion, man):
+for entry in (repl, tui, daemon, completion, man):
     main.add_command(entry)

@@ -39,6 +39,7 @@ from qpqclient.model import (
     Connected,
     Device,
     Disconnected,
+    Draft,
     Event,
     FileInfo,
     GroupChanged,
@@ -56,7 +57,7 @@ from qpqclient.transport import PingAnswer, ping
 from qpqcore.groups.policy import Right
 
 __all__ = [
-    "Client", "Connected", "Conversation", "Device", "DiskFull", "Disconnected", "Event", "Events", "FileBusy", "FileDamaged", "FileInfo", "FolderBusy", "FolderUnusable", "GroupChanged",
+    "Client", "Connected", "Conversation", "Device", "DiskFull", "Disconnected", "Draft", "Event", "Events", "FileBusy", "FileDamaged", "FileInfo", "FolderBusy", "FolderUnusable", "GroupChanged",
     "GroupBusy", "GroupUnusable", "IdentityChanged", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
     "Missed", "ArchiveDamaged", "HistoryTaken", "Finding", "LinkRefused", "NotAllowed", "NotVerified", "Right", "SETTINGS", "SettingUnknown", "Author", "PingAnswer", "QpqError", "TranscriptBroken", "Verified", "verify_transcript", "Refused", "ServerBroke", "TooLong", "Typing", "Unreachable", "WrapsDamaged", "WrongPassword", "open_client", "ping",
 ]  # fmt: skip

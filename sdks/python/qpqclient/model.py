@@ -44,6 +44,15 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """What was typed and not sent; `reply_to` or `edit_of`: the message that it answers, or is to replace."""
+
+    text: str = ""
+    reply_to: bytes | None = None
+    edit_of: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """One account in a conversation, with its devices there."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from qpqclient.doctor import Finding, examine
+from qpqclient.drafts import Drafts
 from qpqclient.errors import QpqError, Refused
 from qpqclient.linking import LinkCode, admit, be_linked, new_code
 from qpqclient.log import log
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qpqclient.core import Core
+    from qpqclient.model import Draft
 
 
 class Own:
@@ -29,6 +31,7 @@ class Own:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._changing = trio.Lock()
+        self._drafts = Drafts(core.store)
 
     @property
     def name(self) -> str:
@@ -120,6 +123,14 @@ class Own:
             with next_password(store.folder, store.key, password):
                 async with self._core.held_link() as link:
                     return await self._core.account.change_password(link, password)
+
+    def draft(self, channel: bytes) -> Draft:
+        """Return what was typed in a conversation and not sent (an empty channel: where none was open)."""
+        return self._drafts.get(channel)
+
+    def set_draft(self, channel: bytes, draft: Draft) -> None:
+        """Keep what was typed and not sent, in this device's database alone; an empty draft is forgotten. TooLong."""
+        self._drafts.set(channel, draft)
 
     async def delete_account(self) -> None:
         """Delete the account for ever, on the server and here."""

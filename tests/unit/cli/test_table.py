@@ -63,7 +63,14 @@ def test_a_command_can_be_called_with_what_its_table_says(command):
 
 def test_every_face_has_its_commands():
     shell = {name for name, c in main.commands.items() if not c.hidden} | {"create-group"}
-    assert {c.name for c in TABLE if Face.SHELL in c.faces} == shell - {"group", "repl", "daemon", "completion", "man"}
+    assert {c.name for c in TABLE if Face.SHELL in c.faces} == shell - {
+        "group",
+        "repl",
+        "tui",
+        "daemon",
+        "completion",
+        "man",
+    }
     for command in TABLE:
         assert (command.name in CHAT, command.name in RPC) == (Face.CHAT in command.faces, Face.RPC in command.faces)
         for alias in command.aliases:
@@ -161,3 +168,11 @@ def test_completion_offers_what_fits(tmp_path, typed, offered):
     document = Document(typed.format(tmp_path))
     found = [c.text for c in ChatCompleter(snapshot).get_completions(document, CompleteEvent())]
     assert (offered in found) if offered else not found
+
+
+def test_help_imports_no_screen_and_no_client():
+    words = "import sys, qpq.main; print(*sorted(m for m in sys.modules if '.' not in m))"
+    done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)
+    assert (
+        set(done.stdout.split()) & {"textual", "rich", "PIL", "prompt_toolkit", "qpqclient", "trio", "asyncio"} == set()
+    )

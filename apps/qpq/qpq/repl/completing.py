@@ -1,34 +1,21 @@
-"""Completes what is typed: commands, people, groups, files, emoji; by the table's kinds of arguments."""
+"""Completes what is typed at the prompt: what `qpq.table.completing` offers, as prompt_toolkit wants it."""
 
 from __future__ import annotations
 
-import unicodedata
-from functools import lru_cache
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from prompt_toolkit.completion import Completer, Completion, PathCompleter
-from prompt_toolkit.document import Document
+from prompt_toolkit.completion import Completer, Completion
 
-from qpq.table.commands import CHAT
-from qpq.table.model import Argument, Command, Kind
-from qpq.table.parsing import command_of
+from qpq.harmless import harmless
+from qpq.table.completing import choices
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from prompt_toolkit.completion import CompleteEvent
+    from prompt_toolkit.document import Document
 
     from qpq.repl.view import Snapshot
-
-EMOJI_RANGES = ((0x1F300, 0x1F64F), (0x1F680, 0x1F6FF), (0x1F900, 0x1F9FF), (0x2600, 0x27BF))
-SHOWN_MAX = 50
-"""Choices offered at a time."""
-FIXED = {
-    Kind.SWITCH: ("on", "off"),
-    Kind.DURATION: ("30m", "1h", "1d", "7d", "off"),
-    Kind.COMMAND: tuple(CHAT),
-}
 
 
 class ChatCompleter(Completer):
@@ -36,66 +23,10 @@ class ChatCompleter(Completer):
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot
-        self._paths = PathCompleter(expanduser=True)
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
         """Yield the choices for what stands before the cursor."""
-        line = document.text_before_cursor
-        given = command_of(line)
-        if given is None:
-            word = line.rpartition(" ")[2]
-            yield from _emoji_names(word) if word.startswith(":") else ()
-            return
-        name, _ = given
-        if " " not in line.lstrip():
-            yield from _choices(name, ((n, CHAT[n].help) for n in CHAT))
-            return
-        command = CHAT.get(name)
-        argument = _argument_at(command, line) if command is not None else None
-        if argument is not None:
-            yield from self._values(argument, line.rpartition(" ")[2], complete_event)
-
-    def _values(self, argument: Argument, word: str, event: CompleteEvent) -> Iterator[Completion]:
-        snapshot = self._snapshot
-        match argument.kind:
-            case Kind.PERSON:
-                yield from _choices(word.removeprefix("@"), ((p, "") for p in snapshot.people))
-            case Kind.CONVERSATION:
-                targets = (*("@" + p for p in snapshot.people), *("#" + g for g in snapshot.groups))
-                yield from _choices(word, ((t, "") for t in targets))
-            case Kind.FILE | Kind.FOLDER:
-                yield from self._paths.get_completions(Document(word, len(word)), event)
-            case Kind.EMOJI:
-                yield from _emoji_names(word)
-            case kind:
-                yield from _choices(word, ((v, "") for v in FIXED.get(kind, ())))
-
-
-def _argument_at(command: Command, line: str) -> Argument | None:
-    """Return the argument that the cursor is in."""
-    place = len(line.lstrip().split(" ")) - 2
-    by_place = [a for a in command.arguments if a.kind is not Kind.FLAG]
-    if not by_place:
-        return None
-    return by_place[min(place, len(by_place) - 1)] if place < len(by_place) or by_place[-1].many else None
-
-
-def _choices(word: str, choices: Iterable[tuple[str, str]]) -> Iterator[Completion]:
-    fitting = ((c, meta) for c, meta in choices if c.lower().startswith(word.lower()))
-    for choice, meta in islice(fitting, SHOWN_MAX):
-        yield Completion(choice, -len(word), display_meta=meta)
-
-
-def _emoji_names(word: str) -> Iterator[Completion]:
-    """Offer emoji for `:thumbs` or `thumbs`: by the words of their Unicode names."""
-    wanted = word.strip(":").replace("_", " ").upper()
-    fitting = ((char, name) for char, name in _emoji() if wanted and wanted in name)
-    for char, name in islice(fitting, SHOWN_MAX):
-        yield Completion(char, -len(word), display=f"{char} {name.lower()}")
-
-
-@lru_cache(maxsize=1)
-def _emoji() -> tuple[tuple[str, str], ...]:
-    """Return the emoji of the main blocks with their names."""
-    codes = (code for first, last in EMOJI_RANGES for code in range(first, last + 1))
-    return tuple((chr(c), name) for c in codes if (name := unicodedata.name(chr(c), "")))
+        del complete_event
+        for choice in choices(document.text_before_cursor, self._snapshot.people, self._snapshot.groups):
+            shown = harmless(choice.shown or choice.text)
+            yield Completion(choice.text, -choice.back, display=shown, display_meta=choice.meta)

@@ -28,7 +28,7 @@ TRANSCRIPT = Argument(
 TABLE: tuple[Command, ...] = (
     Command(
         "dm", "Talk to one person", conversations.dm,
-        (PERSON, Argument("text", Kind.TEXT, default="", many=True, help="a message to send at once")), fresh=False,
+        (PERSON, Argument("text", Kind.TEXT, default="", many=True, help="a message to send at once")), fresh=False, leads=True,
     ),
     Command(
         "create-group", "Make a group", groups.create_group,
@@ -36,16 +36,16 @@ TABLE: tuple[Command, ...] = (
             Argument("name", Kind.GROUP), Argument("people", Kind.PERSON, default=(), many=True, help="who is in it from the start"),
             Argument("post-quantum", Kind.FLAG, default=False, option="--", help="agree on its keys by X-Wing (X25519 and ML-KEM-768)"),
         ),
-        ("cg",), subcommand="group create",
+        ("cg",), subcommand="group create", leads=True,
     ),
     Command("invite", "Add a person to the group", groups.invite, (PERSON,), needs=Needs.CONVERSATION),
     Command("remove", "Remove a person from the group", groups.remove, (PERSON,), needs=Needs.CONVERSATION),
     Command(
         "join", "Take up a pending invitation", groups.join,
-        (Argument("group", Kind.CONVERSATION, default="", help="which one; without, all that wait"),), fresh=False,
+        (Argument("group", Kind.CONVERSATION, default="", help="which one; without, all that wait"),), fresh=False, leads=True,
     ),
-    Command("leave", "Leave the conversation; what was received stays here", groups.leave, needs=Needs.CONVERSATION),
-    Command("switch", "Open a conversation", conversations.switch, (Argument("conversation", Kind.CONVERSATION),), faces=Face.CHAT),
+    Command("leave", "Leave the conversation; what was received stays here", groups.leave, needs=Needs.CONVERSATION, leads=True),
+    Command("switch", "Open a conversation", conversations.switch, (Argument("conversation", Kind.CONVERSATION),), faces=Face.CHAT, leads=True),
     Command("list", "List all conversations", conversations.list_, aliases=("ls",)),
     Command("members", "Show who is in the conversation", conversations.members, needs=Needs.CONVERSATION),
     Command("group-info", "Show its kind, members, MLS epoch and settings", conversations.group_info, (), ("gi",), Needs.CONVERSATION),

@@ -131,6 +131,9 @@ class Command:
     confirm: bool = False
     """Whether it asks for the password twice where it makes one (the shell)."""
 
+    leads: bool = False
+    """Whether it may open another conversation: what is typed after it belongs there."""
+
     async def call(self, here: Here, values: dict[str, Any]) -> None:
         """Run it."""
         waiting = self.run(here, **values)
