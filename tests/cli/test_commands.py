@@ -99,6 +99,7 @@ def test_two_people_use_every_command(where, tmp_path):
 
 def rich(alice, bob):
     """What one does with messages and people beside sending."""
+    assert alice.run("discover", "--seconds", "soon").returncode == 2  # what it finds: tests/federation/test_nearby.py
     alice.says("send", "@bob", "tpyo")
     alice.says("send", "@bob", "nothing")
     assert alice.says("edit", "@bob", "-2", "typo") == "edited: typo\n"

@@ -193,8 +193,8 @@ def test_a_file_on_its_way_is_told(two, connect, tmp_path):
 def test_a_line_that_is_too_long_ends_the_connection(two, connect):
     program = connect(two[0])
     program.write(b" " * (1024 * 1024 + 10))
-    assert program.wait(lambda frame: "error" in frame)["error"]["code"] == -32600
-    assert program.read() is None
+    assert program.wait(lambda frame: frame and "error" in frame)["error"]["code"] == -32600
+    assert program.wait(lambda frame: frame is None or "id" in frame) is None, "nothing but notifications on their way"
 
 
 def test_a_second_process_is_told_that_the_folder_is_busy(two):

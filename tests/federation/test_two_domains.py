@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 import trio
 
 from tests.support.domains import open_domains
@@ -22,11 +21,14 @@ def texts(conversation):
     return [m.text for m in conversation.history(1000)]
 
 
-@pytest.mark.parametrize("first", ["alice@a.example", "bob@b.example"])
-async def test_a_direct_conversation_goes_over_two_domains(tmp_path, first):
-    second = {"alice@a.example": "bob@b.example", "bob@b.example": "alice@a.example"}[first]
+async def test_a_direct_conversation_goes_over_two_domains(tmp_path, fresh_postgres):
+    """One server keeps SQLCipher files, the other has PostgreSQL."""
+    first, second = "alice@a.example", "bob@b.example"
+    kept = {"b.example": {"store_backend": "postgres", "database_url": fresh_postgres}}
     with trio.fail_after(PATIENCE_SECONDS):
-        async with open_domains(tmp_path) as domains, domains.person(first) as one, domains.person(second) as other:
+        async with (
+            open_domains(tmp_path, **kept) as domains, domains.person(first) as one, domains.person(second) as other,
+        ):  # fmt: skip
             there = await one.dm(second)
             assert there.name == second
             await there.send("good day")
@@ -39,3 +41,11 @@ async def test_a_direct_conversation_goes_over_two_domains(tmp_path, first):
             assert texts(there) == texts(here) == ["good day", "to you too"]
             assert there.epoch == here.epoch
             assert there.authenticator == here.authenticator
+            group = await other.create_group("at b", [first])
+            await until(one, lambda: any(c.name == "at b" for c in one.conversations()))
+            at_one = one.conversation(group.id)
+            await at_one.send("up")
+            await group.send("down")
+            await until(other, lambda: "up" in texts(group))
+            await until(one, lambda: "down" in texts(at_one))
+            assert texts(at_one) == texts(group)

@@ -28,8 +28,8 @@ async def server_process(folder: Path, config: str = "") -> AsyncIterator[Server
     folder.mkdir(parents=True)
     (folder / "server.toml").write_text(config)
     server = ServerProcess(folder, free_port(), "native", (SERVER, "--config", str(folder / "server.toml")))
-    await server.start()
     try:
+        await server.start()
         yield server
     finally:
         await server.kill()

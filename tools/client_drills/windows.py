@@ -24,6 +24,8 @@ SHOWN = "receiver: between telling and the receipt"
 OF_SENDER = (TYPED, QUEUED, ENCRYPTED, ACCEPTED, NOTED)
 OF_RECEIVER = (DECRYPTED, STORED, SHOWN)
 ANY_OF_SENDER, ANY_OF_RECEIVER = "sender: at any moment", "receiver: at any moment"
+OWN = (TYPED, QUEUED, NOTED, SHOWN, ANY_OF_RECEIVER)
+"""Those that the suite's soak does not play (tests/cli/test_soak.py)."""
 ALL = (*OF_SENDER, *OF_RECEIVER, ANY_OF_SENDER, ANY_OF_RECEIVER)
 
 

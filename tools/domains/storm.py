@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from tools.demo.conductor import facts
 from tools.demo.processes import stage
 from tools.domains.play import EVERYBODY, PAIR, verdict
 from tools.domains.world import DOMAINS, World, found, full
@@ -20,6 +21,8 @@ AWAY_SECONDS = (0.5, 4.0)
 """A killed server stays away, and a cut lasts, so long at least and at most."""
 REST_SECONDS = (1.0, 4.0)
 """Between two faults."""
+TRIES_FACTOR = 4
+"""A commit that meets a fault gives up; others take its place."""
 MESSAGES_A_ROUND = 10
 """Of each person, in each conversation."""
 
@@ -38,7 +41,7 @@ async def perform(root: Path, engine: str, *, seed: int, messages: int, commits:
         async with trio.open_nursery() as beside:
             done = trio.Event()
             beside.start_soon(talk, world, group, direct, messages, done)
-            beside.start_soon(change, world, group, commits, rng, done)
+            beside.start_soon(change, world, group, commits, rng)
             await harm(world, rng, faults, done)
             beside.cancel_scope.deadline = trio.current_time() + 600
         await world.quieten()
@@ -80,11 +83,13 @@ async def talk(world: World, group: str, direct: str, messages: int, done: trio.
     done.set()
 
 
-async def change(world: World, group: str, commits: int, rng: random.Random, done: trio.Event) -> None:
-    """Let somebody of some domain commit, again and again, so many in all."""
-    for _ in range(commits):
+async def change(world: World, group: str, commits: int, rng: random.Random) -> None:
+    """Let somebody of some domain commit, again and again, until so many have been taken."""
+    for _ in range(TRIES_FACTOR * commits):
         await world.people[rng.choice(EVERYBODY)].order("change", conversation=group)
-        await trio.sleep(0.2 if done.is_set() else rng.uniform(0.2, 0.8))
+        await trio.sleep(rng.uniform(0.2, 0.8))
+        if sum(fact["what"] == "changed" for p in world.people.values() for fact in facts(p.log)) >= commits:
+            return
 
 
 async def harm(world: World, rng: random.Random, faults: int, done: trio.Event) -> None:

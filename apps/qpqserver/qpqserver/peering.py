@@ -52,7 +52,8 @@ def tls_of(settings: Settings) -> tuple[ServerTls | None, ClientTls]:
     if not settings.federation_enabled:
         return None, ClientTls(first_use=True)
     trusted = roots(settings)
-    chain = certificates.chain_pem(Path(settings.federation_cert))
-    key = certificates.key_pem(Path(settings.federation_key))
+    own = settings.federation_cert and settings.federation_key
+    chain = certificates.chain_pem(Path(settings.federation_cert if own else settings.tls_cert))
+    key = certificates.key_pem(Path(settings.federation_key if own else settings.tls_key))
     server = ServerTls(chain_pem=chain, key_pem=key, client_ca_pem=trusted, client_required=True)
     return server, ClientTls(ca_pem=trusted, chain_pem=chain, key_pem=key)

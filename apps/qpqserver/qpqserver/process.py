@@ -16,7 +16,7 @@ import structlog
 import trio
 
 from qpqcore.bus import limits
-from qpqcore.bus.admission import Admission
+from qpqcore.bus.admission import Admission, idle_seconds
 from qpqcore.bus.allowed import may_call_of
 from qpqcore.bus.dispatch import Dispatcher
 from qpqcore.bus.notices import LocalNotices
@@ -165,7 +165,9 @@ def credentials_of(settings: Settings) -> Credentials:
 
 def bus_of(settings: Settings, name: str, credentials: Credentials) -> TcpBus:
     """Return the bus to whom a service calls. ConfigError where an address is missing."""
-    known, called = peers_of(settings), may_call_of(name)
+    known = peers_of(settings)
+    # A server that talks to no other domain needs no federation.
+    called = may_call_of(name) - (set() if settings.federation_enabled else {"federation"} - known.keys())
     if missing := sorted(called - known.keys()):
         raise ConfigError(f"{name} calls {', '.join(missing)}: bus_peers has no address of it")
     return TcpBus({service: known[service] for service in sorted(called)}, credentials)
@@ -232,7 +234,7 @@ async def _open_service(process: Process, place: Place, nursery: trio.Nursery) -
         observer=process.metrics,
     )  # fmt: skip
     entrance = place.tracing.entrance(entrance, name)
-    admission = Admission(name, trio.current_time, delay_seconds=settings.shed_delay_ms / 1000)
+    admission = Admission(name, trio.current_time, delay_seconds=settings.shed_delay_ms / 1000, idle=idle_seconds())
     process.metrics.watch(admission.readings)
     process.server = BusServer(
         name, entrance, process.credentials, calls_max=settings.bus_calls_max, admission=admission

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from qpqcore.store.database import Database
 
 SWEEP_ROWS_MAX = 500
+LASTING_MS = 29 * 24 * 3600 * 1000
+"""What lives shorter is under a timer: without one it is 30 days (docs/spec/delivery.md)."""
 PRUNED_TABLES = ("channels", "log_heads", "epochs", "leaves", "ratchets", "proposals")
 
 
@@ -47,6 +49,8 @@ class SqliteStore(SqliteGuests):
         self._bounds = bounds
         self.tally = bounds.tally
         self._purged_to = 0
+        self._brief_went = False
+        """Whether all have read, since the last look, what is under a timer."""
         """Row of the log up to which the present round of `purge` has looked."""
 
     # --- channels
@@ -316,23 +320,26 @@ class SqliteStore(SqliteGuests):
             return late, gone
 
         late, gone = await self._db.write(body)
-        await self._db.erase_in_time(now_ms, gone=gone > 0)
+        went, self._brief_went = gone > 0 or self._brief_went, False
+        await self._db.erase_in_time(now_ms, gone=went)
         return late
 
     async def purge(self, before_ms: int, rows_max: int) -> bool:
-        def body(c: Connection) -> tuple[int, int]:
+        def body(c: Connection) -> tuple[int, int, bool]:
             last, count = c.execute(
                 "SELECT coalesce(max(rowid), 0), count(*) FROM (SELECT rowid FROM log WHERE rowid > ? ORDER BY rowid LIMIT ?)",
                 (self._purged_to, rows_max),
             ).fetchone()
-            c.execute(
+            lives = c.execute(
                 "UPDATE log SET payload = NULL WHERE rowid > ? AND rowid <= ? AND payload IS NOT NULL AND accepted_ms < ? "
-                "AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.channel = log.channel AND e.log_number = log.number)",
+                "AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.channel = log.channel AND e.log_number = log.number) "
+                "RETURNING expires_ms - accepted_ms",
                 (self._purged_to, last, before_ms),
-            )
-            return last, count
+            ).fetchall()
+            return last, count, any(0 < life_ms < LASTING_MS for (life_ms,) in lives)
 
-        last, count = await self._db.write(body)
+        last, count, brief = await self._db.write(body)
+        self._brief_went = self._brief_went or brief
         self._purged_to = last if count == rows_max else 0
         return count == rows_max
 

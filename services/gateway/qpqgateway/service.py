@@ -13,7 +13,7 @@ from qpqcore.api.auth import RenewAssertionParams
 from qpqcore.api.delivery import METHODS as DELIVERY
 from qpqcore.api.delivery import FetchParams
 from qpqcore.api.rpc import Call, Reply
-from qpqcore.bus.admission import RETRY_MS, Admission, refusable
+from qpqcore.bus.admission import RETRY_MS, Admission, idle_seconds, refusable
 from qpqcore.bus.dispatch import check_caller
 from qpqcore.bus.notices import REVOKED, WAKE_UP_LATENCY, mailbox_topic, read_revocation, signal_topic, stock_topic
 from qpqcore.bus.stub import Stub
@@ -91,7 +91,9 @@ class Gateway:
         self._started_ms = clock_ms()
         self._draining = False
         self._forwarded = 0
-        self.admission = Admission("gateway", trio.current_time, delay_seconds=config.shed_delay_seconds)
+        self.admission = Admission(
+            "gateway", trio.current_time, delay_seconds=config.shed_delay_seconds, idle=idle_seconds()
+        )
         self._wake_up_seconds = Histogram()
         self._polls: set[trio.CancelScope] = set()
         self._empty = trio.Event()

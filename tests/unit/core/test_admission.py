@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
+import trio
 from structlog.testing import capture_logs
 
 from qpqcore.api.methods import METHODS
 from qpqcore.bus import admission
-from qpqcore.bus.admission import DELAY_SECONDS, INTERVAL_SECONDS, WINDOW_MIN, WINDOW_START, Admission, refusable
+from qpqcore.bus.admission import (
+    DELAY_SECONDS,
+    INTERVAL_SECONDS,
+    WINDOW_MIN,
+    WINDOW_START,
+    Admission,
+    idle_seconds,
+    refusable,
+)
 
 
 class Clock:
@@ -81,6 +93,29 @@ def test_a_burst_within_an_interval_is_welcome(clock):
     for _ in range(WINDOW_START):
         window.left()
     assert window.enter() is not None
+
+
+@pytest.mark.parametrize(("share", "narrows"), [(0.01, True), (0.1, False)])
+def test_a_process_that_had_nothing_to_do_for_a_while_has_no_standing_queue(clock, share, narrows):
+    """What waited came in one batch, after somebody else had the processor, or waits for a disk."""
+    window = admission_of(clock, idle=lambda: clock.now_s * share)
+    for _ in range(20):
+        interval(window, clock, 1_000, 0.01)
+    assert (window.window < WINDOW_START) is narrows
+    assert window.delay_s == pytest.approx(0.01)
+
+
+async def test_what_a_scheduler_had_to_do_is_told_apart_from_waiting():
+    idle = idle_seconds()
+    before_s, begun_s = idle(), time.perf_counter()
+    await trio.to_thread.run_sync(time.thread_time)
+    while time.perf_counter() - begun_s < 0.05:
+        await trio.lowlevel.checkpoint()
+    waited_s = idle() - before_s
+    assert waited_s < 0.04
+    await trio.to_thread.run_sync(threading.Event().wait, 0.05)
+    assert idle() - before_s - waited_s > 0.03
+    assert idle_seconds()() == idle()
 
 
 def test_who_has_no_session_gets_half_of_it_and_the_others_all(clock):

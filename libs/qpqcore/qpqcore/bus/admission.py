@@ -6,7 +6,8 @@
    and its first turn, on average over an interval (CoDel's idea, RFC 8289 §3: a queue that is gone within an interval is a
    burst, and welcome). Answers may take long for reasons of their own: a password's hash, a disk, a poll.
    The work is counted in processor time, not by the clock on the wall: what other programs take of the machine makes all
-   calls slower, and refusing some would not help the others.
+   calls slower, and refusing some would not help the others. And a process that had nothing to do for some of the interval has
+   no standing queue: what waited came in one batch, or waits for a disk.
 3. A standing delay narrows the window in proportion, a full window without one widens it (AIMD, as TCP's: RFC 5681 §3.1).
    A window that nobody fills says nothing and stays as it is.
 4. What was admitted once is not refused half-way: services' calls of each other only count (`refusable`).
@@ -20,6 +21,7 @@ import time
 from typing import TYPE_CHECKING
 
 import structlog
+import trio
 
 from qpqcore.api.delivery import METHODS as DELIVERY
 
@@ -43,6 +45,8 @@ WINDOW_MIN = 24
 """A group commit is shared by about so many; narrower, a disk would wait for its writers."""
 WIDER = 1 / 8
 """A full window without delay grows by this share in an interval: tenfold in 2 s."""
+IDLE_SHARE = 0.05
+"""A process that had nothing to do for so much of an interval has worked off what there was."""
 NARROWEST = 0.3
 """One interval takes no more than this leaves, however long the delay was: it may have been one hiccup."""
 STRANGERS_SHARE = 0.5
@@ -60,20 +64,51 @@ def refusable(method: Method | None) -> bool:
     return method is not None and not method.internal and method.number not in WAITING
 
 
+class _Idle(trio.abc.Instrument):
+    """How long a scheduler has had nothing to do."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._since_s = 0.0
+
+    def before_io_wait(self, timeout: float) -> None:
+        self._since_s = time.perf_counter() if timeout > 0 else 0.0
+
+    def after_io_wait(self, timeout: float) -> None:
+        if self._since_s:
+            self.seconds += time.perf_counter() - self._since_s
+
+
+_idle: trio.lowlevel.RunVar[_Idle] = trio.lowlevel.RunVar("qpq idle")
+
+
+def idle_seconds() -> Callable[[], float]:
+    """Return what tells the seconds in which this run of Trio had nothing to do, from the first asking on."""
+    try:
+        found = _idle.get()
+    except LookupError:
+        found = _Idle()
+        trio.lowlevel.add_instrument(found)
+        _idle.set(found)
+    return lambda: found.seconds
+
+
 class Admission:
     """The window of one process. `clock` gives seconds that are never set back, `work` the seconds that the calling thread
-    has used of the processor.
+    has used of the processor, `idle` those in which it had nothing to do.
     """
 
     def __init__(
         self, place: str, clock: Callable[[], float], *, delay_seconds: float = DELAY_SECONDS,
-        work: Callable[[], float] = time.thread_time,
+        work: Callable[[], float] = time.thread_time, idle: Callable[[], float] = float,
     ) -> None:  # fmt: skip
         """Begin. `place` names it in logs and metrics; with a `delay_seconds` of 0 nothing is ever shed."""
         self._place = place
         self._clock = clock
         self._work = work
         self.delay_seconds_max = delay_seconds
+        self._idle = idle
+        self._idle_s = idle()
         self._ends_s = clock() + INTERVAL_SECONDS
         self._waited_s = 0.0
         self._begun = 0
@@ -115,15 +150,17 @@ class Admission:
     def _judge(self, now_s: float) -> None:
         """Set the window by what the interval showed."""
         is_full = self._most >= self.window
+        idle_s, interval_s = self._idle(), now_s - self._ends_s + INTERVAL_SECONDS
+        is_busy = idle_s - self._idle_s < IDLE_SHARE * interval_s
         if self._begun:
             self.delay_s = self._waited_s / self._begun
-            if self.delay_s > self.delay_seconds_max:
+            if is_busy and self.delay_s > self.delay_seconds_max:
                 if self._most >= WINDOW_MIN:
                     kept = max(self.delay_seconds_max / self.delay_s, NARROWEST)
                     self.window = max(min(self.window, self._most) * kept, WINDOW_MIN)
             elif is_full:
                 self.window += self.window * WIDER
-        self._ends_s = now_s + INTERVAL_SECONDS
+        self._ends_s, self._idle_s = now_s + INTERVAL_SECONDS, idle_s
         self._waited_s, self._begun, self._most = 0.0, 0, self.working
         if self._refused_s is not None and now_s - self._refused_s >= CALM_SECONDS:
             self._refused_s = None

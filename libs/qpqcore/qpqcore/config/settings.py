@@ -67,8 +67,10 @@ class Settings:
     federation_peers: str = _doc("", "those known by address: b.example=host:7001,c.example=host:7001,...")
     federation_discovery: bool = _doc(False, "find other domains by DNS SRV, and let any come that has a certificate")
     federation_ca: str = _doc("", "PEM of the one CA that all domains' certificates are of; empty: the system's")
-    federation_cert: str = _doc("", "PEM of the certificate, for the federation_domain, that other domains are shown")
-    federation_key: str = _doc("", "PEM of its private key")
+    federation_cert: str = _doc(
+        "", "the certificate for the federation_domain that other domains are shown; empty: tls_cert"
+    )
+    federation_key: str = _doc("", "its private key; empty: tls_key")
     federation_private_addresses: bool = _doc(False, "connect to loopback and private addresses that the DNS names")
     mdns_announce: bool = _doc(False, "tell the local network, by multicast DNS, that this server is here")
     plugin_dir: str = _doc("", "not built yet")
@@ -248,8 +250,8 @@ def _check_federation(s: Settings) -> None:
     peers = federation_peers_of(s)
     if not s.federation_enabled:
         return
-    if not (s.federation_cert and s.federation_key):
-        raise ConfigError("federation_enabled needs federation_cert and federation_key")
+    if not ((s.federation_cert and s.federation_key) or (s.tls_cert and s.tls_key)):
+        raise ConfigError("federation_enabled needs federation_cert and federation_key, or tls_cert and tls_key")
     if not (peers or s.federation_discovery):
         raise ConfigError("federation_enabled needs federation_peers, or federation_discovery = true")
     if s.federation_domain in peers:
