@@ -160,6 +160,31 @@ async def test_a_server_that_goes_back_and_does_not_say_so_brings_nobody_back(op
         assert alice._core.groups.generation(club.id) == 2, "begun anew, not joined as it was"
 
 
+async def test_what_comes_while_the_server_is_asked_is_no_going_back(tmp_path):
+    """A device that rejoins is shown a group; a commit comes before it has looked. The group goes on as it is."""
+    made = Operated(tmp_path, Settings(listen="127.0.0.1:0", data_dir=str(tmp_path / "server")))
+    async with made.running(), AsyncExitStack() as stack:
+        alice, bob = await meet(stack, made, "alice", "bob")
+        club = await alice.create_group("club", ["bob"])
+        await settle(alice, bob)
+        asked, as_served = [], alice._core.commits.as_served
+
+        async def slow(channel):
+            found = await as_served(channel)
+            if not asked:
+                asked.append(alice._core.put_back.standing(channel))
+                await bob.conversation(club.id).update_key()
+                while alice._core.put_back.standing(channel) == asked[0]:
+                    await trio.sleep(0.01)
+            return found
+
+        alice._core.commits.as_served = slow
+        await club.rejoin()
+        await talk(club.id, alice, bob)
+        assert asked
+        assert [one._core.groups.generation(club.id) for one in (alice, bob)] == [1, 1]
+
+
 async def test_a_backup_is_not_put_back_over_accounts_or_under_a_running_server(operated):
     async with operated.running(), AsyncExitStack() as stack:
         await meet(stack, operated, "alice")
