@@ -64,7 +64,9 @@ class Settings:
     federation_peers: str = _doc("", "those known by address: b.example=host:7001,c.example=host:7001,...")
     federation_discovery: bool = _doc(False, "find other domains by DNS SRV, and let any come that has a certificate")
     federation_ca: str = _doc("", "PEM of the one CA that all domains' certificates are of; empty: the system's")
-    federation_cert: str = _doc("", "the certificate for the federation_domain that other domains are shown; empty: tls_cert")
+    federation_cert: str = _doc(
+        "", "the certificate for the federation_domain that other domains are shown; empty: tls_cert"
+    )
     federation_key: str = _doc("", "its private key; empty: tls_key")
     federation_private_addresses: bool = _doc(False, "connect to loopback and private addresses that the DNS names")
     mdns_announce: bool = _doc(False, "tell the local network, by multicast DNS, that this server is here")
