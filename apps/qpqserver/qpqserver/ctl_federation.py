@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -58,7 +59,7 @@ def list_(given: Given) -> None:
         )  # fmt: skip
 
 
-def _rows(settings: Settings, statement: str, *values: object) -> list[tuple[object, ...]]:
+def _rows(settings: Settings, statement: str, *values: object) -> list[tuple[Any, ...]]:
     if settings.store_backend == "postgres":
         from qpqcore.store.postgres.migrate import ask
         from qpqcore.store.postgres.schemas import schema_of
