@@ -63,10 +63,13 @@ class Raw:
 
 
 @asynccontextmanager
-async def raw(port: int, names=("a.example",), *, to: str = "b.example", **more: Any) -> AsyncIterator[Raw]:
-    """Connect with a certificate for these names."""
+async def raw(
+    port: int, names=("a.example",), *, to: str = "b.example", trust: bool = False, **more: Any
+) -> AsyncIterator[Raw]:
+    """Connect with a certificate for these names; `trust`: the CA that it is of, in place of the domains'."""
     chain, key = certificate(names, **more) if names is not None else (None, None)
-    tls = ClientTls(ca_pem=(certified() / "ca/ca.pem").read_bytes(), chain_pem=chain, key_pem=key)
+    root = more["root"] if trust else certified()
+    tls = ClientTls(ca_pem=(root / "ca/ca.pem").read_bytes(), chain_pem=chain, key_pem=key)
     limits = Limits(frame_bytes_max=9 << 20, held_bytes_max=18 << 20)
     configuration = QuicConfiguration(alpn=(ALPN,), client=tls, limits=limits)
     async with open_quic_connection("127.0.0.1", port, configuration, server_name=to) as connection:

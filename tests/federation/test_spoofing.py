@@ -291,6 +291,33 @@ async def test_what_a_peer_says_counts_for_its_own_domain_alone(tmp_path):
             assert await store.home_position("a.example") == 0
 
 
+async def test_a_renewed_certificate_is_used_and_a_damaged_one_is_not(tmp_path):
+    with trio.fail_after(PATIENCE_SECONDS):
+        authority.make_ca(tmp_path / "own", now())
+        authority.issue_domain(tmp_path / "own", "b.example", now())
+        folder = tmp_path / "own" / "b.example"
+        given = {f"federation_{n}": str(folder / f"federation.{e}") for n, e in (("cert", "pem"), ("key", "key"))}
+        given |= {"federation_ca": str(folder / "federation-ca.pem"), "federation_peers": PEERS}
+        async with open_domains(tmp_path, ("b.example",), **{"b.example": given}) as domains:
+            federation_service, port = domains.servers["b.example"].services["federation"], domains.ports["b.example"]
+
+            async def shown():
+                async with raw(port, root=tmp_path / "own", trust=True) as peer:
+                    assert await peer.claim("a.example") is ErrorCode.OK
+                    return peer.connection.peer_certificates[0]
+
+            first = await shown()
+            federation_service.reload()
+            assert await shown() == first
+            authority.issue_domain(tmp_path / "own", "b.example", now())
+            federation_service.reload()
+            second = await shown()
+            assert second != first
+            (folder / "federation.pem").write_bytes(b"damaged")
+            federation_service.reload()
+            assert await shown() == second
+
+
 def test_the_table_is_as_long_as_it_is_said_to_be():
     assert len({row[0] for row in TABLE}) == len(TABLE) >= 60
     assert len(CLAIMS) >= 20

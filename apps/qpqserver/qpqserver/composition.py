@@ -205,10 +205,9 @@ async def federation(place: Place) -> AsyncIterator[Any]:
     """Open federation."""
     around = place.around
     config = federation_config_of(place.settings, around.look_again_seconds)
-    server, client = tls_of(place.settings)
     parts: dict[str, Any] = {name: place.other(name) for name in ("delivery", "keystore", "blob")}
     opened = open_federation(
-        config, server=server, client=client, notices=around.notices, version=VERSION,
+        config, read_tls=partial(tls_of, place.settings), notices=around.notices, version=VERSION,
         resolver=around.resolver or resolver_of(place.settings),
         **parts, **place.common,
     )  # fmt: skip

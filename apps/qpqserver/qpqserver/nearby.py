@@ -64,9 +64,10 @@ def _announce(domain: str, address: tuple[str, int], pin: bytes) -> tuple[Any, A
 
 
 def _own_addresses() -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    from zeroconf import get_all_addresses  # type: ignore[attr-defined]  # public, not in __all__
+    import ifaddr
 
-    return [a for a in map(ipaddress.ip_address, get_all_addresses()) if not a.is_loopback]
+    found = [str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4]
+    return [a for a in map(ipaddress.ip_address, found) if not a.is_loopback]
 
 
 def _leave(net: Any, info: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import structlog
@@ -167,6 +168,10 @@ class Links:
         if self._nursery is None:
             raise Away("federation is not running")
         return self._nursery
+
+    def use(self, tls: ClientTls) -> None:
+        """Show, and trust, other certificates from the next connection on."""
+        self.configuration = replace(self.configuration, client=tls)
 
     def knows(self, domain: str) -> bool:
         """Tell whether a domain is one that we talk to."""
