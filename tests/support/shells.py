@@ -23,7 +23,7 @@ from qpqclient import store
 from qpqcore.model.errors import EXIT_CODES
 
 QPQ = Path(sys.executable).with_name("qpq")
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
 NAMES = {(c.subcommand or c.name).split()[-1] for c in TABLE if Face.SHELL in c.faces}
 """What a shell has, but for aliases (tests/unit/cli/test_table.py) and what runs on (repl, daemon: tests of their own)."""
 
