@@ -124,14 +124,14 @@ async def test_settings_that_may_change_under_way_do_and_the_others_wait(open_wo
                         replace(
                             part._settings,
                             registration="closed",
-                            shed_delay_ms=0,
+                            shed_delay_us=0,
                             blob_bytes_max=1,
                             auth_token="t" * 16,
                         )
                     )
                 said = {line["setting"]: (line["event"], line["value"]) for line in logs}
                 assert said == {
-                    "registration": ("setting_taken", "closed"), "shed_delay_ms": ("setting_taken", 0),
+                    "registration": ("setting_taken", "closed"), "shed_delay_us": ("setting_taken", 0),
                     "auth_token": ("setting_taken", ""), "blob_bytes_max": ("setting_waits_for_restart", 1),
                 }  # fmt: skip
             assert w.server.gateway.admission.delay_seconds_max == 0

@@ -207,7 +207,7 @@ def main() -> None:
     arguments.data_dir.mkdir(parents=True, exist_ok=True)
     settings = Settings(
         listen="127.0.0.1:0", data_dir=str(arguments.data_dir), quic_engine=arguments.engine,
-        **{"shed_delay_ms": 0} | arguments.settings,  # a bench keeps more in flight than a window allows
+        **{"shed_delay_us": 0} | arguments.settings,  # a bench keeps more in flight than a window allows
     )  # fmt: skip
     if arguments.what == "server":
         trio.run(_server, settings)

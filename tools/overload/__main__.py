@@ -21,13 +21,13 @@ from tools.overload.play import Found, play
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-SHED_DELAY_MS = 1
+SHED_DELAY_US = 500
 
 
 @asynccontextmanager
-async def embedded(root: Path, shed_delay_ms: int) -> AsyncIterator[tuple[str, Callable[[], Awaitable[int]]]]:
+async def embedded(root: Path, shed_delay_us: int) -> AsyncIterator[tuple[str, Callable[[], Awaitable[int]]]]:
     """Run a server in one process; yield its address, and what says its memory."""
-    async with served(root / "server", shed_delay_ms=shed_delay_ms) as server:
+    async with served(root / "server", shed_delay_us=shed_delay_us) as server:
 
         async def resident_kib() -> int:
             return (await server.usage()).resident_kib
@@ -35,11 +35,11 @@ async def embedded(root: Path, shed_delay_ms: int) -> AsyncIterator[tuple[str, C
         yield server.where, resident_kib
 
 
-async def run(seconds: float, seed: int, shed_delay_ms: int) -> Found:
+async def run(seconds: float, seed: int, shed_delay_us: int) -> Found:
     """Play everything against a server of its own."""
     with tempfile.TemporaryDirectory(prefix="qpq-overload-") as folder:
         root = Path(folder)
-        async with embedded(root, shed_delay_ms) as (where, resident_kib), senders(root / "people", where) as to:
+        async with embedded(root, shed_delay_us) as (where, resident_kib), senders(root / "people", where) as to:
             return await play(to, resident_kib, Random(seed), seconds=seconds)  # noqa: S311 - a seed that can be played again
 
 
@@ -49,11 +49,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4.0, help="of a phase; the overload lasts five")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--shed-delay-ms", type=int, default=SHED_DELAY_MS, help="the server's setting; 0: it sheds nothing"
+        "--shed-delay-us", type=int, default=SHED_DELAY_US, help="the server's setting; 0: it sheds nothing"
     )
     parser.add_argument("--judge", action="store_true", help="leave with 1 unless everything holds")
     arguments = parser.parse_args()
-    found = trio.run(partial(run, arguments.seconds, arguments.seed, arguments.shed_delay_ms))
+    found = trio.run(partial(run, arguments.seconds, arguments.seed, arguments.shed_delay_us))
     sys.stdout.write(json.dumps(found.as_json(), indent=1) + "\n")
     if arguments.judge and not all(found.verdict().values()):
         sys.exit(1)

@@ -130,7 +130,7 @@ class Server(Process):
         super().__init__("the server", net, note)
         self.settings = Settings(
             listen=ADDRESS, data_dir=str(folder), tls_cert=str(folder / "cert.pem"), tls_key=str(folder / "key.pem"),
-            quic_engine=engine, shed_delay_ms=0,  # it goes by the processor's time, which is no seed's
+            quic_engine=engine, shed_delay_us=0,  # it goes by the processor's time, which is no seed's
         )  # fmt: skip
         self._clock, self._dice = clock, dice
         self.disk = Disk(dice)

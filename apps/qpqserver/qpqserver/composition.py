@@ -262,7 +262,7 @@ async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], S
         connections_max=settings.connections_max, connections_per_address_max=settings.connections_per_address_max,
         handshakes_per_address_max=settings.handshakes_per_address_max,
         retry_from_half_open=settings.retry_from_half_open, held_total_bytes_max=settings.held_total_bytes_max,
-        look_again_seconds=around.look_again_seconds, shed_delay_seconds=settings.shed_delay_ms / 1000,
+        look_again_seconds=around.look_again_seconds, shed_delay_seconds=settings.shed_delay_us / 1_000_000,
     )  # fmt: skip
     config = replace(
         config, workers=settings.workers, worker=max(settings.worker, 0),

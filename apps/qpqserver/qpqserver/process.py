@@ -234,7 +234,9 @@ async def _open_service(process: Process, place: Place, nursery: trio.Nursery) -
         observer=process.metrics,
     )  # fmt: skip
     entrance = place.tracing.entrance(entrance, name)
-    admission = Admission(name, trio.current_time, delay_seconds=settings.shed_delay_ms / 1000, idle=idle_seconds())
+    admission = Admission(
+        name, trio.current_time, delay_seconds=settings.shed_delay_us / 1_000_000, idle=idle_seconds()
+    )
     process.metrics.watch(admission.readings)
     process.server = BusServer(
         name, entrance, process.credentials, calls_max=settings.bus_calls_max, admission=admission

@@ -53,7 +53,7 @@ class Config:
     calls_max: int = 20_000
     """Calls with a service at once, over all connections; each is a task of some 10 KiB. Past it: `overloaded`."""
 
-    shed_delay_seconds: float = 0.001
+    shed_delay_seconds: float = 0.0005
     """The work before a ready call's turn, on average, from which on others are refused; 0: any (qpqcore.bus.admission)."""
 
     subscriptions_max: int = 4

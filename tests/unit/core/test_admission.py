@@ -95,7 +95,7 @@ def test_a_burst_within_an_interval_is_welcome(clock):
     assert window.enter() is not None
 
 
-@pytest.mark.parametrize(("share", "narrows"), [(0.01, True), (0.1, False)])
+@pytest.mark.parametrize(("share", "narrows"), [(0.4, True), (0.6, False)])
 def test_a_process_that_had_nothing_to_do_for_a_while_has_no_standing_queue(clock, share, narrows):
     """What waited came in one batch, after somebody else had the processor, or waits for a disk."""
     window = admission_of(clock, idle=lambda: clock.now_s * share)
