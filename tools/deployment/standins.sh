@@ -13,7 +13,7 @@ folder=$(mktemp -d); trap 'rm -rf "$folder"' EXIT
 there() { docker image inspect "$1" >/dev/null 2>&1; }
 
 if ! there "$base"; then
-  mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -1 | tr -d ' ')
+  mirror=$( (cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list 2>/dev/null || true) | grep -oE 'https?://[^ ]+/debian/?( |$)' | head -1 | tr -d ' ')
   debootstrap --variant=minbase --include=python3,python3-venv,ca-certificates "$suite" "$folder/tree" "$mirror" >&2
   rm -rf "$folder"/tree/var/cache/apt/archives/*.deb "$folder"/tree/var/lib/apt/lists/* "$folder"/tree/usr/share/{doc,man,locale}/*
   install -D -m644 /etc/ssl/certs/ca-certificates.crt "$folder/tree/etc/ssl/certs/ca-certificates.crt"
