@@ -164,7 +164,8 @@ def test_what_goes_wrong_is_said_before_the_screen_begins(town):
         2,
         "qpq: The full-screen view needs a terminal: `qpq repl` does without.\n",
     )
-    guess = town.person("tui", "bob", QPQ_PASSWORD="guess")
+    assert town.run("--username", "gina", "register").returncode == 0
+    guess = town.person("tui", "gina", QPQ_PASSWORD="guess")
     guess.shows("this folder does not open with this password")
     assert guess.ends() == 22
     assert b"\x1b[?1049h" not in guess.raw
