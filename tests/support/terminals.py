@@ -33,6 +33,10 @@ SEQUENCES_OF_OUR_OWN = re.compile(
 """What prompt_toolkit writes to move the cursor and to colour: nothing else may reach a terminal."""
 
 
+INHERITED = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
+"""Not the size of another terminal: where several tests run at once, pytest's workers are told one."""
+
+
 class Screen:
     """What a terminal shows, rows that have scrolled away included: the few sequences that prompt_toolkit writes."""
 
@@ -118,7 +122,7 @@ class Terminal:
         ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self.process = subprocess.Popen(
             [str(w) if not isinstance(w, bytes) else w for w in words], stdin=slave, stdout=slave, stderr=slave,
-            env={**os.environ, "TERM": "xterm-256color", **environment}, cwd=cwd, start_new_session=True,
+            env={**INHERITED, "TERM": "xterm-256color", **environment}, cwd=cwd, start_new_session=True,
         )  # fmt: skip
         os.close(slave)
         self.raw = b""
