@@ -28,6 +28,7 @@ from tests.support.operating import Operated
 from tests.support.people import settle, texts
 from tests.support.postgres import rows_in
 
+PATIENCE_SECONDS = 120
 PEOPLE = ("alice", "bob", "carol")
 
 
@@ -81,7 +82,7 @@ async def talk(conversation, *clients):
         except qpqclient.QpqError:
             await trio.sleep(0.05)
     wanted = {f"again {number}" for number in range(len(ids))}
-    with trio.fail_after(30):
+    with trio.fail_after(PATIENCE_SECONDS):
         while not all(wanted <= set(texts(one)) for one in ids):
             await trio.sleep(0.02)
 
@@ -118,7 +119,7 @@ async def test_everything_is_there_again_and_groups_repair_themselves(operated):
         alice, bob, carol, dave = await back(stack, operated, *PEOPLE, "dave")
         await talk(club.id, alice, bob)
         await talk(quiet.id, alice, bob)
-        with trio.fail_after(30):  # who was added since is added again, by whoever begins the group anew
+        with trio.fail_after(PATIENCE_SECONDS):  # who was added since is added again, by whoever begins the group anew
             while "again 0" not in texts(dave.conversation(club.id)):
                 await alice.conversation(club.id).send("again 0")
                 await trio.sleep(0.1)
