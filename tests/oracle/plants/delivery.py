@@ -187,7 +187,10 @@ def _(fetch):
     first: dict[bytes, Any] = {}
 
     async def bad(self, call, params):
-        return first.setdefault(params.channel, await fetch(self, call, params))
+        now = await fetch(self, call, params)
+        then = first.setdefault(params.channel, now)
+        # It claims to be of now: one that says of when it is shows a server that was put back, which clients repair.
+        return replace(then, generation=now.generation, epoch=now.epoch)
 
     return bad
 

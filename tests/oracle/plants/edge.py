@@ -62,7 +62,7 @@ def _(fetch):
 
 @patched("gateway: a revocation does not end connections", "served_after", Peers, "revoke")
 def _(revoke):
-    return lambda self, what, ident: None
+    return lambda self, *_: None
 
 
 @patched("bus: a message is told with the one before it in its place", "lost", Delivery, "_taken")

@@ -28,7 +28,7 @@ for kind, number in KINDS.items():
     sql(
         f"store: a {kind} lies in the mailbox twice", "handed_twice", "delivery",
         on_entry(
-            some + " AND NEW.log_number < 10",
+            f"{some} AND NEW.log_number < {40 if kind == 'proposal' else 10}",
             "UPDATE mailboxes SET last = last + 1 WHERE device = NEW.device",
             "INSERT INTO entries SELECT device, number + 1, kind, channel, generation, epoch, log_number, accepted_ms, "
             f"expires_ms, bytes, payload, tree_hash FROM entries WHERE {HERE}",
