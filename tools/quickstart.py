@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING
 from tools.demo.processes import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 PATIENCE_SECONDS = 120
 LOOK_SECONDS = 0.1
@@ -122,27 +123,28 @@ def main() -> int:
     if tmux is None:
         print(NO_TMUX, file=sys.stderr)  # noqa: T201
         return 3
-    with TemporaryDirectory() as folder:
-        where = f"127.0.0.1:{free_port()}"
-        words = [
-            str(Path(sys.executable).with_name("qpq-server")),
-            "--listen",
-            where,
-            "--data-dir",
-            f"{folder}/server",
-            "--metrics-listen",
-            "127.0.0.1:0",
-        ]
-        server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+    with TemporaryDirectory() as folder, serving(Path(folder)) as where:
         panes = Panes(tmux, Path(folder), where)
         try:
             ready(where)
             play(panes)
         finally:
             panes.close()
-            server.terminate()
-            server.wait()
     return 0
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Start a server with its data in a folder; yield its address, at which it does not answer yet."""
+    where = f"127.0.0.1:{free_port()}"
+    program = str(Path(sys.executable).with_name("qpq-server"))
+    words = [program, "--listen", where, "--data-dir", f"{folder}/server", "--metrics-listen", "127.0.0.1:0"]
+    server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+    try:
+        yield where
+    finally:
+        server.terminate()
+        server.wait()
 
 
 def ready(where: str) -> None:

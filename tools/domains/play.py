@@ -6,10 +6,7 @@ import hashlib
 import os
 import random  # noqa: TID251 - a seeded file to send; nothing secret depends on it
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
-
-import trio
 
 from tools.demo.checker import check, plant
 from tools.demo.conductor import facts, report, trio_read
@@ -39,11 +36,7 @@ async def perform(root: Path, engine: str, *, quiet: bool = False) -> int:
         await middle(world, group, direct)
         await ending(world, group, direct)
         code = await verdict(world, started)
-        for person in world.people.values():
-            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                await person.stop()
-        for server in world.servers.values():
-            await server.stop()
+        await world.close()
     return code
 
 

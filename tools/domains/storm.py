@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random  # noqa: TID251 - a seeded plan of faults; nothing secret depends on it
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import trio
@@ -46,11 +45,7 @@ async def perform(root: Path, engine: str, *, seed: int, messages: int, commits:
             beside.cancel_scope.deadline = trio.current_time() + 600
         await world.quieten()
         code = await verdict(world, started)
-        for person in world.people.values():
-            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-                await person.stop()
-        for server in world.servers.values():
-            await server.stop()
+        await world.close()
     return code
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -73,6 +74,14 @@ class World(Play):
                 if state["active"]:
                     groups.setdefault(conversation, {})[name] = (state["epoch"], state["authenticator"])
         return shown, groups
+
+    async def close(self) -> None:
+        """End everybody, then the servers."""
+        for person in self.people.values():
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                await person.stop()
+        for server in self.servers.values():
+            await server.stop()
 
     async def quieten(self) -> None:
         """Wait until everybody shows what was accepted for them, and all groups agree; or give up waiting."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 import struct
-import subprocess
 import sys
 import zlib
 from functools import partial
@@ -18,7 +17,7 @@ import trio
 import qpqclient
 from qpq.profile import Profile
 from qpq.tui.command import run_screen
-from tools.demo.processes import free_port
+from tools.quickstart import serving
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -41,26 +40,11 @@ def main() -> int:
     parser.add_argument("--to", type=Path, default=FOLDER)
     to: Path = parser.parse_args().to
     to.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory() as folder:
-        where = f"127.0.0.1:{free_port()}"
-        words = [
-            str(Path(sys.executable).with_name("qpq-server")),
-            "--listen",
-            where,
-            "--data-dir",
-            f"{folder}/server",
-            "--metrics-listen",
-            "127.0.0.1:0",
-        ]
-        server = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
-        try:
-            trio.run(set_stage, Path(folder), where)
-            for theme, play in (("dark", chat), ("light", choose), ("contrast", results), ("dark", look)):
-                profile = Profile(where, Path(folder), "alice", "secret alice", None, "native", json=True)
-                run_screen(profile, theme, partial(perform, play, to))
-        finally:
-            server.terminate()
-            server.wait()
+    with TemporaryDirectory() as folder, serving(Path(folder)) as where:
+        trio.run(set_stage, Path(folder), where)
+        for theme, play in (("dark", chat), ("light", choose), ("contrast", results), ("dark", look)):
+            profile = Profile(where, Path(folder), "alice", "secret alice", None, "native", json=True)
+            run_screen(profile, theme, partial(perform, play, to))
     return 0
 
 
