@@ -472,3 +472,38 @@ async def test_who_begins_a_group_anew_reads_what_was_sent_before(open_world):
         await settle(bob, alice)
         assert texts(alice.conversation(w.club))[-1] == "after the reset"
         assert alice._core.store.groups_aside(vec(w.club)) == set()  # and then the old keys are gone
+
+
+async def test_who_would_begin_a_group_anew_gives_way_to_who_did_so_meanwhile(open_world):
+    """Alice looks for KeyPackages; Bob has begun the group anew by then: his group stays, and what he says in it is read."""
+    async with open_world() as w:
+        alice, bob = await w.client("alice"), await w.client("bob")
+        await settle(alice, bob)
+        births, commits = alice._core.births, alice._core.commits
+        packages, finish = commits.packages, births.finish
+        looks, go_on, read = trio.Event(), trio.Event(), trio.Event()
+
+        async def slow(*what):
+            looks.set()
+            await go_on.wait()
+            return await packages(*what)
+
+        async def late(*what):
+            await read.wait()
+            await finish(*what)
+
+        commits.packages, births.finish = slow, late
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(births.reset, w.club, 1)
+            await looks.wait()
+            await bob._core.births.reset(w.club, 1)
+            await settle(alice)
+            go_on.set()
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            await bob.conversation(w.club).send("in the new group")
+            await settle(bob)
+            await alice._core.catch_up()
+            read.set()
+        await settle(alice, bob)
+        assert texts(alice.conversation(w.club))[-1] == "in the new group"
+        assert alice.conversation(w.club).epoch == bob.conversation(w.club).epoch == 1, "nobody had to join again"

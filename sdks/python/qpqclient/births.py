@@ -69,7 +69,7 @@ class Births:
         added = await self._core.commits.packages(sorted(accounts | {self._core.account.account}), suite)
         try:
             await self._found(channel, replace(policy, generation=policy.generation + 1), added, suite)
-        except Refused as exc:
+        except (Refused, GroupUnusable) as exc:
             log.info("reset_refused", code=exc.name)
         await self._core.catch_up()
         return served
@@ -91,6 +91,8 @@ class Births:
         generation, sender = policy.generation, await self._external_sender(policy.home)
         now_s = self._core.now_ms() // 1000
         async with self._core.lock:
+            if self._groups.generation(channel) >= generation:  # over it, what is said there could not be read
+                raise GroupUnusable("somebody else began it anew")
             try:
                 group = self._groups.device().create_group(
                     suite, group_id=group_id(channel, generation), policy=policy.to_bytes(),
