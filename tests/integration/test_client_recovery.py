@@ -13,6 +13,7 @@ import qpqclient
 from qpqclient.client import system_now_ms
 from qpqclient.connection import Connection
 from qpqclient.content import new_content
+from qpqclient.core import Core
 from qpqclient.transport import Link
 from qpqclient.upkeep import Upkeep
 from qpqcore.api import auth, blob, delivery
@@ -507,3 +508,27 @@ async def test_who_would_begin_a_group_anew_gives_way_to_who_did_so_meanwhile(op
         await settle(alice, bob)
         assert texts(alice.conversation(w.club))[-1] == "in the new group"
         assert alice.conversation(w.club).epoch == bob.conversation(w.club).epoch == 1, "nobody had to join again"
+
+
+async def test_nothing_is_said_in_a_group_begun_anew_before_the_others_are_in_it(open_world, monkeypatch):
+    """Its first epoch has one member, its founder: what was sent in it went to nobody."""
+    came, go_on, real = trio.Event(), trio.Event(), Core._take
+
+    async def late(self, entries):
+        if self.account.name == "alice" and any(entry.generation == 2 for entry in entries):
+            came.set()
+            await go_on.wait()
+        await real(self, entries)
+
+    monkeypatch.setattr(Core, "_take", late)
+    async with open_world() as w:
+        alice, bob = await w.client("alice"), await w.client("bob")
+        await settle(alice, bob)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(alice._core.births.reset, w.club, 1)
+            await came.wait()
+            await alice.conversation(w.club).send("to everybody")
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            go_on.set()
+        await settle(alice, bob)
+        assert texts(bob.conversation(w.club))[-1] == "to everybody"

@@ -1,6 +1,8 @@
 """New channels and new generations: made here, stored with the call that founds them, then submitted until answered.
 
 A crash in between loses nothing: the stored call is repeated at the next start, and the server knows it by its hash.
+It is stored until the first commit, by which the others are in, has come back: nothing is sent before (`Upkeep.comes_first`),
+since in the first epoch nobody but the founder could read it.
 """
 
 from __future__ import annotations
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from qpqclient.core import Core
 
 SUITE_DEFAULT = qpqnative.SUITE_1
+SUBMITTED = b"\1"
+"""Stands in place of a stored call that the server has taken, until the first commit comes back."""
 
 
 class Births:
@@ -112,7 +116,7 @@ class Births:
                 self._groups.drop()
                 raise
         try:
-            await self.finish(channel, generation, params)
+            await self.finish(channel, generation)
         except BaseException:
             self._core.upkeep.wake()  # what is stored is tried again, whoever gave up waiting for it
             raise
@@ -125,32 +129,46 @@ class Births:
         told = await self._core.call(delivery.DescribeHomeParams(domain=home), delivery.ExternalSenderResult)
         return told.credential, told.key
 
-    async def finish(self, channel: bytes, generation: int, params: bytes) -> None:
+    async def finish(self, channel: bytes, generation: int) -> None:
         """Submit a stored birth, unless that is done by now; what the server refuses is dropped here, then raised."""
         async with self._one:
-            if self._store.rows("SELECT 1 FROM births WHERE channel = ? AND generation = ?", channel, generation):
+            params = self.stored(channel, generation)
+            if params is not None and params != SUBMITTED:
                 await self._submit(channel, generation, params)
             elif self._groups.generation(channel) < generation:
                 raise GroupUnusable("this conversation was refused")
+
+    def stored(self, channel: bytes, generation: int) -> bytes | None:
+        """Return the call that is stored of a birth, or `SUBMITTED`; None where there is no such birth, or it is done."""
+        rows = self._store.rows("SELECT params FROM births WHERE channel = ? AND generation = ?", channel, generation)
+        return rows[0][0] if rows else None
 
     async def _submit(self, channel: bytes, generation: int, params: bytes) -> None:
         try:
             if not params:
                 raise GroupUnusable("this conversation was not finished")
+            call: delivery.CreateChannelParams | delivery.ResetChannelParams
             if generation == 1:
                 call = delivery.CreateChannelParams.from_bytes(params)
                 await self._core.call(call, delivery.CreateChannelResult)
             else:
-                await self._core.call(delivery.ResetChannelParams.from_bytes(params), delivery.ResetChannelResult)
+                call = delivery.ResetChannelParams.from_bytes(params)
+                await self._core.call(call, delivery.ResetChannelResult)
         except (Refused, GroupUnusable) as exc:
             if isinstance(exc, Refused) and exc.code in UNDECIDED:
                 raise
             self._drop(channel, generation)
             raise
-        self._store.db.execute("DELETE FROM births WHERE channel = ?", (channel,))
+        if call.first is None:
+            self._store.db.execute("DELETE FROM births WHERE channel = ?", (channel,))
+        else:
+            self._store.db.execute("UPDATE births SET params = ? WHERE channel = ?", (SUBMITTED, channel))
 
     def _drop(self, channel: bytes, generation: int) -> None:
+        """Be out of a group that the server refused, unless another one has taken its place meanwhile."""
         with self._store.transaction() as db:
+            if self.stored(channel, generation) is None:
+                return
             self._groups.leave(channel)
             if generation == 1:
                 db.execute("DELETE FROM channels WHERE channel = ?", (channel,))

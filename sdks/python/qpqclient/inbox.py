@@ -231,7 +231,7 @@ class Inbox:
                 self._groups.save(channel, group)
                 self._groups.save_members(channel, group)
                 self._groups.forget_before_rejoin(channel, group.epoch)
-                for table in ("commits", "proposed"):
+                for table in ("births", "commits", "proposed"):
                     self._store.db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
             self._store.put_number(POSITION, entry.number)
         self._core.tell(GroupChanged(channel, active=not facts.self_removed))

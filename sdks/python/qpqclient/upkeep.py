@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import trio
 
 import qpqnative
+from qpqclient.births import SUBMITTED
 from qpqclient.errors import UNDECIDED, GroupUnusable, QpqError, Refused
 from qpqclient.log import log
 from qpqclient.model import GroupChanged
@@ -144,13 +145,20 @@ class Upkeep:
             self._put_off = True
 
     async def _finish_births(self) -> None:
-        for channel, generation, params in self._store.rows("SELECT channel, generation, params FROM births"):
+        for channel, generation in self._store.rows("SELECT channel, generation FROM births"):
             async with self._unless_away(channel):
-                await self._finish_birth(channel, generation, params)
+                await self._finish_birth(channel, generation)
 
-    async def _finish_birth(self, channel: bytes, generation: int, params: bytes) -> None:
+    async def _finish_birth(self, channel: bytes, generation: int) -> None:
+        births = self._core.births
+        was_submitted = births.stored(channel, generation) == SUBMITTED
+        await self._core.catch_up()  # its first commit may lie in the mailbox: then it is done
+        if was_submitted:
+            if births.stored(channel, generation) == SUBMITTED:
+                self.want_rejoin(channel)  # the commit that the server took is withheld
+            return
         try:
-            await self._core.births.finish(channel, generation, params)
+            await births.finish(channel, generation)
         except (Refused, GroupUnusable) as exc:
             if isinstance(exc, Refused) and exc.code in UNDECIDED:
                 raise
