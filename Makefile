@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run quickstart screenshots demo demo-federation test check simulate soak backup-drill client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test rolling overload
+.PHONY: help setup run quickstart screenshots demo demo-federation test check simulate soak backup-drill client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test rolling overload scale
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -105,6 +105,10 @@ rolling: setup ## replace every process by a next version under load: what faile
 
 overload: setup ## find the rate that a server sustains, offer twice that, judge (SECONDS= of a phase)
 	@$(BIN)/python -m tools.overload --judge --seconds $(or $(SECONDS),4)
+
+scale: setup ## tiers of 1, 2, 4 processes held to a share of a core, and 5,000 silent clients of the scaled form: SECONDS= CLIENTS= SHARE=
+	@$(BIN)/python -m tools.scale sweep --seconds $(or $(SECONDS),20) --share $(or $(SHARE),0.1)
+	@$(BIN)/python -m tools.scale crowd --seconds $(or $(SECONDS),20) --clients $(or $(CLIENTS),5000)
 
 audit: setup ## licences; advisories as far as they can be had offline
 	$(BIN)/python -m tools.audit

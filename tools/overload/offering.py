@@ -6,6 +6,7 @@ import math
 import time
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import cycle, islice
 from typing import TYPE_CHECKING
 
 import trio
@@ -20,7 +21,7 @@ from tools.bench.people import PASSWORD, STORE_KEY
 from trio_quic import QuicError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
     from random import Random  # noqa: TID251 - the seeded dice of a load
 
@@ -67,7 +68,8 @@ class Sender:
     """One connection, and the frame of a message that is made another each time."""
 
     def __init__(self, link: Link, params: EnqueueParams) -> None:
-        self._link = link
+        self.link = link
+        self.params = params
         frame = frame_of(params)
         at = frame.index(params.payload) + len(params.payload) - TAIL_BYTES
         self._before, self._after = frame[:at], frame[at + TAIL_BYTES :]
@@ -75,7 +77,7 @@ class Sender:
     async def send(self, tail: bytes, due_s: float, into: Outcome) -> None:
         """Send one message; note what became of it."""
         try:
-            reply = Reply.from_bytes(await self._link._connection.call(self._before + tail + self._after))  # noqa: SLF001 - the bare call
+            reply = Reply.from_bytes(await self.link._connection.call(self._before + tail + self._after))  # noqa: SLF001 - the bare call
         except QuicError:
             into.failed += 1
             return
@@ -90,23 +92,34 @@ class Sender:
 
 
 @asynccontextmanager
-async def senders(root: Path, where: str) -> AsyncIterator[list[Sender]]:
-    """Make people and their conversations, then connect as their devices; the clients themselves are away."""
+async def senders(
+    root: Path,
+    where: str,
+    pairs: int = PAIRS,
+    connections: int = CONNECTIONS,
+    at: Sequence[str] = (),
+    called: str = "person",
+) -> AsyncIterator[list[Sender]]:
+    """Make people and their conversations, then connect as their devices; the clients themselves are away.
+
+    The connections go to the addresses in `at` in turn, else all to `where`.
+    """
+    places = list(islice(cycle(at or (where,)), connections))
     async with AsyncExitStack() as stack:
         made: list[Sender] = []
-        for pair in range(PAIRS):
+        for pair in range(pairs):
             links = [
-                await stack.enter_async_context(open_link(where, Trust(), accept=lambda _: True))
-                for _ in range(CONNECTIONS // PAIRS)
+                await stack.enter_async_context(open_link(place, Trust(), accept=lambda _: True))
+                for place in places[pair::pairs]
             ]
-            params = await _conversation(root, where, pair, links)
+            params = await _conversation(root, where, f"{called}{pair}", links)
             made += [Sender(link, params) for link in links]
         yield made
 
 
-async def _conversation(root: Path, where: str, pair: int, links: list[Link]) -> EnqueueParams:
+async def _conversation(root: Path, where: str, called: str, links: list[Link]) -> EnqueueParams:
     """Make two people who talk, and let the links into the first one's session; return a message of theirs."""
-    names = [f"person{pair}-{side}" for side in range(2)]
+    names = [f"{called}-{side}" for side in range(2)]
     async with AsyncExitStack() as stack:
         one, two = [
             await stack.enter_async_context(qpqclient.open_client(root / name, server=where, store_key=STORE_KEY))

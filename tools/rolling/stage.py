@@ -24,7 +24,7 @@ from tools.demo.processes import free_port
 from tools.redis_server import RedisServer, redis_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 BEHIND: Final = ("keystore", "delivery", "blob", "auth", "federation")
 REPLICAS: Final = {"keystore": 2, "delivery": 2, "blob": 2, "auth": 2, "federation": 2, "gateway": 2}
@@ -51,9 +51,9 @@ class Replica:
         return f"{self.service}-{self.number}"
 
 
-def replicas(services: Sequence[str]) -> list[Replica]:
+def replicas(services: Sequence[str], counts: Mapping[str, int] = REPLICAS) -> list[Replica]:
     """Return the replicas of services, in order."""
-    return [Replica(service, number) for service in services for number in range(REPLICAS[service])]
+    return [Replica(service, number) for service in services for number in range(counts[service])]
 
 
 def plant(folder: Path, *, contract: bool) -> Path:
@@ -82,20 +82,32 @@ def plant(folder: Path, *, contract: bool) -> Path:
 class Stage:
     """Everything that runs."""
 
-    def __init__(self, folder: Path, database: postgres.Server, redis: RedisServer) -> None:
+    def __init__(
+        self, folder: Path, database: postgres.Server, redis: RedisServer, counts: Mapping[str, int] = REPLICAS
+    ) -> None:
+        self.counts = counts
+        self.more: dict[str, str] = {}
+        """Settings of every process beside those that it needs."""
+        self.knows: dict[Replica, Sequence[Replica]] = {}
+        """Which others a process is told of; all, where nothing stands here."""
         self.folder = folder
         self.database = database
         self.redis = redis
         self.port = free_port()
-        everyone = replicas((*BEHIND, "gateway"))
+        everyone = self.everyone
         self.pages = {one: free_port(socket.SOCK_STREAM) for one in everyone}
         self._ports = {one: free_port(socket.SOCK_STREAM) for one in everyone}
         self._running: dict[Replica, subprocess.Popen[bytes]] = {}
 
     @property
+    def everyone(self) -> list[Replica]:
+        """Every process, the gateways last."""
+        return replicas((*BEHIND, "gateway"), self.counts)
+
+    @property
     def hosts(self) -> list[str]:
         """The gateways' addresses: all on one port."""
-        return [f"127.0.0.{10 + one.number}" for one in replicas(("gateway",))]
+        return [f"127.0.0.{10 + one.number}" for one in replicas(("gateway",), self.counts)]
 
     @property
     def where(self) -> str:
@@ -103,11 +115,12 @@ class Stage:
         return f"{NAME}:{self.port}"
 
     def _environment(self, one: Replica, program: Path | None) -> dict[str, str]:
-        peers = ",".join(f"{o.service}=127.0.0.1:{p}" for o, p in self._ports.items() if o.service != "gateway")
+        known = self.knows.get(one, self.everyone)
+        peers = ",".join(f"{o.service}=127.0.0.1:{self._ports[o]}" for o in known if o.service != "gateway")
         host = self.hosts[one.number] if one.service == "gateway" else "127.0.0.1"
         path = [str(program)] if program is not None else []
         path += filter(None, [os.environ.get("PYTHONPATH", "")])
-        return os.environ | {
+        return os.environ | self.more | {
             "QPQ_BUS_PEERS": peers, "QPQ_BUS_LISTEN": f"127.0.0.1:{self._ports[one]}", "QPQ_LISTEN": f"{host}:{self.port}",
             "QPQ_SECRETS_DIR": str(self.folder / "secrets" / one.service), "QPQ_DATA_DIR": str(self.folder / "data" / str(one)),
             "QPQ_METRICS_LISTEN": f"127.0.0.1:{self.pages[one]}", "QPQ_STORE_BACKEND": "postgres",
@@ -153,7 +166,7 @@ class Stage:
             return False
         return answer.startswith(b"HTTP/1.1 200")
 
-    async def replace(self, one: Replica, program: Path) -> float:
+    async def replace(self, one: Replica, program: Path | None) -> float:
         """End a process in order, start the next version in its place; return the seconds until it was ready."""
         begun = time.perf_counter()
         process = self._running[one]
@@ -166,6 +179,10 @@ class Stage:
         self.start(one, program)
         await self.wait_ready(one)
         return time.perf_counter() - begun
+
+    def pid(self, one: Replica) -> int:
+        """Return a process's id."""
+        return self._running[one].pid
 
     async def migrate(self, program: Path) -> str:
         """Bring the schemas to a version's steps, by that version's program."""
@@ -187,7 +204,7 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path) -> Iterator[Stage]:
+def stage(folder: Path, counts: Mapping[str, int] = REPLICAS) -> Iterator[Stage]:
     """Run PostgreSQL and Redis while the block runs; the processes are started in it."""
     folder.mkdir(parents=True)
     done = subprocess.run(  # noqa: S603 - our own program
@@ -202,7 +219,7 @@ def stage(folder: Path) -> Iterator[Stage]:
         database.fresh(DATABASE)
         (folder / "redis").mkdir()
         with redis_server(folder / "redis") as redis:
-            made = Stage(folder, database, redis)
+            made = Stage(folder, database, redis, counts)
             try:
                 yield made
             finally:

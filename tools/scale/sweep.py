@@ -1,0 +1,104 @@
+"""A tier of 1, 2 and 4 processes, each held to the same share of a core: how many durable messages go through, and who pays.
+
+Only the tier that is measured is held: the machine is small, and the others, the load among them, must not be what stops it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from tools.overload.offering import TAIL_BYTES, Outcome, Sender, senders
+from tools.rolling.stage import Replica, Stage, replicas, stage
+from tools.scale.usage import held, taken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+SIZES: Final = (1, 2, 4)
+TIERS: Final = ("delivery", "gateway")
+COUNTS: Final = {"keystore": 1, "delivery": 4, "blob": 1, "auth": 1, "federation": 1, "gateway": 4}
+PAIRS: Final = 13
+"""Of people: one address may register 30. Each may send 200 a second, and 2,000 at once before that."""
+CONNECTIONS: Final = 52
+IN_FLIGHT: Final = 128
+WARM_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much is measured."""
+
+    share: float
+    """Of a core, for each process of the tier."""
+    seconds: float
+
+
+async def sweep(folder: Path, effort: Effort, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """Measure both tiers; a row a tier and size."""
+    rows = []
+    with stage(folder / "stage", COUNTS) as place:
+        place.more["QPQ_SHED_DELAY_US"] = "0"  # a tier that is held back would else shed what is to be counted
+        for one in place.everyone:
+            place.start(one)
+        for one in place.everyone:
+            await place.wait_ready(one)
+        for tier in TIERS:
+            for size in SIZES:
+                rows.append(await _measured(folder / f"{tier}-{size}", place, tier, size, effort))
+                say(f"{tier} x {size}: {rows[-1]['per_second']:.0f} messages/s")
+    return rows
+
+
+async def _measured(folder: Path, place: Stage, tier: str, size: int, effort: Effort) -> dict[str, Any]:
+    """Let so many processes of a tier carry what is sent, each held to its share."""
+    used = replicas((tier,), {tier: size})
+    if tier == "delivery":
+        await _know_only(place, used)
+        at = place.hosts[:2]
+    else:
+        await _know_only(place, replicas(("delivery",), {"delivery": 2}))
+        at = place.hosts[:size]
+    where = [f"{host}:{place.port}" for host in at]
+    place.redis.command("FLUSHALL")  # what one address may register in an hour is less than all sizes together need
+    async with senders(folder, where[0], PAIRS, CONNECTIONS, where, f"{tier}{size}-") as to:
+        with held([place.pid(one) for one in used], effort.share):
+            await _keep_sending(to, WARM_SECONDS)
+            before, begun_s = taken(place), time.perf_counter()
+            outcome = await _keep_sending(to, effort.seconds)
+            seconds, after = time.perf_counter() - begun_s, taken(place)
+    spent = {name: after[name] - before[name] for name in before}
+    done = len(outcome.took_s)
+    return {
+        "tier": tier, "processes": size, "share": effort.share, "per_second": done / seconds, "failed": outcome.failed,
+        "shed": outcome.shed, "p50_ms": outcome.percentile_ms(0.5), "p99_ms": outcome.percentile_ms(0.99),
+        "idle_cores": spent.pop("idle") / seconds,
+        **{f"{name}_us": value / done * 1e6 for name, value in spent.items()},
+    }  # fmt: skip
+
+
+async def _know_only(place: Stage, used: Sequence[Replica]) -> None:
+    """Have the gateways ask these processes of delivery alone: they are started again, told of no others."""
+    others = [one for one in place.everyone if one.service != "delivery"]
+    for one in replicas(("gateway",), place.counts):
+        place.knows[one] = [*others, *used]
+        await place.replace(one, None)
+
+
+async def _keep_sending(to: Sequence[Sender], seconds: float) -> Outcome:
+    """Keep so many messages in flight for a while."""
+    outcome, until_s = Outcome(seconds=seconds), time.perf_counter() + seconds
+
+    async def worker(sender: Sender) -> None:
+        while time.perf_counter() < until_s:
+            await sender.send(secrets.token_bytes(TAIL_BYTES), time.perf_counter(), outcome)
+
+    async with trio.open_nursery() as nursery:
+        for number in range(IN_FLIGHT):
+            nursery.start_soon(worker, to[number % len(to)])
+    return outcome
