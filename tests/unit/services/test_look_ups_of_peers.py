@@ -94,7 +94,10 @@ async def test_a_domain_that_fetches_files_may_still_look_people_up():
     """Both services count by domain, and may share what counts."""
     limiter = LocalLimiter()
     files = Blob(
-        BlobConfig(domain=OWN, federated=True, chunks_per_peer=ONCE), Nothing(), limiter=limiter, clock_ms=lambda: 10**12
+        BlobConfig(domain=OWN, federated=True, chunks_per_peer=ONCE),
+        Nothing(),
+        limiter=limiter,
+        clock_ms=lambda: 10**12,
     )
     keys, _ = made(limiter, looked_up_per_peer=ONCE)
     name = make_id(bytes(32), OWN)
