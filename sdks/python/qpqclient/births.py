@@ -94,7 +94,7 @@ class Births:
             if self._groups.generation(channel) >= generation:  # over it, what is said there could not be read
                 raise GroupUnusable("somebody else began it anew")
             try:
-                group = self._groups.device().create_group(
+                group = self._core.account.native().create_group(
                     suite, group_id=group_id(channel, generation), policy=policy.to_bytes(),
                     external_senders=[sender], now_s=now_s,
                 )  # fmt: skip

@@ -66,18 +66,10 @@ class Groups:
         self._store = store
         self._account = account
         self._open: dict[bytes, qpqnative.Group] = {}
-        self._device: qpqnative.Device | None = None
-
-    def device(self) -> qpqnative.Device:
-        """Return the native device."""
-        if self._device is None:
-            self._device = self._account.native()
-        return self._device
 
     def drop(self) -> None:
         """Forget every loaded object: the store is right, they may be ahead of it."""
         self._open.clear()
-        self._device = None
 
     def generation(self, channel: bytes) -> int:
         """Return the stored generation of a channel, 0 where there is none."""
