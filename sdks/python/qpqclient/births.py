@@ -58,6 +58,7 @@ class Births:
 
         `known`: no more than these, by the policy that stands here. Return the members that the server has.
         """
+        before = self._groups.generation(channel)
         policy, accounts, suite = await self._present(channel)
         if policy.generation != stuck_generation:
             return accounts
@@ -68,7 +69,7 @@ class Births:
             accounts, suite = accounts & known, group.suite
         added = await self._core.commits.packages(sorted(accounts | {self._core.account.account}), suite)
         try:
-            await self._found(channel, replace(policy, generation=policy.generation + 1), added, suite)
+            await self._found(channel, replace(policy, generation=policy.generation + 1), added, suite, before=before)
         except (Refused, GroupUnusable) as exc:
             log.info("reset_refused", code=exc.name)
         await self._core.catch_up()
@@ -86,12 +87,20 @@ class Births:
         return read_policy(view.policy), {leaf.account for leaf in leaves_of(view.members())}, view.suite
 
     async def _found(
-        self, channel: bytes, policy: GroupPolicy, added: Sequence[Added], suite: int, name: str = ""
+        self,
+        channel: bytes,
+        policy: GroupPolicy,
+        added: Sequence[Added],
+        suite: int,
+        name: str = "",
+        *,
+        before: int = 0,
     ) -> None:
+        """Found a generation of a channel, of which this device was in generation `before` when that was decided."""
         generation, sender = policy.generation, await self._external_sender(policy.home)
         now_s = self._core.now_ms() // 1000
         async with self._core.lock:
-            if self._groups.generation(channel) >= generation:  # over it, what is said there could not be read
+            if self._groups.generation(channel) != before:  # over it, what is said there could not be read
                 raise GroupUnusable("somebody else began it anew")
             try:
                 group = self._core.account.native().create_group(
@@ -128,10 +137,14 @@ class Births:
     async def finish(self, channel: bytes, generation: int, params: bytes) -> None:
         """Submit a stored birth, unless that is done by now; what the server refuses is dropped here, then raised."""
         async with self._one:
-            if self._store.rows("SELECT 1 FROM births WHERE channel = ? AND generation = ?", channel, generation):
+            if self._is_due(channel, generation):
                 await self._submit(channel, generation, params)
             elif self._groups.generation(channel) < generation:
                 raise GroupUnusable("this conversation was refused")
+
+    def _is_due(self, channel: bytes, generation: int) -> bool:
+        """Tell whether a stored birth has no answer yet, and no Welcome into another's group has come in its place."""
+        return bool(self._store.rows("SELECT 1 FROM births WHERE channel = ? AND generation = ?", channel, generation))
 
     async def _submit(self, channel: bytes, generation: int, params: bytes) -> None:
         try:
@@ -145,7 +158,8 @@ class Births:
         except (Refused, GroupUnusable) as exc:
             if isinstance(exc, Refused) and exc.code in UNDECIDED:
                 raise
-            self._drop(channel, generation)
+            if self._is_due(channel, generation):
+                self._drop(channel, generation)
             raise
         self._store.db.execute("DELETE FROM births WHERE channel = ?", (channel,))
 

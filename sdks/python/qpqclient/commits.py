@@ -323,8 +323,7 @@ class Commits:
                 self._groups.drop()
                 log.warning("group_stuck", reason=exc.kind)
                 await self._core.births.reset(channel, info.generation)
-                if self._groups.generation(channel) > info.generation:
-                    self._store.db.execute("DELETE FROM rejoins WHERE channel = ?", (channel,))
+                if not self._core.upkeep.has_to_rejoin(channel):
                     return True
             else:
                 return True

@@ -30,8 +30,8 @@ JOINING = b"joining/"
 """Where a group stands that was joined by an external commit which has no answer yet."""
 PUT_BACK = "put back:"
 """How marks begin of groups that are to be compared with a server that was put back (putback.py)."""
-OF_JOIN = ("proposed", "rejoins")
-"""What a group that is joined anew starts without."""
+OF_JOIN = ("births", "proposed", "rejoins")
+"""What a group that is entered starts without."""
 
 
 def sha256(data: bytes) -> bytes:
@@ -244,7 +244,7 @@ class Groups:
         self.forget_joining(channel)
         db = self._store.db
         db.execute("UPDATE channels SET active = 0 WHERE channel = ?", (channel,))
-        for table in ("leaves", "births", "leaving", "commits", *OF_JOIN):
+        for table in ("leaves", "leaving", "commits", *OF_JOIN):
             db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
         self._open.pop(channel, None)
 

@@ -43,6 +43,8 @@ class Upkeep:
         self._work.set()
         self._put_off = False
         """Whether something could not be done because a conversation's home, another domain, was away."""
+        self.noted = 0
+        """How often groups were noted to be rejoined since the start: who waited for something sees whether one was meanwhile."""
         self._failed: Exception | None = None
         """What was wrong with the first conversation that could not be settled."""
 
@@ -53,11 +55,17 @@ class Upkeep:
     def want_rejoin(self, channel: bytes) -> None:
         """Note, within the caller's transaction if there is one, that a group cannot be followed any more."""
         self._store.db.execute("INSERT OR IGNORE INTO rejoins VALUES (?)", (channel,))
+        self.noted += 1
         self._work.set()
+
+    def has_to_rejoin(self, channel: bytes) -> bool:
+        """Tell whether a group is noted to be rejoined; whoever enters one, by a Welcome or otherwise, forgets the note."""
+        return bool(self._store.rows("SELECT 1 FROM rejoins WHERE channel = ?", channel))
 
     def want_rejoin_all(self) -> None:
         """Note the same of every group this device is in, and of those that it may have been added to meanwhile."""
         self._store.db.execute("INSERT OR IGNORE INTO rejoins SELECT channel FROM channels WHERE active = 1")
+        self.noted += 1
         self.want_survey()
 
     def want_new_leaves(self) -> None:
@@ -67,7 +75,7 @@ class Upkeep:
 
     def want_survey(self) -> None:
         """Note, likewise, that the account may be in groups that this device does not know."""
-        self._store.put_number(SURVEY, 1)
+        self._store.note(SURVEY)
         self._work.set()
 
     def want_leave(self, channel: bytes) -> None:
@@ -176,14 +184,15 @@ class Upkeep:
             await self._core.catch_up()
 
     async def _survey(self) -> None:
-        if not self._store.number(SURVEY):
+        noted = self._store.number(SURVEY)
+        if not noted:
             return
         found = await self._core.call(ListChannelsParams(), ListChannelsResult)
         with self._store.transaction():
             for info in found.channels:
                 if not info.member or not self._core.groups.generation(info.channel):
                     self.want_rejoin(info.channel)
-            self._store.put_number(SURVEY, 0)
+            self._store.note_done(SURVEY, noted)  # a gap meanwhile: the channels are listed again
 
     async def _rejoin(self) -> None:
         passed: set[bytes] = set()
