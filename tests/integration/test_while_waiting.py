@@ -184,6 +184,27 @@ async def test_a_server_put_back_to_before_a_group_was_begun_anew_is_brought_fur
 # --- what another member does meanwhile
 
 
+async def test_who_was_invited_meanwhile_does_not_keep_the_others_out(open_world, monkeypatch):
+    """Alice adds Dave and Eve; Bob has added Dave by the time that she looks at the group."""
+    async with open_world() as w:
+        alice, bob = await w.client("alice"), await w.client("bob")
+        await settle(alice, bob)
+        accounts = [await alice.resolve(name) for name in ("dave", "eve")]
+        commits = alice._core.commits
+        packages = commits.packages
+
+        async def slow(*what, **more):
+            found = await packages(*what, **more)
+            await bob.conversation(w.club).invite("dave")
+            await settle(alice)
+            return found
+
+        monkeypatch.setattr(commits, "packages", slow)
+        await commits.add(w.club, accounts)
+        names = {m.name for m in alice.conversation(w.club).members()}
+        assert names == {"alice", "bob", "carol", "dave", "eve"}
+
+
 async def test_who_gave_way_stays_in_the_group_that_won(open_world):
     """Alice's new generation is refused after Bob's has come to her: nobody joins anew for that."""
     async with open_world() as w:
