@@ -62,6 +62,7 @@ class Births:
 
         `known`: no more than these, by the policy that stands here. Return the members that the server has.
         """
+        before = self._groups.generation(channel)
         policy, accounts, suite = await self._present(channel)
         if policy.generation != stuck_generation:
             return accounts
@@ -72,7 +73,7 @@ class Births:
             accounts, suite = accounts & known, group.suite
         added = await self._core.commits.packages(sorted(accounts | {self._core.account.account}), suite)
         try:
-            await self._found(channel, replace(policy, generation=policy.generation + 1), added, suite)
+            await self._found(channel, replace(policy, generation=policy.generation + 1), added, suite, before=before)
         except (Refused, GroupUnusable) as exc:
             log.info("reset_refused", code=exc.name)
         await self._core.catch_up()
@@ -90,15 +91,23 @@ class Births:
         return read_policy(view.policy), {leaf.account for leaf in leaves_of(view.members())}, view.suite
 
     async def _found(
-        self, channel: bytes, policy: GroupPolicy, added: Sequence[Added], suite: int, name: str = ""
+        self,
+        channel: bytes,
+        policy: GroupPolicy,
+        added: Sequence[Added],
+        suite: int,
+        name: str = "",
+        *,
+        before: int = 0,
     ) -> None:
+        """Found a generation of a channel, of which this device was in generation `before` when that was decided."""
         generation, sender = policy.generation, await self._external_sender(policy.home)
         now_s = self._core.now_ms() // 1000
         async with self._core.lock:
-            if self._groups.generation(channel) >= generation:  # over it, what is said there could not be read
+            if self._groups.generation(channel) != before:  # over it, what is said there could not be read
                 raise GroupUnusable("somebody else began it anew")
             try:
-                group = self._groups.device().create_group(
+                group = self._core.account.native().create_group(
                     suite, group_id=group_id(channel, generation), policy=policy.to_bytes(),
                     external_senders=[sender], now_s=now_s,
                 )  # fmt: skip

@@ -183,9 +183,8 @@ class Commits:
 
         def build(group: qpqnative.Group) -> qpqnative.PendingCommit | None:
             inside = {read_leaf(m.credential, m.signature_key).device for m in group.members()}
-            if any(a.device in inside for a in added):
-                return None
-            return group.commit(add=[a.key_package for a in added], now_s=self._core.now_ms() // 1000)
+            left = [a.key_package for a in added if a.device not in inside]
+            return group.commit(add=left, now_s=self._core.now_ms() // 1000) if left else None
 
         if not added and not present & self._devices_of(accounts):
             raise GroupUnusable("this person has no device that can be added")
@@ -323,8 +322,7 @@ class Commits:
                 self._groups.drop()
                 log.warning("group_stuck", reason=exc.kind)
                 await self._core.births.reset(channel, info.generation)
-                if self._groups.generation(channel) > info.generation:
-                    self._store.db.execute("DELETE FROM rejoins WHERE channel = ?", (channel,))
+                if not self._core.upkeep.has_to_rejoin(channel):
                     return True
             else:
                 return True

@@ -32,6 +32,7 @@ from qpqclient.upkeep import Upkeep
 from qpqcore.api import delivery
 from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.model.ids import domain_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -110,6 +111,10 @@ class Core:
         """Turn the note of a new message into the event that carries it."""
         message = self.message(event.channel, event.id) if isinstance(event, MessageStored) else None
         return MessageReceived(event.channel, message) if message is not None else event
+
+    def is_home_away(self, channel: bytes, code: ErrorCode) -> bool:
+        """Tell whether an answer means that a conversation's home, another domain, is away: it waits, and the others do not."""
+        return code is ErrorCode.UNAVAILABLE and domain_of(channel) != domain_of(self.account.account)
 
     def wake_sender(self) -> None:
         """Say that there is something in the outbox."""

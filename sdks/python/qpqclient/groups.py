@@ -31,7 +31,7 @@ JOINING = b"joining/"
 PUT_BACK = "put back:"
 """How marks begin of groups that are to be compared with a server that was put back (putback.py)."""
 OF_JOIN = ("births", "proposed", "rejoins")
-"""What a group that is joined anew starts without."""
+"""What a group that is entered starts without."""
 
 
 def sha256(data: bytes) -> bytes:
@@ -66,18 +66,10 @@ class Groups:
         self._store = store
         self._account = account
         self._open: dict[bytes, qpqnative.Group] = {}
-        self._device: qpqnative.Device | None = None
-
-    def device(self) -> qpqnative.Device:
-        """Return the native device."""
-        if self._device is None:
-            self._device = self._account.native()
-        return self._device
 
     def drop(self) -> None:
         """Forget every loaded object: the store is right, they may be ahead of it."""
         self._open.clear()
-        self._device = None
 
     def generation(self, channel: bytes) -> int:
         """Return the stored generation of a channel, 0 where there is none."""

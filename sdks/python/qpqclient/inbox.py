@@ -288,7 +288,8 @@ class Inbox:
                 raise  # it stays in the mailbox: passed over, the messages of its epochs would be lost
             raise Refusal(exc.code, str(exc)) from exc
         try:
-            group = self._groups.device().join(welcome, tree.tree)
+            # Fresh from the store: one from before has not the keys that were made since.
+            group = self._core.account.native().join(welcome, tree.tree)
         except qpqnative.MlsError as exc:
             if not is_past:
                 raise

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+import qpqnative
 from qpqclient.content import apply_action, expiry
-from qpqclient.errors import NO_SESSION, GroupUnusable, Refused
+from qpqclient.errors import NO_SESSION, GroupBusy, GroupUnusable, Refused
 from qpqclient.groups import write_signature
 from qpqclient.log import log
 from qpqclient.model import MessageChanged
@@ -20,7 +21,6 @@ from qpqclient.pacing import jitter, later, pause
 from qpqcore.api import delivery
 from qpqcore.api.content import Content
 from qpqcore.model.errors import RETRYABLE, ErrorCode, Refusal
-from qpqcore.model.ids import domain_of
 
 if TYPE_CHECKING:
     from qpqclient.core import Core
@@ -29,8 +29,8 @@ RETRY_SECONDS_MIN = 0.5
 """Between two tries to send a message that the server could not take."""
 SAID_BY_ITSELF = frozenset({"receipt", "cutShort", "selfState"})
 """Kinds of content that no user has typed."""
-AWAY_SECONDS_MIN, AWAY_SECONDS_MAX = 0.5, 15.0
-"""Between two tries to bring something to another domain that is away."""
+REST_SECONDS_MIN, REST_SECONDS_MAX = 0.5, 15.0
+"""Between two tries to bring something to another domain that is away, or into a group that is not in order."""
 GENERATION_MAX = 900
 """Messages of one epoch and sender; an update is committed before (docs/spec/groups.md#clients-keep)."""
 
@@ -42,8 +42,8 @@ class Outbox:
         self._core = core
         self._store = core.store
         self._not_before: dict[bytes, float] = {}
-        """When a conversation is tried again whose home was away."""
-        self._away: dict[bytes, float] = {}
+        """When a conversation is tried again that could not be sent to."""
+        self._pause_s: dict[bytes, float] = {}
         """The pause before that; each is twice the one before."""
 
     @property
@@ -67,7 +67,7 @@ class Outbox:
         return bool(self._store.rows("SELECT 1 FROM outbox WHERE channel = ? LIMIT 1", channel))
 
     def _next_channel(self) -> bytes | None:
-        """Return the conversation that has waited for longest, of those whose home is not away."""
+        """Return the conversation that has waited for longest, of those that do not rest."""
         if not self._not_before:
             rows = self._store.rows("SELECT channel FROM outbox ORDER BY number LIMIT 1")
             return bytes(rows[0][0]) if rows else None
@@ -80,7 +80,8 @@ class Outbox:
     async def send_next(self) -> bool:
         """Bring the oldest message to the server; False when there is none. Unreachable leaves it where it is.
 
-        A conversation whose home, another domain, is away holds up no other.
+        A conversation whose home, another domain, is away, or that has to be joined anew first and cannot be now, holds up
+        no other.
         """
         channel = self._next_channel()
         if channel is None:
@@ -96,26 +97,37 @@ class Outbox:
             await self._deliver(row)
         except GroupUnusable:
             self._fail(row)
+        except (GroupBusy, qpqnative.MlsError, Refusal) as exc:  # the last two: what the server showed makes no sense
+            log.info("conversation_waits", reason=str(exc))
+            self._rest(channel)
         except Refused as exc:
-            if not self._put_off(channel, exc.code):
+            if not self._core.is_home_away(channel, exc.code):
                 raise
+            self._rest(channel)
         return True
 
-    def _put_off(self, channel: bytes, code: ErrorCode) -> bool:
-        """Let a conversation rest if it was refused because its home, another domain, is away; else False."""
-        if code is not ErrorCode.UNAVAILABLE or domain_of(channel) == domain_of(self._core.account.account):
-            return False
-        pause_s = self._away[channel] = min(self._away.get(channel, AWAY_SECONDS_MIN / 2) * 2, AWAY_SECONDS_MAX)
+    def _rest(self, channel: bytes) -> None:
+        """Let a conversation rest, each time for longer."""
+        pause_s = self._pause_s[channel] = min(self._pause_s.get(channel, REST_SECONDS_MIN / 2) * 2, REST_SECONDS_MAX)
         self._not_before[channel] = trio.current_time() + pause_s * jitter()
-        return True
+
+    def go_on(self, channel: bytes) -> None:
+        """Let a conversation rest no longer: it is in order again."""
+        self._pause_s.pop(channel, None)
+        if self._not_before.pop(channel, None) is not None:
+            self._core.wake_sender()
+
+    async def _put_in_order(self, channel: bytes) -> None:
+        """Found or join a group before anything is sent to it; what is wrong with another is not this one's. GroupBusy."""
+        if self._core.upkeep.comes_first(channel):
+            await self._core.upkeep.settle_each()
+            if self._core.upkeep.comes_first(channel):
+                raise GroupBusy("the conversation has to be joined anew first")
 
     async def _encrypted(self, row: Any) -> Any:
         number, channel, ident, content, ttl, *_ = row
         while True:
-            if self._core.upkeep.comes_first(channel):
-                await self._core.upkeep.settle()
-                if self._core.upkeep.comes_first(channel):
-                    raise Refused(Refusal(ErrorCode.UNAVAILABLE, "the conversation has to be joined anew first"))
+            await self._put_in_order(channel)
             async with self._core.lock:
                 group = self._core.groups.load(channel)
                 ratchet = group.next_generation + 1
@@ -155,8 +167,7 @@ class Outbox:
     def _done(self, row: Any, done: delivery.EnqueueResult) -> None:
         number, channel, ident, content = row[:4]
         sent = Content.from_bytes(content)
-        self._away.pop(channel, None)
-        self._not_before.pop(channel, None)
+        self.go_on(channel)
         with self._store.transaction() as db:
             db.execute("DELETE FROM outbox WHERE number = ?", (number,))
             db.execute(
@@ -180,8 +191,8 @@ class Outbox:
             await pause(RETRY_SECONDS_MIN)  # a server that says so for ever gets no more than this
         elif no.code is ErrorCode.WRITE_KEY_INVALID:
             await self._bring_write_key(row)
-        elif self._put_off(row[1], no.code):
-            pass
+        elif self._core.is_home_away(row[1], no.code):
+            self._rest(row[1])
         elif no.code in RETRYABLE:
             await pause(max(later(no), RETRY_SECONDS_MIN))
         else:

@@ -37,21 +37,21 @@ class PutBack:
         for (channel,) in self._store.rows("SELECT channel FROM channels WHERE active = 1"):
             self._store.put({PUT_BACK + channel.hex(): b"\1"})
             self._core.upkeep.want_rejoin(channel)
-        self._store.put_number(RESTOCK, 1)
+        self._store.note(RESTOCK)
         self._core.upkeep.wake()
 
     async def restock(self) -> None:
         """Fill up the stock of KeyPackages, if that is to be done."""
-        if self._store.number(RESTOCK):
+        if noted := self._store.number(RESTOCK):
             await self._core.account.top_up(await self._core.link())
             with self._store.transaction():
-                self._store.put_number(RESTOCK, 0)
+                self._store.note_done(RESTOCK, noted)
 
     async def repair(self, channel: bytes) -> bool:
         """Bring a group in order that was marked; False where there is no mark, or where it is to be joined as others are."""
         if not self._store.get(PUT_BACK + channel.hex()):
             return False
-        before = self.standing(channel)
+        before = (self.standing(channel), self._core.upkeep.noted)
         try:
             info = await self._core.call(FetchGroupInfoParams(channel=channel), FetchGroupInfoResult)
         except Refused as exc:
@@ -63,11 +63,12 @@ class PutBack:
         if not own or own < info.generation:
             self._unmark(channel)
             return False
-        if self.standing(channel) != before:
-            return True  # something came meanwhile: it is compared again
+        if (self.standing(channel), self._core.upkeep.noted) != before:
+            return True  # something came meanwhile, be it something that could not be followed: it is compared again
         if self._is_as_served(channel, own, info):
-            self._unmark(channel)
-            self._store.db.execute("DELETE FROM rejoins WHERE channel = ?", (channel,))
+            with self._store.transaction() as db:
+                self._unmark(channel)
+                db.execute("DELETE FROM rejoins WHERE channel = ?", (channel,))
             return True
         return await self.begin_anew(channel, info)
 
@@ -87,13 +88,14 @@ class PutBack:
         return rows[0] if rows else (0, 0)
 
     async def begin_anew(self, channel: bytes, info: FetchGroupInfoResult) -> bool:
-        """Begin a group anew; False where that lost a race: its winner's Welcome comes, or it is joined."""
+        """Begin a group anew; False where that lost a race: its winner's Welcome comes, or it is joined.
+
+        That the generation here is above the server's says nothing: it may have been before.
+        """
         known = {leaf.account for leaf in leaves_of(self._groups.load(channel).members())}
         served = await self._core.births.reset(channel, info.generation, known=known)
-        if self._groups.generation(channel) <= info.generation:
+        if self._core.upkeep.has_to_rejoin(channel) or self._groups.generation(channel) <= info.generation:
             return False
-        self._unmark(channel)
-        self._store.db.execute("DELETE FROM rejoins WHERE channel = ?", (channel,))
         if missing := known - served:  # who was added since: the server would not have had them in a reset
             with suppress(Refused, GroupUnusable, GroupBusy):
                 await self._core.commits.add(channel, sorted(missing))

@@ -216,6 +216,15 @@ class Store:
         """Store a number."""
         self.put({name: value.to_bytes(8, "big")})
 
+    def note(self, name: str) -> None:
+        """Note, once more, that something is to be done."""
+        self.put_number(name, self.number(name) + 1)
+
+    def note_done(self, name: str, noted: int) -> None:
+        """Forget that something was to be done, unless it was noted again since it had been `noted` times."""
+        if self.number(name) == noted:
+            self.put_number(name, 0)
+
     # --- MLS state
 
     def write_mls(self, changes: Iterable[tuple[bytes, bytes | None]]) -> None:

@@ -14,12 +14,11 @@ import trio
 
 import qpqnative
 from qpqclient.births import SUBMITTED
-from qpqclient.errors import UNDECIDED, GroupUnusable, QpqError, Refused
+from qpqclient.errors import UNDECIDED, GroupBusy, GroupUnusable, QpqError, Refused
 from qpqclient.log import log
 from qpqclient.model import GroupChanged
 from qpqcore.api.delivery import ListChannelsParams, ListChannelsResult
-from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.model.ids import domain_of
+from qpqcore.model.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -45,6 +44,10 @@ class Upkeep:
         self._work.set()
         self._put_off = False
         """Whether something could not be done because a conversation's home, another domain, was away."""
+        self.noted = 0
+        """How often groups were noted to be rejoined since the start: who waited for something sees whether one was meanwhile."""
+        self._failed: Exception | None = None
+        """What was wrong with the first conversation that could not be settled."""
 
     def wake(self) -> None:
         """Say that there may be something to do."""
@@ -53,11 +56,17 @@ class Upkeep:
     def want_rejoin(self, channel: bytes) -> None:
         """Note, within the caller's transaction if there is one, that a group cannot be followed any more."""
         self._store.db.execute("INSERT OR IGNORE INTO rejoins VALUES (?)", (channel,))
+        self.noted += 1
         self._work.set()
+
+    def has_to_rejoin(self, channel: bytes) -> bool:
+        """Tell whether a group is noted to be rejoined; whoever enters one, by a Welcome or otherwise, forgets the note."""
+        return bool(self._store.rows("SELECT 1 FROM rejoins WHERE channel = ?", channel))
 
     def want_rejoin_all(self) -> None:
         """Note the same of every group this device is in, and of those that it may have been added to meanwhile."""
         self._store.db.execute("INSERT OR IGNORE INTO rejoins SELECT channel FROM channels WHERE active = 1")
+        self.noted += 1
         self.want_survey()
 
     def want_new_leaves(self) -> None:
@@ -67,7 +76,7 @@ class Upkeep:
 
     def want_survey(self) -> None:
         """Note, likewise, that the account may be in groups that this device does not know."""
-        self._store.put_number(SURVEY, 1)
+        self._store.note(SURVEY)
         self._work.set()
 
     def want_leave(self, channel: bytes) -> None:
@@ -115,12 +124,18 @@ class Upkeep:
                 wait_s = RETRY_SECONDS_MIN
 
     async def settle(self) -> None:
-        """Do all that is to be done now. One task at a time: two would rejoin the same group twice.
+        """Do all that is to be done now; at last raise what was wrong with one conversation."""
+        if (failed := await self.settle_each()) is not None:
+            raise failed
 
-        What another domain would have to do that is away waits, and holds up nothing else.
+    async def settle_each(self) -> Exception | None:
+        """Do all that is to be done now; return what was wrong with the first conversation that could not be settled.
+
+        It holds up no other; no more does what another domain would have to do that is away, which is no error.
+        One task at a time: two would rejoin the same group twice.
         """
         async with self._one:
-            self._put_off = False
+            self._put_off, self._failed = False, None
             if self._core.account.known:
                 async with self._core.held_link() as link:
                     await self._core.account.enrol(link)
@@ -130,23 +145,33 @@ class Upkeep:
                 await self._rejoin()
                 await self._leave()
                 for channel in self._proposed():
-                    async with self._unless_away(channel):
+                    async with self._by_itself(channel):
                         await self._core.commits.settle_proposals(channel)
+            return self._failed
 
     @asynccontextmanager
-    async def _unless_away(self, channel: bytes) -> AsyncIterator[None]:
-        """Pass over a conversation whose home, another domain, is away."""
+    async def _by_itself(self, channel: bytes) -> AsyncIterator[None]:
+        """Pass over a conversation that cannot be settled now: it is tried again with all that waits."""
         try:
             yield
         except Refused as exc:
-            own = domain_of(self._core.account.account)
-            if exc.code is not ErrorCode.UNAVAILABLE or domain_of(channel) == own:
-                raise
-            self._put_off = True
+            if self._core.is_home_away(channel, exc.code):
+                self._put_off = True
+            elif exc.code in UNDECIDED:
+                raise  # the server itself cannot, or knows nobody here: it is asked no more now
+            else:
+                self._note_failed(exc)
+        except (GroupBusy, GroupUnusable, Refusal, qpqnative.MlsError) as exc:
+            self._core.groups.drop()
+            self._note_failed(exc)
+
+    def _note_failed(self, exc: Exception) -> None:
+        log.info("conversation_unsettled", reason=str(exc))
+        self._failed = self._failed or exc
 
     async def _finish_births(self) -> None:
         for channel, generation in self._store.rows("SELECT channel, generation FROM births"):
-            async with self._unless_away(channel):
+            async with self._by_itself(channel):
                 await self._finish_birth(channel, generation)
 
     async def _finish_birth(self, channel: bytes, generation: int) -> None:
@@ -167,21 +192,22 @@ class Upkeep:
             await self._core.catch_up()
 
     async def _survey(self) -> None:
-        if not self._store.number(SURVEY):
+        noted = self._store.number(SURVEY)
+        if not noted:
             return
         found = await self._core.call(ListChannelsParams(), ListChannelsResult)
         with self._store.transaction():
             for info in found.channels:
                 if not info.member or not self._core.groups.generation(info.channel):
                     self.want_rejoin(info.channel)
-            self._store.put_number(SURVEY, 0)
+            self._store.note_done(SURVEY, noted)  # a gap meanwhile: the channels are listed again
 
     async def _rejoin(self) -> None:
         passed: set[bytes] = set()
         while due := [c for (c,) in self._store.rows("SELECT channel FROM rejoins") if c not in passed]:
             channel = due[0]
             passed.add(channel)
-            async with self._unless_away(channel):
+            async with self._by_itself(channel):
                 if not await self._core.put_back.repair(channel) and not (
                     await self._core.commits.rejoin(channel)
                     or await self._be_out_of(channel, self._core.commits.is_member)
@@ -189,12 +215,13 @@ class Upkeep:
                     # Added at this very moment, or the server cannot make up its mind.
                     await trio.sleep(RETRY_SECONDS_MIN)
                 passed.discard(channel)
+                self._core.outbox.go_on(channel)
 
     async def _leave(self) -> None:
         for (channel,) in self._store.rows("SELECT channel FROM leaving"):
             if self._store.rows("SELECT 1 FROM outbox WHERE channel = ?", channel):
                 continue  # it comes again when that has been sent
-            async with self._unless_away(channel):
+            async with self._by_itself(channel):
                 await self._leave_one(channel)
 
     async def _leave_one(self, channel: bytes) -> None:

@@ -129,7 +129,7 @@ class Blob:
         if not self._config.federated or params.domain == self._config.domain:
             raise Refusal(ErrorCode.PEER_MISMATCH, "not another domain that this one talks to")
         rules.check_id(self._config, asked.blob)
-        enforce(self._limiter, b"p" + params.domain.encode(), self._config.chunks_per_peer, call.now_ms)
+        enforce(self._limiter, b"v" + params.domain.encode(), self._config.chunks_per_peer, call.now_ms)
         return await self.download_blob(CallContext(deadline_s=call.deadline_s, now_ms=call.now_ms), asked)
 
     async def stat_blob(self, call: CallContext, params: api.StatBlobParams) -> api.StatBlobResult:

@@ -17,6 +17,7 @@ from qpqcore.crypto.identity import DeviceList
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.model.ids import domain_of, is_id
+from qpqkeystore.peers import LISTS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,7 +88,7 @@ class Abroad:
     async def key_packages(
         self, call: CallContext, accounts: Sequence[bytes], suites: tuple[int, ...]
     ) -> list[api.AccountKeys]:
-        """Fetch KeyPackages of accounts of other domains, each domain in one call, all at once."""
+        """Fetch KeyPackages of accounts of other domains, each domain for all of its own."""
         found: dict[bytes, api.AccountKeys] = {}
 
         async def ask(domain: str, some: tuple[bytes, ...]) -> None:
@@ -167,7 +168,7 @@ def _check_account(account: bytes, device_list: bytes, domain: str) -> None:
 
 
 async def _each_domain(idents: Sequence[bytes], ask: Any) -> None:
-    """Ask each id's domain for its own, all at once. Refusal: the first that came."""
+    """Ask each id's domain for its own, as many in a call as it answers; all domains at once. Refusal: the first that came."""
     by_domain: dict[str, dict[bytes, None]] = {}
     for ident in idents:
         by_domain.setdefault(domain_of(ident), {})[ident] = None
@@ -175,7 +176,8 @@ async def _each_domain(idents: Sequence[bytes], ask: Any) -> None:
 
     async def one(domain: str, some: tuple[bytes, ...]) -> None:
         try:
-            await ask(domain, some)
+            for start in range(0, len(some), LISTS_MAX):
+                await ask(domain, some[start : start + LISTS_MAX])
         except Refusal as no:
             refused.append(no)
 

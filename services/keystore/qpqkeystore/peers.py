@@ -24,6 +24,7 @@ LOCAL = {
 METHODS = {m.number: m for m in fed.METHODS if m.name in LOCAL}
 NOBODY = bytes(16)
 LISTS_MAX = 256
+"""Accounts or devices that one call of another domain names; a domain that asks for more makes several."""
 
 
 class Peers:

@@ -131,8 +131,12 @@ class Keystore(Peers):
         away = [account for account in dict.fromkeys(params.accounts) if self.abroad.home(account)]
         if away:
             return await self._fetch_from_several(call, params, away)
+        return await self._fetch_here(call, params)
+
+    async def _fetch_here(self, call: CallContext, params: api.FetchKeyPackageParams) -> api.FetchKeyPackageResult:
+        """Fetch of this domain's own accounts; they are paid for."""
         suites = [s for s in dict.fromkeys(params.suites) if s in self._config.suites]
-        keyed = Keyed(own, FETCH, call.idempotency_key, params.to_bytes(), call.now_ms)
+        keyed = Keyed(call.caller.account, FETCH, call.idempotency_key, params.to_bytes(), call.now_ms)
         unique = list(dict.fromkeys(params.accounts))
         reply, taken = await self._store.take(unique, suites, keyed, lambda t: _reply(unique, t).to_bytes())
         for _, devices in taken:
@@ -149,7 +153,7 @@ class Keystore(Peers):
         here = tuple(account for account in unique if account not in found)
         if here:
             own = api.FetchKeyPackageParams(accounts=here, suites=params.suites)
-            found |= {k.account: k for k in (await self.fetch_key_package(call, own)).accounts}
+            found |= {k.account: k for k in (await self._fetch_here(call, own)).accounts}
         return api.FetchKeyPackageResult(accounts=tuple(found[account] for account in unique))
 
     def _tell_low(self, taken: Taken) -> None:

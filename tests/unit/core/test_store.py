@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -226,6 +227,30 @@ async def test_what_goes_by_its_time_is_erased_now_and_then(tmp_path, monkeypatc
         now = 22 * ERASE_MS
         await db.erase_in_time(now, gone=False)
         assert times[2:] == [20 * ERASE_MS, 21 * ERASE_MS, 22 * ERASE_MS], "on a full disk it is tried again"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a fault"), Refusal(ErrorCode.OVERLOADED, "too much waits"), None])
+async def test_what_could_not_be_erased_in_time_is_erased_the_next_time(tmp_path, monkeypatch, error):
+    """Whatever was in the way: a fault, many who write, or a caller who gave up (None)."""
+    async with open_database(tmp_path / "x.db", KEY, ONE) as db:
+        erase, times = db.erase, []
+
+        async def fails():
+            if error is not None:
+                raise error
+            await trio.sleep_forever()
+
+        async def noted():
+            times.append(now)
+            await erase()
+
+        monkeypatch.setattr(db, "erase", fails)
+        with trio.move_on_after(0.01), suppress(RuntimeError, Refusal):
+            await db.erase_in_time(1, gone=True)
+        monkeypatch.setattr(db, "erase", noted)
+        now = 1 + ERASE_MS
+        await db.erase_in_time(now, gone=False)
+        assert times == [now]
 
 
 def come_and_go(dice, gone):

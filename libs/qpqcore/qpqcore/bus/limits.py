@@ -35,7 +35,7 @@ KINDS = {
     b"a": "log_in", b"n": "log_in", b"r": "registration", b"b": "download", b"c": "new_channel", b"h": "handshake",
     b"g": "signal", b"q": "enqueue_by_channel", b"e": "enqueue_by_device", b"f": "fetch_key_packages",
     b"d": "key_packages_of_one_account", b"u": "look_up",
-    b"p": "look_up_by_domain", b"w": "call_by_domain", b"y": "entry_by_domain",
+    b"p": "look_up_by_domain", b"v": "chunk_by_domain", b"w": "call_by_domain", b"y": "entry_by_domain",
 }  # fmt: skip
 """What a limit's key begins with, and what operators call it."""
 

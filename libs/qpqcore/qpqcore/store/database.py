@@ -152,7 +152,8 @@ class Database:
     async def erase_in_time(self, now_ms: int, *, gone: bool) -> None:
         """Erase, for what goes by itself when its time has come: at most once in ERASE_MS, and then all that went since.
 
-        `gone`: whether something went now. While a full disk, or a reader, is in the way it is tried again the next time.
+        `gone`: whether something went now. Whatever is in the way, it is tried again the next time; a full disk, or a reader,
+        is no error.
         """
         self._litter = self._litter or gone
         if not self._litter or now_ms < self._erase_from_ms:
@@ -160,10 +161,10 @@ class Database:
         self._erase_from_ms, self._litter = now_ms + ERASE_MS, False
         try:
             await self.erase()
-        except Refusal as no:
-            if no.code is not ErrorCode.STORAGE_FULL:
-                raise
+        except BaseException as exc:
             self._litter = True
+            if not isinstance(exc, Refusal) or exc.code is not ErrorCode.STORAGE_FULL:
+                raise
 
     async def _run_inline(self, body: Callable[[Connection], T]) -> T:
         await trio.lowlevel.checkpoint()
