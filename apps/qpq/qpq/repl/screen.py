@@ -2,6 +2,9 @@
 
 Lines are handed over in a queue. Whoever can write to the terminal at that moment empties it: the prompt's own loop
 while a prompt is open, else the thread that adds the line. So none is lost when a prompt ends just then.
+
+From its beginning to its end the terminal hands over keys one by one. By the line it would make something else of some of
+them: a Ctrl-D would be lost, a Ctrl-C would end the program.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ import sys
 import termios
 import threading
 from collections import deque
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -20,6 +24,7 @@ from prompt_toolkit.application import get_app, run_in_terminal
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.history import DummyHistory, InMemoryHistory
+from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import KeyBindings
 from prompt_toolkit.output import ColorDepth
 from prompt_toolkit.output.defaults import create_output
@@ -31,7 +36,20 @@ from qpq.repl.themes import THEMES
 from qpq.repl.view import Snapshot, Style
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from prompt_toolkit.key_binding import KeyPressEvent
+
+_writes_above: ContextVar[bool] = ContextVar("writes_above", default=False)
+"""Whether the prompt makes room for lines, and not for a program such as $EDITOR."""
+
+
+class Keyboard(Vt100Input):
+    """The terminal's keys. While lines are written above the prompt they go on coming one by one."""
+
+    def cooked_mode(self) -> AbstractContextManager[None]:
+        """Have the terminal work by the line, as a program expects it; nobody reads while lines are written."""
+        return nullcontext() if _writes_above.get() else super().cooked_mode()
 
 
 class Screen:
@@ -47,15 +65,16 @@ class Screen:
         self._colours = Colours.from_dict(THEMES[theme])
         self._depth = ColorDepth.DEPTH_1_BIT if os.environ.get("NO_COLOR") else None
         self._output = create_output()
+        keyboard = Keyboard(sys.stdin)
         self._asking = False
         self._typist: PromptSession[str] = PromptSession(
             history=InMemoryHistory(),  # in memory only: what was typed stands nowhere unencrypted
             completer=ChatCompleter(self.snapshot), complete_while_typing=False, style=self._colours,
-            color_depth=self._depth, output=self._output, key_bindings=_keys(), enable_open_in_editor=True,
-            bottom_toolbar=lambda: self.snapshot.status or None,
+            color_depth=self._depth, input=keyboard, output=self._output, key_bindings=_keys(),
+            enable_open_in_editor=True, bottom_toolbar=lambda: self.snapshot.status or None,
         )  # fmt: skip
         self._asker: PromptSession[str] = PromptSession(
-            history=DummyHistory(), style=self._colours, color_depth=self._depth, output=self._output,
+            history=DummyHistory(), style=self._colours, color_depth=self._depth, input=keyboard, output=self._output,
             is_password=Condition(lambda: self._asking),
         )  # fmt: skip
         self._session = self._typist
@@ -144,7 +163,9 @@ class Screen:
 
     def _write_above(self) -> None:
         if self._waiting:
-            run_in_terminal(self._write)
+            context = copy_context()
+            context.run(_writes_above.set, True)
+            context.run(run_in_terminal, self._write)
 
     def _write(self) -> None:
         with self._writing:
