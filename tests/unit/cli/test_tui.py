@@ -282,7 +282,7 @@ def test_what_the_screen_says(play):
         people = (Person("bob", Badge.VERIFIED), Person("eve", Badge.CHANGED, admin=True, devices=3))
         notice = Entry(b"\x03" * 16, "", "09:02", "", ("the key of eve changed",), notice=True)
         marked = replace(HERS, named=True, edited=True, quote='alice: "hi"', reactions=(("👍", 2), ("🎉", 1)))
-        await p.shown(replace(SCENE, places=places, people=people, badge=Badge.CHANGED, entries=(marked, MINE, notice), connected=False, pending=2, requests=1))  # fmt: skip
+        await p.shown(replace(SCENE, places=places, people=people, badge=Badge.CHANGED, entries=(marked, MINE, notice), connected=False, unsent=2, requests=1))  # fmt: skip
         await p.shown(Passing("a.bin [##--] 1 MB of 2 MB"))
         screen = p.screen()
         for part in (

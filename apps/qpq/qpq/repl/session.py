@@ -66,8 +66,8 @@ class Session:
             if drain:
                 with trio.move_on_after(FLUSH_SECONDS_MAX):
                     await client.flush()
-                if client.unsent:
-                    self._view.show(f"{client.unsent} messages wait; they are sent next time", Style.NOTICE)
+                if unsent := client.unsent:
+                    self._view.show(f"{unsent} messages wait; they are sent next time", Style.NOTICE)
             nursery.cancel_scope.cancel()
 
     async def _catch_up(self) -> None:
@@ -182,7 +182,7 @@ class Session:
             for c in conversations if c.unread and not c.muted
         ]  # fmt: skip
         parts = ["connected" if client.connected else "server away"]
-        parts += [f"{client.unsent} waiting"] if client.unsent else []
+        parts += [f"{unsent} waiting"] if (unsent := client.unsent) else []
         parts += ["unread: " + ", ".join(marks)] if marks else []
         snapshot.status = "  |  ".join(parts)
         self._view.refresh()

@@ -196,7 +196,7 @@ class Session:
         self._unsent.done_with(line)
         self.refresh()
         if not self._client.connected:
-            self.say(f"(pending: the server is away; {self._client.pending} wait)")
+            self.say(f"(pending: the server is away; {self._client.unsent} wait)")
 
     async def _store_with(self, line: Line, command: Command, ident: bytes) -> None:
         """Store an answer or an edit; like a message it is done at once, and sent when that can be."""
