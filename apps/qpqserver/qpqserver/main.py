@@ -20,7 +20,7 @@ from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime.health import HealthPage
 from qpqcore.store.errors import DatabaseError
 from qpqserver.backup.journal import finish as finish_restore
-from qpqserver.composition import edge_certificate, edge_folder
+from qpqserver.composition import edge_certificate
 from qpqserver.embedded import VERSION, Embedded, open_embedded
 from qpqserver.operating import control
 from qpqserver.process import Process, open_process
@@ -74,7 +74,7 @@ async def run(settings: Settings, service: str | None, reread: Callable[[], Sett
             log.info("restore_finished")
         if settings.workers > 1 and settings.worker < 0:
             Path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
-            edge_certificate(settings, edge_folder(settings))  # made once, before several would
+            edge_certificate(settings)  # made once, before several would
             await run_workers(settings, sys.argv[1:])
             return 0
         settings = of_worker(settings)
