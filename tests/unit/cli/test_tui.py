@@ -349,6 +349,14 @@ def test_tab_completes_as_far_as_it_is_clear(play):
         p.app.composer.put("/zz")
         await p.press("tab")
         assert "nothing fits" in p.screen()
+        many = [Person(f"ann{n:02}") for n in range(60)]  # more than are listed: the last one counts as well
+        await p.shown(replace(SCENE, people=(*many, Person("anton"))))
+        p.app.composer.put("/dm ann")
+        await p.press("tab")
+        assert (p.app.composer.text, "(60 fit)" in p.screen()) == ("/dm ann", True)
+        p.app.composer.put("/dm a")
+        await p.press("tab")
+        assert p.app.composer.text == "/dm an"
 
     play(body)
 
