@@ -13,6 +13,7 @@ from qpqcore.config.settings import Settings
 from qpqcore.model.errors import ErrorCode
 from qpqserver.ctl import bench
 from qpqserver.operating import control
+from qpqserver.operating.acts import perform
 from tests.support.operating import Operated
 
 CUT_OFF_SECONDS_MAX = 1.0
@@ -256,6 +257,16 @@ NONSENSE = (
     b"", b"\n", b"[]\n", b"nonsense\n", b'{"act": 1}\n', b'{"act": "suspend"}\n', b'{"act": "withdraw", "invite": "zz"}\n',
     b"x" * 70_000,
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", [KeyError, TypeError, ValueError])
+async def test_a_fault_of_the_servers_own_is_not_taken_for_a_malformed_act(fault):
+    class Broken:
+        async def suspend(self, name):
+            raise fault(name)
+
+    with pytest.raises(fault):
+        await perform(Broken(), {"act": "suspend", "name": "alice"})
 
 
 async def test_nonsense_on_the_socket_is_refused_and_the_next_act_is_done(listening):
