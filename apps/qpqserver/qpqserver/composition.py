@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqauth.config import Config as AuthConfig
@@ -38,6 +37,7 @@ from qpqserver.peering import config_of as federation_config_of
 from qpqserver.peering import resolver_of, tls_of
 from qpqserver.reloading import EdgeCertificate
 from qpqserver.secrecy import edge_files
+from qpqserver.workers import handover_folder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -253,7 +253,7 @@ async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], S
     )  # fmt: skip
     config = replace(
         config, workers=settings.workers, worker=max(settings.worker, 0),
-        handover_dir=str(Path(settings.data_dir) / "workers"),
+        handover_dir=str(handover_folder(settings)),
     )  # fmt: skip
     asking = CallContext(caller=Caller(CallerKind.SERVICE, name="gateway"), now_ms=around.clock_ms())
     sender = await place.other("delivery").external_sender(asking, ExternalSenderParams())

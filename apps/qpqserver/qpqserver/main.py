@@ -104,9 +104,8 @@ def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     return found
 
 
-def reread_all(reloading: Reloading, reread: Callable[[], Settings]) -> None:
-    """Take renewed certificates and changed settings; settings that cannot be used leave those in use."""
-    reloading.look()
+def take_settings(reloading: Reloading, reread: Callable[[], Settings]) -> None:
+    """Take changed settings; those that cannot be used leave those in use."""
     try:
         reloading.take(reread())
     except ConfigError as exc:
@@ -136,8 +135,13 @@ async def serve(settings: Settings, signals: AsyncIterator[int], reread: Callabl
         await listen_to_operator(settings, server.operator, nursery)
         state["away"] = ""
         welcome(settings, server)
+
+        def reloaded() -> None:
+            server.reloading.look()
+            take_settings(server.reloading, reread)
+
         # At a terminal SIGHUP says that it was closed.
-        await until_ended(signals, None if sys.stdin.isatty() else lambda: reread_all(server.reloading, reread))
+        await until_ended(signals, None if sys.stdin.isatty() else reloaded)
         state["away"] = "draining"
         log.info("draining")
         server.gateway.begin_drain()
@@ -167,7 +171,7 @@ async def serve_one(
         for process in running:
             process.reload()
             if process.reloading is not None:
-                reread_all(process.reloading, reread)
+                take_settings(process.reloading, reread)
 
     async def obey() -> None:
         await until_ended(signals, reloaded)
