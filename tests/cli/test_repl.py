@@ -97,6 +97,19 @@ def test_a_key_that_comes_while_a_line_is_written_is_taken_as_any_other(keys, wa
         assert person.ends() == 0
 
 
+def test_a_password_is_asked_for_while_backspace_still_works(tmp_path):
+    with serving_in_a_thread(tmp_path) as server, terminals() as terminal:
+        for greeting in ("registered ann…", "you are ann…"):
+            person = terminal(
+                [QPQ, "repl", "--username", "ann"], {"QPQ_HOME": str(tmp_path / "home"), "QPQ_SERVER": server.where}
+            )
+            person.shows("Password of ann:")
+            person.keys(b"secrer\x7ft\n" if greeting.startswith("registered") else b"secret\n")
+            person.sees(greeting)
+            person.keys(b"\x04")
+            assert person.ends() == 0
+
+
 def test_without_colours_and_in_each_theme(tmp_path):
     with serving_in_a_thread(tmp_path) as server, terminals() as terminal:
         for number, (theme, no_colour) in enumerate((("light", ""), ("light", "1"), ("plain", ""))):

@@ -11,7 +11,9 @@ import qpqclient
 from qpqcore.api.keystore import ResolveUserParams, ResolveUserResult
 from qpqcore.config.settings import Settings
 from qpqcore.model.errors import ErrorCode
+from qpqserver.ctl import bench
 from qpqserver.operating import control
+from qpqserver.operating.acts import perform
 from tests.support.operating import Operated
 
 CUT_OFF_SECONDS_MAX = 1.0
@@ -196,6 +198,45 @@ async def test_a_bench_measures_and_leaves_nothing(listening):
         assert await listening.ctl("user", "list") == []
 
 
+@pytest.mark.parametrize("step", ["register", "dm"])
+async def test_a_bench_that_fails_says_why_and_leaves_nothing(listening, monkeypatch, step):
+    done, called = getattr(qpqclient.Client, step), []
+
+    async def fails(self, *args, **more):
+        called.append(step)
+        if len(called) == 2:
+            raise qpqclient.Unreachable("the server went away just then")
+        return await done(self, *args, **more)
+
+    monkeypatch.setattr(qpqclient.Client, step, fails)
+    async with listening.running():
+        (no,) = await listening.ctl("bench", "--server", listening.where, "--pairs", "2", "--seconds", "30", code=1)
+        assert (no["ok"], no["error"], no["detail"]) == (False, "Unreachable", "the server went away just then")
+        assert await listening.ctl("user", "list") == []
+
+
+async def test_a_bench_in_which_nothing_comes_through_says_so(listening, monkeypatch):
+    async def silent(*_):
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(bench, "_talk", silent)
+    async with listening.running():
+        (done,) = await listening.ctl("bench", "--server", listening.where, "--pairs", "1", "--seconds", "0.1")
+        assert (done["messages"], done["message_p50_s"], done["message_p99_s"]) == (0, None, None)
+
+
+async def test_a_bench_names_the_accounts_that_it_could_not_delete(listening, monkeypatch):
+    async def stays(self):
+        raise qpqclient.Unreachable("gone")
+
+    monkeypatch.setattr(qpqclient.Client, "delete_account", stays)
+    async with listening.running():
+        (no,) = await listening.ctl("bench", "--server", listening.where, "--pairs", "1", "--seconds", "0.1", code=1)
+        left = [user["name"] for user in await listening.ctl("user", "list")]
+        assert len(left) == 2
+        assert all(name in no["detail"] for name in left)
+
+
 def test_certificates_are_shown_with_their_ends(listening):
     folder = listening.folder / "secrets"
     assert listening.typed("certs", "show") == []
@@ -216,6 +257,16 @@ NONSENSE = (
     b"", b"\n", b"[]\n", b"nonsense\n", b'{"act": 1}\n', b'{"act": "suspend"}\n', b'{"act": "withdraw", "invite": "zz"}\n',
     b"x" * 70_000,
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", [KeyError, TypeError, ValueError])
+async def test_a_fault_of_the_servers_own_is_not_taken_for_a_malformed_act(fault):
+    class Broken:
+        async def suspend(self, name):
+            raise fault(name)
+
+    with pytest.raises(fault):
+        await perform(Broken(), {"act": "suspend", "name": "alice"})
 
 
 async def test_nonsense_on_the_socket_is_refused_and_the_next_act_is_done(listening):

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 import qpqclient
+from qpq.tui.staging import stage
 from qpqclient import content as c
-from qpqclient import receipts
+from qpqclient import outbox, receipts
 from qpqclient.outgoing import put
 from qpqcore.api.content import CONTENT_LAYOUT, Content, ContentEdit, ContentPin, ContentReceipt, ContentReceiptKind
 from qpqcore.groups.policy import Right
@@ -61,12 +62,15 @@ async def test_a_message_is_pending_sent_delivered_read(open_world):
         assert bob.pending == 0, "what is read is told once"
 
 
-async def test_what_a_client_says_by_itself_is_not_waited_for_by_its_user(open_world):
+async def test_what_a_client_says_by_itself_is_not_waited_for_by_its_user(open_world, monkeypatch):
     async with open_world() as w:
         (alice,) = await everybody(w, "alice")
         assert (await alice.conversation(w.direct).send("one")).state == "pending"
         send_raw(alice.conversation(w.direct), "receipt", receipt=ContentReceipt(ids=(bytes(16),)))
-        assert (alice.pending, alice.unsent) == (2, 1)
+        assert (alice.pending, alice.unsent, stage(alice, None, 1).unsent) == (2, 1, 1)
+        with monkeypatch.context() as patch:
+            patch.setattr(outbox, "Content", None)
+            assert alice.unsent == 1, "what was looked into is not looked into again"
         await alice.flush()
         assert (alice.pending, alice.unsent) == (0, 0)
 

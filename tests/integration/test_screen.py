@@ -31,7 +31,8 @@ from qpq.tui.scene import (
     Returned,
     Scene,
 )
-from qpqclient import Draft
+from qpqclient import DiskFull, Draft
+from qpqclient.drafts import Drafts
 from tests.support.people import settle, texts
 
 PATIENCE_SECONDS = 60
@@ -140,6 +141,25 @@ async def test_what_is_held_is_stored_while_it_waits(open_world, monkeypatch):
         assert [(await screen.sees(Returned)).draft.text for _ in range(3)] == ["/dm bob", "one", "two"]
         await screen.says("nothing was done of what was typed after it")
         assert sorted(alice.draft(w.direct).text.split("\n")) == ["/dm bob", "one", "three", "two"]
+
+
+async def test_a_full_disk_takes_no_line_away_and_no_room_for_commands(open_world, monkeypatch):
+    def full(*_):
+        raise DiskFull("this machine's disk is full")
+
+    monkeypatch.setattr(session, "COMMANDS_MAX", 1)
+    async with open_world() as w, at_the_screen(w, "alice") as (alice, screen):
+        await screen.sees(Scene)
+        monkeypatch.setattr(Drafts, "set", full)
+        for _ in range(2):
+            screen.ask(Line(w.club, Draft("/members")))
+            await screen.says("disk is full")
+            assert (await screen.sees(Result)).title == "members"
+        screen.ask(Line(w.club, Draft("/members of what")))
+        assert (await screen.sees(Returned)).draft == Draft("/members of what")
+        monkeypatch.setattr(alice._core.store, "transaction", full)
+        screen.ask(Line(w.club, Draft("not to be lost")))
+        assert (await screen.sees(Returned)).draft == Draft("not to be lost")
 
 
 async def test_commands_answer_ask_and_are_bounded(open_world, monkeypatch):

@@ -22,7 +22,7 @@ import trio
 
 from qpqcore.bus.limits import LocalLimiter, Rate
 from qpqcore.config.settings import Settings
-from qpqserver.embedded import Surroundings, certificate, open_embedded
+from qpqserver.embedded import Surroundings, edge_certificate, open_embedded
 from trio_quic import ClientTls, IncomingCall, QuicConfiguration, serve_quic
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ async def _server(settings: Settings) -> None:
 
 async def _echo(settings: Settings, engine: EngineName) -> None:
     """Send back what comes."""
-    tls, _, _ = certificate(settings, Path(settings.data_dir))
+    tls = edge_certificate(settings)[0].tls
     configuration = QuicConfiguration(alpn=(ALPN_ECHO,), server=tls, client=ClientTls(first_use=True))
 
     def answer(call: IncomingCall) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING
 
-from qpqclient import NotLoggedIn, Refused
+from qpqclient import DiskFull, NotLoggedIn, Refused, Unreachable
+from qpqcore.model.codes import RETRYABLE
 
 if TYPE_CHECKING:
     from qpq.profile import Profile
@@ -49,3 +50,19 @@ async def renew(client: Client, profile: Profile) -> None:
             raise
         await client.login(profile.name(), profile.secret(), label=platform.node())
         await client.sync()
+
+
+async def caught_up(client: Client, profile: Profile) -> str:
+    """Catch up likewise, at a chat's beginning; return what stands in the way and will pass, in words; else it is raised.
+
+    The client goes on trying by itself.
+    """
+    try:
+        await renew(client, profile)
+    except Unreachable as exc:
+        return f"offline: {exc}"
+    except (DiskFull, Refused) as exc:
+        if isinstance(exc, Refused) and exc.code not in RETRYABLE:
+            raise
+        return str(exc)
+    return ""

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qpqauth.config import Config as AuthConfig
@@ -37,7 +36,8 @@ from qpqkeystore.main import open_keystore
 from qpqserver.peering import config_of as federation_config_of
 from qpqserver.peering import resolver_of, tls_of
 from qpqserver.reloading import EdgeCertificate
-from qpqserver.secrecy import EDGE_CERT, EDGE_KEY
+from qpqserver.secrecy import edge_files
+from qpqserver.workers import handover_folder
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from qpqserver.keys import Keys
     from qpqserver.stores import Stores
     from qpqserver.tracing import Tracing
-    from trio_quic import ServerTls, TransportFactory
+    from trio_quic import TransportFactory
 
 VERSION = "0.1.0"
 EXTERNAL_SENDER_CREDENTIAL = b"qpq delivery v1"
@@ -119,26 +119,13 @@ class Place:
             yield opened
 
 
-def edge_certificate(settings: Settings, data: Path) -> tuple[EdgeCertificate, bool]:
-    """Return the edge's certificate, and whether it was made just now, in `data`."""
-    cert = Path(settings.tls_cert) if settings.tls_cert else data / EDGE_CERT
-    key = Path(settings.tls_key) if settings.tls_key else data / EDGE_KEY
+def edge_certificate(settings: Settings) -> tuple[EdgeCertificate, bool]:
+    """Return the edge's certificate, and whether it was made just now."""
+    cert, key = edge_files(settings)
     made = settings.mode != "production" and certificates.ensure(
         cert, key, settings.federation_domain, datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
     )
     return EdgeCertificate(cert, key), made
-
-
-def edge_folder(settings: Settings) -> Path:
-    """Return where the edge's certificate is, or is made, unless the settings name it."""
-    given = Path(settings.secrets_dir) if settings.secrets_dir else None
-    return given if given is not None and (given / EDGE_CERT).exists() else Path(settings.data_dir)
-
-
-def certificate(settings: Settings, data: Path) -> tuple[ServerTls, bytes, bool]:
-    """Return the edge's certificate, its pin, and whether it was made just now, in `data`."""
-    found, made = edge_certificate(settings, data)
-    return found.tls, found.pin, made
 
 
 @asynccontextmanager
@@ -254,7 +241,7 @@ class Edge:
 async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], Sequence[str]] = tuple) -> Edge:
     """Put the gateway together. Refusal when delivery, whose public key clients are told, cannot be asked."""
     settings, around = place.settings, place.around
-    shown, made = edge_certificate(settings, edge_folder(settings))
+    shown, made = edge_certificate(settings)
     host, port = address_of(settings.listen)
     config = GatewayConfig(
         domain=settings.federation_domain, host=host, port=port, engine=settings.quic_engine,  # type: ignore[arg-type]  # checked with the settings
@@ -266,7 +253,7 @@ async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], S
     )  # fmt: skip
     config = replace(
         config, workers=settings.workers, worker=max(settings.worker, 0),
-        handover_dir=str(Path(settings.data_dir) / "workers"),
+        handover_dir=str(handover_folder(settings)),
     )  # fmt: skip
     asking = CallContext(caller=Caller(CallerKind.SERVICE, name="gateway"), now_ms=around.clock_ms())
     sender = await place.other("delivery").external_sender(asking, ExternalSenderParams())

@@ -21,8 +21,8 @@ from qpqserver.composition import (
     VERSION,
     Place,
     Surroundings,
-    certificate,
     edge,
+    edge_certificate,
     operator_of,
     watch,
 )
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from qpqgateway.service import Gateway
     from trio_quic import QuicEndpoint
 
-__all__ = ["VERSION", "Embedded", "Surroundings", "beside", "certificate", "database_path", "open_embedded"]
+__all__ = ["VERSION", "Embedded", "Surroundings", "beside", "database_path", "edge_certificate", "open_embedded"]
 
 
 @dataclass

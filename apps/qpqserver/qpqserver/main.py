@@ -20,7 +20,7 @@ from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime.health import HealthPage
 from qpqcore.store.errors import DatabaseError
 from qpqserver.backup.journal import finish as finish_restore
-from qpqserver.composition import edge_certificate, edge_folder
+from qpqserver.composition import edge_certificate
 from qpqserver.embedded import VERSION, Embedded, open_embedded
 from qpqserver.operating import control
 from qpqserver.process import Process, open_process
@@ -74,7 +74,7 @@ async def run(settings: Settings, service: str | None, reread: Callable[[], Sett
             log.info("restore_finished")
         if settings.workers > 1 and settings.worker < 0:
             Path(settings.data_dir).mkdir(parents=True, exist_ok=True, mode=0o700)
-            edge_certificate(settings, edge_folder(settings))  # made once, before several would
+            edge_certificate(settings)  # made once, before several would
             await run_workers(settings, sys.argv[1:])
             return 0
         settings = of_worker(settings)
@@ -104,9 +104,8 @@ def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
     return found
 
 
-def reread_all(reloading: Reloading, reread: Callable[[], Settings]) -> None:
-    """Take renewed certificates and changed settings; settings that cannot be used leave those in use."""
-    reloading.look()
+def take_settings(reloading: Reloading, reread: Callable[[], Settings]) -> None:
+    """Take changed settings; those that cannot be used leave those in use."""
     try:
         reloading.take(reread())
     except ConfigError as exc:
@@ -136,8 +135,13 @@ async def serve(settings: Settings, signals: AsyncIterator[int], reread: Callabl
         await listen_to_operator(settings, server.operator, nursery)
         state["away"] = ""
         welcome(settings, server)
+
+        def reloaded() -> None:
+            server.reloading.look()
+            take_settings(server.reloading, reread)
+
         # At a terminal SIGHUP says that it was closed.
-        await until_ended(signals, None if sys.stdin.isatty() else lambda: reread_all(server.reloading, reread))
+        await until_ended(signals, None if sys.stdin.isatty() else reloaded)
         state["away"] = "draining"
         log.info("draining")
         server.gateway.begin_drain()
@@ -167,7 +171,7 @@ async def serve_one(
         for process in running:
             process.reload()
             if process.reloading is not None:
-                reread_all(process.reloading, reread)
+                take_settings(process.reloading, reread)
 
     async def obey() -> None:
         await until_ended(signals, reloaded)

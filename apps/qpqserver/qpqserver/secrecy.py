@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import qpqnative
@@ -18,7 +19,8 @@ from qpqserver.sharing import SEAL
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
-    from pathlib import Path
+
+    from qpqcore.config.settings import Settings
 
 
 def opaque_setup() -> bytes:
@@ -41,6 +43,18 @@ OWN = {
 
 EDGE_CERT, EDGE_KEY = "server-cert.der", "server-key.der"
 """What clients are shown where no tls_cert is given."""
+
+
+def edge_folder(settings: Settings) -> Path:
+    """Return where the edge's certificate and key are, or are made, unless the settings name them."""
+    given = Path(settings.secrets_dir) if settings.secrets_dir else None
+    return given if given is not None and (given / EDGE_CERT).exists() else Path(settings.data_dir)
+
+
+def edge_files(settings: Settings) -> tuple[Path, Path]:
+    """Return the edge's certificate and its key: those that the settings name, else the server's own."""
+    own = edge_folder(settings)
+    return Path(settings.tls_cert or own / EDGE_CERT), Path(settings.tls_key or own / EDGE_KEY)
 
 
 class SecretMissing(Exception):

@@ -14,12 +14,14 @@ import subprocess
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import structlog
 import trio
 
 from qpqcore.config.settings import Settings, address_of
+from trio_quic.handover import is_there
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -37,6 +39,11 @@ READY_SECONDS_MAX: Final = 60.0
 """While they are replaced one waits so long for the one before, then goes on: it may wait for a service that is away."""
 LOOK_SECONDS: Final = 0.2
 REQUEST: Final = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+def handover_folder(settings: Settings) -> Path:
+    """Return where the workers' sockets are."""
+    return Path(settings.data_dir) / "workers"
 
 
 def of_worker(settings: Settings) -> Settings:
@@ -129,13 +136,16 @@ class Workers:
                 await process.wait()
             if late.cancelled_caught:
                 process.kill()
-            with trio.move_on_after(READY_SECONDS_MAX):
+            with trio.move_on_after(READY_SECONDS_MAX) as unready:
                 while not await self._is_ready(number):
                     await trio.sleep(LOOK_SECONDS)
-            log.info("worker_replaced", worker=number)
+            log.info("worker_replaced", worker=number, ready=not unready.cancelled_caught)
 
     async def _is_ready(self, number: int) -> bool:
+        """Ask its page; where it has none that can be found, whether it takes its datagrams: it serves from then on."""
         host, port = address_of(of_worker(replace(self._settings, worker=number)).metrics_listen)
+        if not self._settings.metrics_enabled or not port:
+            return is_there(handover_folder(self._settings), number)
         answer = b""
         with suppress(OSError, trio.BrokenResourceError):
             async with await trio.open_tcp_stream(host, port) as stream:

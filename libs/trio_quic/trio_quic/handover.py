@@ -36,6 +36,22 @@ WORKERS_MAX: Final = 256
 _HEAD: Final = struct.Struct("<BH")
 
 
+def is_there(folder: Path, worker: int) -> bool:
+    """Tells whether a worker takes over what is its own: the file alone says nothing, since who is killed leaves it."""
+    try:
+        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        with stdlib_socket.socket(stdlib_socket.AF_UNIX, stdlib_socket.SOCK_DGRAM) as asking:
+            asking.connect(f"/proc/self/fd/{directory}/{worker}.sock")
+    except OSError:
+        return False
+    finally:
+        os.close(directory)
+    return True
+
+
 class Handover:
     """One worker's end: what it gives to others, and what it is given. Raises OSError for a folder that is not ours alone."""
 

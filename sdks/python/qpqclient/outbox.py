@@ -45,6 +45,8 @@ class Outbox:
         """When a conversation is tried again that could not be sent to."""
         self._pause_s: dict[bytes, float] = {}
         """The pause before that; each is twice the one before."""
+        self._said: dict[tuple[int, bytes], bool] = {}
+        """Of the rows that there were at the last count, whether the user said it: `unsent` is asked for at every change."""
 
     @property
     def pending(self) -> int:
@@ -53,9 +55,17 @@ class Outbox:
 
     @property
     def unsent(self) -> int:
-        """How many of them are the user's, not said by the client itself."""
-        waiting = self._store.rows("SELECT content FROM outbox")
-        return sum(Content.from_bytes(content).which not in SAID_BY_ITSELF for (content,) in waiting)
+        """How many of them are the user's, not said by the client itself. Each is looked into once."""
+        before = self._said
+        self._said = {
+            (number, ident): before[number, ident] if (number, ident) in before else self._is_users(number)
+            for number, ident in self._store.rows("SELECT number, id FROM outbox")
+        }
+        return sum(self._said.values())
+
+    def _is_users(self, number: int) -> bool:
+        rows = self._store.rows("SELECT content FROM outbox WHERE number = ?", number)
+        return Content.from_bytes(rows[0][0]).which not in SAID_BY_ITSELF
 
     @property
     def rest_s(self) -> float:

@@ -170,6 +170,16 @@ def test_completion_offers_what_fits(tmp_path, typed, offered):
     assert (offered in found) if offered else not found
 
 
+def test_completion_offers_a_screenful_and_passes_over_links_that_go_round(tmp_path):
+    for number in range(60):
+        (tmp_path / f"file {number:02}".replace(" ", "")).write_text("")
+    (tmp_path / "ring").symlink_to(tmp_path / "ring")
+    for typed, texts in (("/sf {}/f", [f"ile{n:02}" for n in range(50)]), ("/sf {}/r", ["ing"]), ("/sf {}\0/", [])):
+        document = Document(typed.format(tmp_path))
+        found = ChatCompleter(Snapshot()).get_completions(document, CompleteEvent())
+        assert [c.text for c in found] == texts
+
+
 def test_help_imports_no_screen_and_no_client():
     words = "import sys, qpq.main; print(*sorted(m for m in sys.modules if '.' not in m))"
     done = subprocess.run([sys.executable, "-c", words], capture_output=True, text=True, check=True)

@@ -282,7 +282,7 @@ def test_what_the_screen_says(play):
         people = (Person("bob", Badge.VERIFIED), Person("eve", Badge.CHANGED, admin=True, devices=3))
         notice = Entry(b"\x03" * 16, "", "09:02", "", ("the key of eve changed",), notice=True)
         marked = replace(HERS, named=True, edited=True, quote='alice: "hi"', reactions=(("👍", 2), ("🎉", 1)))
-        await p.shown(replace(SCENE, places=places, people=people, badge=Badge.CHANGED, entries=(marked, MINE, notice), connected=False, pending=2, requests=1))  # fmt: skip
+        await p.shown(replace(SCENE, places=places, people=people, badge=Badge.CHANGED, entries=(marked, MINE, notice), connected=False, unsent=2, requests=1))  # fmt: skip
         await p.shown(Passing("a.bin [##--] 1 MB of 2 MB"))
         screen = p.screen()
         for part in (
@@ -349,6 +349,14 @@ def test_tab_completes_as_far_as_it_is_clear(play):
         p.app.composer.put("/zz")
         await p.press("tab")
         assert "nothing fits" in p.screen()
+        many = [Person(f"ann{n:02}") for n in range(60)]  # more than are listed: the last one counts as well
+        await p.shown(replace(SCENE, people=(*many, Person("anton"))))
+        p.app.composer.put("/dm ann")
+        await p.press("tab")
+        assert (p.app.composer.text, "(60 fit)" in p.screen()) == ("/dm ann", True)
+        p.app.composer.put("/dm a")
+        await p.press("tab")
+        assert p.app.composer.text == "/dm an"
 
     play(body)
 

@@ -88,7 +88,7 @@ async def login(here: Here, name: str) -> None:
 def whoami(here: Here) -> None:
     """Show who one is here, on which device, and how the groups stand; works offline."""
     client, server = here.client, here.profile.server
-    groups = [c for c in client.conversations() if c.kind == "group" and c.active]
+    groups, unsent = [c for c in client.conversations() if c.kind == "group" and c.active], client.unsent
     here.tell(
         {
             "name": client.name,
@@ -96,9 +96,9 @@ def whoami(here: Here) -> None:
             "device": client.device.hex(),
             "server": server,
             "groups": len(groups),
-            "pending": client.unsent,
+            "pending": unsent,
         },
-        f"{client.name} on {server}, device {client.device.hex()[:8]}; in {len(groups)} groups, {client.unsent} messages waiting",
+        f"{client.name} on {server}, device {client.device.hex()[:8]}; in {len(groups)} groups, {unsent} messages waiting",
     )
 
 

@@ -21,6 +21,7 @@ from qpq.repl.view import Style
 from qpqclient import (
     Connected,
     Disconnected,
+    DiskFull,
     GroupChanged,
     MessageChanged,
     MessageReceived,
@@ -73,7 +74,7 @@ class Arrivals:
 
     async def follow(self, events: Events) -> None:
         """Show what comes, for ever; the status is drawn anew when nothing more comes at once, but not much later."""
-        self._show_unshown()
+        self._look()
         stale_since_s: float | None = None
         while True:
             event, now_s = None, trio.current_time()
@@ -83,14 +84,14 @@ class Arrivals:
             with trio.move_on_after(SETTLE_SECONDS if stale_since_s is not None else self._patience_s()):
                 event = await anext(events)
             if event is not None:
-                with suppress(NotFound, NotLoggedIn):  # the conversation, or the account, went at that moment
+                with suppress(NotFound, NotLoggedIn, DiskFull):  # went at that moment; is shown when there is room
                     await self._take(event)
                 stale_since_s = stale_since_s if stale_since_s is not None else now_s
             elif stale_since_s is not None:
                 stale_since_s = None
                 self._refresh()
             else:
-                self._show_unshown()
+                self._look()
                 for channel in list(self._nameless):
                     self._announce(self._here.client.conversation(channel))
 
@@ -123,6 +124,10 @@ class Arrivals:
                 pass
 
     # --- messages
+
+    def _look(self) -> None:
+        with suppress(DiskFull):  # what was shown could not be noted: it is shown when there is room
+            self._show_unshown()
 
     def _show_unshown(self) -> None:
         for conversation in self._here.client.conversations():

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from prompt_toolkit.completion import Completer, Completion
 
 from qpq.harmless import harmless
-from qpq.table.completing import choices
+from qpq.table.completing import SHOWN_MAX, choices
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,7 @@ class ChatCompleter(Completer):
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
         """Yield the choices for what stands before the cursor."""
         del complete_event
-        for choice in choices(document.text_before_cursor, self._snapshot.people, self._snapshot.groups):
+        found = choices(document.text_before_cursor, self._snapshot.people, self._snapshot.groups)
+        for choice in islice(found, SHOWN_MAX):
             shown = harmless(choice.shown or choice.text)
             yield Completion(choice.text, -choice.back, display=shown, display_meta=choice.meta)

@@ -10,7 +10,7 @@ import trio
 
 from qpq.commands.chatting import Quit
 from qpq.commands.naming import label
-from qpq.entering import enter, renew
+from qpq.entering import caught_up, enter
 from qpq.harmless import harmless, harmless_name
 from qpq.here import Here
 from qpq.output import Progress
@@ -19,7 +19,7 @@ from qpq.repl.view import Style
 from qpq.table.commands import CHAT
 from qpq.table.model import Face, Mistake, Needs
 from qpq.table.parsing import command_of, find_command, read_line, text_of
-from qpqclient import QpqError, Unreachable
+from qpqclient import QpqError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -66,15 +66,13 @@ class Session:
             if drain:
                 with trio.move_on_after(FLUSH_SECONDS_MAX):
                     await client.flush()
-                if client.unsent:
-                    self._view.show(f"{client.unsent} messages wait; they are sent next time", Style.NOTICE)
+                if unsent := client.unsent:
+                    self._view.show(f"{unsent} messages wait; they are sent next time", Style.NOTICE)
             nursery.cancel_scope.cancel()
 
     async def _catch_up(self) -> None:
-        try:
-            await renew(self.here.client, self._profile)
-        except Unreachable as exc:
-            self._view.show(f"offline: {harmless(str(exc))}", Style.NOTICE)
+        if why := await caught_up(self.here.client, self._profile):
+            self._view.show(harmless(why), Style.NOTICE)
         self._refresh()
 
     async def _take_lines(self) -> None:
@@ -182,7 +180,7 @@ class Session:
             for c in conversations if c.unread and not c.muted
         ]  # fmt: skip
         parts = ["connected" if client.connected else "server away"]
-        parts += [f"{client.unsent} waiting"] if client.unsent else []
+        parts += [f"{unsent} waiting"] if (unsent := client.unsent) else []
         parts += ["unread: " + ", ".join(marks)] if marks else []
         snapshot.status = "  |  ".join(parts)
         self._view.refresh()

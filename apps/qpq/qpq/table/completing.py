@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 SHOWN_MAX = 50
-"""Choices offered at a time."""
+"""Choices that a person is shown at a time; what they have in common is that of all."""
 FIXED = {
     Kind.SWITCH: ("on", "off"),
     Kind.DURATION: ("30m", "1h", "1d", "7d", "off"),
@@ -38,7 +37,7 @@ class Choice:
 
 
 def choices(line: str, people: Sequence[str], groups: Sequence[str]) -> Iterator[Choice]:
-    """Yield what fits at the end of a line, at most `SHOWN_MAX`."""
+    """Yield all that fits at the end of a line."""
     given = command_of(line)
     word = line.rpartition(" ")[2]
     if given is None:
@@ -62,7 +61,7 @@ def _values(argument: Argument, word: str, people: Sequence[str], groups: Sequen
             targets = (*("@" + p for p in people), *("#" + g for g in groups))
             yield from _fitting(word, ((t, "") for t in targets))
         case Kind.FILE | Kind.FOLDER:
-            yield from islice(_paths(word), SHOWN_MAX)
+            yield from _paths(word)
         case Kind.EMOJI:
             yield from _emoji_names(word)
         case kind:
@@ -80,13 +79,13 @@ def _argument_at(command: Command, line: str) -> Argument | None:
 
 def _fitting(word: str, known: Iterable[tuple[str, str]]) -> Iterator[Choice]:
     fitting = ((c, meta) for c, meta in known if c.lower().startswith(word.lower()))
-    for choice, meta in islice(fitting, SHOWN_MAX):
+    for choice, meta in fitting:
         yield Choice(choice, len(word), meta)
 
 
 def _emoji_names(word: str) -> Iterator[Choice]:
     """Offer emoji for `:thumbs` or `thumbs`: by the words of their Unicode names."""
-    for char, name in islice(emoji_named(word.strip(":").replace("_", " ")), SHOWN_MAX):
+    for char, name in emoji_named(word.strip(":").replace("_", " ")):
         yield Choice(char, len(word), shown=f"{char} {name.lower()}")
 
 
@@ -95,8 +94,15 @@ def _paths(word: str) -> Iterator[Choice]:
     folder, begun = os.path.split(word)
     try:
         found = sorted(os.scandir(Path(folder or ".").expanduser()), key=lambda entry: entry.name)
-    except (OSError, RuntimeError):  # no such folder; no such person's home
+    except (OSError, RuntimeError, ValueError):  # no such folder; no such person's home; no path at all
         return
     for entry in found:
         if entry.name.startswith(begun) and (begun or not entry.name.startswith(".")):
-            yield Choice(entry.name[len(begun) :] + "/" * entry.is_dir(), 0, shown=entry.name)
+            yield Choice(entry.name[len(begun) :] + "/" * _is_folder(entry), 0, shown=entry.name)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # links that go round in a ring
+        return False

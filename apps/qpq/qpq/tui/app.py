@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 
 from qpq.harmless import harmless
 from qpq.repl.view import Style
-from qpq.table.completing import choices
+from qpq.table.completing import SHOWN_MAX, choices
 from qpq.tui.bridge import taken
 from qpq.tui.composer import CHARS_MAX, Composer
 from qpq.tui.dialogs import Asking, Dialog, Dots, Switcher, Viewing
@@ -264,7 +264,9 @@ class ChatApp(App[None]):
                 text[: len(text) - found[0].back] + common + " " * (len(found) == 1 and common[-1:] != "/")
             )
         if len(found) != 1:
-            self.say("  ".join(harmless(c.shown or c.text) for c in found) or "nothing fits")
+            shown = [f"({len(found)} fit)"] if len(found) > SHOWN_MAX else []
+            shown += [harmless(c.shown or c.text) for c in found[:SHOWN_MAX]]
+            self.say("  ".join(shown) or "nothing fits")
 
     def _escape(self) -> None:
         """Close the result, or give up an answer or an edit."""

@@ -50,7 +50,7 @@ def title_row(scene: Scene) -> Content:
 def status_row(scene: Scene, passing: str) -> Content:
     """Return how things stand."""
     parts: list[Part] = [(scene.name, "bold"), ("  connected" if scene.connected else "  server away", "" if scene.connected else "bold $warning")]  # fmt: skip
-    parts += [(f"  {scene.pending} waiting", "bold $warning")] if scene.pending else []
+    parts += [(f"  {scene.unsent} waiting", "bold $warning")] if scene.unsent else []
     parts += [(f"  {scene.requests} requests: /requests", "bold $warning")] if scene.requests else []
     parts += [(f"  {passing}", "")] if passing else []
     parts.append(("    F1 keys  Ctrl-K go to  Ctrl-Q end", "dim"))

@@ -92,7 +92,8 @@ class Scene:
     """Whether there is more before the first entry."""
     people: tuple[Person, ...] = ()
     connected: bool = False
-    pending: int = 0
+    unsent: int = 0
+    """How much of what one said the server does not have yet."""
     requests: int = 0
     draft: Draft = field(default_factory=Draft)
     """What was typed in the open conversation and not sent; its text is NOT harmless."""

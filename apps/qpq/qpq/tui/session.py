@@ -16,7 +16,7 @@ import trio
 
 from qpq.commands.chatting import Quit
 from qpq.commands.messages import checked
-from qpq.entering import enter, renew
+from qpq.entering import caught_up, enter
 from qpq.harmless import harmless
 from qpq.here import Here
 from qpq.repl.arrivals import Arrivals, mark_read
@@ -43,7 +43,7 @@ from qpq.tui.scene import (
 )
 from qpq.tui.staging import stage
 from qpq.tui.unsent import Unsent
-from qpqclient import NotFound, QpqError, Unreachable
+from qpqclient import NotFound, QpqError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -89,7 +89,7 @@ class Session:
         """Commands that run and may open another conversation."""
         self._held: list[Line] = []
         """What was typed after them: it goes where they lead."""
-        self._unsent = Unsent(client)
+        self._unsent = Unsent(client, lambda why: self.say(why, Style.ERROR))
         self._picture = Command("picture", "Show a picture", self._look)
         self._questions: dict[int, trio.MemorySendChannel[str | None]] = {}
         self._asked = 0
@@ -106,15 +106,13 @@ class Session:
             while not isinstance(intent := await self._bridge.next(), Leave):
                 try:
                     await self._carry_out(intent)
-                except QpqError as exc:  # the disk is full, say: what was typed is in the composer still
+                except QpqError as exc:  # the disk is full, say
                     self.say(str(exc), Style.ERROR)
             nursery.cancel_scope.cancel()
 
     async def _catch_up(self) -> None:
-        try:
-            await renew(self._client, self._profile)
-        except Unreachable as exc:
-            self.say(f"offline: {exc}")
+        if why := await caught_up(self._client, self._profile):
+            self.say(why)
         self.refresh()
 
     # --- what the screen wants
@@ -131,7 +129,8 @@ class Session:
                 if chosen := self._conversation(intent.channel):
                     await self._open(chosen)
             case Older():
-                self._shown = min(self._shown + SHOWN_MESSAGES, SHOWN_MESSAGES_MAX)
+                if self._here.conversation is not None and self._here.conversation.id == intent.channel:
+                    self._shown = min(self._shown + SHOWN_MESSAGES, SHOWN_MESSAGES_MAX)
                 self.refresh()
             case Answer():
                 waiting = self._questions.pop(intent.number, None)
@@ -196,7 +195,7 @@ class Session:
         self._unsent.done_with(line)
         self.refresh()
         if not self._client.connected:
-            self.say(f"(pending: the server is away; {self._client.pending} wait)")
+            self.say(f"(pending: the server is away; {self._client.unsent} wait)")
 
     async def _store_with(self, line: Line, command: Command, ident: bytes) -> None:
         """Store an answer or an edit; like a message it is done at once, and sent when that can be."""

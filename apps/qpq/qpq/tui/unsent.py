@@ -6,18 +6,23 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qpq.tui.typed import joined
-from qpqclient import Draft
+from qpqclient import Draft, QpqError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qpq.tui.scene import Kept, Line
     from qpqclient import Client
 
 
 class Unsent:
-    """The drafts of one client, each stored as soon as it changes."""
+    """The drafts of one client, each stored as soon as it changes.
 
-    def __init__(self, client: Client) -> None:
-        self._client = client
+    One that cannot be stored (the disk is full, say) is kept here, said by `say`, and stored with its next change.
+    """
+
+    def __init__(self, client: Client, say: Callable[[str], object]) -> None:
+        self._client, self._say = client, say
         self._typed: dict[bytes, Draft] = {}
         """What is in the composer, for each conversation that was open."""
         self._carried: list[Line] = []
@@ -58,4 +63,7 @@ class Unsent:
         draft = self._typed.get(channel, Draft())
         lines = [line.draft.text for line in self._carried if line.channel == channel]
         whole = "\n".join([*lines, draft.text]) if draft.text else "\n".join(lines)
-        self._client.set_draft(channel, replace(draft, text=whole))
+        try:
+            self._client.set_draft(channel, replace(draft, text=whole))
+        except QpqError as exc:
+            self._say(str(exc))

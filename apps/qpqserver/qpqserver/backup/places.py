@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qpqserver.secrecy import EDGE_CERT, EDGE_KEY
+from qpqserver.secrecy import EDGE_CERT, EDGE_KEY, edge_folder
 
 if TYPE_CHECKING:
     from qpqcore.config.settings import Settings
@@ -44,7 +44,8 @@ def of(settings: Settings, root: Path | None) -> Places:
         return Places({name: root / service for name, service in OF_ROOT.items()})
     data = Path(settings.data_dir)
     secrets = Path(settings.secrets_dir) if settings.secrets_dir else data / "secrets"
-    return Places({SETUP: secrets, SENDER: secrets, RESET: secrets, EDGE_CERT: data, EDGE_KEY: data})
+    edge = edge_folder(settings)
+    return Places({SETUP: secrets, SENDER: secrets, RESET: secrets, EDGE_CERT: edge, EDGE_KEY: edge})
 
 
 def found(places: Places) -> dict[str, bytes]:

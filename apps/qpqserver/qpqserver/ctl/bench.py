@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 import tempfile
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,24 +58,26 @@ def bench(given: Given, server: str, ca_cert: Path | None, pairs: int, seconds: 
         "register_p50_s": quantile(figures.registered, 0.5), "message_p50_s": quantile(figures.arrived, 0.5),
         "message_p99_s": quantile(figures.arrived, 0.99),
     }  # fmt: skip
+    shown = {name: "none" if value is None else value for name, value in found.items()}
     given.tell(
         {"ok": True, **found},
-        f"{server}: {found['messages']} messages, {found['messages_per_s']}/s by {pairs} pairs; sent to received: "
-        f"{found['message_p50_s']} s (p50), {found['message_p99_s']} s (p99); a registration {found['register_p50_s']} s",
+        f"{server}: {shown['messages']} messages, {shown['messages_per_s']}/s by {pairs} pairs; sent to received: "
+        f"{shown['message_p50_s']} s (p50), {shown['message_p99_s']} s (p99); a registration {shown['register_p50_s']} s",
     )
 
 
-def quantile(seconds: Sequence[float], share: float) -> float:
-    """Return a quantile, to a tenth of a millisecond; nan of nothing."""
+def quantile(seconds: Sequence[float], share: float) -> float | None:
+    """Return a quantile, to a tenth of a millisecond; None of nothing."""
     ordered = sorted(seconds)
-    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 4) if ordered else math.nan
+    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 4) if ordered else None
 
 
 async def measure(server: str, token: str, ca_cert: Path | None, pairs: int, seconds: float) -> Figures:
-    """Return the figures. QpqError; Unreachable where registration or deletion does not come to an end."""
-    import trio
+    """Return the figures. QpqError; Unreachable where registration or deletion does not come to an end.
 
-    from qpqclient import Unreachable, open_client
+    Whatever comes in between, the accounts are deleted again; the error says which could not be.
+    """
+    from qpqclient import QpqError, Unreachable, open_client
 
     figures = Figures()
     with tempfile.TemporaryDirectory(prefix="qpqctl-bench-") as folder:
@@ -90,22 +91,63 @@ async def measure(server: str, token: str, ca_cert: Path | None, pairs: int, sec
                 )
                 for index in range(2 * pairs)
             ]  # fmt: skip
-            names = [f"bench-{secrets.token_hex(8)}" for _ in clients]
-            with trio.move_on_after(END_SECONDS_MAX) as registering:
-                for client, name in zip(clients, names, strict=True):
-                    begun = trio.current_time()
-                    await client.register(name, secrets.token_hex(16), token=token)
-                    figures.registered.append(trio.current_time() - begun)
-            with trio.move_on_after(seconds):
-                async with trio.open_nursery() as nursery:
-                    for index in range(0, len(clients), 2):
-                        nursery.start_soon(_talk, clients[index], clients[index + 1], names[index + 1], figures)
-            with trio.move_on_after(END_SECONDS_MAX) as deleting:
-                for client in clients[: len(figures.registered)]:
-                    await client.delete_account()
-            if registering.cancelled_caught or deleting.cancelled_caught:
-                raise Unreachable("the server is too slow for this")
+            problem: QpqError | None = None
+            try:
+                await _play(clients, token, seconds, figures)
+            except QpqError as exc:
+                problem = exc
+            finally:
+                left = await _delete(clients)
+            if left:
+                raise Unreachable(f"{problem or 'the server is too slow for this'}; accounts stay: {', '.join(left)}")
+            if problem is not None:
+                raise problem
     return figures
+
+
+async def _play(clients: Sequence[Client], token: str, seconds: float, figures: Figures) -> None:
+    """Register all, then let each two talk. QpqError, of the first whom anything keeps from it."""
+    import trio
+
+    from qpqclient import QpqError, Unreachable
+
+    names = [f"bench-{secrets.token_hex(8)}" for _ in clients]
+    with trio.move_on_after(END_SECONDS_MAX) as registering:
+        for client, name in zip(clients, names, strict=True):
+            begun = trio.current_time()
+            await client.register(name, secrets.token_hex(16), token=token)
+            figures.registered.append(trio.current_time() - begun)
+    if registering.cancelled_caught:
+        raise Unreachable("the server is too slow for this")
+    problems: list[QpqError] = []
+
+    async def talk(index: int) -> None:
+        try:
+            await _talk(clients[index], clients[index + 1], names[index + 1], figures)
+        except QpqError as exc:
+            problems.append(exc)
+            talking.cancel()
+
+    with trio.move_on_after(seconds) as talking:
+        async with trio.open_nursery() as nursery:
+            for index in range(0, len(clients), 2):
+                nursery.start_soon(talk, index)
+    if problems:
+        raise problems[0]
+
+
+async def _delete(clients: Sequence[Client]) -> list[str]:
+    """Delete the accounts that there are; return the names of those that stay. Bounded, and done even where we are cancelled."""
+    import trio
+
+    from qpqclient import QpqError
+
+    with trio.move_on_after(END_SECONDS_MAX, shield=True):
+        for client in clients:
+            with suppress(QpqError):
+                if client.known:
+                    await client.delete_account()
+    return [client.name for client in clients if client.known]
 
 
 async def _talk(one: Client, two: Client, name: str, figures: Figures) -> None:

@@ -12,7 +12,7 @@ from qpqcore.api.methods import SERVICES
 from qpqcore.net import authority
 from qpqcore.net.certificates import CertificateUnreadable, chain_pem, ends_s, spki_sha256
 from qpqcore.runtime import clock
-from qpqserver.secrecy import EDGE_CERT
+from qpqserver.secrecy import EDGE_CERT, edge_files
 
 if TYPE_CHECKING:
     from qpqserver.ctl.given import Given
@@ -79,7 +79,7 @@ def renewed(folder: Path, days: float = authority.SERVICE_DAYS) -> list[str]:
 @click.pass_obj
 def show_certs(given: Given, folder: Path | None) -> None:
     """Show when each certificate ends: the edge's with its pin, and those of the bus in FOLDER."""
-    edge = Path(given.settings.tls_cert or Path(given.settings.data_dir) / EDGE_CERT)
+    edge, _ = edge_files(given.settings)
     found = [("edge", edge)] if edge.exists() else []
     if folder is not None:
         found += [(path.parent.name, path) for path in sorted(folder.glob(f"*/{authority.BUS_CERT}"))]

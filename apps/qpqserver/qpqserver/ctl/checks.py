@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from qpqcore.config.settings import database_url_of
+from qpqcore.net.certificates import CertificateUnreadable
 from qpqcore.store.errors import DatabaseError
-from qpqserver.composition import certificate
+from qpqserver.reloading import EdgeCertificate
+from qpqserver.secrecy import edge_files
 from qpqserver.stores import SERVICES, beside, database_path
 
 if TYPE_CHECKING:
@@ -35,7 +37,6 @@ def check(given: Given, services: tuple[str, ...], wait_seconds: float) -> None:
     """Check the configuration, the certificate and each database."""
     settings = given.settings
     failed = False
-    data = Path(settings.data_dir)
     until = time.monotonic() + wait_seconds
     for name in services or SERVICES:
         try:
@@ -45,9 +46,15 @@ def check(given: Given, services: tuple[str, ...], wait_seconds: float) -> None:
             given.tell({"part": name, "ok": False, "detail": str(exc)}, f"{name}: {exc}")
         else:
             given.tell({"part": name, "ok": True, "schema": version}, f"{name}: ok, schema {version}")
-    if (data / "server-cert.der").exists() or settings.tls_cert:
-        _, pin, _ = certificate(settings, data)
-        given.tell({"part": "certificate", "ok": True, "spki_sha256": pin.hex()}, f"certificate: {pin.hex()}")
+    cert, key = edge_files(settings)
+    if cert.exists() or settings.tls_cert:
+        try:
+            pin = EdgeCertificate(cert, key).pin.hex()
+        except CertificateUnreadable as exc:
+            failed = True
+            given.tell({"part": "certificate", "ok": False, "detail": str(exc)}, f"certificate: {exc}")
+        else:
+            given.tell({"part": "certificate", "ok": True, "spki_sha256": pin}, f"certificate: {pin}")
     sys.exit(1 if failed else 0)
 
 

@@ -14,47 +14,38 @@ if TYPE_CHECKING:
     Act = Callable[[Operator, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 
-async def _suspend(operator: Operator, given: dict[str, Any]) -> dict[str, Any]:
-    return {"sessions_ended": await operator.suspend(_text(given, "name"))}
+async def _ended(ending: Awaitable[int]) -> dict[str, Any]:
+    return {"sessions_ended": await ending}
 
 
-async def _reopen(operator: Operator, given: dict[str, Any]) -> dict[str, Any]:
-    await operator.reopen(_text(given, "name"))
+async def _done(doing: Awaitable[None]) -> dict[str, Any]:
+    await doing
     return {}
 
 
-async def _delete(operator: Operator, given: dict[str, Any]) -> dict[str, Any]:
-    await operator.delete(_text(given, "name"))
-    return {}
+async def _invited(inviting: Awaitable[str]) -> dict[str, Any]:
+    return {"token": await inviting}
 
 
-async def _logout(operator: Operator, given: dict[str, Any]) -> dict[str, Any]:
-    return {"sessions_ended": await operator.end_sessions(_text(given, "name"))}
-
-
-async def _end_session(operator: Operator, given: dict[str, Any]) -> dict[str, Any]:
-    ended = await operator.end_session(bytes.fromhex(_text(given, "account")), bytes.fromhex(_text(given, "session")))
-    return {"sessions_ended": ended}
-
-
-async def _invite(operator: Operator, given: dict[str, Any]) -> dict[str, Any]:
-    uses, lifetime_ms = int(given["uses"]), int(given["lifetime_ms"])
-    return {"token": await operator.invite(uses, lifetime_ms, _text(given, "note"))}
-
-
-async def _withdraw(operator: Operator, given: dict[str, Any]) -> dict[str, Any]:
-    return {"withdrawn": await operator.withdraw(bytes.fromhex(_text(given, "invite")))}
-
-
-async def _registration(operator: Operator, given: dict[str, Any]) -> dict[str, Any]:
-    await operator.set_registration(_text(given, "mode"))
-    return {}
+async def _withdrawn(withdrawing: Awaitable[bool]) -> dict[str, Any]:
+    return {"withdrawn": await withdrawing}
 
 
 ACTS: dict[str, Act] = {
-    "suspend": _suspend, "reopen": _reopen, "delete": _delete, "logout": _logout, "end_session": _end_session,
-    "invite": _invite, "withdraw": _withdraw, "registration": _registration,
-}  # fmt: skip
+    "suspend": lambda operator, given: _ended(operator.suspend(_text(given, "name"))),
+    "reopen": lambda operator, given: _done(operator.reopen(_text(given, "name"))),
+    "delete": lambda operator, given: _done(operator.delete(_text(given, "name"))),
+    "logout": lambda operator, given: _ended(operator.end_sessions(_text(given, "name"))),
+    "end_session": lambda operator, given: _ended(
+        operator.end_session(_hash(given, "account"), _hash(given, "session"))
+    ),
+    "invite": lambda operator, given: _invited(
+        operator.invite(int(given["uses"]), int(given["lifetime_ms"]), _text(given, "note"))
+    ),
+    "withdraw": lambda operator, given: _withdrawn(operator.withdraw(_hash(given, "invite"))),
+    "registration": lambda operator, given: _done(operator.set_registration(_text(given, "mode"))),
+}
+"""Each reads what is given, at once, and returns what is still to be awaited: a fault in there is not the asker's."""
 
 
 def _text(given: dict[str, Any], name: str) -> str:
@@ -64,12 +55,17 @@ def _text(given: dict[str, Any], name: str) -> str:
     return value
 
 
+def _hash(given: dict[str, Any], name: str) -> bytes:
+    return bytes.fromhex(_text(given, name))
+
+
 async def perform(operator: Operator, asked: dict[str, Any]) -> dict[str, Any]:
     """Do what is asked for. Refusal, also for what cannot be read."""
     act = ACTS.get(str(asked.get("act")))
     if act is None:
         raise Refusal(ErrorCode.UNKNOWN_METHOD, "no such act: another version's qpqctl?")
     try:
-        return await act(operator, asked)
-    except (KeyError, TypeError, ValueError) as exc:
+        doing = act(operator, asked)
+    except (KeyError, TypeError, ValueError, OverflowError) as exc:
         raise Refusal(ErrorCode.MALFORMED, f"the act lacks something: {exc}") from exc
+    return await doing
