@@ -188,6 +188,13 @@ class Terminal:
 
         self._seen += max(self._wait(found, missing), default=-1) + 1
 
+    def sees_next(self, wanted: str) -> None:
+        """Wait until a line is there, and nothing between it and those seen before."""
+        before = self._seen
+        self.sees(wanted)
+        between = [line for line in self.lines()[before : self._seen - 1] if line]
+        assert not between, between
+
     def shows(self, *parts: str) -> None:
         """Wait until each of these is within a row of the screen."""
 

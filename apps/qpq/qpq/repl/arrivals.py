@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 REMEMBERED_MAX = 1_000
 """Messages whose last known form is kept."""
+LAST_REMEMBERED = 20
+"""Of each conversation, from before the start: what `/history` shows, and what others still answer."""
 LOOK_SECONDS = 30.0
 """A listener that fell behind the SDK's bound missed some events: everything is looked at again so often."""
 SETTLE_SECONDS, STALE_SECONDS_MAX = 0.05, 0.5
@@ -74,6 +76,7 @@ class Arrivals:
     async def follow(self, events: Events) -> None:
         """Show what comes, for ever; the status is drawn anew when nothing more comes at once, but not much later."""
         self._show_unshown()
+        self._remember_last()
         stale_since_s: float | None = None
         while True:
             event, now_s = None, trio.current_time()
@@ -103,6 +106,14 @@ class Arrivals:
         self._messages.move_to_end(message.id)
         if len(self._messages) > REMEMBERED_MAX:
             self._messages.popitem(last=False)
+
+    def _remember_last(self) -> None:
+        """Keep what was said last before the start, so that a change of that is told, too."""
+        for conversation in self._here.client.conversations():
+            for message in conversation.history(LAST_REMEMBERED):
+                if len(self._messages) == REMEMBERED_MAX:
+                    return
+                self._messages.setdefault(message.id, message)
 
     async def _take(self, event: Event) -> None:
         match event:
@@ -156,6 +167,8 @@ class Arrivals:
         before = self._messages.get(ident)
         conversation = self._here.client.conversation(channel)
         after = conversation.message(ident)
+        if before is None and after is not None:
+            self.remember(after)  # of one's own, sent by a command: the first change is that the server has it
         if before is None or before == after:
             return
         if after is None:
