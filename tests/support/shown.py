@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Protocol
+from itertools import permutations
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,6 +48,33 @@ def steps_of(cell: str) -> list[tuple[str, str, list[str]]]:
             steps.append((found["who"] or steps[-1][0], found["verb"], [found["what"] or ""]))
         at = found.end()
     return steps
+
+
+def texts_of(cell: str) -> list[str]:
+    """Return what stands between backticks."""
+    return re.findall("`([^`]+)`", cell)
+
+
+def fits_value(found: Any, shown: Any) -> bool:
+    """Tell whether a JSON value is the one that is shown, in which "…" is any value."""
+    if shown == "…":
+        return found is not None
+    if isinstance(shown, dict):
+        return (
+            isinstance(found, dict)
+            and found.keys() == shown.keys()
+            and all(fits_value(found[k], shown[k]) for k in shown)
+        )
+    if isinstance(shown, list):
+        return isinstance(found, list) and len(found) == len(shown) and all(map(fits_value, found, shown))
+    return type(found) is type(shown) and bool(found == shown)
+
+
+def fits_values(found: list[Any], shown: list[Any]) -> bool:
+    """Tell whether each of some values is one that is shown, in whatever order."""
+    return len(found) == len(shown) and any(
+        all(map(fits_value, found, order)) for order in permutations(shown)
+    )  # fmt: skip
 
 
 def digits(terminal: Terminal) -> list[str]:

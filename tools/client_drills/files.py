@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tools.demo.processes import ServerProcess
+    from tools.client_drills.stage import DrillServer
 
 SIZES = {"full": (200_000_000, 1_000_000_000), "small": (24_000_000,)}
 CONFIG = "blob_bytes_max = 1073741824\n"
@@ -96,7 +96,7 @@ def hash_of(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-async def go(way: Way, size: int, server: ServerProcess, told: dict[str, str], words: list[str]) -> None:
+async def go(way: Way, size: int, server: DrillServer, told: dict[str, str], words: list[str]) -> None:
     """Take a file one way: the server is killed at a third, the client at two thirds, then it goes to its end."""
     program = [sys.executable, "-m", "tools.client_drills.counted", str(way.log)]
     begun_s = time.monotonic()
@@ -111,7 +111,7 @@ async def go(way: Way, size: int, server: ServerProcess, told: dict[str, str], w
                     await server.start()
                     way.server_kills = 1
                 way.client_kib = max(way.client_kib, peak_kib(process.pid))
-                way.server_kib = max(way.server_kib, peak_kib(server.pid))
+                way.server_kib = max(way.server_kib, *map(peak_kib, server.pids))
                 await trio.sleep(LOOK_SECONDS)
             if process.returncode != (-signal.SIGKILL if dies else 0):
                 raise RuntimeError(f"{words[0]} ended with {process.returncode} after {way.look()} bytes")

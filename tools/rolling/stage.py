@@ -24,7 +24,7 @@ from tools.demo.processes import free_port
 from tools.redis_server import RedisServer, redis_server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 BEHIND: Final = ("keystore", "delivery", "blob", "auth", "federation")
 REPLICAS: Final = {"keystore": 2, "delivery": 2, "blob": 2, "auth": 2, "federation": 2, "gateway": 2}
@@ -51,9 +51,9 @@ class Replica:
         return f"{self.service}-{self.number}"
 
 
-def replicas(services: Sequence[str]) -> list[Replica]:
+def replicas(services: Sequence[str], counts: Mapping[str, int] = REPLICAS) -> list[Replica]:
     """Return the replicas of services, in order."""
-    return [Replica(service, number) for service in services for number in range(REPLICAS[service])]
+    return [Replica(service, number) for service in services for number in range(counts[service])]
 
 
 def plant(folder: Path, *, contract: bool) -> Path:
@@ -82,20 +82,23 @@ def plant(folder: Path, *, contract: bool) -> Path:
 class Stage:
     """Everything that runs."""
 
-    def __init__(self, folder: Path, database: postgres.Server, redis: RedisServer) -> None:
+    def __init__(
+        self, folder: Path, database: postgres.Server, redis: RedisServer, counts: Mapping[str, int], more: Mapping[str, str]
+    ) -> None:  # fmt: skip
         self.folder = folder
         self.database = database
         self.redis = redis
         self.port = free_port()
-        everyone = replicas((*BEHIND, "gateway"))
-        self.pages = {one: free_port(socket.SOCK_STREAM) for one in everyone}
-        self._ports = {one: free_port(socket.SOCK_STREAM) for one in everyone}
+        self.everyone = replicas((*BEHIND, "gateway"), counts)
+        self.pages = {one: free_port(socket.SOCK_STREAM) for one in self.everyone}
+        self._ports = {one: free_port(socket.SOCK_STREAM) for one in self.everyone}
+        self._more = dict(more)
         self._running: dict[Replica, subprocess.Popen[bytes]] = {}
 
     @property
     def hosts(self) -> list[str]:
         """The gateways' addresses: all on one port."""
-        return [f"127.0.0.{10 + one.number}" for one in replicas(("gateway",))]
+        return [f"127.0.0.{10 + one.number}" for one in self.everyone if one.service == "gateway"]
 
     @property
     def where(self) -> str:
@@ -112,7 +115,7 @@ class Stage:
             "QPQ_SECRETS_DIR": str(self.folder / "secrets" / one.service), "QPQ_DATA_DIR": str(self.folder / "data" / str(one)),
             "QPQ_METRICS_LISTEN": f"127.0.0.1:{self.pages[one]}", "QPQ_STORE_BACKEND": "postgres",
             "QPQ_DATABASE_URL": self.database.url(DATABASE), "QPQ_REDIS_URL": self.redis.url,
-            "PYTHONPATH": os.pathsep.join(path),
+            "PYTHONPATH": os.pathsep.join(path), **self._more,
         }  # fmt: skip
 
     def start(self, one: Replica, program: Path | None = None) -> None:
@@ -178,6 +181,11 @@ class Stage:
             raise RuntimeError(done.stderr.decode())
         return done.stdout.decode()
 
+    @property
+    def pids(self) -> list[int]:
+        """Of all that was started."""
+        return [process.pid for process in self._running.values()]
+
     def end_all(self) -> None:
         """End what runs."""
         for process in self._running.values():
@@ -187,8 +195,10 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path) -> Iterator[Stage]:
-    """Run PostgreSQL and Redis while the block runs; the processes are started in it."""
+def stage(
+    folder: Path, counts: Mapping[str, int] = REPLICAS, more: Mapping[str, str] | None = None
+) -> Iterator[Stage]:  # fmt: skip
+    """Run PostgreSQL and Redis while the block runs; the processes are started in it, with `more` in their environment."""
     folder.mkdir(parents=True)
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", "from qpqserver.ctl import main; main()", "secrets", "init", folder / "secrets"],
@@ -202,7 +212,7 @@ def stage(folder: Path) -> Iterator[Stage]:
         database.fresh(DATABASE)
         (folder / "redis").mkdir()
         with redis_server(folder / "redis") as redis:
-            made = Stage(folder, database, redis)
+            made = Stage(folder, database, redis, counts, more or {})
             try:
                 yield made
             finally:

@@ -30,6 +30,7 @@ from qpqclient import (
     QpqError,
     Typing,
 )
+from qpqclient.settings import ON, TYPING_SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,7 +125,7 @@ class Arrivals:
                 self._message_changed(event.channel, event.id)
             case GroupChanged():
                 self._group_changed(event.channel)
-            case Typing() if self._here.typing_shown and event.on:
+            case Typing() if event.on and self._here.client.setting(TYPING_SHOWN) == ON:
                 self._show(f"{harmless_name(event.name)} is typing", Style.NOTICE)
             case Missed():
                 self._show("messages are missing here: the mailbox was full, or the server lost them", Style.NOTICE)
