@@ -23,6 +23,10 @@ COUNTS: Final = {"keystore": 1, "delivery": 2, "blob": 2, "auth": 1, "federation
 class ScaledServer:
     """Implements what the drills do with a server (`tools.client_drills.stage.DrillServer`)."""
 
+    promises_pages = False
+    """docs/operate/postgresql.md: what was deleted stays in its files for a while."""
+    counts_chunks = False
+
     def __init__(self, place: Stage) -> None:
         self._place = place
         self.folder = place.folder
@@ -68,9 +72,6 @@ class ScaledServer:
         """Return (file, canary) for each in PostgreSQL's files, its write-ahead log and what no table uses included."""
         self._place.database.sql(DATABASE, "CHECKPOINT")
         return traces.in_files(self._place.database.data, canaries)
-
-    promises_pages = False
-    """docs/operate/postgresql.md: what was deleted stays in its files for a while."""
 
 
 @asynccontextmanager

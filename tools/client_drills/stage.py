@@ -37,6 +37,9 @@ class DrillServer(Server, Protocol):
     promises_pages: bool
     """Whether what vanishes is to be gone from unused parts of its files, too."""
 
+    counts_chunks: bool
+    """Whether it runs the program that was given in place of its own."""
+
     @property
     def pids(self) -> Sequence[int]:
         """Its processes' ids."""
@@ -54,7 +57,7 @@ class DrillServer(Server, Protocol):
 class EmbeddedServer(ServerProcess):
     """The embedded form."""
 
-    promises_pages = True
+    promises_pages = counts_chunks = True
 
     @property
     def pids(self) -> Sequence[int]:
@@ -80,8 +83,10 @@ class EmbeddedServer(ServerProcess):
 
 
 @asynccontextmanager
-async def server_process(folder: Path, config: str = "") -> AsyncIterator[DrillServer]:
-    """Run a server in the chosen form while the block runs; `config` is TOML."""
+async def server_process(
+    folder: Path, config: str = "", program: Sequence[str] = (SERVER,)
+) -> AsyncIterator[DrillServer]:  # fmt: skip
+    """Run a server in the chosen form while the block runs; `config` is TOML, `program` in place of `qpq-server` embedded."""
     if chosen == "scaled":
         from tools.client_drills.scaled import scaled_server
 
@@ -90,7 +95,7 @@ async def server_process(folder: Path, config: str = "") -> AsyncIterator[DrillS
         return
     folder.mkdir(parents=True)
     (folder / "server.toml").write_text(config)
-    server = EmbeddedServer(folder, free_port(), "native", (SERVER, "--config", str(folder / "server.toml")))
+    server = EmbeddedServer(folder, free_port(), "native", (*program, "--config", str(folder / "server.toml")))
     try:
         await server.start()
         yield server
