@@ -13,7 +13,7 @@ from tests.support.terminals import Terminal, terminals
 from tools.demo.processes import free_port
 from tools.screenshots.__main__ import painted
 from tools.walkthrough.page import FOLDER, PAGE, Step, steps
-from tools.walkthrough.recording import COLUMNS, ROWS, Recording, Stable
+from tools.walkthrough.recording import COLUMNS, ROWS, Recording, Stable, columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,27 +38,23 @@ class Stage:
     def play(self, number: int, step: Step) -> None:
         """Play one step."""
         text = NAMED.sub(lambda found: self._kept.get(found[1], found[0]), step.text)
-        match step.verb:
-            case "$":
-                self._begin(number, step.who, text)
-            case ">":
-                self._of(step).type(text)
-            case "^":
-                self._of(step).keys(b"".join(KEYS[key] for key in text.split()))
-            case "|":
-                self._sees(self._of(step), text)
-            case "~":
-                self._of(step).shows(text)
-                if text != step.text or self._is_full(step.who):
-                    self.recordings[step.who].text += ["-" * COLUMNS, *self._of(step).screen()]
+        if step.verb == BEGINS:
+            self._begin(number, step.who, text)
+        elif step.verb == TYPES:
+            self._of(step).type(text)
+        elif step.verb == PRESSES:
+            self._of(step).keys(b"".join(KEYS[key] for key in text.split()))
+        elif step.verb == SEES:
+            self._sees(self._of(step), text)
+        elif step.verb == SHOWS:
+            self._of(step).shows(text)
+            if self._was_full(self._of(step)):
+                self.recordings[step.who].text += ["-" * COLUMNS, *self._of(step).screen()]
         for recording in self.recordings.values():
             recording.cut(number)
 
     def _of(self, step: Step) -> Terminal:
         return self._terminals[step.who]
-
-    def _is_full(self, who: str) -> bool:
-        return b"\x1b[?1049h" in self._terminals[who].raw
 
     def _sees(self, terminal: Terminal, wanted: str) -> None:
         named = NAMED.search(wanted)
@@ -85,7 +81,7 @@ class Stage:
         cwd = self._folder / f"{who}'s"
         cwd.mkdir(exist_ok=True)
         self._terminals[who] = self._open(
-            ["sh", "-c", f"exec {command}"], environment, cwd, size=(ROWS, COLUMNS), on_output=recording.take
+            ["sh", "-c", f"exec {command}"], environment, cwd, size=(ROWS, columns_of(who)), on_output=recording.take
         )
 
     def end(self, who: str) -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROWS, COLUMNS = 30, 110
+WIDE, WIDE_COLUMNS = frozenset({"alice", "phone"}), 280
+"""Where the code of a new device has room on one row."""
 STEP_SECONDS = 1.2
 """Between two steps of a recording: how long they took on the machine that played it is nobody's concern."""
 DIGITS, HEX, CODE = "0123456789", "0123456789abcdef", "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
@@ -56,6 +58,11 @@ class Stable:
         return QR.sub(lambda found: found[0] if not found[0].strip() else "▒" * len(found[0]), text)
 
 
+def columns_of(name: str) -> int:
+    """Return how wide somebody's terminal is."""
+    return WIDE_COLUMNS if name in WIDE else COLUMNS
+
+
 @dataclass
 class Recording:
     """One person's terminal, over all programs that run in it one after the other."""
@@ -84,7 +91,7 @@ class Recording:
         """Write both files."""
         rows = [line.rstrip() for line in stable("\n".join(self.text)).splitlines()]
         (folder / f"{self.name}.txt").write_text("\n".join(rows).rstrip() + "\n")
-        head = {"version": 2, "width": COLUMNS, "height": ROWS, "title": f"QPQ, a walk: {self.name}"}
+        head = {"version": 2, "width": columns_of(self.name), "height": ROWS, "title": f"QPQ, a walk: {self.name}"}
         lines = [json.dumps(head)]
         lines += [
             json.dumps([round(at, 1), "o", stable(data.decode(errors="replace"))], ensure_ascii=False) for at, data in self.events

@@ -25,7 +25,7 @@ from qpqclient.errors import DiskFull, FileBusy, FileDamaged, QpqError
 from qpqcore.api.blob import DownloadBlobParams, DownloadBlobResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from qpqclient.core import Core
@@ -226,22 +226,27 @@ async def _fetch(core: Core, file: ContentFile, part: Part, progress: Progress) 
         part.take(chunk)
         progress(part.there_bytes, total)
 
-    offset, stride = part.there_bytes, STRIDE_BYTES
-    kept_until = offset + AHEAD * STRIDE_BYTES
+    begin = part.there_bytes
+
+    async def fetch(offset: int, count: int) -> bytes:
+        # What an earlier process kept before its turn lies no further ahead than it asked.
+        if offset < begin + AHEAD * STRIDE_BYTES and (kept := part.kept(offset, count)):
+            return kept
+        params = DownloadBlobParams(blob=file.blob, secret=file.secret, offset=offset, max_bytes=count)
+        chunk = (await core.call(params, DownloadBlobResult)).chunk
+        part.keep(offset, chunk)
+        return chunk
+
+    offset, stride = begin, STRIDE_BYTES
     while offset < total:
-        window = Window(core, file, part, offset, stride, total, kept_until)
-        offset, stride = await window.run(take)
+        offset, stride = await Window(fetch, offset, stride, total).run(take)
 
 
 class Window:
     """Chunks of one length, some asked for ahead, handed on in their order."""
 
-    def __init__(
-        self, core: Core, file: ContentFile, part: Part, offset: int, stride: int, total: int, kept_until: int
-    ) -> None:  # fmt: skip
-        self._core, self._file, self._part, self._stride, self._total = core, file, part, stride, total
-        self._kept_until = kept_until
-        """Before this an earlier process may have kept chunks; it asked no further ahead."""
+    def __init__(self, fetch: Callable[[int, int], Awaitable[bytes]], offset: int, stride: int, total: int) -> None:
+        self._fetch, self._stride, self._total = fetch, stride, total
         self._next, self._asked = offset, offset
         self._came: dict[int, bytes | QpqError | OSError] = {}
         self._arrived = trio.Event()
@@ -282,15 +287,8 @@ class Window:
         return same
 
     async def _ask(self, offset: int) -> None:
-        params = DownloadBlobParams(
-            blob=self._file.blob, secret=self._file.secret, offset=offset, max_bytes=self._stride
-        )  # fmt: skip
         try:
-            chunk = self._part.kept(offset, self._stride) if offset < self._kept_until else b""
-            if not chunk:
-                chunk = (await self._core.call(params, DownloadBlobResult)).chunk
-                self._part.keep(offset, chunk)
-            self._came[offset] = chunk
+            self._came[offset] = await self._fetch(offset, self._stride)
         except (QpqError, OSError) as exc:
             self._came[offset] = exc
         self._arrived.set()
