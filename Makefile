@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run quickstart screenshots demo demo-federation test check simulate soak backup-drill client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test rolling overload scale
+.PHONY: help setup run quickstart walkthrough screenshots demo demo-federation test check simulate soak backup-drill client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test rolling overload scale
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -68,8 +68,8 @@ soak: setup second-opinion ## simulate SEEDS=1-2000, kill real processes KILLS=2
 backup-drill: setup ## back a server up under load, kill it, wipe it, put it back, on both stores: STORE=both PEOPLE=8 SECONDS=8
 	@$(BIN)/python -m tools.drill --store $(or $(STORE),both) --people $(or $(PEOPLE),8) --seconds $(or $(SECONDS),8)
 
-client-drills: setup ## play what a client owes: files, devices, hostile text, vanishing, outbox, trust (DRILL=name SIZE=small)
-	$(BIN)/python -m tools.client_drills $(DRILL) --size $(or $(SIZE),full)
+client-drills: setup ## play what a client owes: files, devices, hostile text, vanishing, outbox, trust (DRILL=name SIZE=small FORM=scaled)
+	$(BIN)/python -m tools.client_drills $(DRILL) --size $(or $(SIZE),full) --form $(or $(FORM),embedded)
 	$(BIN)/python -m tools.startup
 
 .venv/fuzz: .venv/ready requirements/fuzz.txt
@@ -82,8 +82,11 @@ fuzz: .venv/fuzz ## fuzz what reads strangers' bytes: TARGET= (or KIND=quick) SE
 endurance: setup ## put mixed load on a server for MINUTES=60: memory flat, nothing left open (ENGINE=)
 	$(BIN)/python -m tools.endurance --minutes $(or $(MINUTES),60) --engine $(or $(ENGINE),native)
 
-quickstart: setup ## type the quick start in two tmux terminals, then use the full-screen view in one (needs tmux)
-	@$(BIN)/python -m tools.quickstart
+quickstart: setup ## type the quick start in two tmux terminals, then use the full-screen view in one (needs tmux; FORM=scaled)
+	@$(BIN)/python -m tools.quickstart --form $(or $(FORM),embedded)
+
+walkthrough: setup ## play docs/walkthrough.md with the real programs, and write what their terminals showed beside it
+	@$(BIN)/python -m tools.walkthrough
 
 screenshots: setup ## make the pictures of docs/how-to/tui.md anew, from the running program
 	@$(BIN)/python -m tools.screenshots

@@ -12,7 +12,7 @@ import trio
 from hypothesis import settings as hypothesis_settings
 
 from qpqcore.config.settings import Settings
-from tests.support import constellation, world
+from tests.support import constellation, servers, world
 from tests.support.postgres import QUICK, ended, started
 from tools.redis_server import RedisServer, redis_server
 from trio_quic import EngineName
@@ -31,7 +31,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--store", choices=["sql", "postgres"], default="sql", help="of the servers that tests start")
     parser.addoption("--quic-engine", choices=get_args(EngineName), default="native", help="of tests/oracle's stories")
     parser.addoption(
-        "--bus", choices=sorted(constellation.FORMS), default="local", help="of servers in tests/integration"
+        "--bus",
+        choices=sorted(constellation.FORMS),
+        default="local",
+        help="of servers in tests/integration and tests/cli",
     )
 
 
@@ -39,6 +42,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Have each failure said when it happens: a run that is cut off tells what it found."""
     config.pluginmanager.register(SaysAtOnce(config))
     constellation.chosen = config.getoption("--bus")
+    servers.stored.in_postgres = config.getoption("--store") == "postgres"
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End what tests of the command line have started for all."""
+    del config
+    servers.stored.end()
 
 
 class SaysAtOnce:

@@ -1,11 +1,12 @@
-"""`python -m tools.quickstart`: the quick start typed in two real terminals (tmux), then the full-screen view in a third.
+"""`python -m tools.quickstart [--form scaled]`: the quick start typed in two real terminals (tmux), then the full-screen view in a third.
 
-A server as a process; shells in tmux panes; lines typed as the README has them; what is shown is read off the screens. Exit
+A server as a process, or as many; shells in tmux panes; lines typed as the README has them; what is shown is read off the screens. Exit
 code 0: the second screen held `[alice] Hello from Alice!`, and the view and its peer saw each other.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -119,11 +120,14 @@ def show(panes: Panes, name: str) -> None:
 
 def main() -> int:
     """Play it; say so where there is no tmux."""
+    parser = argparse.ArgumentParser(prog="python -m tools.quickstart", description=__doc__)
+    parser.add_argument("--form", choices=FORMS, default="embedded", help="of the server")
+    form = FORMS[parser.parse_args().form]
     tmux = shutil.which("tmux")
     if tmux is None:
         print(NO_TMUX, file=sys.stderr)  # noqa: T201
         return 3
-    with TemporaryDirectory() as folder, serving(Path(folder)) as where:
+    with TemporaryDirectory() as folder, form(Path(folder)) as where:
         panes = Panes(tmux, Path(folder), where)
         try:
             ready(where)
@@ -145,6 +149,21 @@ def serving(folder: Path) -> Iterator[str]:
     finally:
         server.terminate()
         server.wait()
+
+
+@contextmanager
+def serving_scaled(folder: Path) -> Iterator[str]:
+    """Start a process for each service, over PostgreSQL and Redis; yield where a gateway is to be."""
+    from tools.client_drills.scaled import COUNTS
+    from tools.rolling.stage import stage
+
+    with stage(folder / "server", COUNTS) as place:
+        for one in place.everyone:
+            place.start(one)
+        yield f"{place.hosts[0]}:{place.port}"
+
+
+FORMS = {"embedded": serving, "scaled": serving_scaled}
 
 
 def ready(where: str) -> None:

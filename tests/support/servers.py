@@ -1,17 +1,55 @@
-"""An embedded server in a thread of the test's own process: what terminals and subprocesses talk to, cheap to start."""
+"""A server in a thread of the test's own process: what terminals and subprocesses talk to, cheap to start; of either form."""
 
 from __future__ import annotations
 
+import tempfile
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import structlog
 import trio
 
 from qpqcore.config.settings import Settings
-from qpqserver.embedded import open_embedded
+from tests.support import constellation, postgres
+from tools.redis_server import redis_server
 
 PATIENCE_SECONDS = 60
+
+
+class Stored:
+    """Where servers keep what they keep, as pytest's `--store` and `--bus` say: PostgreSQL and Redis are started at the first need."""
+
+    def __init__(self):
+        self._stack = ExitStack()
+        self._redis = self._postgres = None
+        self._databases = {}
+        self.in_postgres = False
+
+    def of(self, folder):
+        """Return the settings for a server in a folder; the next one there finds what the last one kept."""
+        found = {}
+        if self.in_postgres:
+            if self._postgres is None:
+                self._postgres = postgres.started(**postgres.QUICK)
+                self._stack.callback(postgres.ended, self._postgres)
+                self._postgres.make_template()
+            if folder not in self._databases:
+                self._databases[folder] = self._postgres.fresh(f"served_{len(self._databases)}")
+            found |= {"store_backend": "postgres", "database_url": self._postgres.url(self._databases[folder])}
+        if constellation.chosen == "tcp":
+            if self._redis is None:
+                place = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+                self._redis = self._stack.enter_context(redis_server(place))
+            found |= {"redis_url": self._redis.url}
+        return found
+
+    def end(self):
+        """End what was started."""
+        self._stack.close()
+
+
+stored = Stored()
 
 
 class ThreadServer:
@@ -23,7 +61,7 @@ class ThreadServer:
         (folder / "server").mkdir(parents=True, exist_ok=True)
         self._log = (folder / "server" / "server.log").open("a")
         structlog.configure(logger_factory=structlog.PrintLoggerFactory(self._log))
-        self._settings = Settings(listen=listen, data_dir=str(folder / "server"))
+        self._settings = Settings(listen=listen, data_dir=str(folder / "server"), **stored.of(folder))
         self._ready, self._problem = threading.Event(), None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -41,7 +79,7 @@ class ThreadServer:
     async def _serve(self):
         self._token, self._scope = trio.lowlevel.current_trio_token(), trio.CancelScope()
         with self._scope:
-            async with open_embedded(self._settings) as server:
+            async with constellation.open_server(self._settings) as server:
                 self.where = "127.0.0.1:%d" % server.endpoint.address[1]
                 self._ready.set()
                 await trio.sleep_forever()

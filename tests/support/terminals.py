@@ -14,7 +14,7 @@ import threading
 import time
 from contextlib import contextmanager, suppress
 from fcntl import ioctl
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -40,7 +40,8 @@ INHERITED = {name: value for name, value in os.environ.items() if name not in {"
 class Screen:
     """What a terminal shows, rows that have scrolled away included: the few sequences that prompt_toolkit writes."""
 
-    def __init__(self) -> None:
+    def __init__(self, rows: int = ROWS, columns: int = COLUMNS) -> None:
+        self.size = rows, columns
         self.rows: list[list[str]] = [[]]
         self.row = self.column = 0
         self._rest = ""
@@ -63,7 +64,7 @@ class Screen:
         return answer
 
     def _top(self) -> int:
-        return max(0, len(self.rows) - ROWS)
+        return max(0, len(self.rows) - self.size[0])
 
     def _move(self, command: str, numbers: list[int]) -> None:
         count = numbers[0] if numbers else 1
@@ -100,7 +101,7 @@ class Screen:
         elif char == "\b":
             self.column = max(0, self.column - 1)
         elif char >= " ":
-            if self.column >= COLUMNS:
+            if self.column >= self.size[1]:
                 self._put("\n")
                 self.column = 0
             row = self.rows[self.row]
@@ -116,17 +117,19 @@ class Terminal:
     """A program in a pseudo-terminal of its own."""
 
     def __init__(
-        self, words: Sequence[str | bytes | Path], environment: Mapping[str, str], cwd: Path | None = None
-    ) -> None:
+        self, words: Sequence[str | bytes | Path], environment: Mapping[str, str], cwd: Path | None = None,
+        size: tuple[int, int] = (ROWS, COLUMNS), on_output: Callable[[bytes], None] = lambda _: None,
+    ) -> None:  # fmt: skip
         self._master, slave = pty.openpty()
-        ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
         self.process = subprocess.Popen(
             [str(w) if not isinstance(w, bytes) else w for w in words], stdin=slave, stdout=slave, stderr=slave,
             env={**INHERITED, "TERM": "xterm-256color", **environment}, cwd=cwd, start_new_session=True,
         )  # fmt: skip
         os.close(slave)
         self.raw = b""
-        self._screen, self._seen = Screen(), 0
+        self._screen, self._seen = Screen(*size), 0
+        self._on_output = on_output
         self._changed, self._ended = threading.Condition(), False
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -141,6 +144,7 @@ class Terminal:
                 data = b""
             with self._changed:
                 self.raw += data
+                self._on_output(data)
                 self._ended = not data
                 if answer := self._screen.feed(decoder.decode(data)):
                     os.write(self._master, answer.encode())
@@ -188,6 +192,18 @@ class Terminal:
 
         self._seen += max(self._wait(found, missing), default=-1) + 1
 
+    def sees_next(self, wanted: str) -> None:
+        """Wait until a line is there, and nothing between it and those seen before."""
+        before = self._seen
+        self.sees(wanted)
+        between = [line for line in self.lines()[before : self._seen - 1] if line]
+        assert not between, between
+
+    def screen(self) -> list[str]:
+        """Return the rows that stand on the screen now."""
+        with self._changed:
+            return self._screen.lines()[-self._screen.size[0] :]
+
     def shows(self, *parts: str) -> None:
         """Wait until each of these is within a row of the screen."""
 
@@ -226,8 +242,10 @@ def terminals() -> Iterator[Callable[..., Terminal]]:
     """Yield a function that opens terminals; they end with the block."""
     opened: list[Terminal] = []
 
-    def open_(words: Sequence[str | bytes | Path], environment: Mapping[str, str], cwd: Path | None = None) -> Terminal:
-        opened.append(Terminal(words, environment, cwd))
+    def open_(
+        words: Sequence[str | bytes | Path], environment: Mapping[str, str], cwd: Path | None = None, **more: Any
+    ) -> Terminal:
+        opened.append(Terminal(words, environment, cwd, **more))
         return opened[-1]
 
     try:

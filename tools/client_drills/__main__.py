@@ -1,4 +1,4 @@
-"""`python -m tools.client_drills [DRILL ...] [--size small]`: play, print a table, and 1 if anything is off."""
+"""`python -m tools.client_drills [DRILL ...] [--size small] [--form scaled]`: play, print a table, and 1 if anything is off."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import trio
+
+from tools.client_drills import stage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -32,7 +34,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tools.client_drills", description=__doc__)
     parser.add_argument("drill", nargs="*", choices=[*DRILLS, []], help="which; without, all")
     parser.add_argument("--size", choices=SIZES, default="full")
+    parser.add_argument("--form", choices=stage.FORMS, default=stage.chosen, help="of the server")
     arguments = parser.parse_args()
+    stage.chosen = arguments.form
     found: list[Outcome] = []
     for name in arguments.drill or DRILLS:
         play: Callable[[Path, str, Callable[[str], None]], Awaitable[Outcome]] = import_module(

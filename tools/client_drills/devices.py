@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from qpqcore.api.delivery import EntryKind
-from qpqcore.config.settings import Settings
-from qpqserver.embedded import beside
 from tests.oracle import traces
 from tools.client_drills.outcome import Outcome
 from tools.client_drills.stage import server_process
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tools.demo.processes import ServerProcess
+    from tools.client_drills.stage import DrillServer
 
 PASSWORD, ANOTHER = "the first password of alice", "another password of alice"
 MODULE = "tools.client_drills.device"
@@ -38,7 +36,7 @@ class Play:
     """The state of the drill."""
 
     root: Path
-    server: ServerProcess
+    server: DrillServer
     nursery: trio.Nursery
     outcome: Outcome
     told: Callable[[str], None]
@@ -188,16 +186,15 @@ async def password_changed(p: Play) -> None:
 
 def dump_searched(p: Play) -> None:
     """Look for what no server may have: in each table, each decrypted page, each byte of each file."""
-    settings = Settings(data_dir=str(p.server.folder / "data"))
     texts = {"a text": "before the third device", "another": AFTER[0]}
     canaries = {name: bytes.fromhex(value) for name, value in p.secrets.items()}
     canaries |= {name: text.encode() for name, text in texts.items()}
     canaries |= {"password": PASSWORD.encode(), "the new password": ANOTHER.encode()}
     wanted = set(canaries.values())
-    hits = {place for look in (traces.in_tables, traces.in_pages) for place in look(settings, wanted)}
+    hits = {place for look in (p.server.in_tables, p.server.in_pages) for place in look(wanted)}
     hits |= traces.in_files(p.server.folder, wanted)
     own = {bytes.fromhex(p.ids["bob"])}
-    p.outcome.expect(traces.in_pages(settings, own), "the search of the dump finds nothing at all")
+    p.outcome.expect(p.server.in_pages(own), "the search of the dump finds nothing at all")
     names = {value: name for name, value in canaries.items()}
     p.outcome.note("secrets and texts looked for in a dump of the server, found", f"{len(wanted)}, {len(hits)}")
     for place, value in sorted(hits):
@@ -206,13 +203,12 @@ def dump_searched(p: Play) -> None:
 
 def log_of(p: Play) -> dict[int, dict[str, Any]]:
     """Return the conversation's log as it lies in the server's database: number -> entry; what all have read is gone from it."""
-    settings = Settings(data_dir=str(p.server.folder / "data"))
-    with beside(settings, "delivery") as connection:
-        rows = connection.execute(
-            "SELECT number, kind, generation, epoch, payload, accepted_ms FROM log "
-            "WHERE channel = ? AND payload IS NOT NULL ORDER BY number",
-            (bytes.fromhex(p.talk),),
-        ).fetchall()
+    rows = p.server.rows(
+        "delivery",
+        "SELECT number, kind, generation, epoch, payload, accepted_ms FROM log "
+        "WHERE channel = ? AND payload IS NOT NULL ORDER BY number",
+        bytes.fromhex(p.talk),
+    )
     return {
         n: {"number": n, "kind": k, "generation": g, "epoch": e, "payload": raw.hex(), "accepted_ms": at, "channel": p.talk}
         for n, k, g, e, raw, at in rows

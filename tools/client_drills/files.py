@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 import trio
 
 from qpqclient.blobs import CHUNK_BYTES, UNDER_WAY
-from qpqclient.downloads import AHEAD, sealed_bytes
+from qpqclient.downloads import sealed_bytes
+from tools.client_drills.counting_server import sent_again
 from tools.client_drills.outcome import Outcome
 from tools.client_drills.stage import LOOK_SECONDS, environment, peak_kib, qpq, server_process
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tools.demo.processes import ServerProcess
+    from tools.client_drills.stage import DrillServer
 
 SIZES = {"full": (200_000_000, 1_000_000_000), "small": (24_000_000,)}
 CONFIG = "blob_bytes_max = 1073741824\n"
@@ -96,7 +97,7 @@ def hash_of(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-async def go(way: Way, size: int, server: ServerProcess, told: dict[str, str], words: list[str]) -> None:
+async def go(way: Way, size: int, server: DrillServer, told: dict[str, str], words: list[str]) -> None:
     """Take a file one way: the server is killed at a third, the client at two thirds, then it goes to its end."""
     program = [sys.executable, "-m", "tools.client_drills.counted", str(way.log)]
     begun_s = time.monotonic()
@@ -111,7 +112,7 @@ async def go(way: Way, size: int, server: ServerProcess, told: dict[str, str], w
                     await server.start()
                     way.server_kills = 1
                 way.client_kib = max(way.client_kib, peak_kib(process.pid))
-                way.server_kib = max(way.server_kib, peak_kib(server.pid))
+                way.server_kib = max(way.server_kib, *map(peak_kib, server.pids))
                 await trio.sleep(LOOK_SECONDS)
             if process.returncode != (-signal.SIGKILL if dies else 0):
                 raise RuntimeError(f"{words[0]} ended with {process.returncode} after {way.look()} bytes")
@@ -123,7 +124,8 @@ async def one_size(root: Path, size: int, outcome: Outcome, told: Callable[[str]
     """Send a file of a size and fetch it."""
     source = root / "film.bin"
     wanted = await trio.to_thread.run_sync(write_file, source, size)
-    async with server_process(root / "server", CONFIG) as server:
+    program = [sys.executable, "-m", "tools.client_drills.counting_server", str(root / "server.chunks")]
+    async with server_process(root / "server", CONFIG, program) as server:
         alice, bob = (environment(root / name, server.address, name) for name in ("alice", "bob"))
         for person in (alice, bob):
             await qpq(person, "register")
@@ -136,6 +138,13 @@ async def one_size(root: Path, size: int, outcome: Outcome, told: Callable[[str]
         (root / "in").mkdir()
         await go(down, size, server, bob, ["download", "@alice", "--to", str(root / "in")])
         told(f"{size} bytes down in {down.seconds:.0f} s")
+    if server.counts_chunks:
+        again = sent_again(root / "server.chunks")
+        outcome.note(
+            f"{size / 1e6:.0f} MB up: bytes sent again that the server had whole, in its memory or stored",
+            f"{again} ({again / CHUNK_BYTES:.1f} chunks)",
+        )
+        outcome.expect(again <= KILLS * CHUNK_BYTES, f"{size} bytes: {again} bytes sent again that the server had")
     got = root / "in" / source.name
     outcome.expect(await trio.to_thread.run_sync(hash_of, got) == wanted, f"{size} bytes: another hash")
     outcome.expect([p.name for p in (root / "in").iterdir()] == [source.name], f"{size} bytes: something is left")
@@ -162,7 +171,7 @@ def judge(outcome: Outcome, size: int, way: Way) -> None:
         outcome.expect(begun <= KILLS * UNDER_WAY * CHUNK_BYTES, f"{megabytes}: {begun} bytes sent again")
     else:
         outcome.note(f"{megabytes}: bytes received again", f"{twice} ({twice / CHUNK_BYTES:.1f} chunks)")
-        outcome.expect(0 <= twice <= KILLS * AHEAD * CHUNK_BYTES, f"{megabytes}: {twice} bytes received again")
+        outcome.expect(0 <= twice <= KILLS * CHUNK_BYTES, f"{megabytes}: {twice} bytes received again")
     outcome.note(
         f"{megabytes}: peak of the client, of the server, MiB",
         f"{way.client_kib / 1024:.0f}, {way.server_kib / 1024:.0f}",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from tools.demo.processes import ServerProcess
+    from tools.client_drills.stage import DrillServer
 
 KILLS = 100
 SEED = 7
@@ -40,7 +40,7 @@ LOOK_SECONDS = 0.05
 class Two:
     """The sender and the receiver, as processes that come back."""
 
-    def __init__(self, root: Path, server: ServerProcess, nursery: trio.Nursery) -> None:
+    def __init__(self, root: Path, server: DrillServer, nursery: trio.Nursery) -> None:
         self._root, self._nursery = root, nursery
         self._people = {
             name: PersonProcess(name, root, server.address, "native", lambda *_: None, MODULE)

@@ -1,4 +1,4 @@
-"""What several drills stand on: a server process, and `qpq` processes with their peak of memory."""
+"""What several drills stand on: a server, of one process or of many, and `qpq` processes with their peak of memory."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import os
 import sys
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import trio
 
-from tools.demo.processes import ServerProcess, free_port
+from qpqcore.config.settings import Settings
+from qpqserver.embedded import beside
+from tests.oracle import traces
+from tools.demo.processes import Server, ServerProcess, free_port
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Sequence
 
 QPQ = (str(Path(sys.executable).with_name("qpq")),)
 SERVER = str(Path(sys.executable).with_name("qpq-server"))
@@ -22,12 +25,77 @@ LOOK_SECONDS = 0.01
 """How often a process is looked at that is to be killed at some point."""
 
 
+FORMS = ("embedded", "scaled")
+chosen = "embedded"
+"""Set by `python -m tools.client_drills --form`."""
+
+
+class DrillServer(Server, Protocol):
+    """A server that drills kill, and into whose databases they look."""
+
+    folder: Path
+    promises_pages: bool
+    """Whether what vanishes is to be gone from unused parts of its files, too."""
+
+    counts_chunks: bool
+    """Whether it runs the program that was given in place of its own."""
+
+    @property
+    def pids(self) -> Sequence[int]:
+        """Its processes' ids."""
+
+    def rows(self, service: str, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Run a statement on a service's database; return its rows."""
+
+    def in_tables(self, canaries: Iterable[bytes]) -> set[tuple[str, bytes]]:
+        """Return (table, canary) for each that a row of a table holds."""
+
+    def in_pages(self, canaries: Iterable[bytes]) -> set[tuple[str, bytes]]:
+        """Return (file, canary) for each in what can be read of the databases' files, used or not."""
+
+
+class EmbeddedServer(ServerProcess):
+    """The embedded form."""
+
+    promises_pages = counts_chunks = True
+
+    @property
+    def pids(self) -> Sequence[int]:
+        """The one."""
+        return [self.pid]
+
+    @property
+    def _settings(self) -> Settings:
+        return Settings(data_dir=str(self.folder / "data"))
+
+    def rows(self, service: str, sql: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Run a statement beside the server, or while it stands still; return its rows."""
+        with beside(self._settings, service, read_only=not sql.startswith("UPDATE")) as connection:
+            return [tuple(row) for row in connection.execute(sql, values).fetchall()]
+
+    def in_tables(self, canaries: Iterable[bytes]) -> set[tuple[str, bytes]]:
+        """Look through the tables."""
+        return traces.in_tables(self._settings, canaries)
+
+    def in_pages(self, canaries: Iterable[bytes]) -> set[tuple[str, bytes]]:
+        """Look through decrypted pages and logs."""
+        return traces.in_pages(self._settings, canaries)
+
+
 @asynccontextmanager
-async def server_process(folder: Path, config: str = "") -> AsyncIterator[ServerProcess]:
-    """Run a server as a process while the block runs; `config` is TOML."""
+async def server_process(
+    folder: Path, config: str = "", program: Sequence[str] = (SERVER,)
+) -> AsyncIterator[DrillServer]:  # fmt: skip
+    """Run a server in the chosen form while the block runs; `config` is TOML, `program` in place of `qpq-server` embedded."""
+    if chosen == "scaled":
+        from tools.client_drills.scaled import scaled_server
+
+        async with scaled_server(folder, config) as many:
+            yield many
+        return
     folder.mkdir(parents=True)
     (folder / "server.toml").write_text(config)
-    server = ServerProcess(folder, free_port(), "native", (SERVER, "--config", str(folder / "server.toml")))
+    server = EmbeddedServer(folder, free_port(), "native", (*program, "--config", str(folder / "server.toml")))
     try:
         await server.start()
         yield server

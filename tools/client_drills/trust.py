@@ -14,19 +14,17 @@ import trio
 
 import qpqclient
 from qpqclient import transcript
-from qpqcore.config.settings import Settings
 from qpqcore.crypto.identity import generate_key
-from qpqserver.embedded import beside
 from tests.support import terminals
 from tools.client_drills.outcome import Outcome
 from tools.client_drills.stage import LOOK_SECONDS, QPQ, environment, qpq, run_qpq, server_process
-from tools.demo.processes import free_port
+from tools.demo.processes import ServerProcess, free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
     from pathlib import Path
 
-    from tools.demo.processes import ServerProcess
+    from tools.client_drills.stage import DrillServer
 
 PATIENCE_SECONDS = 300
 FILE_PASSWORD = "of the transcript"  # noqa: S105 - a drill's
@@ -39,14 +37,13 @@ HEAD_BYTES = len(transcript.MAGIC) + transcript.SALT_BYTES
 # --- a swapped key
 
 
-def swap_key(server: ServerProcess, name: str) -> None:
+def swap_key(server: DrillServer, name: str) -> None:
     """Let the server name another identity key for somebody."""
     _, public = generate_key(b"mallory".ljust(32, b"."))
-    with beside(Settings(data_dir=str(server.folder / "data")), "keystore", read_only=False) as connection:
-        connection.execute("UPDATE accounts SET identity_key = ?, device_list = x'' WHERE name = ?", (public, name))
+    server.rows("keystore", "UPDATE accounts SET identity_key = ?, device_list = x'' WHERE name = ?", public, name)
 
 
-async def swapped(root: Path, server: ServerProcess, outcome: Outcome) -> None:
+async def swapped(root: Path, server: DrillServer, outcome: Outcome) -> None:
     """Compare numbers with somebody; then the server names another key."""
     alice = environment(root, server.address, "alice")
     await qpq(alice, "verify", "bob", "yes")
@@ -82,10 +79,11 @@ def at_terminal(told: dict[str, str], lines: tuple[str, ...], wanted: tuple[str,
         repl.ends()
 
 
-async def another_server(root: Path, server: ServerProcess, outcome: Outcome) -> None:
+async def another_server(root: Path, server: DrillServer, outcome: Outcome) -> None:
     """Put another server in its place: its key is not the pinned one."""
     await server.kill()
-    impostor = type(server)(root / "impostor", int(server.address.rpartition(":")[2]), "native")
+    impostor = ServerProcess(root / "impostor", 0, "native")
+    impostor.address = server.address
     await impostor.start()
     done = await run_qpq(environment(root, server.address, "alice"), "--json", "list")
     await impostor.kill()
@@ -133,7 +131,7 @@ def tamperings(data: bytes) -> list[tuple[str, int, bytes]]:
     ]
 
 
-async def tampered(root: Path, server: ServerProcess, outcome: Outcome) -> None:
+async def tampered(root: Path, server: DrillServer, outcome: Outcome) -> None:
     """Export a conversation, and change the file in ten ways."""
     told = {**environment(root, server.address, "alice"), "QPQ_TRANSCRIPT_PASSWORD": FILE_PASSWORD}
     path = root / "talk.transcript"
@@ -208,7 +206,7 @@ async def chat(told: dict[str, str]) -> AsyncIterator[Callable[[str, str], Await
         await process.wait()
 
 
-async def notes(root: Path, server: ServerProcess, outcome: Outcome) -> None:
+async def notes(root: Path, server: DrillServer, outcome: Outcome) -> None:
     """Write notes to oneself in a REPL, and count what leaves."""
     counter = Counter(server.address)
     async with trio.open_nursery() as nursery:

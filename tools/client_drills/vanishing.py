@@ -14,8 +14,6 @@ import trio
 import qpqclient
 from qpqclient.blobs import SEGMENT_BYTES
 from qpqclient.store import DATABASE
-from qpqcore.config.settings import Settings
-from qpqserver.embedded import beside
 from tests.oracle import traces
 from tools.client_drills.outcome import Outcome
 from tools.client_drills.stage import server_process
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from qpqclient import Client, Conversation
-    from tools.demo.processes import ServerProcess
+    from tools.client_drills.stage import DrillServer
 
 TIMER_SECONDS = 60
 GONE_SECONDS_MAX = 1_200
@@ -71,23 +69,21 @@ async def say_all(talk: Conversation, theirs: Conversation, path: Path, seconds:
     await talk.send(STAYS)
 
 
-def of_server(settings: Settings, channel: bytes) -> dict[str, bytes]:
+def of_server(server: DrillServer, channel: bytes) -> dict[str, bytes]:
     """Return ciphertexts that are to vanish, as the server has them now: of messages with an end, and of chunks."""
-    with beside(settings, "delivery") as connection:
-        sql = "SELECT number, payload FROM log WHERE channel = ? AND kind = 0 AND payload IS NOT NULL AND expires_ms < accepted_ms + 2000000"
-        found = {f"message {n}": payload[40:104] for n, payload in connection.execute(sql, (channel,))}
-    with beside(settings, "blob") as connection:
-        for at, data in connection.execute("SELECT at, data FROM chunks"):
-            found |= {
-                f"chunk at {at + begin}": data[begin : begin + 64] for begin in range(0, len(data) - 64, SEGMENT_BYTES)
-            }
+    sql = "SELECT number, payload FROM log WHERE channel = ? AND kind = 0 AND payload IS NOT NULL AND expires_ms < accepted_ms + 2000000"
+    found = {f"message {n}": payload[40:104] for n, payload in server.rows("delivery", sql, channel)}
+    for at, data in server.rows("blob", "SELECT at, data FROM chunks"):
+        found |= {
+            f"chunk at {at + begin}": data[begin : begin + 64] for begin in range(0, len(data) - 64, SEGMENT_BYTES)
+        }
     return found
 
 
-async def gone(settings: Settings, canaries: set[bytes], seconds_max: float) -> tuple[set[tuple[str, bytes]], float]:
+async def gone(server: DrillServer, canaries: set[bytes], seconds_max: float) -> tuple[set[tuple[str, bytes]], float]:
     """Wait until the server holds none of these any more; return what is left, and how long it took."""
     begun_s = trio.current_time()
-    while left := traces.in_tables(settings, canaries) | traces.in_pages(settings, canaries):
+    while left := server.in_tables(canaries) | (server.in_pages(canaries) if server.promises_pages else set()):
         if trio.current_time() - begun_s > seconds_max:
             break
         await trio.sleep(LOOK_SECONDS)
@@ -110,9 +106,8 @@ def judge_clients(outcome: Outcome, people: dict[str, tuple[Client, Path]]) -> N
         outcome.expect(client.search("stays"), f"{name} lost what stays")
 
 
-async def talk_and_wait(root: Path, server: ServerProcess, outcome: Outcome, told: Callable[[str], None]) -> None:
+async def talk_and_wait(root: Path, server: DrillServer, outcome: Outcome, told: Callable[[str], None]) -> None:
     """Say it, find it, let it vanish, and look."""
-    settings = Settings(data_dir=str(server.folder / "data"))
     async with (
         qpqclient.open_client(root / "alice", server=server.address, store_key=STORE_KEY) as alice,
         qpqclient.open_client(root / "bob", server=server.address, store_key=STORE_KEY) as bob,
@@ -129,17 +124,21 @@ async def talk_and_wait(root: Path, server: ServerProcess, outcome: Outcome, tol
             missing = [w for w in WORDS if not client.search(w) or w.encode() not in content]
             outcome.expect(not missing, f"{name} does not find {missing} before their moment")
             outcome.note(f"{name}: words found by the search before their moment", len(WORDS) - len(missing))
-        canaries = of_server(settings, talk.id)
-        there = {value for _, value in traces.in_pages(settings, set(canaries.values()))}
+        canaries = of_server(server, talk.id)
+        there = {value for _, value in server.in_pages(set(canaries.values()))}
         kinds = [sum(n.startswith(kind) and v in there for n, v in canaries.items()) for kind in ("message", "chunk")]
         outcome.note("the server: ciphertexts of messages, pieces of chunks found before their moment", kinds)
         outcome.expect(all(kinds), "the server's databases are not read: nothing to vanish in them")
         told("all said")
         await trio.sleep(TIMER_SECONDS + 0.5)
         judge_clients(outcome, people)
-        left, took_s = await gone(settings, set(canaries.values()), GONE_SECONDS_MAX)
+        left, took_s = await gone(server, set(canaries.values()), GONE_SECONDS_MAX)
         names = {value: name for name, value in canaries.items()}
-        outcome.note("the server: seconds until none is left, free pages and logs included", f"{took_s:.0f}")
+        where = "free pages and logs included" if server.promises_pages else "in tables"
+        outcome.note(f"the server: seconds until none is left, {where}", f"{took_s:.0f}")
+        if not server.promises_pages:
+            stays = len(server.in_pages(set(canaries.values())))
+            outcome.note("the server: left in files that no table reads, until they are used anew", stays)
         outcome.expect(not left, f"the server still holds {sorted((place, names[value]) for place, value in left)[:5]}")
 
 

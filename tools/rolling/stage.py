@@ -83,10 +83,9 @@ class Stage:
     """Everything that runs."""
 
     def __init__(
-        self, folder: Path, database: postgres.Server, redis: RedisServer, counts: Mapping[str, int] = REPLICAS
-    ) -> None:
-        self.counts = counts
-        self.more: dict[str, str] = {}
+        self, folder: Path, database: postgres.Server, redis: RedisServer, counts: Mapping[str, int], more: Mapping[str, str]
+    ) -> None:  # fmt: skip
+        self.more = dict(more)
         """Settings of every process beside those that it needs."""
         self.knows: dict[Replica, Sequence[Replica]] = {}
         """Which others a process is told of; all, where nothing stands here."""
@@ -94,20 +93,16 @@ class Stage:
         self.database = database
         self.redis = redis
         self.port = free_port()
-        everyone = self.everyone
-        self.pages = {one: free_port(socket.SOCK_STREAM) for one in everyone}
-        self._ports = {one: free_port(socket.SOCK_STREAM) for one in everyone}
-        self._running: dict[Replica, subprocess.Popen[bytes]] = {}
-
-    @property
-    def everyone(self) -> list[Replica]:
+        self.everyone = replicas((*BEHIND, "gateway"), counts)
         """Every process, the gateways last."""
-        return replicas((*BEHIND, "gateway"), self.counts)
+        self.pages = {one: free_port(socket.SOCK_STREAM) for one in self.everyone}
+        self._ports = {one: free_port(socket.SOCK_STREAM) for one in self.everyone}
+        self._running: dict[Replica, subprocess.Popen[bytes]] = {}
 
     @property
     def hosts(self) -> list[str]:
         """The gateways' addresses: all on one port."""
-        return [f"127.0.0.{10 + one.number}" for one in replicas(("gateway",), self.counts)]
+        return [f"127.0.0.{10 + one.number}" for one in self.everyone if one.service == "gateway"]
 
     @property
     def where(self) -> str:
@@ -120,12 +115,12 @@ class Stage:
         host = self.hosts[one.number] if one.service == "gateway" else "127.0.0.1"
         path = [str(program)] if program is not None else []
         path += filter(None, [os.environ.get("PYTHONPATH", "")])
-        return os.environ | self.more | {
+        return os.environ | {
             "QPQ_BUS_PEERS": peers, "QPQ_BUS_LISTEN": f"127.0.0.1:{self._ports[one]}", "QPQ_LISTEN": f"{host}:{self.port}",
             "QPQ_SECRETS_DIR": str(self.folder / "secrets" / one.service), "QPQ_DATA_DIR": str(self.folder / "data" / str(one)),
             "QPQ_METRICS_LISTEN": f"127.0.0.1:{self.pages[one]}", "QPQ_STORE_BACKEND": "postgres",
             "QPQ_DATABASE_URL": self.database.url(DATABASE), "QPQ_REDIS_URL": self.redis.url,
-            "PYTHONPATH": os.pathsep.join(path),
+            "PYTHONPATH": os.pathsep.join(path), **self.more,
         }  # fmt: skip
 
     def start(self, one: Replica, program: Path | None = None) -> None:
@@ -195,6 +190,11 @@ class Stage:
             raise RuntimeError(done.stderr.decode())
         return done.stdout.decode()
 
+    @property
+    def pids(self) -> list[int]:
+        """Of all that was started."""
+        return [process.pid for process in self._running.values()]
+
     def end_all(self) -> None:
         """End what runs."""
         for process in self._running.values():
@@ -204,8 +204,10 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path, counts: Mapping[str, int] = REPLICAS) -> Iterator[Stage]:
-    """Run PostgreSQL and Redis while the block runs; the processes are started in it."""
+def stage(
+    folder: Path, counts: Mapping[str, int] = REPLICAS, more: Mapping[str, str] | None = None
+) -> Iterator[Stage]:  # fmt: skip
+    """Run PostgreSQL and Redis while the block runs; the processes are started in it, with `more` in their environment."""
     folder.mkdir(parents=True)
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", "from qpqserver.ctl import main; main()", "secrets", "init", folder / "secrets"],
@@ -219,7 +221,7 @@ def stage(folder: Path, counts: Mapping[str, int] = REPLICAS) -> Iterator[Stage]
         database.fresh(DATABASE)
         (folder / "redis").mkdir()
         with redis_server(folder / "redis") as redis:
-            made = Stage(folder, database, redis, counts)
+            made = Stage(folder, database, redis, counts, more or {})
             try:
                 yield made
             finally:

@@ -85,7 +85,7 @@ async def _measured(folder: Path, place: Stage, tier: str, size: int, effort: Ef
 async def _know_only(place: Stage, used: Sequence[Replica]) -> None:
     """Have the gateways ask these processes of delivery alone: they are started again, told of no others."""
     others = [one for one in place.everyone if one.service != "delivery"]
-    for one in replicas(("gateway",), place.counts):
+    for one in [one for one in place.everyone if one.service == "gateway"]:
         place.knows[one] = [*others, *used]
         await place.replace(one, None)
 

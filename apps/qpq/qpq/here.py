@@ -42,7 +42,6 @@ class Here:
     """There but for commands that need nothing."""
     conversation: Conversation | None = None
     """The open one."""
-    typing_shown: bool = True
     unopened: list[bytes] = field(default_factory=list)
     """Groups that this person was added to while the chat runs, and has not looked at yet; the newest is last."""
     numbers: dict[bytes, list[bytes]] = field(default_factory=dict)

@@ -2,8 +2,9 @@
 
 What has come lies beside the target as `NAME.part`: the plaintext's segments in their places, and from where the plaintext
 will end the tag that each came with. What is there is checked, never believed: a segment counts if, encrypted anew under the
-file's key and its number, it has its tag. From the first that has not, the file is fetched; the hash of the whole is checked
-at the end all the same. So a torn write, another file of that name or a change by somebody else costs a transfer, no more.
+file's key and its number, it has its tag. From the first that has not, the file is fetched, but for chunks that had come before
+their turn: they are written as they come, whole segments each. The hash of the whole is checked at the end all the same. So a torn
+write, another file of that name or a change by somebody else costs a transfer, no more; a kill costs the chunk that comes just then.
 """
 
 from __future__ import annotations
@@ -24,19 +25,21 @@ from qpqclient.errors import DiskFull, FileBusy, FileDamaged, QpqError
 from qpqcore.api.blob import DownloadBlobParams, DownloadBlobResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Iterator
     from pathlib import Path
 
     from qpqclient.core import Core
     from qpqclient.model import Progress
     from qpqcore.api.content import ContentFile
 
-AHEAD = 4
+AHEAD = 5
 """Chunks of a download asked for at a time: over a long way each takes some round trips."""
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 PART = ".part"
 """What stands behind the name of a file that is not complete."""
 SEALED_BYTES = SEGMENT_BYTES + TAG_BYTES
+STRIDE_BYTES = CHUNK_BYTES // SEALED_BYTES * SEALED_BYTES
+"""What is asked for at a time: as many whole segments as a chunk has room for, so that each chunk can be kept by itself."""
 FILE_BYTES_MAX = 1 << 40
 """A thousand times what any server takes: a longer one is a sender's lie, and no place in a file."""
 
@@ -92,6 +95,8 @@ class Part:
         self._plain = hashlib.sha256()
         self._sealed = b""
         """Of that segment, what has come."""
+        self._written: set[int] = set()
+        """Of later ones, those that are on disk already: at most what is asked for ahead."""
 
     def __enter__(self) -> Self:
         """Open it; FileBusy."""
@@ -158,9 +163,45 @@ class Part:
             except InvalidTag as exc:
                 raise FileDamaged("the file does not decrypt: it is not what was sent") from exc
             self._plain.update(segment)
-            write(self._fd, segment, self._next * SEGMENT_BYTES)
-            write(self._fd, sealed[-TAG_BYTES:], self._place_of_tag(self._next))
+            if self._next not in self._written:
+                self._write(self._next, segment, sealed[-TAG_BYTES:])
+            self._written.discard(self._next)
             self._next += 1
+
+    def keep(self, offset: int, chunk: bytes) -> None:
+        """Write what a chunk has of whole segments, before it has its turn; what is no segment is left for `take`. OSError."""
+        for number, sealed in self._segments_of(offset, chunk):
+            try:
+                segment = self._aead.decrypt(nonce(number, self._segments), sealed, AAD)
+            except InvalidTag:
+                return
+            self._write(number, segment, sealed[-TAG_BYTES:])
+            self._written.add(number)
+
+    def _write(self, number: int, segment: bytes, tag: bytes) -> None:
+        write(self._fd, segment, number * SEGMENT_BYTES)
+        write(self._fd, tag, self._place_of_tag(number))
+
+    def kept(self, offset: int, count: int) -> bytes:
+        """Return the ciphertext of that many bytes if all its segments are there, else nothing."""
+        sealed = b""
+        first = offset // SEALED_BYTES
+        for number in range(first, min(self._segments, first + -(-count // SEALED_BYTES))):
+            segment = os.pread(self._fd, self._length(number), number * SEGMENT_BYTES)
+            tag = os.pread(self._fd, TAG_BYTES, self._place_of_tag(number))
+            one = self._aead.encrypt(nonce(number, self._segments), segment, AAD)
+            if not hmac.compare_digest(one[-TAG_BYTES:], tag):
+                return b""
+            sealed += one
+        return sealed
+
+    def _segments_of(self, offset: int, chunk: bytes) -> Iterator[tuple[int, bytes]]:
+        """Yield the number and the ciphertext of each whole segment of a chunk that begins with one."""
+        number, rest = divmod(offset, SEALED_BYTES)
+        at = 0
+        while not rest and number < self._segments and at + (of := self._length(number) + TAG_BYTES) <= len(chunk):
+            yield number, chunk[at : at + of]
+            number, at = number + 1, at + of
 
     def finish(self) -> None:
         """Let nothing but the plaintext be in it, on disk; FileDamaged for another than was sent. For a thread."""
@@ -185,19 +226,29 @@ async def _fetch(core: Core, file: ContentFile, part: Part, progress: Progress) 
         part.take(chunk)
         progress(part.there_bytes, total)
 
-    offset, stride = part.there_bytes, CHUNK_BYTES
+    begin = part.there_bytes
+
+    async def fetch(offset: int, count: int) -> bytes:
+        # What an earlier process kept before its turn lies no further ahead than it asked.
+        if offset < begin + AHEAD * STRIDE_BYTES and (kept := part.kept(offset, count)):
+            return kept
+        params = DownloadBlobParams(blob=file.blob, secret=file.secret, offset=offset, max_bytes=count)
+        chunk = (await core.call(params, DownloadBlobResult)).chunk
+        part.keep(offset, chunk)
+        return chunk
+
+    offset, stride = begin, STRIDE_BYTES
     while offset < total:
-        window = Window(core, file, offset, stride, total)
-        offset, stride = await window.run(take)
+        offset, stride = await Window(fetch, offset, stride, total).run(take)
 
 
 class Window:
     """Chunks of one length, some asked for ahead, handed on in their order."""
 
-    def __init__(self, core: Core, file: ContentFile, offset: int, stride: int, total: int) -> None:
-        self._core, self._file, self._stride, self._total = core, file, stride, total
+    def __init__(self, fetch: Callable[[int, int], Awaitable[bytes]], offset: int, stride: int, total: int) -> None:
+        self._fetch, self._stride, self._total = fetch, stride, total
         self._next, self._asked = offset, offset
-        self._came: dict[int, bytes | QpqError] = {}
+        self._came: dict[int, bytes | QpqError | OSError] = {}
         self._arrived = trio.Event()
 
     async def run(self, take: Callable[[bytes], None]) -> tuple[int, int]:
@@ -226,7 +277,7 @@ class Window:
             self._arrived = trio.Event()
             await self._arrived.wait()
         chunk = self._came.pop(self._next)
-        if isinstance(chunk, QpqError):
+        if isinstance(chunk, Exception):
             raise chunk
         if not chunk or self._next + len(chunk) > self._total:
             raise FileDamaged("the file is not as long as its sender said")
@@ -236,9 +287,8 @@ class Window:
         return same
 
     async def _ask(self, offset: int) -> None:
-        params = DownloadBlobParams(blob=self._file.blob, secret=self._file.secret, offset=offset)
         try:
-            self._came[offset] = (await self._core.call(params, DownloadBlobResult)).chunk
-        except QpqError as exc:
+            self._came[offset] = await self._fetch(offset, self._stride)
+        except (QpqError, OSError) as exc:
             self._came[offset] = exc
         self._arrived.set()

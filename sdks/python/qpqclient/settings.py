@@ -22,13 +22,14 @@ class Setting:
     means: str
 
 
-DELIVERED, READ, TYPING = "receipts.delivered", "receipts.read", "typing"
+DELIVERED, READ, TYPING, TYPING_SHOWN = "receipts.delivered", "receipts.read", "typing", "typing.shown"
 REQUESTS, KEYS = "requests", "keys"
 FIRST, VERIFIED = "first", "verified"
 SETTINGS = {
     DELIVERED: Setting((ON, OFF), ON, "tell senders that their messages have come (not in large groups)"),
     READ: Setting((ON, OFF), ON, "tell senders that their messages were read (not in large groups)"),
     TYPING: Setting((ON, OFF), ON, "tell others that one is typing"),
+    TYPING_SHOWN: Setting((ON, OFF), ON, "show that others are typing (/typing-notify)"),
     REQUESTS: Setting((ON, OFF), OFF, "let conversations that unknown people begin wait until they are accepted"),
     KEYS: Setting((FIRST, VERIFIED), FIRST, "send to people whose key was seen first, or only to verified ones"),
 }

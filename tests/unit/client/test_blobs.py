@@ -10,11 +10,8 @@ import trio
 
 from qpqclient import blobs, downloads
 from qpqclient.errors import FileDamaged, Refused, Unreachable
-from qpqcore.api.blob import DownloadBlobResult, UploadBlobResult
-from qpqcore.api.content import ContentFile
+from qpqcore.api.blob import DownloadBlobParams, DownloadBlobResult, UploadBlobResult
 from qpqcore.model.errors import ErrorCode, Refusal
-
-FILE = ContentFile(blob=b"blob", secret=b"secret", key=b"k" * 32)
 
 
 class Core:
@@ -37,9 +34,14 @@ class Core:
 
 async def downloaded(core, total):
     """Fetch in windows, as `downloads` does."""
-    pieces, offset, stride = [], 0, downloads.CHUNK_BYTES
+    pieces, offset, stride = [], 0, downloads.STRIDE_BYTES
+
+    async def fetch(offset, count):
+        params = DownloadBlobParams(blob=b"blob", secret=b"secret", offset=offset, max_bytes=count)
+        return (await core.call(params, DownloadBlobResult)).chunk
+
     while offset < total:
-        offset, stride = await downloads.Window(core, FILE, offset, stride, total).run(pieces.append)
+        offset, stride = await downloads.Window(fetch, offset, stride, total).run(pieces.append)
     return b"".join(pieces)
 
 

@@ -54,6 +54,25 @@ def test_a_file_is_what_was_sent_wherever_it_was_broken_off(tmp_path, size):
         assert path.read_bytes() == sent.data
 
 
+def test_chunks_that_come_before_their_turn_are_kept_and_checked(tmp_path):
+    sent, path = Sent(tmp_path, SIZE), tmp_path / "f.part"
+    with Part(path, sent.file) as part:
+        part.keep(4 * SEALED_BYTES, sent.sealed[4 * SEALED_BYTES :])  # the end, of another length
+        part.keep(2 * SEALED_BYTES, sent.sealed[2 * SEALED_BYTES : 4 * SEALED_BYTES])
+        part.keep(SEALED_BYTES + 1, sent.sealed[SEALED_BYTES + 1 : 2 * SEALED_BYTES])  # no whole segment
+        part.keep(0, b"x" * SEALED_BYTES)  # not what was sent
+    with Part(path, sent.file) as part:
+        part.check()
+        assert part.there_bytes == 0
+        assert part.kept(0, SEALED_BYTES) == part.kept(SEALED_BYTES, SEALED_BYTES) == b""
+        assert part.kept(SEALED_BYTES, 2 * SEALED_BYTES) == b""
+        assert part.kept(2 * SEALED_BYTES, 2 * SEALED_BYTES) == sent.sealed[2 * SEALED_BYTES : 4 * SEALED_BYTES]
+        assert part.kept(3 * SEALED_BYTES, 9 * SEALED_BYTES) == sent.sealed[3 * SEALED_BYTES :]
+        part.take(sent.sealed)
+        part.finish()
+    assert path.read_bytes() == sent.data
+
+
 def test_of_an_empty_file_nothing_has_to_come(tmp_path):
     sent = Sent(tmp_path, 0)
     assert sealed_bytes(0) == composition.sealed_bytes(0) == come(sent, tmp_path / "f.part") == 16

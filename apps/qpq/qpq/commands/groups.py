@@ -53,8 +53,10 @@ async def join(here: Here, group: str) -> None:
         chosen = here.conversation = known(here.client, group)
         tell(here, chosen, f"in {label(chosen)}")
         return
-    fresh = [
-        c for c in here.client.conversations() if c.kind != "self" and (c.id not in before or c.id in here.unopened)
+    fresh = [  # who was taken out again meanwhile has nothing to join
+        c
+        for c in here.client.conversations()
+        if c.kind != "self" and c.active and (c.id not in before or c.id in here.unopened)
     ]
     for chosen in fresh:
         here.conversation = chosen

@@ -125,6 +125,8 @@ async def typing(here: Here) -> None:
 
 
 def typing_notify(here: Here, switch: bool) -> None:
-    """Show, or do not show, that others are typing."""
-    here.typing_shown = switch
+    """Show, or do not show, that others are typing; kept as a setting of this device."""
+    from qpqclient.settings import OFF, ON, TYPING_SHOWN
+
+    here.client.set_setting(TYPING_SHOWN, ON if switch else OFF)
     here.tell({"typing_shown": switch}, f"that others are typing is {'shown' if switch else 'not shown'}")

@@ -31,6 +31,7 @@ from qpqclient import (
     QpqError,
     Typing,
 )
+from qpqclient.settings import ON, TYPING_SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 REMEMBERED_MAX = 1_000
 """Messages whose last known form is kept."""
+LAST_REMEMBERED = 20
+"""Of each conversation, from before the start: what `/history` shows, and what others still answer."""
 LOOK_SECONDS = 30.0
 """A listener that fell behind the SDK's bound missed some events: everything is looked at again so often."""
 SETTLE_SECONDS, STALE_SECONDS_MAX = 0.05, 0.5
@@ -74,6 +77,8 @@ class Arrivals:
 
     async def follow(self, events: Events) -> None:
         """Show what comes, for ever; the status is drawn anew when nothing more comes at once, but not much later."""
+        self._show_unshown()
+        self._remember_last()
         self._look()
         stale_since_s: float | None = None
         while True:
@@ -105,6 +110,14 @@ class Arrivals:
         if len(self._messages) > REMEMBERED_MAX:
             self._messages.popitem(last=False)
 
+    def _remember_last(self) -> None:
+        """Keep what was said last before the start, so that a change of that is told, too."""
+        for conversation in self._here.client.conversations():
+            for message in conversation.history(LAST_REMEMBERED):
+                if len(self._messages) == REMEMBERED_MAX:
+                    return
+                self._messages.setdefault(message.id, message)
+
     async def _take(self, event: Event) -> None:
         match event:
             case MessageReceived():
@@ -114,7 +127,7 @@ class Arrivals:
                 self._message_changed(event.channel, event.id)
             case GroupChanged():
                 self._group_changed(event.channel)
-            case Typing() if self._here.typing_shown and event.on:
+            case Typing() if event.on and self._here.client.setting(TYPING_SHOWN) == ON:
                 self._show(f"{harmless_name(event.name)} is typing", Style.NOTICE)
             case Missed():
                 self._show("messages are missing here: the mailbox was full, or the server lost them", Style.NOTICE)
@@ -161,6 +174,8 @@ class Arrivals:
         before = self._messages.get(ident)
         conversation = self._here.client.conversation(channel)
         after = conversation.message(ident)
+        if before is None and after is not None:
+            self.remember(after)  # of one's own, sent by a command: the first change is that the server has it
         if before is None or before == after:
             return
         if after is None:

@@ -249,8 +249,6 @@ class Session:
             problem = f"{exc.strerror}: {exc.filename or ''}"
         finally:
             self._running.discard(scope)
-        if command.name == "typing-notify":
-            self._here.typing_shown = here.typing_shown
         here.listener.end()
         if problem and line is not None:
             self.give_back(line, problem)
@@ -284,8 +282,8 @@ class Session:
     def _here_of(self, channel: bytes, command: Command) -> Here:
         """Return where a command runs: numbers of messages and the like are those of the whole chat."""
         made = Here(
-            self._profile, Running(self, command.name), Face.CHAT, self._conversation(channel), self._here.typing_shown,
-            self._here.unopened, self._here.numbers,
+            self._profile, Running(self, command.name), Face.CHAT, self._conversation(channel), self._here.unopened,
+            self._here.numbers,
         )  # fmt: skip
         made.client = self._client
         return made

@@ -1,0 +1,1 @@
+"""The walk-through: docs/walkthrough.md played with the real programs in pseudo-terminals, and their screens written down beside it."""
