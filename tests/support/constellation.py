@@ -78,6 +78,8 @@ class Constellation:
     processes: dict[str, Process]
     """The first of each."""
     replicas: dict[str, list[Process]]
+    addresses: dict[str, list[str]]
+    """Where each listens on the bus: of services, not of people."""
 
 
 @asynccontextmanager
@@ -102,7 +104,7 @@ async def open_constellation(
         assert front.front is not None
         assert front.endpoint is not None
         services = {name: processes[name].service for name in BEHIND}
-        yield Constellation(front.front.gateway, front.endpoint, front.metrics, services, processes, of)
+        yield Constellation(front.front.gateway, front.endpoint, front.metrics, services, processes, of, addresses)
 
 
 FORMS: dict[str, Callable[..., AbstractAsyncContextManager[Any]]] = {"local": open_embedded, "tcp": open_constellation}
