@@ -12,7 +12,8 @@ import trio
 from hypothesis import settings as hypothesis_settings
 
 from qpqcore.config.settings import Settings
-from tests.support import constellation, servers, world
+from tests.support import constellation, forms, servers, world
+from tests.support.forms import STORES, Form
 from tests.support.postgres import QUICK, ended, started
 from tools.redis_server import RedisServer, redis_server
 from trio_quic import EngineName
@@ -27,14 +28,17 @@ hypothesis_settings.load_profile("qpq")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the oracle's own tests be played on either QUIC engine."""
-    parser.addoption("--store", choices=["sql", "postgres"], default="sql", help="of the servers that tests start")
+    """Let the integration suite be played in each form, and the oracle's own tests on either QUIC engine."""
+    parser.addoption("--store", choices=STORES, default="sql", help="of the servers that tests start")
     parser.addoption("--quic-engine", choices=get_args(EngineName), default="native", help="of tests/oracle's stories")
     parser.addoption(
         "--bus",
         choices=sorted(constellation.FORMS),
         default="local",
         help="of servers in tests/integration and tests/cli",
+    )
+    parser.addoption(
+        "--spread", action="store_true", help="play each test of tests/integration in one of the four forms"
     )
 
 
@@ -88,16 +92,27 @@ def fresh_postgres(postgres):
 
 
 @pytest.fixture
-def stored(request: pytest.FixtureRequest):
-    """Return the settings by which a server keeps what it keeps, as `--store` says: SQLCipher files, or PostgreSQL."""
-    if request.config.getoption("--store") == "sql":
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Form:
+    """Return the form in which a test's servers run: as `--store` and `--bus` say, or with `--spread` its own."""
+    config = request.config
+    found = Form(config.getoption("--store"), config.getoption("--bus"))
+    if config.getoption("--spread") and request.node.nodeid.startswith(forms.SPREAD):
+        found = forms.form_of(request.node.nodeid)
+    monkeypatch.setattr(constellation, "chosen", found.bus)
+    return found
+
+
+@pytest.fixture
+def stored(request: pytest.FixtureRequest, form: Form):
+    """Return the settings by which a server keeps what it keeps, as its form says: SQLCipher files, or PostgreSQL."""
+    if form.store == "sql":
         return {}
     return {"store_backend": "postgres", "database_url": request.getfixturevalue("fresh_postgres")}
 
 
 @pytest.fixture
 def serving(tmp_path: Path, stored):
-    """Return a context manager that runs an embedded server in a folder of the test's own."""
+    """Return a context manager that runs a server, in the test's form, in a folder of the test's own."""
 
     @asynccontextmanager
     async def run(**overrides):
@@ -111,22 +126,37 @@ def serving(tmp_path: Path, stored):
 
 
 @pytest.fixture(scope="session")
-def built_world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a world that nobody may change; on PostgreSQL the database `world` belongs to it."""
-    folder = tmp_path_factory.mktemp("world")
-    stored = {}
-    if request.config.getoption("--store") == "postgres":
-        server = request.getfixturevalue("postgres")
-        stored = {"store_backend": "postgres", "database_url": server.url(server.fresh("world"))}
-    world.build(folder, stored)
-    return folder
+def world_on(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
+    """Return a function that gives the folder of a world on a store, which nobody may change: made when it is first asked
+    for. On PostgreSQL the database `world` belongs to it.
+    """
+    made: dict[str, Path] = {}
+
+    def on(store: str) -> Path:
+        if store not in made:
+            stored = {}
+            if store == "postgres":
+                server = request.getfixturevalue("postgres")
+                stored = {"store_backend": "postgres", "database_url": server.url(server.fresh("world"))}
+            folder = tmp_path_factory.mktemp("world")
+            world.build(folder, stored)
+            made[store] = folder
+        return made[store]
+
+    return on
 
 
 @pytest.fixture
-def open_world(request: pytest.FixtureRequest, built_world: Path, tmp_path: Path):
+def built_world(world_on, form: Form) -> Path:
+    """Return the folder of the world on the store of the test's form."""
+    return world_on(form.store)
+
+
+@pytest.fixture
+def open_world(request: pytest.FixtureRequest, built_world: Path, form: Form, tmp_path: Path):
     """Return a function that opens a copy of the world: `async with open_world() as w`."""
     stored, name = {}, ""
-    if request.config.getoption("--store") == "postgres":
+    if form.store == "postgres":
         server = request.getfixturevalue("postgres")
         name = server.fresh(f"world_{uuid4().hex}", template="world")
         stored = {"store_backend": "postgres", "database_url": server.url(name)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from contextlib import AsyncExitStack
 
@@ -16,6 +17,7 @@ from qpqcore.api import delivery
 from qpqcore.bus.background import repeat
 from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqdelivery import postgres_messages
 from qpqdelivery import sqlite_channels as channels
 from tests.support import recipes
 from tests.support.people import people, settle, texts
@@ -107,25 +109,46 @@ async def test_what_is_sent_before_leaving_arrives(serving, tmp_path):
         assert [t for t in texts(club) if t.startswith("farewell")] == [f"farewell {n}" for n in range(5)]
 
 
-async def test_a_message_is_told_though_its_sender_vanished_while_it_was_stored(open_world, monkeypatch):
+class Held:
+    """Lets the transaction that stores a message wait in its middle."""
+
+    def __init__(self, store, monkeypatch):
+        self.begun, self._go_on = threading.Event(), threading.Event()
+        if store == "sql":
+            self._real = channels.accept_message
+            monkeypatch.setattr(channels, "accept_message", self._in_the_writers_thread)
+        else:
+            self._real = postgres_messages._found
+            monkeypatch.setattr(postgres_messages, "_found", self._on_the_bridge)
+
+    def go_on(self):
+        self._go_on.set()
+
+    def _waits(self):
+        self.begun.set()
+        assert self._go_on.wait(PATIENCE_SECONDS)
+
+    def _in_the_writers_thread(self, *what):
+        self._waits()
+        return self._real(*what)
+
+    async def _on_the_bridge(self, *what):
+        await asyncio.to_thread(self._waits)
+        return await self._real(*what)
+
+
+async def test_a_message_is_told_though_its_sender_vanished_while_it_was_stored(open_world, form, monkeypatch):
     """Its call is cancelled as its connection ends; the transaction is not, and who waits has to hear of it."""
-    real, begun, go_on = channels.accept_message, threading.Event(), threading.Event()
-
-    def slow(*what):
-        begun.set()
-        assert go_on.wait(PATIENCE_SECONDS)
-        return real(*what)
-
-    monkeypatch.setattr(channels, "accept_message", slow)
+    held = Held(form.store, monkeypatch)
     async with open_world() as w:
         bob = await w.client("bob")
         await settle(bob)
         told, left = bob.events(), connection_ended(w.server.gateway, monkeypatch)
         async with qpqclient.open_client(w.folder / "alice", server=w.where, store_key=STORE_KEY) as alice:
             await alice.conversation(w.direct).send("last words")
-            await trio.to_thread.run_sync(begun.wait)
+            await trio.to_thread.run_sync(held.begun.wait, PATIENCE_SECONDS)
         await left.wait()
-        go_on.set()
+        held.go_on()
         with trio.fail_after(10):  # a subscription that hears of nothing looks by itself after 30 s
             async for event in told:
                 if isinstance(event, qpqclient.MessageReceived):

@@ -128,12 +128,16 @@ async def test_a_conversation_leaves_nobody_in_logs_and_metrics(open_world, monk
             await alice.conversation((await alice.dm("bob")).id).send("a word")
             await alice.flush()
             await bob.sync()
-            page = w.server.metrics.page().decode()
+            others = [p.metrics for p in getattr(w.server, "processes", {}).values()]
+            page = "".join(m.page().decode() for m in (w.server.metrics, *others))
+            services = [a for of in getattr(w.server, "addresses", {}).values() for a in of]
             ids = [alice._core.account.account.hex(), alice._core.account.device.hex()]
     finally:
         structlog.configure(**before)
     told = said.getvalue()
     assert told.count("\n") == len([json.loads(line) for line in told.splitlines()])
+    for address in services:  # which process is away an operator has to know; the people here have the same host
+        told = told.replace(address, "a service")
     for text in (told.lower(), page.lower()):
         assert not re.search(r"alice|\bbob\b|a word|127\.0\.0\.1|[0-9a-f]{32}", text)
         assert not [ident for ident in ids if ident in text]

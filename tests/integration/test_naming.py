@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import trio
 
+import qpqclient
 from qpq.commands.files import file_message
 from qpq.commands.naming import find, label
 from qpq.here import Here
@@ -57,3 +59,48 @@ async def test_a_file_is_found_by_number_by_its_ids_beginning_and_as_the_newest(
         for wrong in ("99", "0", "not a file", sent[0].hex()[:5]):
             with pytest.raises(Mistake, match="There is no message"):
                 file_message(here, wrong)
+
+
+async def test_who_has_read_all_knows_whom_it_is_of(open_world, monkeypatch):
+    """Another task has just taken what came, and still asks for the names: what it does not get, `sync` asks for itself."""
+    async with open_world() as w:
+        alice, eve = await w.client("alice"), await w.client("eve")
+        await settle(alice, eve)
+        asking, ask = trio.Event(), eve._core.people._asked
+
+        async def has_no_answer(questions, result):
+            if not asking.is_set():
+                asking.set()
+                await trio.sleep_forever()
+            return await ask(questions, result)
+
+        monkeypatch.setattr(eve._core.people, "_asked", has_no_answer)
+        await alice.conversation(w.club).invite("eve")
+        await asking.wait()
+        await eve.sync()
+        assert {m.name for m in eve.conversation(w.club).members()} == {"alice", "bob", "carol", "eve"}
+
+
+@pytest.mark.parametrize("push", [True, False])
+async def test_names_that_were_not_told_when_the_connection_ended_are_asked_for_on_the_next(
+    open_world, monkeypatch, push
+):
+    """Nothing else comes: without that, members would have no name until somebody says something."""
+    async with open_world() as w:
+        alice, eve = await w.client("alice"), await w.client("eve", push=push)
+        await settle(alice, eve)
+        ask, lost = eve._core.people._asked, []
+
+        async def loses_its_connection(questions, result):
+            if not lost:
+                lost.append(await eve._core.link())
+                lost[0].close()
+                raise qpqclient.Unreachable("the connection ended")
+            return await ask(questions, result)
+
+        monkeypatch.setattr(eve._core.people, "_asked", loses_its_connection)
+        await alice._core.commits.add(w.club, [eve.account])  # and no word of what the conversation is called
+        with trio.fail_after(10):
+            while {m.name for c in eve.conversations() for m in c.members()} != {"alice", "bob", "carol", "eve"}:
+                await trio.sleep(0.01)
+        assert lost

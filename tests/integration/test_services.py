@@ -13,7 +13,7 @@ from qpqcore.api import auth, delivery, keystore
 from qpqcore.crypto.identity import DeviceEntry
 from qpqcore.crypto.signatures import generate_key
 from qpqcore.model.errors import ErrorCode
-from tests.support import recipes
+from tests.support import constellation, recipes
 from tests.support.people import settle, texts
 from tests.support.world import STORE_KEY
 
@@ -125,3 +125,17 @@ async def test_a_device_behind_a_gap_rejoins_and_goes_on(open_world):
             for channel, epoch in epochs.items():
                 assert bob.conversation(channel).epoch == alice.conversation(channel).epoch == epoch + 1
             assert texts(bob.conversation(w.direct))[-1] == "after the gap"
+
+
+async def test_a_server_of_a_test_that_does_not_start_says_why(open_world, monkeypatch):
+    """And leaves no scope open: else the test ends with what Trio says of that, and nobody learns why."""
+
+    def fails(*_args):
+        raise OSError("address in use")
+
+    monkeypatch.setattr(constellation, "open_server", fails)
+    async with trio.open_nursery():
+        with pytest.raises(OSError, match="address in use") as told:
+            async with open_world():
+                pass
+    assert told

@@ -9,7 +9,7 @@ import atexit
 import shutil
 import socket
 import tempfile
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -21,10 +21,9 @@ from qpqserver import secrecy
 from qpqserver.embedded import Surroundings, open_embedded
 from qpqserver.process import Process, open_process
 from tests.support.buses import now
-from tools.demo.processes import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from contextlib import AbstractAsyncContextManager
 
     from qpqcore.config.settings import Settings
@@ -67,6 +66,18 @@ def keep_secrets(data: Path) -> None:
             secrets.kept(data / "secrets", name, partial(secrecy.make, name))
 
 
+@contextmanager
+def kept_port() -> Iterator[int]:
+    """Yield a TCP port that is ours to listen on, and nobody else's to be given, while the block runs.
+
+    One that only was free a moment ago is given to others: each connection that this machine makes takes one.
+    """
+    with socket.socket() as keeper:
+        keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as listeners do: both may have it
+        keeper.bind(("127.0.0.1", 0))
+        yield keeper.getsockname()[1]
+
+
 @dataclass
 class Constellation:
     """The parts of a server that tests look at: those of `Embedded`, and its processes."""
@@ -78,6 +89,8 @@ class Constellation:
     processes: dict[str, Process]
     """The first of each."""
     replicas: dict[str, list[Process]]
+    addresses: dict[str, list[str]]
+    """Where each listens on the bus: of services, not of people."""
 
 
 @asynccontextmanager
@@ -88,10 +101,9 @@ async def open_constellation(
     if around is None and not settings.redis_url:
         around = Surroundings()
     keep_secrets(Path(settings.data_dir))
-    addresses = {
-        name: [f"127.0.0.1:{free_port(socket.SOCK_STREAM)}" for _ in range(replicas)] for name in (*BEHIND, "gateway")
-    }
     async with AsyncExitStack() as stack:
+        names = (*BEHIND, "gateway")
+        addresses = {name: [f"127.0.0.1:{stack.enter_context(kept_port())}" for _ in range(replicas)] for name in names}
         of: dict[str, list[Process]] = {name: [] for name in addresses}
         for name, own in addresses.items():
             for address in own:
@@ -102,7 +114,7 @@ async def open_constellation(
         assert front.front is not None
         assert front.endpoint is not None
         services = {name: processes[name].service for name in BEHIND}
-        yield Constellation(front.front.gateway, front.endpoint, front.metrics, services, processes, of)
+        yield Constellation(front.front.gateway, front.endpoint, front.metrics, services, processes, of, addresses)
 
 
 FORMS: dict[str, Callable[..., AbstractAsyncContextManager[Any]]] = {"local": open_embedded, "tcp": open_constellation}

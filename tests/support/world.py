@@ -134,11 +134,13 @@ class World:
         await self.stop()
 
     async def start(self) -> None:
-        """Start the server."""
-        self._stack.enter_context(trio.fail_after(PATIENCE_SECONDS))
-        self.server = await self._stack.enter_async_context(
-            constellation.open_server(self._settings, Surroundings(clock_ms=self._clock_ms))
-        )
+        """Start the server; one that does not start leaves nothing open."""
+        async with AsyncExitStack() as stack:
+            stack.enter_context(trio.fail_after(PATIENCE_SECONDS))
+            self.server = await stack.enter_async_context(
+                constellation.open_server(self._settings, Surroundings(clock_ms=self._clock_ms))
+            )
+            self._stack = stack.pop_all()
         self.where = f"127.0.0.1:{self.server.endpoint.address[1]}"
 
     async def stop(self) -> None:

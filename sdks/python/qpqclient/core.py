@@ -231,6 +231,8 @@ class Core:
     async def _take_event(self, link: Link, event: SubscribeEvent) -> None:
         if event.which == "entries":
             await self._take(event.entries or ())
+        elif event.which == "ready":
+            await self.people.learn()  # what the end of the last connection kept it from
         elif event.which == "goingAway":
             self.wire.leave((event.going_away or 0) / 1000)
         elif event.which == "lowStock":
@@ -256,6 +258,7 @@ class Core:
 
     async def _poll(self, link: Link) -> None:
         await self.account.top_up(link)
+        await self.people.learn()  # as once a subscription is ready
         while True:
             params = delivery.FetchWaitParams(after=self.inbox.position, wait_ms=WAIT_MS)
             page = await link.call(params, delivery.FetchResult, deadline_ms=WAIT_MS + 10_000)
@@ -277,6 +280,7 @@ class Core:
         while True:
             page = await self.call(delivery.FetchParams(after=self.inbox.position), delivery.FetchResult)
             if not page.entries:
+                await self.people.learn()  # another task may have taken what came, and still ask for the names
                 return
             has_all = until and self.inbox.position >= until
             until = until or page.last

@@ -18,21 +18,18 @@ from qpqserver.backup.errors import BackupBroken, BackupError
 from qpqserver.backup.rows import Table, Writer, read
 from qpqserver.backup.sealing import opened, sealing
 from qpqserver.stores import SERVICES, beside
-from tests.support.world import build, copy
+from tests.support.world import copy
 
 ID = b"i" * 16
 
 
 @pytest.fixture(scope="module")
-def made(request, tmp_path_factory):
+def made(world_on, tmp_path_factory):
     """A backup of the world, and its keys."""
     folder = tmp_path_factory.mktemp("backup")
     keys.make(folder / "keys")
-    if request.config.getoption("--store") == "sql":
-        world = copy(request.getfixturevalue("built_world"), folder / "world")
-    else:  # the files' own; PostgreSQL's backups are played in tests/integration/test_backup.py
-        world = folder / "world"
-        build(world, {})
+    # The files' own; PostgreSQL's backups are played in tests/integration/test_backup.py.
+    world = copy(world_on("sql"), folder / "world")
     settings = Settings(data_dir=str(world / "server"))
     rows = create(settings, folder / "backup", folder / "keys", None)
     return folder, settings, rows
