@@ -28,6 +28,11 @@ class Refused(QpqError):
         self.name = first + "".join(word.title() for word in rest)
         self.exit_code = EXIT_CODES[refusal.code]
 
+    @property
+    def passes(self) -> bool:
+        """Whether the same call may be answered with yes a little later."""
+        return self.code in RETRYABLE
+
 
 class Unreachable(QpqError):
     """The server does not answer, or a network in between drops UDP."""
