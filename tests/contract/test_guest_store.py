@@ -8,7 +8,8 @@ import pytest
 
 from qpqcore.api.delivery import EntryKind, Guest, Standing
 from qpqcore.api.federation import PurgeNoticeParams
-from qpqdelivery.boxes import box_of, targets_of
+from qpqcore.model.ids import box_of
+from qpqdelivery.boxes import targets_of
 from qpqdelivery.guests import Relayed
 from qpqdelivery.rules import sha256
 from qpqdelivery.store import Member

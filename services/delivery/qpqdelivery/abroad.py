@@ -142,7 +142,9 @@ class Abroad:
         """Return another domain's external sender. Refusal(notFound)."""
         if not self._config.federated or self._federation is None or not is_domain(domain):
             raise Refusal(ErrorCode.NOT_FOUND, "this server does not talk to that domain")
-        context = CallContext(caller=SELF, deadline_s=call.deadline_s, now_ms=call.now_ms)
+        context = CallContext(
+            caller=SELF, deadline_s=call.deadline_s, traceparent=call.traceparent, now_ms=call.now_ms
+        )  # fmt: skip
         health = await self._federation.describe_peer(context, fed.DescribePeerParams(domain=domain))
         return api.ExternalSenderResult(credential=health.external_sender_credential, key=health.external_sender_key)
 

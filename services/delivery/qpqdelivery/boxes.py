@@ -9,17 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qpqcore.model.ids import NOBODY as NOBODY
 from qpqcore.model.ids import RANDOM_BYTES, domain_of, make_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-NOBODY = bytes(RANDOM_BYTES)
-
-
-def box_of(domain: str) -> bytes:
-    """Return the id of the box for a domain."""
-    return make_id(NOBODY, domain)
 
 
 def is_box(device: bytes) -> bool:

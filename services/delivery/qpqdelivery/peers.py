@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from qpqcore.api import delivery as api
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.model.ids import AccountId, DeviceId, domain_of, is_domain, is_id
+from qpqcore.model.ids import AccountId, DeviceId, box_of, domain_of, is_domain, is_id
 from qpqdelivery import rules
-from qpqdelivery.boxes import box_of, is_box, targets_of
+from qpqdelivery.boxes import is_box, targets_of
 from qpqdelivery.guests import Boxed, Relayed
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Peers:
         box = box_of(self._other(params.domain))
         if params.up_to > NUMBER_MAX // 2:
             raise Refusal(ErrorCode.MALFORMED, "a number that cannot be")
-        _, last = await self._store.box(box, 1, 1, call.now_ms)
+        _, last = await self._store.box(box, 0, 0, call.now_ms)
         if params.up_to > last:
             await self._store.skip_box(box, params.up_to, call.now_ms)
         return api.AckBoxResult(acked=await self._store.ack(box, params.up_to, call.now_ms) or 0)
@@ -196,10 +196,11 @@ class Peers:
         position, woken = await self._store.take(home, relayed, params.standings, call.now_ms)
         self._wake(dict.fromkeys(woken))
         # Whoever is no more by now, and so could not be announced as gone before its home knew it.
-        for account in {m.account for standing in params.standings for m in standing.members}:
-            there = set(await self._store.mailboxes_of(account))
-            members = {m.device for standing in params.standings for m in standing.members if m.account == account}
-            for device in members - there:
+        by_account: dict[bytes, set[bytes]] = {}
+        for member in (m for standing in params.standings for m in standing.members):
+            by_account.setdefault(member.account, set()).add(member.device)
+        for account, devices in by_account.items():
+            for device in sorted(devices - set(await self._store.mailboxes_of(account))):
                 await self._leave_away(device, call.now_ms)
         return api.TakeEntriesResult(position=position)
 

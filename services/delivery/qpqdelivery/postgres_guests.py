@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from qpqcore.api.delivery import ChannelInfo, EntryKind
 from qpqcore.api.federation import PurgeNoticeParams
+from qpqcore.model.ids import NOBODY, box_of
 from qpqdelivery import postgres_fanout as fanout
 from qpqdelivery import postgres_statements as sql
-from qpqdelivery.boxes import NOBODY, box_of
 from qpqdelivery.guests import IN_LOG, Boxed, BoxLoad, Relayed, boxed_of
 from qpqdelivery.postgres_fanout import FanOut, Note
 

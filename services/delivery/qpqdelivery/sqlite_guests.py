@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from qpqcore.api.delivery import ChannelInfo, EntryKind
 from qpqcore.api.federation import PurgeNoticeParams
-from qpqcore.model.ids import domain_of
-from qpqdelivery.boxes import NOBODY, box_of
+from qpqcore.model.ids import NOBODY, box_of
 from qpqdelivery.guests import IN_LOG, Boxed, BoxLoad, Relayed, boxed_of
 from qpqdelivery.sqlite_fanout import Reference, deliver, put_in_box
 
@@ -194,5 +193,5 @@ def _keep(c: Connection, home: str, s: Standing) -> None:
     )
     c.executemany(
         "INSERT OR REPLACE INTO guests VALUES (?, ?, ?, ?)",
-        [(s.channel, m.device, m.account, home) for m in s.members if domain_of(m.device) != home],
+        [(s.channel, m.device, m.account, home) for m in s.members],
     )

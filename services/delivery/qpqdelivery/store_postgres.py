@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from qpqcore.api.delivery import EntryKind
 from qpqdelivery import postgres_channels as channels
 from qpqdelivery import postgres_statements as sql
+from qpqdelivery.guests import IN_LOG
 from qpqdelivery.postgres_fanout import FanOut
 from qpqdelivery.postgres_guests import PostgresGuests
 from qpqdelivery.postgres_messages import FLUSHERS, Flusher, shard_of
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from qpqcore.store.postgres.pool import Connection
 
 ERASED_TABLES = ("mailboxes", "entries", "marks", "ratchets")
-IN_LOG = frozenset({EntryKind.MESSAGE, EntryKind.COMMIT, EntryKind.PROPOSAL})
 BOX_COLUMNS = 6
 
 

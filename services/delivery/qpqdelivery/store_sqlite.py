@@ -9,6 +9,7 @@ import trio
 from qpqcore.api.delivery import EntryKind
 from qpqcore.model.errors import Refusal
 from qpqdelivery import sqlite_channels as channels
+from qpqdelivery.guests import IN_LOG
 from qpqdelivery.sqlite_fanout import cut_off
 from qpqdelivery.sqlite_guests import SqliteGuests
 from qpqdelivery.store import (
@@ -49,9 +50,9 @@ class SqliteStore(SqliteGuests):
         self._bounds = bounds
         self.tally = bounds.tally
         self._purged_to = 0
+        """Row of the log up to which the present round of `purge` has looked."""
         self._brief_went = False
         """Whether all have read, since the last look, what is under a timer."""
-        """Row of the log up to which the present round of `purge` has looked."""
 
     # --- channels
 
@@ -224,7 +225,7 @@ class SqliteStore(SqliteGuests):
     ) -> Entry:
         number, kind, channel, generation, epoch, log_number, accepted_ms, expires_ms = head
         kind = EntryKind(kind)
-        if kind in {EntryKind.MESSAGE, EntryKind.COMMIT, EntryKind.PROPOSAL}:
+        if kind in IN_LOG:
             row = c.execute(
                 "SELECT payload FROM log WHERE channel = ? AND number = ?", (channel, log_number)
             ).fetchone()

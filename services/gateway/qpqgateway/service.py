@@ -13,7 +13,7 @@ from qpqcore.api.auth import RenewAssertionParams
 from qpqcore.api.delivery import METHODS as DELIVERY
 from qpqcore.api.delivery import FetchParams
 from qpqcore.api.rpc import Call, Reply
-from qpqcore.bus.admission import RETRY_MS, Admission, idle_seconds, refusable
+from qpqcore.bus.admission import RETRY_MS, TOO_MANY, Admission, idle_seconds, refusable
 from qpqcore.bus.dispatch import check_caller
 from qpqcore.bus.notices import REVOKED, WAKE_UP_LATENCY, mailbox_topic, read_revocation, signal_topic, stock_topic
 from qpqcore.bus.stub import Stub
@@ -39,8 +39,7 @@ log = structlog.get_logger()
 
 CODE_NAMES = {int(code): code.name for code in ErrorCode}
 DRAINING = b"draining"
-TOO_MANY = Refusal(ErrorCode.OVERLOADED, "too many calls at once", retry_after_ms=RETRY_MS)
-SHED = Reply(code=int(TOO_MANY.code), detail=TOO_MANY.detail, retry_after_ms=RETRY_MS).to_bytes()
+SHED = Reply(code=int(TOO_MANY.code), detail=TOO_MANY.detail, retry_after_ms=TOO_MANY.retry_after_ms).to_bytes()
 """Made once: what is refused for want of time must cost none."""
 HEALTH, HELLO, SUBSCRIBE = (m.number for m in api.METHODS)
 FETCH_WAIT = next(m.number for m in DELIVERY if m.name == "fetchWait")

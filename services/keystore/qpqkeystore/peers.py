@@ -10,7 +10,7 @@ from qpqcore.bus.limits import enforce
 from qpqcore.crypto.names import split_name
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.model.ids import AccountId, domain_of, is_domain, is_id, make_id
+from qpqcore.model.ids import AccountId, box_of, domain_of, is_domain, is_id
 
 if TYPE_CHECKING:
     from qpqcore.bus.limits import Limiter
@@ -22,7 +22,6 @@ LOCAL = {
     "proxyDeviceLists": "device_lists", "proxyResolveEndpoint": "resolve_endpoint",
 }  # fmt: skip
 METHODS = {m.number: m for m in fed.METHODS if m.name in LOCAL}
-NOBODY = bytes(16)
 LISTS_MAX = 256
 """Accounts or devices that one call of another domain names; a domain that asks for more makes several."""
 
@@ -46,7 +45,7 @@ class Peers:
         for _ in range(count):
             enforce(self._limiter, b"p" + domain.encode(), self._config.looked_up_per_peer, call.now_ms)
         # A domain draws and looks up as one account would, so that it cannot empty anybody's stock.
-        caller = Caller(CallerKind.ACCOUNT, AccountId(make_id(NOBODY, domain)), name=domain)
+        caller = Caller(CallerKind.ACCOUNT, AccountId(box_of(domain)), name=domain)
         context = CallContext(
             caller=caller, deadline_s=call.deadline_s, traceparent=call.traceparent, now_ms=call.now_ms,
             idempotency_key=call.idempotency_key,

@@ -24,6 +24,7 @@ import structlog
 import trio
 
 from qpqcore.api.delivery import METHODS as DELIVERY
+from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,7 +55,8 @@ NARROWEST = 0.3
 STRANGERS_SHARE = 0.5
 """Of the window, for who has no session: a crowd that logs in, or only says so, leaves the other half to who is there."""
 RETRY_MS = 1_000
-"""When to come back. Who does adds as much again by chance, so that not all come together (SDK: `connection.later`)."""
+"""When to come back. Who does adds as much again by chance, so that not all come together (SDK: `pacing.later`)."""
+TOO_MANY = Refusal(ErrorCode.OVERLOADED, "too many calls at once", retry_after_ms=RETRY_MS)
 CALM_SECONDS = 5.0
 """After so long without a refusal it is over."""
 WAITING = frozenset(m.number for m in DELIVERY if m.name == "fetchWait")

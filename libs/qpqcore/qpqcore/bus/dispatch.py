@@ -97,7 +97,7 @@ class Dispatcher:
         try:
             return await self._answer(envelope, peer)
         except Refusal as no:
-            return BusReply(code=int(no.code), detail=no.detail, retry_after_ms=no.retry_after_ms)
+            return BusReply.refused(no)
         except trio.TooSlowError:
             return BusReply(code=int(ErrorCode.DEADLINE_EXCEEDED), detail="the time for this call is over")
         except Exception:

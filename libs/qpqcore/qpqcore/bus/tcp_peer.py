@@ -13,7 +13,7 @@ import outcome
 import structlog
 import trio
 
-from qpqcore.bus.admission import RETRY_MS
+from qpqcore.bus.admission import TOO_MANY
 from qpqcore.bus.tcp_link import CALLS_MAX, LOST, PING_SECONDS
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.wire.bus_frame import CALL_MAX, ENVELOPE_BYTES_MAX, Frame, FrameError, Kind, frame
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+SHED = BusReply.refused(TOO_MANY)
 AWAY = BusReply(code=int(ErrorCode.UNAVAILABLE), detail="this part of the server is away")
 
 
@@ -49,8 +50,7 @@ class Peer:
     async def call(self, body: bytes) -> BusReply:
         """Send an encoded Envelope; return the answer, or why there is none."""
         if len(self._waiting) >= CALLS_MAX or self._link.is_full:
-            detail = "too many calls at once"
-            return BusReply(code=int(ErrorCode.OVERLOADED), detail=detail, retry_after_ms=RETRY_MS)
+            return SHED
         if len(body) > ENVELOPE_BYTES_MAX:
             return BusReply(code=int(ErrorCode.TOO_LARGE), detail="the call is too large")
         number = self._number()

@@ -13,7 +13,7 @@ import structlog
 import trio
 
 from qpqcore.api.methods import METHODS
-from qpqcore.bus.admission import RETRY_MS, Admission, refusable
+from qpqcore.bus.admission import TOO_MANY, Admission, refusable
 from qpqcore.bus.allowed import MAY_CALL
 from qpqcore.bus.tcp_link import (
     CALLER_SILENT_SECONDS_MAX,
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-SHED = BusReply(code=int(ErrorCode.OVERLOADED), detail="too many calls at once", retry_after_ms=RETRY_MS).to_bytes()
+SHED = BusReply.refused(TOO_MANY).to_bytes()
 CONNECTIONS_MAX = 1_024
 """Of all callers; each holds a few buffers. Past it a connection is closed as it comes."""
 
@@ -207,7 +207,7 @@ class _Connection:
                 try:
                     reply = await self._server.entrance(Envelope.from_bytes(body), self._peer)
                 except Refusal as no:
-                    reply = BusReply(code=int(no.code), detail=no.detail, retry_after_ms=no.retry_after_ms)
+                    reply = BusReply.refused(no)
                 self._reply(call, reply.to_bytes())
         finally:
             del self._scopes[call]

@@ -17,6 +17,8 @@ BlobId = NewType("BlobId", bytes)
 RANDOM_BYTES = 16
 BLOB_HASH_BYTES = 32
 DOMAIN_CHARS_MAX = 253
+NOBODY = bytes(RANDOM_BYTES)
+"""Begins the id of no account and no device: what concerns a domain as a whole has it."""
 
 _DOMAIN = re.compile(
     rb"(?=.{1,253}\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -32,6 +34,11 @@ def is_domain(domain: str) -> bool:
 def make_id(fixed: bytes, domain: str) -> bytes:
     """Join an id's fixed part and its home domain."""
     return fixed + domain.encode("ascii")
+
+
+def box_of(domain: str) -> bytes:
+    """Return the id that stands for a domain as a whole: of the box with what waits for it, of the account that it looks up as."""
+    return make_id(NOBODY, domain)
 
 
 def domain_of(ident: bytes, fixed_bytes: int = RANDOM_BYTES) -> str:

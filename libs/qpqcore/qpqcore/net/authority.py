@@ -55,21 +55,23 @@ def make_ca(folder: Path, now: dt.datetime) -> bool:
 
 def issue(folder: Path, service: str, now: dt.datetime, days: float = SERVICE_DAYS) -> dt.datetime:
     """Write folder/SERVICE/bus.{pem,key} and the CA beside them; return the certificate's end. CertificateUnreadable."""
-    to = folder / service
-    made, private = _leaf(folder, service, name_of(service), now, days)
-    write_secret(to / BUS_CA, (folder / CA_FOLDER / CA_CERT).read_bytes(), mode=0o644)
-    write_secret(to / BUS_KEY, _pem(private))
-    write_secret(to / BUS_CERT, made.public_bytes(serialization.Encoding.PEM), mode=0o644)
-    return made.not_valid_after_utc
+    return _issue(folder, service, name_of(service), (BUS_CA, BUS_CERT, BUS_KEY), now, days)
 
 
 def issue_domain(folder: Path, domain: str, now: dt.datetime, days: float = DOMAIN_DAYS) -> dt.datetime:
     """Write folder/DOMAIN/federation.{pem,key} and the CA beside them: who a domain's server is to other domains'."""
-    to = folder / domain
-    made, private = _leaf(folder, domain, domain, now, days)
-    write_secret(to / PEER_CA, (folder / CA_FOLDER / CA_CERT).read_bytes(), mode=0o644)
-    write_secret(to / PEER_KEY, _pem(private))
-    write_secret(to / PEER_CERT, made.public_bytes(serialization.Encoding.PEM), mode=0o644)
+    return _issue(folder, domain, domain, (PEER_CA, PEER_CERT, PEER_KEY), now, days)
+
+
+def _issue(
+    folder: Path, common: str, name: str, files: tuple[str, str, str], now: dt.datetime, days: float
+) -> dt.datetime:
+    """Write CA, certificate and key, the certificate last, into the folder of who they are for."""
+    to, (ca_file, cert_file, key_file) = folder / common, files
+    made, private = _leaf(folder, common, name, now, days)
+    write_secret(to / ca_file, (folder / CA_FOLDER / CA_CERT).read_bytes(), mode=0o644)
+    write_secret(to / key_file, _pem(private))
+    write_secret(to / cert_file, made.public_bytes(serialization.Encoding.PEM), mode=0o644)
     return made.not_valid_after_utc
 
 

@@ -127,6 +127,11 @@ class BusReply:
     """A new assertion for the gateway alone; b"" ends the one it has."""
     result: bytes = b""
 
+    @classmethod
+    def refused(cls, no: Refusal) -> BusReply:
+        """Return a refusal as an answer."""
+        return cls(code=int(no.code), detail=no.detail, retry_after_ms=no.retry_after_ms)
+
     def to_bytes(self) -> bytes:
         """Encode."""
         detail = self.detail.encode()[:0xFFFF]

@@ -118,12 +118,12 @@ class Record:
             for sealed, answer in zip(batch, answers, strict=True):
                 if self._untold and self._untold[0] is sealed:
                     self._untold.popleft()
-                self._told.set()
-                self._told = trio.Event()
                 if isinstance(answer, Exception):
                     # Out of memory, as it may be: telling needs none.
                     log.error("revocation_not_recorded", reason=str(answer))
                     self._tell_anyway(sealed)
+            self._told.set()
+            self._told = trio.Event()
 
     async def _read(self) -> None:
         (found,) = await self._send([Command(b"ZRANGE", (self._channel, 0, -1))])
