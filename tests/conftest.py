@@ -182,3 +182,18 @@ def redis(kept_redis: RedisServer) -> RedisServer:
     """Return it, emptied."""
     kept_redis.command("FLUSHALL")
     return kept_redis
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path):
+    """Run a Redis server that a test may harm."""
+    with redis_server(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait longer for an answer of Redis: a busy machine is slow, not away."""
+    monkeypatch.setattr(
+        "qpqcore.bus.redis.limits.ANSWER_SECONDS", PATIENCE_SECONDS
+    )  # imported late: it costs half a second

@@ -33,7 +33,6 @@ from qpqserver.embedded import open_embedded
 from tests.support import recipes
 from tests.support.people import people, settle, texts
 from tests.support.world import method_named, raw
-from tools.redis_server import redis_server
 from trio_quic import ClientTls, QuicConfiguration, ServerTls, open_quic_connection
 from trio_quic.testing import Certificates, MemoryLink
 
@@ -44,12 +43,6 @@ PATIENCE_SECONDS = 60
 async def code(link, params):
     name = type(params).__name__.removesuffix("Params")
     return (await raw(link, method_named(name[0].lower() + name[1:]).number, params.to_bytes()))[0]
-
-
-@pytest.fixture
-def own_redis(tmp_path):
-    with redis_server(tmp_path) as server:
-        yield server
 
 
 async def test_people_talk_while_redis_is_killed_hangs_and_is_emptied(serving, own_redis, tmp_path):

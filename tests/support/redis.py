@@ -1,4 +1,4 @@
-"""A way to a Redis server that a test can cut, or put TLS in front of; the servers themselves are tools.redis_server's."""
+"""Processes that share a Redis server, and a way to it that can be cut, or have TLS in front; the servers are tools.redis_server's."""
 
 from __future__ import annotations
 
@@ -7,9 +7,55 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from qpqcore.bus.limits import Rate
+from qpqcore.bus.notices import mailbox_topic
+from qpqcore.bus.redis.address import Address, parse
+from qpqcore.bus.redis.parts import open_redis
+
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
+
+KEY = b"k" * 32
+DEVICE = b"d" * 20
+TOPIC = mailbox_topic(DEVICE)
+SLOW = Rate(10, 600, 3)
+PATIENCE_SECONDS = 60
+AT_ONCE_SECONDS = 0.5
+"""What blocks nobody takes less, a busy machine included; what waits for Redis takes longer."""
+
+
+def opened(url: str | Address, key: bytes = KEY, domain: str = "a"):
+    return open_redis(parse(url) if isinstance(url, str) else url, key=key, domain=domain)
+
+
+@asynccontextmanager
+async def two_processes(url, other_url=None):
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with opened(url) as one, opened(other_url or url) as two:
+            await one.notices.wait_up()
+            await two.notices.wait_up()
+            yield one, two
+
+
+async def next_of(subscription):
+    await subscription.wait()
+    return subscription.receive_nowait()
+
+
+async def until_told(subscription, payload):
+    """Wait for a payload; return what came before it."""
+    before = []
+    while True:
+        for _, told in await next_of(subscription):
+            if told == payload:
+                return before
+            before.append(told)
+
+
+async def wait_away(parts):
+    while not parts.notices.shards.reason:
+        await parts.notices._changed.wait()
 
 
 class Relay:

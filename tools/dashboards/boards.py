@@ -6,7 +6,6 @@ from typing import Final
 
 from tools.dashboards.panels import Board, Panel, Query, quantile, rate
 
-GATEWAY: Final = '{process="gateway"}'
 WAITING: Final = "fetchWait|subscribe"
 
 OVERVIEW: Final = Board(

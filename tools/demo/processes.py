@@ -53,7 +53,26 @@ class Server(Protocol):
         """End it; return its exit code."""
 
 
-class ServerProcess:
+class _Owned:
+    """A process that is started, killed and started again."""
+
+    _process: trio.Process | None = None
+
+    async def kill(self) -> float:
+        """SIGKILL; return the moment, in seconds of the monotonic clock."""
+        assert self._process is not None
+        moment = time.monotonic()
+        self._process.kill()
+        await self._process.wait()
+        return moment
+
+    async def wait(self) -> int:
+        """Wait until it has ended, for whatever reason; return the exit code, negative for a signal."""
+        assert self._process is not None
+        return await self._process.wait()
+
+
+class ServerProcess(_Owned):
     """`qpq-server` in its embedded form on a fixed port and folder; `command`: another program in its place."""
 
     def __init__(self, folder: Path, port: int, engine: str, command: tuple[str, ...] = ()) -> None:
@@ -62,7 +81,6 @@ class ServerProcess:
         self.victims: Sequence[str] = ("the server", "the server")
         self._engine = engine
         self._command = command or (str(Path(sys.executable).with_name("qpq-server")),)
-        self._process: trio.Process | None = None
 
     async def start(self) -> None:
         """Start it and wait until it answers on its readiness address."""
@@ -95,19 +113,6 @@ class ServerProcess:
         assert self._process is not None
         return int(self._process.pid)
 
-    async def kill(self) -> float:
-        """SIGKILL; return the moment, in seconds of the monotonic clock."""
-        assert self._process is not None
-        moment = time.monotonic()
-        self._process.kill()
-        await self._process.wait()
-        return moment
-
-    async def wait(self) -> int:
-        """Wait until it has ended, for whatever reason; return the exit code, negative for a signal."""
-        assert self._process is not None
-        return await self._process.wait()
-
     async def stop(self) -> int:
         """SIGTERM and wait; return the exit code."""
         assert self._process is not None
@@ -115,7 +120,7 @@ class ServerProcess:
         return await self._process.wait()
 
 
-class PersonProcess:
+class PersonProcess(_Owned):
     """One person's process; orders are answered in turn, and what it sees is passed on."""
 
     def __init__(
@@ -130,7 +135,6 @@ class PersonProcess:
         self._server = server
         self._engine = engine
         self._on_seen = on_seen
-        self._process: trio.Process | None = None
         self._answered: trio.MemoryReceiveChannel[Any] | None = None
         self._lock = trio.Lock()
 
@@ -176,19 +180,6 @@ class PersonProcess:
         if isinstance(answer, dict) and "error" in answer:
             raise RuntimeError(f"{self.name}: {do}: {answer['error']}: {answer['detail']}")
         return answer
-
-    async def kill(self) -> float:
-        """SIGKILL; return the moment, in seconds of the monotonic clock."""
-        assert self._process is not None
-        moment = time.monotonic()
-        self._process.kill()
-        await self._process.wait()
-        return moment
-
-    async def wait(self) -> int:
-        """Wait until it has ended, for whatever reason; return the exit code, negative for a signal."""
-        assert self._process is not None
-        return await self._process.wait()
 
     async def stop(self) -> None:
         """End it by closing its input."""

@@ -8,7 +8,6 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from tools.fuzz.instrumented import ROOT
-from tools.fuzz.table import TARGETS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,8 +56,3 @@ def add(target: Target, found: Path) -> int:
     for data in fresh[::step]:
         (folder / f"run-{hashlib.sha256(data).hexdigest()[:12]}").write_bytes(data)
     return len(fresh[::step])
-
-
-def all_targets() -> list[Target]:
-    """Return the targets, in the table's order."""
-    return list(TARGETS.values())

@@ -33,7 +33,6 @@ PACKED = "client: between KeyPackage upload and note"
 REGISTERED = "client: in registration, between account and log-in"
 ENROLLED = "client: in registration, between device and note"
 
-ON_MESSAGES = (ENCRYPTED, ACCEPTED, DECRYPTED, STORED)
 IN_CHANGE = (BUILT, UNMERGED)
 IN_REJOIN = (JOINING, JOINED)
 IN_FOUNDING = (FOUNDING, FOUNDED)

@@ -55,7 +55,6 @@ IN_DELETION = (
 IN_REGISTRATION = (before(" of an account"), after(" of an account"))
 IN_FOUNDING = (before(" of a founding"), after(" of a founding"))
 IN_CHANGE = (before(" of a group change"), after(" of a group change"))
-ON_MESSAGES = (before(""), after(""), REPLY)
 
 
 def place_of(write: Write) -> tuple[str, str]:

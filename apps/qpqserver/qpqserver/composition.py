@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from qpqauth.config import Config as AuthConfig
 from qpqauth.main import open_auth
@@ -61,13 +61,6 @@ SEGMENT_BYTES, TAG_BYTES = 64 * 1024, 16
 def sealed_bytes(file_bytes: int) -> int:
     """Return how large a file's ciphertext is."""
     return file_bytes + TAG_BYTES * max(1, -(-file_bytes // SEGMENT_BYTES))
-
-
-class Service(Protocol):
-    """What has work of its own to do in the background."""
-
-    async def run(self) -> None:
-        """Do it, for ever."""
 
 
 @dataclass(frozen=True, kw_only=True)

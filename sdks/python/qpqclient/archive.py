@@ -6,19 +6,16 @@ never past its form and its limits.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
 import zlib
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from qpqclient.errors import ArchiveDamaged
 from qpqclient.vault import derive
-from qpqcore.crypto.parts import u32, u64, vec
+from qpqcore.crypto.parts import vec
+from qpqcore.crypto.segments import SEGMENT_BYTES, Sealer, SegmentBroken, opened
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
 
 MAGIC = b"qpq archive\0\1"
 SALT_BYTES = 16
-SEGMENT_BYTES, TAG_BYTES = 64 * 1024, 16
 WRAP_BYTES_MAX = 256
 ACCOUNT_BYTES_MAX = 16 + 255
 LINE_BYTES_MAX = 1024 * 1024
@@ -34,8 +30,8 @@ LINE_BYTES_MAX = 1024 * 1024
 Row = list[Any]
 
 
-def _key(key: bytes, salt: bytes) -> AESGCM:
-    return AESGCM(derive(key, "qpq archive file v1", salt))
+def _key(key: bytes, salt: bytes) -> bytes:
+    return derive(key, "qpq archive file v1", salt)
 
 
 def write(path: Path, key: bytes, account: bytes, wrap: bytes, rows: Iterable[Row]) -> int:
@@ -44,14 +40,14 @@ def write(path: Path, key: bytes, account: bytes, wrap: bytes, rows: Iterable[Ro
     head = MAGIC + vec(account) + vec(wrap) + salt
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
         out.write(head)
-        segments = _Segments(out, _key(key, salt), hashlib.sha256(head).digest())
+        sealer = Sealer(_key(key, salt), head)
         squeeze = zlib.compressobj()
         for row in rows:
             line = json.dumps(row, ensure_ascii=False, separators=(",", ":"), default=_hex).encode() + b"\n"
-            segments.add(squeeze.compress(line))
+            out.writelines(sealer.add(squeeze.compress(line)))
             count += 1
-        segments.add(squeeze.flush())
-        segments.close()
+        out.writelines(sealer.add(squeeze.flush()))
+        out.write(sealer.end())
         out.flush()
         os.fsync(out.fileno())
     return count
@@ -66,29 +62,6 @@ def _bytes(value: dict[str, Any]) -> bytes:
     return bytes.fromhex(value["x"])
 
 
-class _Segments:
-    """Seals a stream, segment by segment; the last one says that it is."""
-
-    def __init__(self, out: BinaryIO, key: AESGCM, head: bytes) -> None:
-        self._out, self._key, self._head = out, key, head
-        self._number, self._waiting = 0, b""
-
-    def add(self, data: bytes) -> None:
-        """Add bytes of the stream."""
-        self._waiting += data
-        while len(self._waiting) > SEGMENT_BYTES:
-            self._seal(self._waiting[:SEGMENT_BYTES], last=False)
-            self._waiting = self._waiting[SEGMENT_BYTES:]
-
-    def close(self) -> None:
-        """Seal what is left as the last segment."""
-        self._seal(self._waiting, last=True)
-
-    def _seal(self, segment: bytes, *, last: bool) -> None:
-        self._out.write(self._key.encrypt(u64(self._number) + u32(last), segment, self._head))
-        self._number += 1
-
-
 def read_head(path: Path) -> tuple[bytes, bytes]:
     """Return (account, wrap) of an archive; ArchiveDamaged."""
     with path.open("rb") as file:
@@ -97,13 +70,13 @@ def read_head(path: Path) -> tuple[bytes, bytes]:
 
 
 def _head(file: BinaryIO) -> tuple[bytes, bytes, bytes, bytes]:
-    """Read account, wrap and salt, and return the head's hash beside them."""
+    """Read account, wrap and salt, and return the whole head beside them."""
     if file.read(len(MAGIC)) != MAGIC:
         raise ArchiveDamaged("this is no archive, or of a later version")
     parts = [_vec(file, ACCOUNT_BYTES_MAX), _vec(file, WRAP_BYTES_MAX)]
     salt = file.read(SALT_BYTES)
     head = MAGIC + b"".join(vec(part) for part in parts) + salt
-    return parts[0], parts[1], salt, hashlib.sha256(head).digest()
+    return parts[0], parts[1], salt, head
 
 
 def _vec(file: BinaryIO, bytes_max: int) -> bytes:
@@ -134,17 +107,10 @@ def read(path: Path, key: bytes) -> Iterator[Row]:
 def _opened(path: Path, key: bytes) -> Iterator[bytes]:
     with path.open("rb") as file:
         _, _, salt, head = _head(file)
-        aead, number = _key(key, salt), 0
-        sealed = file.read(SEGMENT_BYTES + TAG_BYTES)
-        while True:
-            following = file.read(SEGMENT_BYTES + TAG_BYTES)
-            try:
-                yield aead.decrypt(u64(number) + u32(not following), sealed, head)
-            except (InvalidTag, ValueError) as exc:
-                raise ArchiveDamaged("the archive was changed, cut off, or is another key's") from exc
-            if not following:
-                return
-            sealed, number = following, number + 1
+        try:
+            yield from opened(file.read, _key(key, salt), head)
+        except SegmentBroken as exc:
+            raise ArchiveDamaged("the archive was changed, cut off, or is another key's") from exc
 
 
 def _row(line: bytes) -> Row:

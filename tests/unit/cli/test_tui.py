@@ -331,6 +331,28 @@ def test_the_switcher_finds_by_letters_and_begins_conversations(play):
     play(body)
 
 
+def test_what_is_read_stays_where_it_is_while_messages_come_and_go(play):
+    said = [Entry(bytes([n]) * 16, "bob", "09:00", "", (f"line {n}",) * (1 + n % 3)) for n in range(60)]
+
+    def window(first, last):
+        return replace(SCENE, entries=(replace(said[first], day="Monday"), *said[first + 1 : last]), older=True)
+
+    async def body(p):
+        await p.shown(window(2, 52))
+        p.app.timeline.scroll_to(y=60, animate=False)
+        await p.settle()
+        seen, made = p.rows(p.app.timeline), dict(p.app.timeline._spoken)
+        assert any("line 2" in row for row in seen)
+        for first, last in ((5, 55), (9, 59), (0, 60)):  # the oldest go when new ones come; then older ones are wanted
+            await p.shown(window(first, last))
+            await p.settle()
+            assert p.rows(p.app.timeline) == seen, (first, last)
+        now = p.app.timeline._spoken
+        assert all(made[e.id] is now[e.id] for e in said[10:52]), "nothing is made anew that was there"
+
+    play(body)
+
+
 def test_tab_completes_as_far_as_it_is_clear(play):
     async def body(p):
         await p.shown(SCENE)

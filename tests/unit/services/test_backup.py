@@ -11,6 +11,7 @@ import pytest
 
 from qpqcore.config.settings import Settings
 from qpqserver.backup import keys, manifest
+from qpqserver.backup import rows as backup_rows
 from qpqserver.backup.check import verify
 from qpqserver.backup.contents import LEFT_OUT, TABLES
 from qpqserver.backup.create import create
@@ -249,6 +250,19 @@ def test_every_kind_of_value_and_every_size_comes_back(tmp_path):
     assert all(type(a) is type(b) for a, b in zip(found[1], rows[0], strict=True))
 
 
+def test_what_could_not_be_read_again_is_not_written(tmp_path, monkeypatch):
+    keys.make(tmp_path)
+    monkeypatch.setattr(backup_rows, "RECORD_BYTES_MAX", 100)
+    with (
+        pytest.raises(BackupError, match="one: a row of 105 bytes"),
+        sealing(tmp_path / "f", keys.public_of(tmp_path, keys.DATA), "f", ID) as sealed,
+    ):
+        writer = Writer(sealed)
+        writer.table(Table("one", ("a",)))
+        writer.row((b"x" * 95,))
+        writer.row((b"x" * 100,))
+
+
 @pytest.mark.parametrize(
     ("stream", "said"),
     [
@@ -261,6 +275,7 @@ def test_every_kind_of_value_and_every_size_comes_back(tmp_path):
         (b'T\0\0\0\x1c{"name":"t","columns":["a"]}R\0\0\0\1x', "row 1 of t cannot be read"),
         (b'T\0\0\0\x1c{"name":"t","columns":["a"]}R\0\0\0\2nn', "row 1 of t cannot be read"),
         (b'T\0\0\0\x1c{"name":"t","columns":["a"]}R\0\0\0\1nE\0\0\0\x07{"t":2}', "it lacks rows"),
+        (b'T\0\0\0\x1c{"name":"t","columns":["a"]}R\0\0\0\6i\0\0\0\0\1', "row 1 of t cannot be read"),
     ],
 )
 def test_a_stream_that_makes_no_sense_is_said_to_be(stream, said):

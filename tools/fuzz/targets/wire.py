@@ -26,8 +26,6 @@ NOW_MS = 1_800_000_000_000
 KEY = b"k" * 32
 SERVICE = 3
 TRACE = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
-DEPTH_MAX = 5
-"""The deepest message of the schema."""
 
 
 def _round_trip(read: Callable[[bytes], Any]) -> Callable[[bytes], None]:

@@ -14,8 +14,6 @@ from qpq.table.parsing import finish
 
 BATCH_MAX = 100
 """Requests in one batch."""
-NESTING_MAX = 32
-"""Of lists and objects; parameters need three."""
 PARSE_ERROR, INVALID_REQUEST, UNKNOWN_METHOD, INVALID_PARAMS, INTERNAL = -32700, -32600, -32601, -32602, -32603
 CONVERSATION = "conversation"
 

@@ -79,7 +79,6 @@ class Arrivals:
         """Show what comes, for ever; the status is drawn anew when nothing more comes at once, but not much later."""
         self._show_unshown()
         self._remember_last()
-        self._look()
         stale_since_s: float | None = None
         while True:
             event, now_s = None, trio.current_time()
@@ -96,7 +95,7 @@ class Arrivals:
                 stale_since_s = None
                 self._refresh()
             else:
-                self._look()
+                self._show_unshown()
                 for channel in list(self._nameless):
                     self._announce(self._here.client.conversation(channel))
 
@@ -138,14 +137,11 @@ class Arrivals:
 
     # --- messages
 
-    def _look(self) -> None:
-        with suppress(DiskFull):  # what was shown could not be noted: it is shown when there is room
-            self._show_unshown()
-
     def _show_unshown(self) -> None:
-        for conversation in self._here.client.conversations():
-            for message in conversation.take_unshown():
-                self._show_message(conversation, message)
+        with suppress(DiskFull):  # that it was shown could not be noted: it is shown when there is room
+            for conversation in self._here.client.conversations():
+                for message in conversation.take_unshown():
+                    self._show_message(conversation, message)
 
     async def _show_new(self, conversation: Conversation) -> None:
         fresh = conversation.take_unshown()

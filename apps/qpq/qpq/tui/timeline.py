@@ -38,14 +38,16 @@ class Spoken(Visual):
     """A message: a day, where one begins; who and when, on one line; what, further in."""
 
     def __init__(self, entry: Entry) -> None:
+        self.entry, self.rows = entry, 0
+        """`rows`: how many it took when it was measured last."""
+        self._measured_width = 0
         self._parts: list[Visual] = []
         if entry.day:
             self._parts.append(Content.styled(f"── {entry.day} ──", "dim"))
         if entry.notice:
             self._parts.append(Padding(notice_of(entry), Spacing(left=INDENT)))
             return
-        self._head = head_of(entry)
-        self._parts.append(self._head)
+        self._parts.append(head_of(entry))
         self._parts.append(Padding(body_of(entry), Spacing(left=INDENT)))
 
     def get_optimal_width(self, rules: RulesMap, container_width: int) -> int:
@@ -53,8 +55,11 @@ class Spoken(Visual):
         return max(p.get_optimal_width(rules, container_width) for p in self._parts)
 
     def get_height(self, rules: RulesMap, width: int) -> int:
-        """Return how many rows it takes."""
-        return sum(p.get_height(rules, width) for p in self._parts)
+        """Return how many rows it takes. Breaking lines is most of the work of showing a message: it is done once."""
+        if width != self._measured_width:
+            self._measured_width = width
+            self.rows = sum(p.get_height(rules, width) for p in self._parts)
+        return self.rows
 
     def render_strips(self, width: int, height: int | None, style: Style, options: RenderOptions) -> list[Strip]:
         """Return its rows."""
@@ -94,6 +99,7 @@ class Timeline(OptionList):
     def __init__(self) -> None:
         super().__init__(markup=False)
         self._entries: tuple[Entry, ...] = ()
+        self._spoken: dict[bytes, Spoken] = {}
         self._older = False
         self.wish: Callable[[str, Entry], object] = lambda _what, _entry: None
         """Called with what is to be done with a message."""
@@ -107,24 +113,52 @@ class Timeline(OptionList):
         return self._entries[self.highlighted] if self.highlighted is not None else None
 
     def show(self, entries: tuple[Entry, ...], *, older: bool, fresh: bool) -> None:
-        """Show these messages; `fresh`: of another conversation, from its end. What is chosen stays chosen."""
+        """Show these messages; `fresh`: of another conversation, from its end.
+
+        What is chosen stays chosen, and what is read stays where it is. Messages that were shown already are not made anew.
+        """
         before, self._entries, self._older = self._entries, entries, older
         at_end = fresh or self.scroll_offset.y >= self.max_scroll_y - 1
         chosen = before[self.highlighted].id if self.highlighted is not None and not fresh else None
+        spoken, self._spoken = self._spoken, {}
+        top = None if at_end else self._top(before, spoken, {e.id for e in entries})
+        for entry in entries:
+            known = spoken.get(entry.id)
+            self._spoken[entry.id] = known if known is not None and known.entry == entry else Spoken(entry)
         if fresh or [e.id for e in before] != [e.id for e in entries[: len(before)]] or not before:
-            rows_below = self.max_scroll_y - self.scroll_offset.y
-            self.set_options(Option(Spoken(e), e.id.hex()) for e in entries)
+            self.set_options(Option(self._spoken[e.id], e.id.hex()) for e in entries)
             places = {e.id: place for place, e in enumerate(entries)}
             self.highlighted = places.get(chosen) if chosen else None
-            if not at_end:
-                self.call_after_refresh(lambda: self.scroll_to(y=self.max_scroll_y - rows_below, animate=False))
+            if top is not None:
+                self.call_after_refresh(self._scroll_back, *top)
         else:
             for place, (old, new) in enumerate(zip(before, entries, strict=False)):
                 if old != new:
-                    self.replace_option_prompt_at_index(place, Spoken(new))
-            self.add_options(Option(Spoken(e), e.id.hex()) for e in entries[len(before) :])
+                    self.replace_option_prompt_at_index(place, self._spoken[new.id])
+            self.add_options(Option(self._spoken[e.id], e.id.hex()) for e in entries[len(before) :])
         if at_end and self.highlighted is None:
             self.call_after_refresh(self.scroll_end, animate=False, immediate=True)
+
+    def _top(
+        self, before: tuple[Entry, ...], spoken: dict[bytes, Spoken], staying: set[bytes]
+    ) -> tuple[bytes, int] | None:
+        """Return the first message on the screen that stays, and how many rows of it, or before it, are above."""
+        above = self.scroll_offset.y
+        for entry in before:
+            rows = spoken[entry.id].rows
+            if rows > above and entry.id in staying:
+                return entry.id, above
+            above -= rows
+        return None
+
+    def _scroll_back(self, ident: bytes, above: int) -> None:
+        """Have a message where it was."""
+        rows = 0
+        for entry in self._entries:
+            if entry.id == ident:
+                self.scroll_to(y=rows + above, animate=False)
+                return
+            rows += self._spoken[entry.id].rows
 
     async def _on_key(self, event: events.Key) -> None:
         """Take a key in its turn (see `Composer`)."""

@@ -7,6 +7,7 @@ the OPAQUE setups are those that the accounts need.
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from qpqserver.backup import manifest as manifests
@@ -19,7 +20,7 @@ from qpqserver.backup.sealing import opened
 from qpqserver.stores import SERVICES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from qpqserver.backup.manifest import Manifest
@@ -55,38 +56,41 @@ class Agreement:
     """Whether the services' data are of one moment: what one knows of accounts, the others know, or are about to be told."""
 
     def __init__(self) -> None:
-        self._accounts: dict[str, set[bytes]] = {"auth": set(), "keystore": set()}
-        self._told: set[bytes] = set()
-        self._devices: set[bytes] = set()
-        self._mailboxes: set[bytes] = set()
-        self._setups: set[int] = set()
+        self._accounts: dict[str, set[Any]] = {"auth": set(), "keystore": set()}
+        self._told: set[Any] = set()
+        self._devices: set[Any] = set()
+        self._mailboxes: set[Any] = set()
+        self._setups: set[Any] = set()
+        self._kept: dict[tuple[str, str], list[tuple[tuple[str, ...], set[Any]]]] = {
+            ("auth", "accounts"): [(("account",), self._accounts["auth"]), (("setup",), self._setups)],
+            ("auth", "jobs"): [(("account",), self._told)],
+            ("auth", "devices"): [(("device",), self._devices)],
+            ("keystore", "accounts"): [(("account",), self._accounts["keystore"])],
+            ("delivery", "mailboxes"): [(("device", "account"), self._mailboxes)],
+        }
+        """By service and table: the columns that are looked at, and what keeps them."""
 
-    def take(self, service: str, table: Table, row: Row) -> None:
-        """Look at a row."""
-        given: dict[str, Any] = dict(zip(table.columns, row, strict=True))
-        match (service, table.name):
-            case (("auth" | "keystore"), "accounts"):
-                self._accounts[service].add(given["account"])
-                if service == "auth":
-                    self._setups.add(given["setup"])
-            case "auth", "jobs":
-                self._told.add(given["account"])
-            case "auth", "devices":
-                self._devices.add(given["device"])
-            case "delivery", "mailboxes":
-                if (
-                    given["account"] in self._accounts["auth"] and given["account"] not in self._told
-                ):  # others are boxes of whole domains
-                    self._mailboxes.add(given["device"])
-            case _:
-                pass
+    def looking_at(self, service: str, table: Table) -> Callable[[Row], None]:
+        """Return what looks at each row of a table. BackupBroken where it lacks a column."""
+        kept = self._kept.get((service, table.name), [])
+        try:
+            parts = [(itemgetter(*map(table.columns.index, columns)), into) for columns, into in kept]
+        except ValueError as exc:
+            raise BackupBroken(f"{data_part(service)}: {table.name} lacks a column") from exc
+
+        def look(row: Row) -> None:
+            for part, into in parts:
+                into.add(part(row))
+
+        return look
 
     def check(self, manifest: Manifest) -> None:
         """Raise BackupBroken where they do not agree."""
         if rest := (self._accounts["auth"] ^ self._accounts["keystore"]) - self._told:
             raise BackupBroken(f"auth and keystore differ by {len(rest)} accounts: not of one moment")
-        if self._mailboxes - self._devices:
-            raise BackupBroken(f"{len(self._mailboxes - self._devices)} mailboxes are of no device: not of one moment")
+        known = self._accounts["auth"] - self._told  # others are boxes of whole domains
+        if lost := {device for device, account in self._mailboxes if account in known} - self._devices:
+            raise BackupBroken(f"{len(lost)} mailboxes are of no device: not of one moment")
         for number in self._setups:
             if f"{places.SETUP}{number}" not in manifest.setups:
                 raise BackupBroken(f"accounts need {places.SETUP}{number}, which this backup does not have")
@@ -105,10 +109,12 @@ def verify(folder: Path, data_seed: bytes | None, secrets_seed: bytes | None) ->
         for service in SERVICES:
             for table, row in records(folder, manifest, service, data_seed):
                 name = f"{service}.{table.name}"
-                counts.setdefault(name, 0)
-                if row is not None:
+                if row is None:
+                    counts.setdefault(name, 0)
+                    look = agreement.looking_at(service, table)
+                else:
                     counts[name] += 1
-                    agreement.take(service, table, row)
+                    look(row)
         agreement.check(manifest)
     if secrets_seed is not None:
         secrets_of(folder, manifest, secrets_seed)

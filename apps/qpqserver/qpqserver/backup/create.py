@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import secrets
 import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from qpqcore.config.settings import database_url_of
+from qpqcore.net.certificates import sync_folder, write_secret
 from qpqcore.runtime import clock
 from qpqserver.backup import keys, manifest, places
 from qpqserver.backup.errors import BackupError
@@ -73,11 +73,7 @@ class Making:
             domain=settings.federation_domain, store=settings.store_backend, schemas=self._schemas, setups=setups,
             audit=self._audit, parts=self._parts,
         )  # fmt: skip
-        path = self._folder / manifest.FILE
-        with path.open("wb") as file:
-            file.write(manifest.encoded(whole))
-            file.flush()
-            os.fsync(file.fileno())
+        write_secret(self._folder / manifest.FILE, manifest.encoded(whole), mode=0o644)
 
 
 def create(
@@ -111,7 +107,7 @@ def create(
     making.secrets(found)
     making.finish(setups)
     for inner in (part / "data", part / "secrets", part):
-        places.sync(inner)
+        sync_folder(inner)
     part.rename(folder)
-    places.sync(folder.parent)
+    sync_folder(folder.parent)
     return making.rows

@@ -16,10 +16,11 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qpqcore.net.certificates import write_secret
+from qpqcore.net.certificates import sync_folder, write_secret
 from qpqcore.runtime import clock
 from qpqcore.store.connection import STORE_ERRORS, connect
-from qpqcore.store.errors import DatabaseBusy, DatabaseUnreadable
+from qpqcore.store.database import locked as locked_database
+from qpqcore.store.errors import DatabaseUnreadable
 from qpqcore.store.migrations import migrate, migrations_of
 from qpqserver.backup import check, places
 from qpqserver.backup.errors import BackupError
@@ -48,24 +49,13 @@ def put_back(
         except BackupError:  # it cannot be read: what it had begun to put into place is replaced now
             (Path(settings.data_dir) / JOURNAL).unlink()
         for service in SERVICES:
-            held.enter_context(_lock(database_path(settings, service)))
+            held.enter_context(locked_database(database_path(settings, service)))
         if not replace:
             _check_empty(settings)
         moves = [_build(settings, folder, manifest, service, seed) for service in SERVICES]
         moves += _stage(places.of(settings, None), secrets)
         write_secret(Path(settings.data_dir) / JOURNAL, json.dumps({"id": manifest.id, "moves": moves}).encode())
         finish_locked(settings)
-
-
-def _lock(path: Path) -> Any:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = path.with_name(path.name + ".lock").open("ab")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as exc:
-        lock.close()
-        raise DatabaseBusy(f"{path} is open in another process: stop the server first") from exc
-    return lock
 
 
 def _check_empty(settings: Settings) -> None:
@@ -104,7 +94,7 @@ def _build(settings: Settings, folder: Path, manifest: Manifest, service: str, s
         os.fsync(handle)
     finally:
         os.close(handle)
-    places.sync(staged.parent)
+    sync_folder(staged.parent)
     return str(staged.absolute()), str(path.absolute())
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from qpqserver.backup import places
+from qpqcore.net.certificates import sync_folder
 from qpqserver.backup.errors import BackupError
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def finish_locked(settings: Settings) -> bool:
             for rest in BESIDE:
                 path.with_name(path.name + rest).unlink(missing_ok=True)
             staged.replace(path)
-            places.sync(path.parent)
+            sync_folder(path.parent)
     journal.unlink()
-    places.sync(journal.parent)
+    sync_folder(journal.parent)
     return True

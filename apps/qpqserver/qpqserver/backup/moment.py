@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from qpqserver.backup.create import Making
     from qpqserver.backup.rows import Row
 
-PAGE_ROWS = 200
-"""Rows read at a time: of chunks, 50 MB."""
-
 
 class FilesMoment:
     """What the files hold at one moment."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,12 +50,3 @@ def of(settings: Settings, root: Path | None) -> Places:
 def found(places: Places) -> dict[str, bytes]:
     """Return the secrets that are there. OSError."""
     return {name: places.path(name).read_bytes() for name in places.names()}
-
-
-def sync(folder: Path) -> None:
-    """Make durable which names a folder has."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from qpqcore.runtime import clock
 from qpqcore.store.postgres.direct import run
-from qpqcore.store.postgres.migrate import LOCK, grant
-from qpqcore.store.postgres.schemas import Schema, programs_from, schema_of
+from qpqcore.store.postgres.migrate import LOCK, RECORD, grant, take_step
+from qpqcore.store.postgres.schemas import Schema, schema_of
 from qpqserver.backup import check
 from qpqserver.backup.contents import ONLY_POSTGRES, TABLES
 from qpqserver.backup.errors import BackupError
-from qpqserver.backup.moment import PAGE_ROWS
 from qpqserver.backup.repair import statements
 from qpqserver.backup.rows import Table
 from qpqserver.stores import SERVICES
@@ -34,7 +33,8 @@ AT_WORK = (
     "AND (usename::text = ANY($1::text[]) OR application_name = ANY($1::text[]))"
 )
 HAS_ROLE = "SELECT 1 FROM pg_roles WHERE rolname = $1"
-RECORD = "CREATE TABLE migrations (number integer NOT NULL PRIMARY KEY, programs_from integer NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
+PAGE_ROWS = 200
+"""Rows read, and put back, at a time: of chunks, 50 MB."""
 
 
 def write_to(url: str, making: Making) -> None:
@@ -107,22 +107,16 @@ async def _put_service(connection: Any, folder: Path, manifest: Manifest, servic
     await connection.execute(f"CREATE SCHEMA {schema.name}")
     await connection.execute(f"SET LOCAL search_path = {schema.name}")
     await connection.execute(RECORD)
-    await _migrate(connection, schema, 0, known)
+    for migration in schema.migrations[:known]:
+        await take_step(connection, migration)
     await _copy(connection, schema, check.records(folder, manifest, service, seed))
-    await _migrate(connection, schema, known, len(schema.migrations))
+    for migration in schema.migrations[known:]:
+        await take_step(connection, migration)
     if service == "delivery":
         for statement in statements("postgres", clock.now_ms()):
             await connection.execute(statement)
     if await connection.fetchval(HAS_ROLE, schema.name):
         await grant(connection, schema.name)
-
-
-async def _migrate(connection: Any, schema: Schema, after: int, to: int) -> None:
-    for migration in schema.migrations[after:to]:
-        await connection.execute(migration.sql)
-        await connection.execute(
-            "INSERT INTO migrations (number, programs_from) VALUES ($1, $2)", migration.number, programs_from(migration)
-        )
 
 
 async def _copy(connection: Any, schema: Schema, records: Iterator[tuple[Table, Row | None]]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from qpqcore.crypto.parts import vec
-from qpqserver.backup.errors import BackupBroken
+from qpqserver.backup.errors import BackupBroken, BackupError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -59,6 +59,8 @@ class Writer:
         self._record(END, json.dumps(self.counts).encode())
 
     def _record(self, kind: bytes, data: bytes) -> None:
+        if len(data) > RECORD_BYTES_MAX:  # who reads it would not take it
+            raise BackupError(f"{self._table}: a row of {len(data)} bytes is more than a backup has room for")
         self._sealed.add(kind + vec(data))
 
 
@@ -140,6 +142,8 @@ def _row(data: bytes) -> Row:
             values.append(bool(data[at]))
             at += 1
         elif kind == b"i":
+            if at + 8 > len(data):
+                raise ValueError
             values.append(int.from_bytes(data[at : at + 8], "big", signed=True))
             at += 8
         elif kind in {b"b", b"t"}:

@@ -2,8 +2,7 @@
 
     "qpq backup" || 0x00 || u8 version = 1 || vec(name) || vec(16 bytes backup's id) || vec(sealed file key) || segments
 
-Segments of 64 KiB, the last one shorter or as long: AES-256-GCM, nonce `u64 number || u32 (1: the last)`, aad = SHA-256 of all
-before the segments. So a segment that was changed, moved, taken from another backup or cut off does not open.
+The segments are those of qpqcore.crypto.segments: one that was changed, moved, taken from another backup or cut off does not open.
 """
 
 from __future__ import annotations
@@ -14,11 +13,10 @@ import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+from qpqcore.crypto import segments
 from qpqcore.crypto.hybrid import open_with, seal_to
-from qpqcore.crypto.parts import signed_string, u32, u64, vec
+from qpqcore.crypto.parts import signed_string, vec
+from qpqcore.crypto.segments import SegmentBroken
 from qpqcore.model.errors import Refusal
 from qpqserver.backup.errors import BackupBroken
 
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 MAGIC = b"qpq backup\0\1"
 LABEL = "qpq backup v1"
 KEY_BYTES = 32
-SEGMENT_BYTES, TAG_BYTES = 64 * 1024, 16
 PART_BYTES_MAX = 4_096
 """Of a part of the head: the sealed key has some 1,200."""
 
@@ -38,28 +35,23 @@ class Sealed:
     """A file that is being written."""
 
     def __init__(self, out: BinaryIO, key: bytes, head: bytes) -> None:
-        self._out, self._key, self._head = out, AESGCM(key), hashlib.sha256(head).digest()
-        self._number, self._waiting = 0, bytearray()
+        self._out, self._sealer = out, segments.Sealer(key, head)
         self.sha256 = hashlib.sha256(head)
         self.bytes = len(head)
 
     def add(self, data: bytes) -> None:
         """Add bytes of the stream."""
-        self._waiting += data
-        while len(self._waiting) > SEGMENT_BYTES:
-            self._seal(bytes(self._waiting[:SEGMENT_BYTES]), last=False)
-            del self._waiting[:SEGMENT_BYTES]
+        for sealed in self._sealer.add(data):
+            self._write(sealed)
 
     def close(self) -> None:
         """Seal what is left as the last segment."""
-        self._seal(bytes(self._waiting), last=True)
+        self._write(self._sealer.end())
 
-    def _seal(self, segment: bytes, *, last: bool) -> None:
-        sealed = self._key.encrypt(u64(self._number) + u32(last), segment, self._head)
+    def _write(self, sealed: bytes) -> None:
         self._out.write(sealed)
         self.sha256.update(sealed)
         self.bytes += len(sealed)
-        self._number += 1
 
 
 @contextmanager
@@ -90,7 +82,10 @@ def opened(path: Path, seed: bytes, name: str, ident: bytes) -> Iterator[bytes]:
             key = open_with(seed, parts[2], signed_string(LABEL) + place)
         except Refusal as exc:
             raise BackupBroken(f"{name}: the key does not open it") from exc
-        yield from _segments(file, key, hashlib.sha256(MAGIC + place + vec(parts[2])).digest(), name)
+        try:
+            yield from segments.opened(file.read, key, MAGIC + place + vec(parts[2]))
+        except SegmentBroken as exc:
+            raise BackupBroken(f"{name}: segment {exc.number} was changed, or the file was cut off") from exc
 
 
 def _part(file: BinaryIO, name: str) -> bytes:
@@ -98,17 +93,3 @@ def _part(file: BinaryIO, name: str) -> bytes:
     if size > PART_BYTES_MAX:
         raise BackupBroken(f"{name}: its head makes no sense")
     return file.read(size)
-
-
-def _segments(file: BinaryIO, key: bytes, head: bytes, name: str) -> Iterator[bytes]:
-    aead, number = AESGCM(key), 0
-    sealed = file.read(SEGMENT_BYTES + TAG_BYTES)
-    while True:
-        following = file.read(SEGMENT_BYTES + TAG_BYTES)
-        try:
-            yield aead.decrypt(u64(number) + u32(not following), sealed, head)
-        except (InvalidTag, ValueError) as exc:
-            raise BackupBroken(f"{name}: segment {number} was changed, or the file was cut off") from exc
-        if not following:
-            return
-        sealed, number = following, number + 1

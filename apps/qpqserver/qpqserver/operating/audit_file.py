@@ -6,6 +6,7 @@ import fcntl
 import os
 from typing import TYPE_CHECKING, BinaryIO
 
+from qpqcore.net.certificates import sync_folder
 from qpqcore.runtime import clock
 from qpqserver.operating.audit import LINE_BYTES_MAX, AuditBroken, Entry, following, read
 
@@ -33,7 +34,7 @@ class FileLog:
             file.flush()
             os.fsync(file.fileno())
         if last is None:
-            _sync(self._path.parent)
+            sync_folder(self._path.parent)
         return entry
 
     def entries(self) -> Iterator[Entry]:
@@ -61,11 +62,3 @@ def _last(file: BinaryIO) -> Entry | None:
             raise AuditBroken("the log's end cannot be read")
         return None
     return read(whole[whole.rfind(b"\n", 0, -1) + 1 :])
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

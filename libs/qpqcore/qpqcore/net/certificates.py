@@ -63,7 +63,7 @@ def write_secret(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     """Write a file whole or not at all, readable by its owner alone; on the disk, under its name, when this returns."""
     if not path.parent.is_dir():
         path.parent.mkdir(parents=True, mode=0o700)
-        _sync_folder(path.parent.parent)
+        sync_folder(path.parent.parent)
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -72,10 +72,10 @@ def write_secret(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make durable which names a folder has: a rename is not, by itself."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

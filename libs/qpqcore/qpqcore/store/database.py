@@ -18,7 +18,7 @@ import threading
 import time
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 from uuid import uuid4
 
 import outcome
@@ -303,6 +303,18 @@ class OpenStore(Protocol):
         """Open, lock and migrate."""
 
 
+def locked(path: Path) -> BinaryIO:
+    """Lock a database for this process, until what is returned is closed. DatabaseBusy."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = path.with_name(path.name + ".lock").open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as exc:
+        lock.close()
+        raise DatabaseBusy(f"{path} is open in another process") from exc
+    return lock
+
+
 @asynccontextmanager
 async def open_database(
     path: Path | None,
@@ -320,13 +332,7 @@ async def open_database(
     shared = uuid4().hex
     lock = None
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(path.name + ".lock").open("ab")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as exc:
-            lock.close()
-            raise DatabaseBusy(f"{path} is open in another process") from exc
+        lock = locked(path)
     try:
         with closing(connect(path, key, shared_name=shared)) as writer:
             migrate(writer, migrations, path)

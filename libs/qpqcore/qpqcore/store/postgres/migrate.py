@@ -18,6 +18,8 @@ from qpqcore.store.postgres.schemas import Schema, check_version, programs_from,
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from qpqcore.store.migrations import Migration
+
 LOCK = 0x51505120
 """Of those who migrate one database, one at a time does."""
 LOCK_WAIT_MS_MAX = 120_000
@@ -96,15 +98,18 @@ async def _bring(connection: Any, schema: Schema, *, roles: bool, password: str)
         )
     for migration in schema.migrations[before:]:
         async with connection.transaction():
-            await connection.execute(migration.sql)
-            await connection.execute(
-                "INSERT INTO migrations (number, programs_from) VALUES ($1, $2)",
-                migration.number,
-                programs_from(migration),
-            )
+            await take_step(connection, migration)
     if roles:
         await grant(connection, schema.name)
     return Outcome(schema.name, before, len(schema.migrations))
+
+
+async def take_step(connection: Any, migration: Migration) -> None:
+    """Bring the schema on the search path one step further, inside the caller's transaction."""
+    await connection.execute(migration.sql)
+    await connection.execute(
+        "INSERT INTO migrations (number, programs_from) VALUES ($1, $2)", migration.number, programs_from(migration)
+    )
 
 
 async def _make_role(connection: Any, role: str, password: str) -> None:

@@ -1,0 +1,3 @@
+"""How long a proof waits for what comes by itself."""
+
+WAIT_SECONDS = 10
