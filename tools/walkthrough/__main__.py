@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tests.support.terminals import Terminal, terminals
 from tools.demo.processes import free_port
 from tools.screenshots.__main__ import painted
-from tools.walkthrough.page import FOLDER, PAGE, Step, steps
+from tools.walkthrough.page import BEGINS, FOLDER, PAGE, PRESSES, SEES, SHOWS, TYPES, Step, steps
 from tools.walkthrough.recording import COLUMNS, ROWS, Recording, Stable, columns_of
 
 if TYPE_CHECKING:
