@@ -81,7 +81,7 @@ class Stage:
         cwd = self._folder / f"{who}'s"
         cwd.mkdir(exist_ok=True)
         self._terminals[who] = self._open(
-            ["sh", "-c", f"exec {command}"], environment, cwd, size=(ROWS, columns_of(who)), on_output=recording.take
+            ["bash", "-c", f"exec {command}"], environment, cwd, size=(ROWS, columns_of(who)), on_output=recording.take
         )
 
     def end(self, who: str) -> None:

@@ -64,7 +64,7 @@ async def stage(nursery, autojump_clock):
 @pytest.mark.parametrize("opened", [True, False])
 async def test_a_group_is_announced_unless_it_was_opened_meanwhile(stage, opened):
     """Who makes a group is told of it before it is open, and may talk elsewhere by the time that its name is waited for."""
-    stage.tell.send_nowait(GroupChanged(GROUP, epoch=0, active=True))
+    stage.tell.send_nowait(GroupChanged(GROUP, active=True))
     await trio.testing.wait_all_tasks_blocked()
     assert stage.here.unopened == [GROUP]
     if opened:
