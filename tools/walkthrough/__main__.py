@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tests.support.terminals import Terminal, terminals
 from tools.demo.processes import free_port
 from tools.screenshots.__main__ import painted
-from tools.walkthrough.page import FOLDER, PAGE, Step, steps
+from tools.walkthrough.page import BEGINS, FOLDER, PAGE, PRESSES, SEES, SHOWS, TYPES, Step, steps
 from tools.walkthrough.recording import COLUMNS, ROWS, Recording, Stable, columns_of
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Stage:
         cwd = self._folder / f"{who}'s"
         cwd.mkdir(exist_ok=True)
         self._terminals[who] = self._open(
-            ["sh", "-c", f"exec {command}"], environment, cwd, size=(ROWS, columns_of(who)), on_output=recording.take
+            ["bash", "-c", f"exec {command}"], environment, cwd, size=(ROWS, columns_of(who)), on_output=recording.take
         )
 
     def end(self, who: str) -> None:

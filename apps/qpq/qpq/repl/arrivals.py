@@ -225,9 +225,12 @@ class Arrivals:
             self._show(line, Style.NOTICE)
 
     def _announce(self, conversation: Conversation) -> None:
-        """Say that one is in a group now, once its name has come, which is a message of its own."""
+        """Say that one is in a group now, once its name has come, which is a message of its own.
+
+        Not of one that was opened meanwhile: who makes a group hears of it before it is open.
+        """
         self._nameless.discard(conversation.id)
-        if conversation.active:
+        if conversation.active and conversation.id in self._here.unopened:
             self._show(f"you are in {label(conversation)} now: /join opens it", Style.NOTICE)
 
     def _came_or_went(self, *, up: bool) -> None:
