@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 BEHIND: Final = ("keystore", "delivery", "blob", "auth", "federation")
-REPLICAS: Final = {"keystore": 2, "delivery": 2, "blob": 2, "auth": 2, "federation": 2, "gateway": 2}
+REPLICAS: Final = 2
+"""Of each, where a drill asks for no other number."""
 NAME: Final = "gateways.qpq.test"
 """What the gateways are known by; the drill's resolver answers with all of their addresses, as a headless service does."""
 DATABASE: Final = "rolling"
@@ -51,9 +52,9 @@ class Replica:
         return f"{self.service}-{self.number}"
 
 
-def replicas(services: Sequence[str]) -> list[Replica]:
+def replicas(services: Sequence[str], each: int = REPLICAS) -> list[Replica]:
     """Return the replicas of services, in order."""
-    return [Replica(service, number) for service in services for number in range(REPLICAS[service])]
+    return [Replica(service, number) for service in services for number in range(each)]
 
 
 def plant(folder: Path, *, contract: bool) -> Path:
@@ -82,20 +83,22 @@ def plant(folder: Path, *, contract: bool) -> Path:
 class Stage:
     """Everything that runs."""
 
-    def __init__(self, folder: Path, database: postgres.Server, redis: RedisServer) -> None:
+    def __init__(self, folder: Path, database: postgres.Server, redis: RedisServer, each: int = REPLICAS) -> None:
         self.folder = folder
         self.database = database
         self.redis = redis
         self.port = free_port()
-        everyone = replicas((*BEHIND, "gateway"))
-        self.pages = {one: free_port(socket.SOCK_STREAM) for one in everyone}
-        self._ports = {one: free_port(socket.SOCK_STREAM) for one in everyone}
+        self.everyone = replicas((*BEHIND, "gateway"), each)
+        self.more: dict[str, str] = {}
+        """Settings of a drill's own, for every process."""
+        self.pages = {one: free_port(socket.SOCK_STREAM) for one in self.everyone}
+        self._ports = {one: free_port(socket.SOCK_STREAM) for one in self.everyone}
         self._running: dict[Replica, subprocess.Popen[bytes]] = {}
 
     @property
     def hosts(self) -> list[str]:
         """The gateways' addresses: all on one port."""
-        return [f"127.0.0.{10 + one.number}" for one in replicas(("gateway",))]
+        return [f"127.0.0.{10 + one.number}" for one in self.everyone if one.service == "gateway"]
 
     @property
     def where(self) -> str:
@@ -112,7 +115,7 @@ class Stage:
             "QPQ_SECRETS_DIR": str(self.folder / "secrets" / one.service), "QPQ_DATA_DIR": str(self.folder / "data" / str(one)),
             "QPQ_METRICS_LISTEN": f"127.0.0.1:{self.pages[one]}", "QPQ_STORE_BACKEND": "postgres",
             "QPQ_DATABASE_URL": self.database.url(DATABASE), "QPQ_REDIS_URL": self.redis.url,
-            "PYTHONPATH": os.pathsep.join(path),
+            "PYTHONPATH": os.pathsep.join(path), **self.more,
         }  # fmt: skip
 
     def start(self, one: Replica, program: Path | None = None) -> None:
@@ -153,6 +156,11 @@ class Stage:
             return False
         return answer.startswith(b"HTTP/1.1 200")
 
+    def kill(self, one: Replica) -> None:
+        """SIGKILL a process."""
+        self._running[one].kill()
+        self._running[one].wait()
+
     async def replace(self, one: Replica, program: Path) -> float:
         """End a process in order, start the next version in its place; return the seconds until it was ready."""
         begun = time.perf_counter()
@@ -187,8 +195,8 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path) -> Iterator[Stage]:
-    """Run PostgreSQL and Redis while the block runs; the processes are started in it."""
+def stage(folder: Path, each: int = REPLICAS) -> Iterator[Stage]:
+    """Run PostgreSQL and Redis while the block runs; the processes, so many of each service, are started in it."""
     folder.mkdir(parents=True)
     done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", "from qpqserver.ctl import main; main()", "secrets", "init", folder / "secrets"],
@@ -202,7 +210,7 @@ def stage(folder: Path) -> Iterator[Stage]:
         database.fresh(DATABASE)
         (folder / "redis").mkdir()
         with redis_server(folder / "redis") as redis:
-            made = Stage(folder, database, redis)
+            made = Stage(folder, database, redis, each)
             try:
                 yield made
             finally:
