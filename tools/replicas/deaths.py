@@ -115,7 +115,7 @@ class Deaths:
         elif what == "redis killed":
             await run(self._place.redis.kill)
             await trio.sleep(DOWN_SECONDS)
-            await run(self._place.redis.start)
+            self._place.redis.start()  # here: it ends with the thread that started it
         else:
             await run(partial(self._place.redis.command, "FLUSHALL"))
         for one in self._place.everyone:

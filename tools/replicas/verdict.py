@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 FORKED: Final = frozenset({"forked", "second_commit", "disagreement", "rewritten"})
 COMMITS_OF_AN_EPOCH = (
-    "SELECT count(*), coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM qpq_delivery.log "
-    f"WHERE kind = {int(EntryKind.COMMIT)} GROUP BY channel, generation, epoch) AS found"  # noqa: S608 - a number
+    "SELECT count(*), coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM qpq_delivery.log "  # noqa: S608 - a number
+    f"WHERE kind = {int(EntryKind.COMMIT)} GROUP BY channel, generation, epoch) AS found"
 )  # fmt: skip
 
 
