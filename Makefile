@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run quickstart walkthrough screenshots demo demo-federation test check simulate soak backup-drill client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test rolling overload scale
+.PHONY: help setup run quickstart walkthrough screenshots demo demo-federation test check simulate soak backup-drill client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test rolling overload scale test-forms replicas-drill bad-days
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,9 +40,12 @@ demo-federation: setup ## play a conversation over three domains, one of them ki
 	@$(BIN)/python -m tools.domains
 
 test: setup ## run the whole test suite
-	$(BIN)/python -m pytest -q -ra --ignore=tests/oracle -n auto --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -q -ra --ignore=tests/oracle -n auto --maxprocesses 4 --dist loadfile --spread
 	$(BIN)/python -m pytest -q -ra -n auto tests/oracle
 	cargo test --quiet --locked --release -p trio_quic -p qpqnative -p qpq-second-opinion --lib
+
+test-forms: setup ## run the integration suite on both stores, over both buses: equal counts (WHAT=files)
+	$(BIN)/python -m tools.forms $(WHAT)
 
 check: setup ## types, lints, walls, formats, generated code; changes nothing
 	$(BIN)/python -m ruff check .

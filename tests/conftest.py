@@ -37,9 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="local",
         help="of servers in tests/integration and tests/cli",
     )
-    parser.addoption(
-        "--spread", action="store_true", help="play each test of tests/integration in one of the four forms"
-    )
+    parser.addoption("--spread", action="store_true", help="play tests/integration in all forms, each test in one")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -72,7 +72,7 @@ class RedisServer:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def start(self) -> None:
-        """Start it, empty, and wait until it takes connections."""
+        """Start it, empty, and wait until it takes connections. It ends with the thread that calls: the main one, then."""
         assert self._process is None, "started already"
         command = [
             program(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",

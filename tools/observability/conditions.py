@@ -181,7 +181,7 @@ async def redis_stopped(stage: Stage, load: Load) -> AsyncIterator[None]:
     del load
     stage.redis.kill()
     yield
-    await trio.to_thread.run_sync(stage.redis.start)
+    stage.redis.start()  # here: it ends with the thread that started it
 
 
 @asynccontextmanager

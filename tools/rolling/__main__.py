@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import socket
 import sys
 import tempfile
 import time
@@ -16,7 +14,8 @@ import structlog
 import trio
 
 from tools.rolling.load import Load, people
-from tools.rolling.stage import BEHIND, NAME, Replica, Stage, plant, replicas, stage
+from tools.rolling.names import Resolver
+from tools.rolling.stage import Replica, Stage, plant, stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,33 +27,11 @@ ERROR = 40
 """structlog's level: what the clients here say of connections that come and go stays out."""
 
 
-class Resolver(trio.abc.HostnameResolver):
-    """Answers for the gateways' name with all their addresses, as a headless service's DNS does."""
-
-    def __init__(self, hosts: list[str]) -> None:
-        self._hosts = hosts
-
-    async def getaddrinfo(
-        self, host: bytes | None, port: bytes | str | int | None, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0  # noqa: A002 - Trio's name
-    ) -> list[Any]:  # fmt: skip
-        """Look a name up."""
-        if host is not None and os.fsdecode(host) == NAME:
-            found = [
-                await trio.to_thread.run_sync(socket.getaddrinfo, h, port, family, type, proto) for h in self._hosts
-            ]
-            return [answer for answers in found for answer in answers]
-        return await trio.to_thread.run_sync(socket.getaddrinfo, host, port, family, type, proto, flags)
-
-    async def getnameinfo(self, sockaddr: tuple[str, int] | tuple[str, int, int, int], flags: int) -> tuple[str, str]:
-        """Look an address up."""
-        return await trio.to_thread.run_sync(socket.getnameinfo, sockaddr, flags)
-
-
 async def drill(folder: Path, say: Callable[[str], None]) -> dict[str, Any]:
     """Play it; return what was found."""
     with stage(folder / "stage") as place:
         trio.socket.set_custom_hostname_resolver(Resolver(place.hosts))
-        everyone = replicas((*BEHIND, "gateway"))
+        everyone = place.everyone
         for one in everyone:
             place.start(one)
         for one in everyone:

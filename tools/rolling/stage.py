@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 BEHIND: Final = ("keystore", "delivery", "blob", "auth", "federation")
-REPLICAS: Final = {"keystore": 2, "delivery": 2, "blob": 2, "auth": 2, "federation": 2, "gateway": 2}
+REPLICAS: Final = 2
+"""Of each, where a drill asks for no other number."""
 NAME: Final = "gateways.qpq.test"
 """What the gateways are known by; the drill's resolver answers with all of their addresses, as a headless service does."""
 DATABASE: Final = "rolling"
@@ -51,9 +52,13 @@ class Replica:
         return f"{self.service}-{self.number}"
 
 
-def replicas(services: Sequence[str], counts: Mapping[str, int] = REPLICAS) -> list[Replica]:
-    """Return the replicas of services, in order."""
-    return [Replica(service, number) for service in services for number in range(counts[service])]
+def replicas(services: Sequence[str], counts: Mapping[str, int] | int = REPLICAS) -> list[Replica]:
+    """Return the replicas of services, in order: so many of each, or as many as it says there."""
+    return [
+        Replica(service, number)
+        for service in services
+        for number in range(counts if isinstance(counts, int) else counts[service])
+    ]
 
 
 def plant(folder: Path, *, contract: bool) -> Path:
@@ -83,7 +88,8 @@ class Stage:
     """Everything that runs."""
 
     def __init__(
-        self, folder: Path, database: postgres.Server, redis: RedisServer, counts: Mapping[str, int], more: Mapping[str, str]
+        self, folder: Path, database: postgres.Server, redis: RedisServer, counts: Mapping[str, int] | int,
+        more: Mapping[str, str],
     ) -> None:  # fmt: skip
         self.more = dict(more)
         """Settings of every process beside those that it needs."""
@@ -161,6 +167,11 @@ class Stage:
             return False
         return answer.startswith(b"HTTP/1.1 200")
 
+    def kill(self, one: Replica) -> None:
+        """SIGKILL a process."""
+        self._running[one].kill()
+        self._running[one].wait()
+
     async def replace(self, one: Replica, program: Path | None) -> float:
         """End a process in order, start the next version in its place; return the seconds until it was ready."""
         begun = time.perf_counter()
@@ -205,7 +216,7 @@ class Stage:
 
 @contextmanager
 def stage(
-    folder: Path, counts: Mapping[str, int] = REPLICAS, more: Mapping[str, str] | None = None
+    folder: Path, counts: Mapping[str, int] | int = REPLICAS, more: Mapping[str, str] | None = None
 ) -> Iterator[Stage]:  # fmt: skip
     """Run PostgreSQL and Redis while the block runs; the processes are started in it, with `more` in their environment."""
     folder.mkdir(parents=True)
