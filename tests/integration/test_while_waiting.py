@@ -5,9 +5,12 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from qpqclient import upkeep
-from qpqclient.errors import GroupBusy
+from qpqclient import blobs, upkeep
+from qpqclient.account import WANTED
+from qpqclient.errors import ArchiveDamaged, GroupBusy
 from qpqclient.groups import PUT_BACK
+from qpqclient.history import ASK, OFFERED, VERSION
+from qpqcore.api.content import Content, ContentFile
 from qpqcore.api.delivery import (
     Entry,
     EntryKind,
@@ -17,6 +20,7 @@ from qpqcore.api.delivery import (
     ResetChannelParams,
 )
 from qpqcore.config.settings import Settings
+from qpqcore.crypto.parts import u8, vec
 from qpqcore.model.errors import ErrorCode, Refusal
 from tests.support.operating import Operated
 from tests.support.people import settle, texts
@@ -266,3 +270,53 @@ async def test_who_has_joined_the_new_generation_by_itself_does_not_join_it_agai
             await core.inbox.take(replace(late, number=core.inbox.position + 1))
         assert alice.conversation(w.club).active
         assert not core.upkeep.has_to_rejoin(w.club)
+
+
+# --- what one's own devices ask and offer meanwhile
+
+
+async def test_a_device_that_asks_while_another_is_answered_is_answered_too(open_world, monkeypatch):
+    """The archive for the first is deleted by it; the second needs one of its own."""
+    async with open_world() as w:
+        alice = await w.client("alice")
+        await settle(alice)
+        history, uploads = alice._core.history, []
+        channel, ask = (
+            await history.own_channel(),
+            Content(which="selfState", self_state=u8(VERSION) + u8(ASK) + vec(b"")),
+        )
+        upload = blobs.upload
+
+        async def slow(*what, **more):
+            uploads.append(what)
+            if len(uploads) == 1:
+                history.heard(channel, ask)
+            return await upload(*what, **more)
+
+        monkeypatch.setattr(blobs, "upload", slow)
+        history.heard(channel, ask)
+        for _ in range(3):
+            await history.settle()
+        assert len(uploads) == 2
+
+
+async def test_a_good_archive_that_is_offered_while_a_bad_one_is_fetched_is_taken(open_world, monkeypatch):
+    async with open_world() as w:
+        alice = await w.client("alice")
+        await settle(alice)
+        history, fetched = alice._core.history, []
+        bad, good = (ContentFile(name=name).to_bytes() for name in ("bad", "good"))
+
+        async def fetch(file, _key):
+            fetched.append(file.name)
+            if file.name == "bad":
+                alice._core.store.put({OFFERED: good})
+                raise ArchiveDamaged("not what it was")
+            return 0
+
+        monkeypatch.setattr(history, "_fetch", fetch)
+        alice._core.store.put({WANTED: b"\2", OFFERED: bad})
+        for _ in range(2):
+            await history.settle()
+        assert fetched == ["bad", "good"]
+        assert not alice.wants_history
