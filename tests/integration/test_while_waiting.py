@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
-from qpqclient import upkeep
-from qpqclient.errors import GroupBusy
+from qpqclient import blobs, upkeep
+from qpqclient.account import WANTED
+from qpqclient.errors import ArchiveDamaged, GroupBusy
 from qpqclient.groups import PUT_BACK
-from qpqcore.api.delivery import FetchGroupInfoParams, FetchGroupInfoResult, ListChannelsParams, ResetChannelParams
+from qpqclient.history import ASK, OFFERED, VERSION
+from qpqcore.api.content import Content, ContentFile
+from qpqcore.api.delivery import (
+    Entry,
+    EntryKind,
+    FetchGroupInfoParams,
+    FetchGroupInfoResult,
+    ListChannelsParams,
+    ResetChannelParams,
+)
 from qpqcore.config.settings import Settings
+from qpqcore.crypto.parts import u8, vec
 from qpqcore.model.errors import ErrorCode, Refusal
 from tests.support.operating import Operated
 from tests.support.people import settle, texts
@@ -17,6 +29,11 @@ from tests.support.people import settle, texts
 def proposed(client, channel):
     """Note a proposal that a device would commit, were it not for what a test lets come first."""
     client._core.store.db.execute("INSERT INTO proposed VALUES (?, ?, 1)", (channel, b"of a device"))
+
+
+async def said(client, channel, text):
+    """Send, and wait until the server has it."""
+    await client.wait_sent((await client.conversation(channel).send(text)).id)
 
 
 # --- one conversation's trouble, and the others
@@ -151,7 +168,9 @@ async def test_a_group_that_is_lost_as_soon_as_it_is_begun_anew_is_rejoined(open
 
 
 async def test_a_server_put_back_to_before_a_group_was_begun_anew_is_brought_further(tmp_path):
-    """The server has generation 1 again, and its people are in generation 2: another second one is begun, or a third."""
+    """The server has generation 1 again, and its people are in generation 2. Alice begins another second one and talks in it;
+    Bob, whose own one had come as far, finds all that in his mailbox.
+    """
     made = Operated(tmp_path, Settings(listen="127.0.0.1:0", data_dir=str(tmp_path / "server")))
     made.typed("backup", "keys", tmp_path / "keys")
     names, where = ("alice", "bob"), (tmp_path / "backup", "--keys", tmp_path / "keys")
@@ -164,20 +183,19 @@ async def test_a_server_put_back_to_before_a_group_was_begun_anew_is_brought_fur
         await made.ctl("backup", "create", *where)
         await alice._core.births.reset(club, 1)
         await settle(alice, bob)
-        await bob.conversation(club).update_key()
-        await settle(alice, bob)
         assert [c._core.groups.generation(club) for c in (alice, bob)] == [2, 2]
     await made.ctl("restore", *where, "--replace")
     async with made.running(), AsyncExitStack() as stack:
         alice, bob = [await stack.enter_async_context(made.client(name)) for name in names]
-        for client, name in zip((alice, bob), names, strict=True):
-            await client.login(name, f"secret {name}")
-        for client in (alice, bob):
-            sent = await client.conversation(club).send(f"{client.name} again")
-            await client.wait_sent(sent.id)
+        await alice.login("alice", "secret alice")
+        await said(alice, club, "alice again")
+        await alice.conversation(club).update_key()
+        await said(alice, club, "and again")
+        await bob.login("bob", "secret bob")
+        await said(bob, club, "bob again")
         await settle(alice, bob)
         for client in (alice, bob):
-            assert texts(client.conversation(club))[-2:] == ["alice again", "bob again"]
+            assert texts(client.conversation(club)) == ["alice again", "and again", "bob again"]
         assert alice.conversation(club).authenticator == bob.conversation(club).authenticator
 
 
@@ -240,3 +258,65 @@ async def test_an_invitation_with_a_key_made_a_moment_ago_opens(open_world):
         await settle(bob, alice)
         assert texts(alice.conversation(made.id)) == ["welcome"]
         assert alice.conversation(made.id).epoch == 1, "nobody had to join anew"
+
+
+async def test_who_has_joined_the_new_generation_by_itself_does_not_join_it_again(open_world):
+    """That others began it without this device comes in its mailbox only then."""
+    async with open_world() as w:
+        alice = await w.client("alice")
+        await settle(alice)
+        core, late = alice._core, Entry(kind=EntryKind.RESET, channel=w.club, generation=1)
+        async with core.lock:
+            await core.inbox.take(replace(late, number=core.inbox.position + 1))
+        assert alice.conversation(w.club).active
+        assert not core.upkeep.has_to_rejoin(w.club)
+
+
+# --- what one's own devices ask and offer meanwhile
+
+
+async def test_a_device_that_asks_while_another_is_answered_is_answered_too(open_world, monkeypatch):
+    """The archive for the first is deleted by it; the second needs one of its own."""
+    async with open_world() as w:
+        alice = await w.client("alice")
+        await settle(alice)
+        history, uploads = alice._core.history, []
+        channel, ask = (
+            await history.own_channel(),
+            Content(which="selfState", self_state=u8(VERSION) + u8(ASK) + vec(b"")),
+        )
+        upload = blobs.upload
+
+        async def slow(*what, **more):
+            uploads.append(what)
+            if len(uploads) == 1:
+                history.heard(channel, ask)
+            return await upload(*what, **more)
+
+        monkeypatch.setattr(blobs, "upload", slow)
+        history.heard(channel, ask)
+        for _ in range(3):
+            await history.settle()
+        assert len(uploads) == 2
+
+
+async def test_a_good_archive_that_is_offered_while_a_bad_one_is_fetched_is_taken(open_world, monkeypatch):
+    async with open_world() as w:
+        alice = await w.client("alice")
+        await settle(alice)
+        history, fetched = alice._core.history, []
+        bad, good = (ContentFile(name=name).to_bytes() for name in ("bad", "good"))
+
+        async def fetch(file, _key):
+            fetched.append(file.name)
+            if file.name == "bad":
+                alice._core.store.put({OFFERED: good})
+                raise ArchiveDamaged("not what it was")
+            return 0
+
+        monkeypatch.setattr(history, "_fetch", fetch)
+        alice._core.store.put({WANTED: b"\2", OFFERED: bad})
+        for _ in range(2):
+            await history.settle()
+        assert fetched == ["bad", "good"]
+        assert not alice.wants_history

@@ -148,9 +148,8 @@ async def upload(
         except Refused as exc:
             if exc.code is not ErrorCode.BLOB_OFFSET or not left:
                 raise
-        if (
-            await trio.to_thread.run_sync(_hash_of, path) != sha256
-        ):  # other content under the same key would give both away
+        present = await trio.to_thread.run_sync(_hash_of, path)
+        if present != sha256:  # other content under the same key would give both away
             raise FileDamaged(f"{path.name} changed while it was sent: try again")
     core.store.db.execute("DELETE FROM uploads WHERE sha256 = ?", (sha256,))
     return ContentFile(

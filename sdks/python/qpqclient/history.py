@@ -87,7 +87,7 @@ class History:
         except Malformed:
             return
         if kind == ASK and not self.wanted:
-            self._store.put({ASKED: b"\1"})
+            self._store.note(ASKED)
         elif kind == OFFER and self.wanted:
             self._store.put({OFFERED: body})
         elif kind == OFFER:
@@ -124,8 +124,8 @@ class History:
                 await self._take()
             elif self._store.get(WANTED) == b"\1":
                 await self._ask()
-            if self._store.get(ASKED):
-                await self._offer()
+            if asked := self._store.number(ASKED):
+                await self._offer(asked)
 
     async def _ask(self) -> None:
         listed = await self._core.call(auth.ListDevicesParams(), auth.ListDevicesResult)
@@ -152,8 +152,8 @@ class History:
         await self._core.commits.add(rows[0][0], [self._core.account.account])
         return bytes(rows[0][0])
 
-    async def _offer(self) -> None:
-        """Answer who asked, with all that is here."""
+    async def _offer(self, asked: int) -> None:
+        """Answer who asked, with all that is here; who asks meanwhile gets an archive of its own: this one's taker deletes it."""
         path = self._store.folder / "history.out"
         try:
             await self._write(path, self._archive_key(), b"", lasting=False)
@@ -163,7 +163,7 @@ class History:
         channel = await self.own_channel()
         with self._store.transaction():
             self._say(channel, OFFER, file.to_bytes())
-            self._forget(ASKED)
+            self._store.note_done(ASKED, asked)
         self._core.wake_sender()
         self._given.set()
 
@@ -187,9 +187,11 @@ class History:
 
     async def _take(self) -> None:
         """Take what was offered; what is damaged, or gone, is no history, and is not asked for again."""
+        offered, is_taken = self._store.get(OFFERED) or b"", False
         try:
-            file = ContentFile.from_bytes(self._store.get(OFFERED) or b"")
+            file = ContentFile.from_bytes(offered)
             await self._fetch(file, self._archive_key())
+            is_taken = True
             await self._delete(file)
         except (ArchiveDamaged, FileDamaged, Refusal) as exc:
             log.warning("history_damaged", reason=str(exc))
@@ -197,6 +199,9 @@ class History:
             if exc.code in UNDECIDED:
                 raise
             log.warning("history_gone", code=exc.name)
+        if not is_taken and self._store.get(OFFERED) != offered:
+            self.wake()  # a third device has offered its own meanwhile
+            return
         with self._store.transaction():
             self._forget(OFFERED, WANTED)
 

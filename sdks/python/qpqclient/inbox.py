@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 POSITION = "position"
 MISSED_AGAIN_SECONDS = 60.0
 """A hole in the mailbox so soon after another does not lead to rejoining."""
+FOLLOWED = frozenset({EntryKind.COMMIT, EntryKind.PROPOSAL})
+LEAD_ON = FOLLOWED | {EntryKind.WELCOME}
+"""Who cannot take one of these cannot follow its group any more."""
 IGNORED = frozenset({"wrong_epoch", "reused_key", "wrong_group", "rule"})
 """Reasons for which a message is passed over: of an epoch this device was not in, or read before."""
 
@@ -74,8 +77,11 @@ class Inbox:
         except (qpqnative.MlsError, Refusal, GroupUnusable) as exc:
             self._groups.drop()
             log.info("entry_passed_over", kind=entry.kind.name, reason=str(exc))
-            rejoin = entry.kind in {EntryKind.COMMIT, EntryKind.PROPOSAL, EntryKind.WELCOME}
-            self._pass_over(entry, rejoin=rejoin and not isinstance(exc, GroupUnusable))
+            rejoin = entry.kind in LEAD_ON and not isinstance(exc, GroupUnusable)
+            if entry.kind in FOLLOWED:
+                self._follow_before_rejoin(entry, rejoin=rejoin)
+            else:
+                self._pass_over(entry, rejoin=rejoin)
         except BaseException:
             self._groups.drop()
             raise
@@ -113,20 +119,36 @@ class Inbox:
 
         Also return how its state is saved; None for a message of another generation of which there is nothing.
         """
-        for place, older in self._before(entry) if group is None or entry.epoch < group.epoch else ():
+        is_behind = group is None or entry.epoch < group.epoch
+        if is_behind and (found := self._opened_before(entry)) is not None:
+            return found
+        if group is None:
+            return None
+        try:
+            return group.process(entry.payload), lambda: self._groups.save(entry.channel, group)
+        except qpqnative.MlsError:
+            # Of the epoch of this number of another group: the server was put back, and this generation begun a second time.
+            self._groups.drop()
+            if is_behind or (found := self._opened_before(entry)) is None:
+                raise
+            return found
+
+    def _opened_before(self, entry: delivery.Entry) -> tuple[object, Callable[[], None]] | None:
+        for place, older in self._before(entry):
             try:
                 return older.process(entry.payload), partial(self._groups.save_before_rejoin, place, older)
             except qpqnative.MlsError as exc:
                 log.debug("not_of_the_time_before", reason=exc.kind)
-        if group is None:
-            return None
-        return group.process(entry.payload), lambda: self._groups.save(entry.channel, group)
+        return None
 
     def _before(self, entry: delivery.Entry) -> list[tuple[bytes, qpqnative.Group]]:
         return self._groups.before_rejoins(entry.channel, entry.generation)
 
-    def _follow_before_rejoin(self, entry: delivery.Entry) -> None:
-        """Take a handshake of the time before this device rejoined or founded anew: messages of then may still come."""
+    def _follow_before_rejoin(self, entry: delivery.Entry, *, rejoin: bool = False) -> None:
+        """Take a handshake of the time before this device rejoined or founded anew: messages of then may still come.
+
+        `rejoin`: it is one that the present group could not take.
+        """
         saves = []
         for place, older in self._before(entry):
             if older.epoch != entry.epoch:
@@ -145,6 +167,8 @@ class Inbox:
             for save in saves:
                 save()
             self._store.put_number(POSITION, entry.number)
+            if rejoin:
+                self._core.upkeep.want_rejoin(entry.channel)
 
     def _is_own(self, member: qpqnative.Member | None) -> bool:
         leaf = read_leaf(member.credential, member.signature_key) if member is not None else None
@@ -269,10 +293,6 @@ class Inbox:
     async def _welcome(self, entry: delivery.Entry) -> None:
         channel = entry.channel
         item = WelcomeItem.from_bytes(entry.payload)
-        known = self._groups.generation(channel)
-        is_past = known > entry.generation or (
-            known == entry.generation and self._groups.load(channel).epoch >= entry.epoch
-        )
         welcome = item.welcome
         if item.hybrid:
             welcome = open_welcome(
@@ -287,6 +307,12 @@ class Inbox:
             if exc.code in UNDECIDED:
                 raise  # it stays in the mailbox: passed over, the messages of its epochs would be lost
             raise Refusal(exc.code, str(exc)) from exc
+        known = self._groups.generation(
+            channel
+        )  # now: while the tree was fetched this device may have left, or founded
+        is_past = known > entry.generation or (
+            known == entry.generation and self._groups.load(channel).epoch >= entry.epoch
+        )
         try:
             # Fresh from the store: one from before has not the keys that were made since.
             group = self._core.account.native().join(welcome, tree.tree)
@@ -323,9 +349,11 @@ class Inbox:
         self._core.tell(Missed(b""))
 
     def _reset(self, entry: delivery.Entry) -> None:
+        is_left = self._groups.generation(entry.channel) < entry.generation  # else it has joined the new one by itself
         with self._store.transaction():
-            if self._groups.generation(entry.channel) < entry.generation:
-                self._groups.leave(entry.channel)
             self._store.put_number(POSITION, entry.number)
-            self._core.upkeep.want_rejoin(entry.channel)
-        self._core.tell(GroupChanged(entry.channel, active=False))
+            if is_left:
+                self._groups.leave(entry.channel)
+                self._core.upkeep.want_rejoin(entry.channel)
+        if is_left:
+            self._core.tell(GroupChanged(entry.channel, active=False))

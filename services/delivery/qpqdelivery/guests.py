@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 IN_LOG = frozenset({EntryKind.MESSAGE, EntryKind.COMMIT, EntryKind.PROPOSAL})
 """Entries whose payload lies in the channel's log."""
+BOXES = (
+    "SELECT device, last, acked, entries, bytes, coalesce((SELECT accepted_ms FROM entries e WHERE e.device = m.device "
+    "ORDER BY number LIMIT 1), 0) FROM mailboxes m WHERE device > {} AND device < {} ORDER BY device LIMIT {}"
+)
+"""How full each box is, as rows of `BoxLoad`; a database's own marks of a statement's values go into the braces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

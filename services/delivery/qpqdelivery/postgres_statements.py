@@ -5,6 +5,8 @@ Arrays carry batches: `unnest` makes rows of them, in their order, and each row 
 
 from __future__ import annotations
 
+from qpqdelivery import guests
+
 # --- channels
 
 FIND = (
@@ -261,10 +263,7 @@ BOX = (
     "FROM entries WHERE device = $1 ORDER BY number LIMIT $2"
 )
 BOX_LAST = "SELECT last FROM mailboxes WHERE device = $1"
-BOXES = (
-    "SELECT device, last, acked, entries, bytes, coalesce((SELECT accepted_ms FROM entries e WHERE e.device = m.device "
-    "ORDER BY number LIMIT 1), 0) FROM mailboxes m WHERE device > $1 AND device < $2 ORDER BY device LIMIT $3"
-)
+BOXES = guests.BOXES.format("$1", "$2", "$3")
 BOX_FIRST = "SELECT number FROM entries WHERE device = $1 ORDER BY number LIMIT 1"
 LIFT_BOX = "UPDATE entries SET number = -(number + $2) WHERE device = $1"
 TURN_BOX = "UPDATE entries SET number = -number WHERE device = $1 AND number < 0"

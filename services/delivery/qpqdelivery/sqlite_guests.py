@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from qpqcore.api.delivery import ChannelInfo, EntryKind
 from qpqcore.api.federation import PurgeNoticeParams
 from qpqcore.model.ids import NOBODY, box_of
-from qpqdelivery.guests import IN_LOG, Boxed, BoxLoad, Relayed, boxed_of
+from qpqdelivery.guests import BOXES, IN_LOG, Boxed, BoxLoad, Relayed, boxed_of
 from qpqdelivery.sqlite_fanout import Reference, deliver, put_in_box
 
 if TYPE_CHECKING:
@@ -49,13 +49,7 @@ class SqliteGuests:
     async def boxes(self, limit: int) -> list[BoxLoad]:
         return await self._db.read(
             lambda c: [
-                BoxLoad(*row)
-                for row in c.execute(
-                    "SELECT device, last, acked, entries, bytes, coalesce((SELECT accepted_ms FROM entries e "
-                    "WHERE e.device = m.device ORDER BY number LIMIT 1), 0) FROM mailboxes m "
-                    "WHERE device > ? AND device < ? ORDER BY device LIMIT ?",
-                    (NOBODY, NOBODY + b"\xff", limit),
-                )
+                BoxLoad(*row) for row in c.execute(BOXES.format("?", "?", "?"), (NOBODY, NOBODY + b"\xff", limit))
             ]
         )
 
