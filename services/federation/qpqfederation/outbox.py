@@ -62,21 +62,30 @@ class Outbox:
             while True:
                 domains = set(self._config.peers)
                 try:
-                    boxes = (await self._delivery.list_boxes(self._context(), api.ListBoxesParams())).boxes
-                    self._links.counted.note_boxes(boxes)
-                    domains |= {box.domain for box in boxes if box.entries}
+                    domains |= {box.domain for box in await self.weigh() if box.entries}
                 except Refusal as no:
                     log.warning("boxes_unseen", code=no.code.name)
                 for domain in sorted(domains - self._working):
                     if self._links.knows(domain):
-                        self._working.add(domain)
-                        nursery.start_soon(self._work, self._links.to(domain))
+                        self._begin(nursery, domain)
                 await trio.sleep(self._config.look_again_seconds)
 
-    async def weigh(self) -> None:
-        """Look how full the boxes are, for the operator."""
+    def _begin(self, nursery: trio.Nursery, domain: str) -> None:
+        """Give a domain a worker; where there is no room for it now, at the next look."""
+        try:
+            peer = self._links.to(domain)
+        except Refusal as no:
+            log.warning("peer_waits", peer=domain, code=no.code.name)
+            return
+        peer.kept = True
+        self._working.add(domain)
+        nursery.start_soon(self._work, peer)
+
+    async def weigh(self) -> Sequence[api.Box]:
+        """Look how full the boxes are, for the operator; return them. Refusal."""
         boxes = (await self._delivery.list_boxes(self._context(), api.ListBoxesParams())).boxes
         self._links.counted.note_boxes(boxes)
+        return boxes
 
     def _context(self) -> CallContext:
         return CallContext(
