@@ -65,7 +65,7 @@ def _which(table: str, after_ms: int) -> str:
         alive = f"(expires_ms = 0 OR expires_ms > {int(after_ms)})"
         return f"channel <> x'{NOTEPAD.hex()}' AND kind <> 'notice' AND log_number IS NOT NULL AND {alive}"
     if table == "channels":
-        return f"channel <> x'{NOTEPAD.hex()}' AND kind <> {int(ChannelKind.SELF)}"
+        return f"channel <> x'{NOTEPAD.hex()}' AND kind <> {int(ChannelKind.SELF)} AND moved_to = x''"
     return f"channel <> x'{NOTEPAD.hex()}'" if ("channel", BYTES) in TABLES[table] else "1"
 
 

@@ -53,6 +53,10 @@ class Births:
         await self._core.catch_up()
         return channel
 
+    async def go_on(self, later: bytes, policy: GroupPolicy, added: Sequence[Added], suite: int, name: str) -> None:
+        """Found the channel in which another one goes on (`Moves`)."""
+        await self._found(later, policy, added, suite, name)
+
     async def reset(self, channel: bytes, stuck_generation: int, *, known: set[bytes] | None = None) -> set[bytes]:
         """Begin a group that is stuck anew, with the same members (RFC 9750 §5.3); somebody else's reset will do too.
 
@@ -147,7 +151,9 @@ class Births:
                 raise
             self._drop(channel, generation)
             raise
-        self._store.db.execute("DELETE FROM births WHERE channel = ?", (channel,))
+        with self._store.transaction() as db:
+            db.execute("DELETE FROM births WHERE channel = ?", (channel,))
+            self._core.moves.born(channel)
 
     def _drop(self, channel: bytes, generation: int) -> None:
         with self._store.transaction() as db:
