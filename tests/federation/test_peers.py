@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import trio
 
-from qpqcore.api.delivery import Box, FetchBoxResult, ListBoxesResult
+from qpqcore.api.delivery import Box, FetchBoxResult, LeaseBoxResult, ListBoxesResult
 from qpqcore.bus.notices import LocalNotices
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqfederation import links as module
@@ -68,6 +68,9 @@ class Delivery:
         self.looked += 1
         boxes = [Box(domain=f"n{number}.example", last=1, entries=1) for number in range(ROOM + 2)]
         return ListBoxesResult(boxes=tuple(boxes))
+
+    async def lease_box(self, call, params):
+        return LeaseBoxResult()
 
     async def fetch_box(self, call, params):
         self.asked.add(params.domain)
