@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import trio
 
 from qpqclient.errors import NotAllowed
+from qpqfederation.config import Config
+from qpqserver import peering
 from tests.federation.test_two_domains import texts, until
 from tests.support.domains import NAMES, open_domains
 
 PATIENCE_SECONDS = 90
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    """A server that is away answers nothing: it is given up after half a second instead of four."""
+    monkeypatch.setattr(peering, "Config", partial(Config, connect_seconds_max=0.5))
 
 
 def named(client, name="friends"):
