@@ -85,11 +85,14 @@ async def take(store: Store, archived: Iterable[Row], now_ms: int) -> int:
 def _put(store: Store, some: list[Row], now_ms: int) -> int:
     fresh = 0
     with store.transaction() as db:
+        later = dict(store.rows("SELECT channel, moved_to FROM channels WHERE moved_to <> x''"))
         for table, *values in some:
             columns = TABLES.get(table)
             if columns is None:
                 continue
             _check(columns, values)
+            while columns[0][0] == "channel" and table != "channels" and values[0] in later:
+                values[0] = later[values[0]]  # written before the group went on at another home
             if table == "messages" and 0 < values[_EXPIRES] <= now_ms:
                 continue
             constants = CONSTANTS.get(table, {})

@@ -202,7 +202,9 @@ class Moves:
         for table in CARRIED:
             db.execute(f"UPDATE OR IGNORE {table} SET channel = ? WHERE channel = ?", both)  # noqa: S608 - fixed texts
             db.execute(f"DELETE FROM {table} WHERE channel = ?", (earlier,))  # noqa: S608 - fixed texts
-        db.execute("UPDATE OR IGNORE meta SET name = ? WHERE name = ?", (f"draft:{later.hex()}", f"draft:{earlier.hex()}"))
+        db.execute(
+            "UPDATE OR IGNORE meta SET name = ? WHERE name = ?", (f"draft:{later.hex()}", f"draft:{earlier.hex()}")
+        )
         db.execute(
             "UPDATE channels SET name = CASE WHEN channels.name = '' THEN o.name ELSE channels.name END, "
             "timer_seconds = CASE WHEN channels.timer_seconds = 0 THEN o.timer_seconds ELSE channels.timer_seconds END, "

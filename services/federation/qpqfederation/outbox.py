@@ -138,7 +138,8 @@ class Outbox:
         found = await self._delivery.fetch_box(self._context(), asked)
         if found.entries and not self._holds(peer):
             await self._take(peer)
-            found = await self._delivery.fetch_box(self._context(), asked)  # another may have brought some of it just now
+            # Another process may have brought some of it just now.
+            found = await self._delivery.fetch_box(self._context(), asked)
         if not found.entries:
             return False
         entries = [await self._without_notice(peer, relayed) for relayed in found.entries]
