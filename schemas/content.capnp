@@ -21,6 +21,7 @@ struct Content {
     cutShort @15 :Data;       # a device whose skipped keys pile up, named by a commit's author
     selfState @16 :Data;      # channel of kind `self`: read state, settings, history offers (versioned, sealed by the channel)
     pin @17 :Pin;
+    moved @18 :Data;          # the channel in which a group goes on whose home had gone (docs/spec/federation.md#a-home-that-has-gone)
   }
   struct Reply { to @0 :Data; text @1 :Text; }
   struct Reaction { to @0 :Data; emoji @1 :Text; remove @2 :Bool; }
@@ -49,6 +50,8 @@ struct GroupPolicy {
   leastClient @4 :UInt32;     # a client below it pauses
   admins @5 :List(Data);      # account ids; none of them a member: everybody is one
   note @7 :Data;              # in a channel of kind `self`: where the account's backup lies, sealed under its root key (docs/spec/recovery.md)
+  follows @8 :Data;           # the channel that this one goes on from, whose home had gone; empty: none
+  moves @9 :UInt16;           # how often the group has moved so; 0: never
   everybodyMay @6 :UInt32;    # bits, where there are admins: 1 invite, 2 remove, 4 rename, 8 set the timer, 16 pin
 }
 enum ChannelKind { direct @0; group @1; self @2; }

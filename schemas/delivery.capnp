@@ -43,6 +43,8 @@ interface DeliveryInternal $service(3) $internal {
   listBoxes @8 ListBoxesParams -> ListBoxesResult $caller("service") $by("federation") $idempotent;
   purgeGuests @9 PurgeGuestsParams -> PurgeGuestsResult $caller("service") $by("federation") $idempotent;
   # Devices of another domain are no more.
+  leaseBox @10 LeaseBoxParams -> LeaseBoxResult $caller("service") $by("federation") $idempotent;
+  # Of several federation processes one brings what waits for a domain.
 }
 
 enum EntryKind { message @0; commit @1; proposal @2; welcome @3; gap @4; expired @5; reset @6; purge @7; }
@@ -159,6 +161,8 @@ struct FetchBoxParams { domain @0 :Text; maxEntries @1 :UInt16; }
 struct FetchBoxResult { entries @0 :List(RelayedEntry); standings @1 :List(Standing); last @2 :UInt64; }
 struct AckBoxParams { domain @0 :Text; upTo @1 :UInt64; }
 struct AckBoxResult { acked @0 :UInt64; }
+struct LeaseBoxParams { domain @0 :Text; holder @1 :Data; leaseMs @2 :UInt32; }     # holder: a process, 16 bytes; leaseMs 0: given back
+struct LeaseBoxResult { othersMs @0 :UInt32; }      # 0: it is the caller's; else so long it is another's
 struct ListBoxesParams {}
 struct ListBoxesResult { boxes @0 :List(Box); }
 struct Box { domain @0 :Text; last @1 :UInt64; acked @2 :UInt64; entries @3 :UInt64; heldBytes @4 :UInt64; oldestMs @5 :UInt64; }

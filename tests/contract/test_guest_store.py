@@ -198,3 +198,19 @@ async def test_a_box_is_read_in_portions(open_store, entries_max):
         found, last = await store.box(BOX, entries_max, 1 << 20, NOW_MS)
         assert (len(found), last) == (entries_max, 2)
         assert len((await store.box(BOX, 100, 1, NOW_MS))[0]) == 1
+
+
+async def test_one_process_at_a_time_brings_what_waits_for_a_domain(open_store):
+    one, other = b"1" * 16, b"2" * 16
+    async with open_store("qpqdelivery", BOUNDS) as store:
+        assert await store.lease_box(BOX, one, NOW_MS + 100, NOW_MS) == 0
+        assert await store.lease_box(BOX, other, NOW_MS + 150, NOW_MS + 99) == NOW_MS + 100
+        assert await store.lease_box(BOX, one, NOW_MS + 200, NOW_MS + 99) == 0  # its own for longer
+        assert await store.lease_box(BOX, other, NOW_MS + 300, NOW_MS + 199) == NOW_MS + 200
+        assert await store.lease_box(box_of(THIRD), other, NOW_MS + 300, NOW_MS) == 0
+        # A process that died is followed by another when its time is over; who gives a box back gives it at once.
+        assert await store.lease_box(BOX, other, NOW_MS + 400, NOW_MS + 200) == 0
+        assert await store.lease_box(BOX, one, NOW_MS + 300, NOW_MS + 201) == NOW_MS + 400
+        assert await store.lease_box(BOX, one, NOW_MS + 202, NOW_MS + 202) == NOW_MS + 400
+        assert await store.lease_box(BOX, other, NOW_MS + 203, NOW_MS + 203) == 0
+        assert await store.lease_box(BOX, one, NOW_MS + 300, NOW_MS + 203) == 0

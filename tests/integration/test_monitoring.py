@@ -29,7 +29,8 @@ from qpqserver.main import show_process
 from tests.support.constellation import open_constellation
 from tools.dashboards.__main__ import FOLDER, written
 from tools.dashboards.boards import BOARDS
-from tools.observability.conditions import CONDITIONS, NOT_PLANTED
+from tools.observability.conditions import NOT_PLANTED
+from tools.observability.peers import ALL
 from tools.observability.prometheus import RULES, TESTS, alerts_of
 from trio_quic import Handover
 
@@ -161,7 +162,7 @@ def test_each_alert_has_a_page_a_test_and_a_condition_that_fires_it():
     assert len(alerts) == RULES.read_text().count("- alert:")
     assert {p.stem for p in RUNBOOKS.glob("*.md")} == {*alerts, "README"}
     tested = "".join(p.read_text() for p in TESTS.glob("*.yml"))
-    planted = {name for condition in CONDITIONS for name in condition.fires} | NOT_PLANTED.keys()
+    planted = {name for condition in ALL for name in condition.fires} | NOT_PLANTED.keys()
     for name, expr in alerts.items():
         page = (RUNBOOKS / f"{name}.md").read_text()
         assert f"`{expr}`" in page
@@ -173,7 +174,7 @@ def test_each_alert_has_a_page_a_test_and_a_condition_that_fires_it():
 
 
 def test_what_panels_say_moves_them_is_planted():
-    names = {condition.name for condition in CONDITIONS}
+    names = {condition.name for condition in ALL}
     for board in BOARDS:
         for panel in board.panels:
             assert {panel.moves, *(q.only for q in panel.queries)} - {""} <= names, panel.title

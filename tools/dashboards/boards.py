@@ -1,9 +1,10 @@
-"""The three dashboards: overview, delivery, edge."""
+"""The dashboards: overview, delivery, edge, other domains."""
 
 from __future__ import annotations
 
 from typing import Final
 
+from tools.dashboards.federation import FEDERATION
 from tools.dashboards.panels import Board, Panel, Query, quantile, rate
 
 WAITING: Final = "fetchWait|subscribe"
@@ -394,4 +395,4 @@ EDGE: Final = Board(
     ),
 )
 
-BOARDS: Final = (OVERVIEW, DELIVERY, EDGE)
+BOARDS: Final = (OVERVIEW, DELIVERY, EDGE, FEDERATION)

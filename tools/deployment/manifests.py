@@ -27,13 +27,20 @@ PAGES = frozenset({"/livez", "/readyz"})
 IMAGE_UID = 10001
 OURS = "qpq"
 """The image's name before kustomize puts the deployment's there."""
+NAMING_FILES = frozenset({
+    "QPQ_TLS_CERT", "QPQ_TLS_KEY", "QPQ_REDIS_CA", "QPQ_FEDERATION_CERT", "QPQ_FEDERATION_KEY", "QPQ_FEDERATION_CA",
+})  # fmt: skip
+"""Settings that are paths, beside those that say so."""
 KINDS_WITH_PODS = {
     "Deployment": ("spec", "template"),
     "StatefulSet": ("spec", "template"),
     "Job": ("spec", "template"),
     "CronJob": ("spec", "jobTemplate", "spec", "template"),
 }
-GIVEN = {"qpq-edge": frozenset({"tls.crt", "tls.key"})}
+GIVEN = {
+    "qpq-edge": frozenset({"tls.crt", "tls.key"}),
+    "qpq-federation-edge": frozenset({"tls.crt", "tls.key", "ca.crt"}),
+}
 """Secrets that the operator brings (docs/operate/kubernetes.md)."""
 
 
@@ -212,6 +219,8 @@ def _settings(
     served = {"metrics": ("TCP", settings.metrics_listen), "bus": ("TCP", settings.bus_listen)}
     if service == "gateway":
         served = {"metrics": served["metrics"], "quic": ("UDP", settings.listen)}
+    if service == "federation":
+        served["federation"] = ("UDP", settings.federation_listen)
     for name, (protocol, address) in served.items():
         port = ports.get(name)
         if port is None:
@@ -256,7 +265,7 @@ def _files(
                 all_.of("ConfigMap").get(volume["configMap"]["name"], {}).get("data", {}).keys()
             )
     for name, value in environment.items():
-        if not (name.endswith("_FILE") or name in {"QPQ_TLS_CERT", "QPQ_TLS_KEY", "QPQ_REDIS_CA"}) or not value:
+        if not (name.endswith("_FILE") or name in NAMING_FILES) or not value:
             continue
         path = PurePosixPath(value)
         if path.name not in mounted.get(str(path.parent), ()):

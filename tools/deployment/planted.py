@@ -106,6 +106,18 @@ FAULTS: dict[str, tuple[Callable[[Manifests], object], str]] = {
         ),
         "the program serves 0.0.0.0:7000/UDP",
     ),
+    "other domains over TCP": (
+        lambda a: a.of("Service")["federation-edge"]["spec"]["ports"][0].update(protocol="TCP"),
+        "its pods have no port federation/TCP",
+    ),
+    "another port for other domains than the program serves": (
+        lambda a: settings(a, "QPQ_FEDERATION_LISTEN", "0.0.0.0:7002"),
+        "the program serves 0.0.0.0:7002/UDP",
+    ),
+    "other domains without a certificate to show them": (
+        lambda a: settings(a, "QPQ_FEDERATION_ENABLED", "true"),
+        "federation_enabled needs federation_cert",
+    ),
     "a Service of no pod": (
         lambda a: a.of("Service")["blob"]["spec"]["selector"].update({"app.kubernetes.io/name": "blobs"}),
         "is of no pod",

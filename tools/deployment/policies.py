@@ -1,7 +1,7 @@
 """`python -m tools.deployment.policies [--check]`: write the NetworkPolicies from the table of who may call whom.
 
 Everything is denied first. Then: the bus's table (qpqcore.bus.allowed), who has a store, who has Redis, clients to the
-gateway, name resolution, and probes' port for whoever scrapes it.
+gateway, other domains and federation, name resolution, and probes' port for whoever scrapes it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from qpqserver.sharing import SEAL
 from qpqserver.stores import SERVICES as STORED
 
 K8S = Path(__file__).parents[2] / "deploy" / "k8s"
-BUS, METRICS, QUIC, POSTGRES, REDIS, DNS, API = 7400, 9090, 7000, 5432, 6379, 53, (443, 6443)
+BUS, METRICS, QUIC, FEDERATION, POSTGRES, REDIS, DNS, API = 7400, 9090, 7000, 7001, 5432, 6379, 53, (443, 6443)
 MONITORING = {"namespaceSelector": {"matchLabels": {"qpq.example/monitoring": "true"}}}
 """Label a namespace so, and what runs in it may read /metrics."""
 ELSEWHERE = "10.0.0.0/8"
@@ -70,11 +70,16 @@ def of_service(name: str) -> dict[str, Any]:
     ingress: list[Rule] = [{"from": [MONITORING], "ports": tcp(METRICS)}]
     if name == "gateway":
         ingress.append({"ports": [{"port": QUIC, "protocol": "UDP"}]})
-    elif MAY_CALL[name]:
+    if MAY_CALL.get(name):
         ingress.append({"from": pods(*MAY_CALL[name]), "ports": tcp(BUS)})
     egress: list[Rule] = [NAMES]
     if called := may_call_of(name):
         egress.append({"to": pods(*called), "ports": tcp(BUS)})
+    if name == "federation":
+        # Other domains, wherever they are: who they are is proved by certificates. One at another port needs a rule of its own.
+        outside: Rule = {"ports": [{"port": FEDERATION, "protocol": "UDP"}]}
+        ingress.append(outside)
+        egress.append(outside)
     return policy(name, ingress, egress)
 
 

@@ -15,8 +15,9 @@ import structlog
 import trio
 
 from tools.dashboards.boards import BOARDS
-from tools.observability.conditions import CONDITIONS, NOT_PLANTED, Condition
+from tools.observability.conditions import NOT_PLANTED, Condition
 from tools.observability.load import load
+from tools.observability.peers import ALL
 from tools.observability.prometheus import RULES, Missing, Prometheus, alerts_of, check_rules, hurried, prometheus
 from tools.observability.stage import PROCESSES, START_SECONDS_MAX, Stage, stage
 
@@ -105,7 +106,7 @@ async def alerts(asked: Prometheus, report: Report) -> None:
             await asked.ask(hurried(expr))
         except ValueError as exc:
             report.fault(f"{name}: {exc}")
-    planted = {name for condition in CONDITIONS for name in condition.fires}
+    planted = {name for condition in ALL for name in condition.fires}
     if unplanted := known.keys() - planted - NOT_PLANTED.keys():
         report.fault(f"no condition fires {', '.join(sorted(unplanted))}")
     firing = await asked.firing()
@@ -170,7 +171,7 @@ async def run(root: Path, only: str, report: Report) -> None:
                 later: list[tuple[Panel, str]] = []
                 await panels(asked, report, later)
                 await alerts(asked, report)
-                for condition in CONDITIONS:
+                for condition in ALL:
                     if any(word in condition.name for word in only.split(",")):
                         await play(condition, on, under, asked, report)
                     later = [(p, c) for p, c in later if c != condition.name]

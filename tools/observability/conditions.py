@@ -56,7 +56,7 @@ class Condition:
 
 
 @asynccontextmanager
-async def _while_running(work: Callable[[], Awaitable[None]], every: float) -> AsyncIterator[None]:
+async def while_running(work: Callable[[], Awaitable[None]], every: float) -> AsyncIterator[None]:
     """Do something again and again while the block runs, whatever comes of it."""
 
     async def again() -> None:
@@ -80,7 +80,7 @@ async def killed(stage: Stage, load: Load) -> AsyncIterator[None]:
         async def ask() -> None:
             await link.call(StatBlobParams(blob=bytes(41), secret=bytes(16)), StatBlobResult)
 
-        async with _while_running(ask, 0.05):
+        async with while_running(ask, 0.05):
             yield
     stage.start("blob")
 
@@ -107,7 +107,7 @@ async def starts_again(stage: Stage, load: Load) -> AsyncIterator[None]:
         stage.start("federation")
         await stage.wait_page("federation")
 
-    async with _while_running(once, SCRAPED_SECONDS):
+    async with while_running(once, SCRAPED_SECONDS):
         yield
 
 
@@ -130,7 +130,7 @@ async def database_slow(stage: Stage, load: Load) -> AsyncIterator[None]:
             f"BEGIN; LOCK TABLE qpq_delivery.log IN EXCLUSIVE MODE; SELECT pg_sleep({LOCK_SECONDS}); COMMIT"
         )
 
-    async with _while_running(hold, 0.2):
+    async with while_running(hold, 0.2):
         yield
 
 
@@ -143,7 +143,7 @@ async def table_away(stage: Stage, load: Load) -> AsyncIterator[None]:
         async def ask() -> None:
             await link.call(StatBlobParams(blob=bytes(41), secret=bytes(16)), StatBlobResult)
 
-        async with _while_running(ask, 0.2):
+        async with while_running(ask, 0.2):
             yield
     await stage.sql("ALTER TABLE qpq_blob.mislaid RENAME TO blobs")
 
@@ -171,7 +171,7 @@ async def mailboxes_full(stage: Stage, load: Load) -> AsyncIterator[None]:
     async def fill() -> None:
         await stage.sql("UPDATE qpq_delivery.mailboxes SET entries = 10000")
 
-    async with _while_running(fill, 0.5):
+    async with while_running(fill, 0.5):
         yield
 
 
@@ -193,7 +193,7 @@ async def foreign_notices(stage: Stage, load: Load) -> AsyncIterator[None]:
         for channel in await trio.to_thread.run_sync(stage.redis.command, "PUBSUB", "CHANNELS"):
             await trio.to_thread.run_sync(stage.redis.command, "PUBLISH", channel, b"x" * 64)
 
-    async with _while_running(publish, 1.0):
+    async with while_running(publish, 1.0):
         yield
 
 
@@ -208,7 +208,7 @@ async def stopped(stage: Stage, load: Load) -> AsyncIterator[None]:
         stage.signal("delivery", signal.SIGCONT)
 
     try:
-        async with _while_running(hang, 0.3):
+        async with while_running(hang, 0.3):
             yield
     finally:
         stage.signal("delivery", signal.SIGCONT)
@@ -230,7 +230,7 @@ async def too_many_calls(stage: Stage, load: Load) -> AsyncIterator[None]:
                     nursery.start_soon(ask)
 
         del stage
-        async with _while_running(many, 0.02):
+        async with while_running(many, 0.02):
             yield
 
 
@@ -262,7 +262,7 @@ async def wrong_passwords(stage: Stage, load: Load) -> AsyncIterator[None]:
                     for _ in range(REFUSED_AT_ONCE):
                         nursery.start_soon(refused, link)
 
-    async with _while_running(some, 0.1):
+    async with while_running(some, 0.1):
         yield
 
 
@@ -270,7 +270,7 @@ async def wrong_passwords(stage: Stage, load: Load) -> AsyncIterator[None]:
 async def key_packages_drained(stage: Stage, load: Load) -> AsyncIterator[None]:
     """What there is of one-time KeyPackages is gone, and somebody fetches."""
     await stage.sql("DELETE FROM qpq_keystore.packages WHERE NOT last_resort")
-    async with load.session() as link, _while_running(lambda: load.drain(link), 0.7):
+    async with load.session() as link, while_running(lambda: load.drain(link), 0.7):
         yield
 
 
@@ -289,7 +289,7 @@ async def flooded(stage: Stage, load: Load) -> AsyncIterator[None]:
                 for datagram in flight:
                     sender.sendto(datagram, (host, int(port)))
 
-    async with _while_running(lambda: trio.to_thread.run_sync(some), 0.2):
+    async with while_running(lambda: trio.to_thread.run_sync(some), 0.2):
         yield
 
 
@@ -307,7 +307,7 @@ async def rules_broken(stage: Stage, load: Load) -> AsyncIterator[None]:
         async with open_link(stage.where, Trust(), accept=lambda _: True) as link:
             await link.call(ResolveUserParams(name="x" * TOO_LARGE_BYTES), ResolveUserResult)
 
-    async with _while_running(lambda: trio.to_thread.run_sync(hostile), 0.1), _while_running(too_large, 0.3):
+    async with while_running(lambda: trio.to_thread.run_sync(hostile), 0.1), while_running(too_large, 0.3):
         yield
 
 
@@ -366,7 +366,7 @@ async def stays_away(stage: Stage, load: Load) -> AsyncIterator[None]:
     async def age() -> None:
         await stage.sql("UPDATE qpq_delivery.entries SET accepted_ms = accepted_ms - 3600000")
 
-    async with _while_running(age, 1.0):
+    async with while_running(age, 1.0):
         yield
 
 

@@ -30,12 +30,18 @@ PROCESSES: Final = (*BEHIND, "gateway")
 START_SECONDS_MAX: Final = 60
 LOOK_SECONDS: Final = 0.2
 BIN: Final = Path(sys.executable).parent
+OWN, PEER = "localhost", "peer.example"
+"""This server's domain, and the other one that it knows."""
 DATABASE: Final = "observed"
 OF_ONE: Final = {
     "blob": {"QPQ_BUS_CALLS_MAX": "2"},
     "gateway": {"QPQ_CONNECTIONS_MAX": "60", "QPQ_RETRY_FROM_HALF_OPEN": "20"},
 }
 """Bounds that can be met on one machine in a moment."""
+
+
+def _now() -> datetime:
+    return datetime.fromtimestamp(now_ms() / 1000).astimezone()
 
 
 class Stage:
@@ -46,6 +52,11 @@ class Stage:
         self.database = database
         self.redis = redis
         self.where = f"127.0.0.1:{free_port()}"
+        self.federation = free_port(), free_port()
+        """UDP ports: where the other domain's server is to be, and ours for it."""
+        authority.make_ca(folder / "domains", _now())
+        for domain in (OWN, PEER):
+            authority.issue_domain(folder / "domains", domain, _now())
         self.pages = {name: free_port(socket.SOCK_STREAM) for name in PROCESSES}
         self._ports = {name: free_port(socket.SOCK_STREAM) for name in BEHIND}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -58,6 +69,13 @@ class Stage:
             "QPQ_SECRETS_DIR": str(self.folder / "secrets" / name), "QPQ_DATA_DIR": str(self.folder / "data" / name),
             "QPQ_METRICS_LISTEN": f"127.0.0.1:{self.pages[name]}", "QPQ_STORE_BACKEND": "postgres",
             "QPQ_DATABASE_URL": self.database.url(DATABASE), "QPQ_REDIS_URL": self.redis.url, **OF_ONE.get(name, {}),
+        }  # fmt: skip
+        own = self.folder / "domains" / OWN
+        environment |= {
+            "QPQ_FEDERATION_ENABLED": "true", "QPQ_FEDERATION_PEERS": f"{PEER}=127.0.0.1:{self.federation[0]}",
+            "QPQ_FEDERATION_LISTEN": f"127.0.0.1:{self.federation[1]}",
+            "QPQ_FEDERATION_CA": str(own / authority.PEER_CA), "QPQ_FEDERATION_CERT": str(own / authority.PEER_CERT),
+            "QPQ_FEDERATION_KEY": str(own / authority.PEER_KEY),
         }  # fmt: skip
         with (self.folder / f"{name}.log").open("ab") as log:
             self._running[name] = subprocess.Popen(  # noqa: S603 - our own program
@@ -93,8 +111,7 @@ class Stage:
 
     def issue(self, name: str, days: float) -> None:
         """Renew a process's bus certificate; it reads it at once."""
-        now = datetime.fromtimestamp(now_ms() / 1000).astimezone()
-        authority.issue(self.folder / "secrets", name, now, days)
+        authority.issue(self.folder / "secrets", name, _now(), days)
         self.signal(name, signal.SIGHUP)
 
     async def sql(self, *statements: str) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import socket
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from qpqfederation.discovery import Resolver
 
 
+HOLDER_BYTES = 16
+
+
 def config_of(settings: Settings, look_again_seconds: float = 30.0) -> Config:
     """Return federation's settings."""
     host, port = address_of(settings.federation_listen)
@@ -25,7 +30,14 @@ def config_of(settings: Settings, look_again_seconds: float = 30.0) -> Config:
         engine=settings.quic_engine,  # type: ignore[arg-type]  # checked with the settings
         peers=federation_peers_of(settings), discovery=settings.federation_discovery,
         private_addresses=settings.federation_private_addresses, look_again_seconds=look_again_seconds,
+        holder=_holder(settings),
     )  # fmt: skip
+
+
+def _holder(settings: Settings) -> bytes:
+    """Return who this process is among several of federation: a restarted one goes on where it was killed."""
+    place = f"{socket.gethostname()} {settings.bus_listen}"
+    return hashlib.sha256(place.encode()).digest()[:HOLDER_BYTES]
 
 
 def resolver_of(settings: Settings) -> Resolver:

@@ -65,7 +65,7 @@ def _which(table: str, after_ms: int) -> str:
         alive = f"(expires_ms = 0 OR expires_ms > {int(after_ms)})"
         return f"channel <> x'{NOTEPAD.hex()}' AND kind <> 'notice' AND log_number IS NOT NULL AND {alive}"
     if table == "channels":
-        return f"channel <> x'{NOTEPAD.hex()}' AND kind <> {int(ChannelKind.SELF)}"
+        return f"channel <> x'{NOTEPAD.hex()}' AND kind <> {int(ChannelKind.SELF)} AND moved_to = x''"
     return f"channel <> x'{NOTEPAD.hex()}'" if ("channel", BYTES) in TABLES[table] else "1"
 
 
@@ -85,11 +85,14 @@ async def take(store: Store, archived: Iterable[Row], now_ms: int) -> int:
 def _put(store: Store, some: list[Row], now_ms: int) -> int:
     fresh = 0
     with store.transaction() as db:
+        later = dict(store.rows("SELECT channel, moved_to FROM channels WHERE moved_to <> x''"))
         for table, *values in some:
             columns = TABLES.get(table)
             if columns is None:
                 continue
             _check(columns, values)
+            while columns[0][0] == "channel" and table != "channels" and values[0] in later:
+                values[0] = later[values[0]]  # written before the group went on at another home
             if table == "messages" and 0 < values[_EXPIRES] <= now_ms:
                 continue
             constants = CONSTANTS.get(table, {})

@@ -57,6 +57,10 @@ class Births:
         await self._core.catch_up()
         return channel
 
+    async def go_on(self, later: bytes, policy: GroupPolicy, added: Sequence[Added], suite: int, name: str) -> None:
+        """Found the channel in which another one goes on (`Moves`)."""
+        await self._found(later, policy, added, suite, name)
+
     async def reset(self, channel: bytes, stuck_generation: int, *, known: set[bytes] | None = None) -> set[bytes]:
         """Begin a group that is stuck anew, with the same members (RFC 9750 §5.3); somebody else's reset will do too.
 
@@ -168,10 +172,12 @@ class Births:
                 raise
             self._drop(channel, generation)
             raise
-        if call.first is None:
-            self._store.db.execute("DELETE FROM births WHERE channel = ?", (channel,))
-        else:
-            self._store.db.execute("UPDATE births SET params = ? WHERE channel = ?", (SUBMITTED, channel))
+        with self._store.transaction() as db:
+            if call.first is None:
+                db.execute("DELETE FROM births WHERE channel = ?", (channel,))
+            else:
+                db.execute("UPDATE births SET params = ? WHERE channel = ?", (SUBMITTED, channel))
+            self._core.moves.born(channel)
 
     def _drop(self, channel: bytes, generation: int) -> None:
         """Be out of a group that the server refused, unless another one has taken its place meanwhile."""

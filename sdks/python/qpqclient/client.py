@@ -98,13 +98,16 @@ class Client(Own):
     def conversations(self) -> list[Conversation]:
         """Return all conversations but requests."""
         rows = self._core.store.rows(
-            "SELECT channel FROM channels WHERE request = 0 AND kind <> ? ORDER BY channel", int(ChannelKind.SELF)
+            "SELECT channel FROM channels WHERE request = 0 AND kind <> ? AND moved_to = x'' ORDER BY channel",
+            int(ChannelKind.SELF),
         )
         return [self._view(r[0]) for r in rows]
 
     def requests(self) -> list[Conversation]:
         """Return the conversations that unknown people began and that wait to be accepted (the setting `requests`)."""
-        rows = self._core.store.rows("SELECT channel FROM channels WHERE request = 1 AND active = 1 ORDER BY channel")
+        rows = self._core.store.rows(
+            "SELECT channel FROM channels WHERE request = 1 AND active = 1 AND moved_to = x'' ORDER BY channel"
+        )
         return [self._view(r[0]) for r in rows]
 
     def conversation(self, ident: bytes) -> Conversation:

@@ -358,6 +358,7 @@ class Commits:
         try:
             with self._store.transaction():
                 self._groups.adopt_joining(channel)
+                self._core.moves.entered(channel)
         finally:
             self._groups.drop()
 

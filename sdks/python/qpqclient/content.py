@@ -72,6 +72,7 @@ def shown_text(content: Content) -> str | None:
             | "profile"
             | "cutShort"
             | "selfState"
+            | "moved"
         ):
             return None
         case _:
@@ -132,6 +133,12 @@ def apply_content(
     """
     fresh = store.db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (channel, content.id)).rowcount
     if not fresh:
+        # The same may have come by two channels of one conversation: everybody goes by the earlier place.
+        where = "channel = ? AND id = ? AND sender = ? AND log_number > ?"
+        store.db.execute(
+            f"UPDATE messages SET log_number = ? WHERE {where}",  # noqa: S608 - fixed text
+            (entry.log_number, channel, content.id, sender, entry.log_number),
+        )
         return []
     state = "sent" if sender == store.get("account") else "received"
     added = add_message(

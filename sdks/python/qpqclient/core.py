@@ -20,6 +20,7 @@ from qpqclient.history import History
 from qpqclient.inbox import POSITION, Inbox
 from qpqclient.log import log
 from qpqclient.model import Connected, Disconnected, Event, MessageReceived, MessageStored, Typing
+from qpqclient.moves import Moves
 from qpqclient.outbox import Outbox
 from qpqclient.pacing import BACKOFF_SECONDS_MIN, pause
 from qpqclient.people import People
@@ -79,6 +80,7 @@ class Core:
         self.outbox = Outbox(self)
         self.commits = Commits(self)
         self.births = Births(self)
+        self.moves = Moves(self)
         self.upkeep = Upkeep(self)
         self.put_back = PutBack(self)
         self.settings = Settings(store)
@@ -254,7 +256,7 @@ class Core:
             return
         account = next((leaf.account for leaf in leaves if leaf.device == device), None)
         if account is not None and signal.which == "typing" and not self.contacts.blocked(account):
-            self.tell(Typing(event.channel, self.people.name(account), on=bool(signal.typing)))
+            self.tell(Typing(self.moves.shown(event.channel), self.people.name(account), on=bool(signal.typing)))
 
     async def _poll(self, link: Link) -> None:
         await self.account.top_up(link)

@@ -30,8 +30,18 @@ JOINING = b"joining/"
 """Where a group stands that was joined by an external commit which has no answer yet."""
 PUT_BACK = "put back:"
 """How marks begin of groups that are to be compared with a server that was put back (putback.py)."""
+LOG_BITS, MOVES_SHIFT, BRANCH_BITS_DROPPED = 44, 56, 4
+"""A place has 63 bits: 7 say how often it moved, 12 begin the channel's id, 44 are of its log (put back 4,096 times)."""
 OF_JOIN = ("births", "proposed", "rejoins")
 """What a group that is entered starts without."""
+
+
+def base_of(channel: bytes, moves: int) -> int:
+    """Return what is added to the numbers of a channel's log for their places in the history of the conversation.
+
+    How often it has moved comes first; channels that go on from one stand behind each other, the smaller id first.
+    """
+    return moves << MOVES_SHIFT | int.from_bytes(channel[:2], "big") >> BRANCH_BITS_DROPPED << LOG_BITS if moves else 0
 
 
 def sha256(data: bytes) -> bytes:
@@ -150,13 +160,14 @@ class Groups:
                 self._store.set_group_aside(group_id(channel, old))
 
     def _enter(self, channel: bytes, generation: int, group: qpqnative.Group, name: str) -> None:
-        kind = read_policy(group.policy).kind
+        policy = read_policy(group.policy)
         db = self._store.db
         db.execute(
-            "INSERT INTO channels (channel, generation, epoch, kind, name, timer_seconds, active, authenticator) "
-            "VALUES (?, ?, 0, ?, ?, 0, 1, x'') ON CONFLICT (channel) DO UPDATE SET "
-            "generation = excluded.generation, active = 1, name = CASE WHEN name = '' THEN excluded.name ELSE name END",
-            (channel, generation, int(kind), name),
+            "INSERT INTO channels (channel, generation, epoch, kind, name, timer_seconds, active, authenticator, follows, base) "
+            "VALUES (?, ?, 0, ?, ?, 0, 1, x'', ?, ?) ON CONFLICT (channel) DO UPDATE SET "
+            "generation = excluded.generation, active = 1, follows = excluded.follows, base = excluded.base, "
+            "name = CASE WHEN name = '' THEN excluded.name ELSE name END",
+            (channel, generation, int(policy.kind), name, policy.follows, base_of(channel, policy.moves)),
         )
         for table in OF_JOIN:
             db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts

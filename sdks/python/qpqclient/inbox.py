@@ -6,6 +6,7 @@ cannot be followed any more is marked for rejoining.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from qpqclient.errors import UNDECIDED, GroupUnusable, Refused
 from qpqclient.groups import sha256
 from qpqclient.log import log
 from qpqclient.model import GroupChanged, MessageStored, Missed
+from qpqclient.outgoing import SETTINGS
 from qpqclient.settings import REQUESTS
 from qpqcore.api import delivery
 from qpqcore.api.delivery import EntryKind, WelcomeItem
@@ -181,7 +183,6 @@ class Inbox:
         )
 
     def _message(self, entry: delivery.Entry) -> None:
-        channel = entry.channel
         try:
             opened = self._opened(entry, self._group(entry))
         except qpqnative.MlsError as exc:
@@ -200,20 +201,25 @@ class Inbox:
         content = read_content(received.data)
         with self._store.transaction():
             save()
-            events = self._applied(channel, sender.account, content, entry) if content else []
+            events = self._applied(sender.account, content, entry) if content else []
             self._store.put_number(POSITION, entry.number)
         for event in events:
             self._core.tell(self._core.finished(event))
 
-    def _applied(self, channel: bytes, sender: bytes, content: Content, entry: delivery.Entry) -> list[Event]:
-        """Apply a content, as far as its sender may; inside a transaction."""
+    def _applied(self, sender: bytes, content: Content, entry: delivery.Entry) -> list[Event]:
+        """Apply a content, as far as its sender may, to the conversation in which it stands; inside a transaction."""
         if self._core.contacts.blocked(sender):
             return []
         right = RIGHTS.get(content.which)
         allowed = right is None or self._groups.may(
-            channel, sender, right, generation=entry.generation, epoch=entry.epoch
+            entry.channel, sender, right, generation=entry.generation, epoch=entry.epoch
         )
-        events = apply_content(self._store, channel, sender, content, entry, allowed=allowed)
+        moves = self._core.moves
+        channel = moves.shown(entry.channel)
+        if channel != entry.channel and content.which in SETTINGS:
+            return []  # what the later channel is called is said there
+        placed = replace(entry, log_number=moves.place(entry.channel, entry.log_number))
+        events = apply_content(self._store, channel, sender, content, placed, allowed=allowed)
         if sender == self._core.account.account and content.which == "selfState":
             self._core.history.heard(channel, content)
         if sender != self._core.account.account:
@@ -264,6 +270,7 @@ class Inbox:
         """Go over to the group that this device joined by an external commit whose answer it never saw."""
         with self._store.transaction():
             self._groups.adopt_joining(entry.channel)
+            self._core.moves.entered(entry.channel)
             self._store.put_number(POSITION, entry.number)
         self._groups.drop()
         self._core.tell(GroupChanged(entry.channel, active=True))
@@ -326,7 +333,7 @@ class Inbox:
                 self._groups.keep_past(channel, entry.generation, group)
             else:
                 self._groups.adopt(channel, entry.generation, group, "")
-                if not known:
+                if not self._core.moves.entered(channel) and not known:
                     self._core.contacts.judge(channel, requests=self._core.settings.on(REQUESTS))
             self._store.put_number(POSITION, entry.number)
         if not is_past:

@@ -33,7 +33,12 @@ class Membership:
     def __init__(self, core: Core, channel: bytes) -> None:
         self._core = core
         self._store = core.store
-        self.id = channel
+        self._channel = channel
+
+    @property
+    def id(self) -> bytes:
+        """The channel's id; another one once the group has gone on at another home."""
+        return self._core.moves.shown(self._channel)
 
     def _row(self, column: str) -> Any:
         rows = self._store.rows(f"SELECT {column} FROM channels WHERE channel = ?", self.id)  # noqa: S608 - fixed texts
@@ -176,6 +181,14 @@ class Membership:
         """Leave, after what has been sent; another member's commit makes it so. It is done for certain, also after a crash."""
         self._core.upkeep.want_leave(self.id)
         await self._core.upkeep.settle()
+
+    async def rehome(self) -> None:
+        """Let this group go on at one's own server, because its home has gone for good; NotAllowed while that answers.
+
+        All whose servers can be reached are in it at once, the others as soon as they can be.
+        """
+        await self._core.moves.rehome(self.id)
+        self._tell_name()
 
     async def rejoin(self) -> None:
         """Take a new leaf in place of this device's own, as after a restored backup."""

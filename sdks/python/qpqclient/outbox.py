@@ -31,6 +31,8 @@ SAID_BY_ITSELF = frozenset({"receipt", "cutShort", "selfState"})
 """Kinds of content that no user has typed."""
 REST_SECONDS_MIN, REST_SECONDS_MAX = 0.5, 15.0
 """Between two tries to bring something to another domain that is away, or into a group that is not in order."""
+PRESENT = "channel NOT IN (SELECT channel FROM channels WHERE moved_to <> x'')"
+"""What is said in channels that go on elsewhere is said there, too: nobody waits for a home that may be gone for good."""
 GENERATION_MAX = 900
 """Messages of one epoch and sender; an update is committed before (docs/spec/groups.md#clients-keep)."""
 
@@ -51,15 +53,15 @@ class Outbox:
     @property
     def pending(self) -> int:
         """How many contents the server does not have yet."""
-        return int(self._store.rows("SELECT count(*) FROM outbox")[0][0])
+        return int(self._store.rows(f"SELECT count(*) FROM outbox WHERE {PRESENT}")[0][0])  # noqa: S608 - fixed text
 
     @property
     def unsent(self) -> int:
         """How many of them are the user's, not said by the client itself. Each is looked into once."""
-        before = self._said
+        before, waiting = self._said, self._store.rows(f"SELECT number, id FROM outbox WHERE {PRESENT}")  # noqa: S608 - fixed text
         self._said = {
             (number, ident): before[number, ident] if (number, ident) in before else self._is_users(number)
-            for number, ident in self._store.rows("SELECT number, id FROM outbox")
+            for number, ident in waiting
         }
         return sum(self._said.values())
 
@@ -148,10 +150,12 @@ class Outbox:
                         signature = write_signature(group, channel, generation, payload) if self._core.sealed else b""
                         with self._store.transaction() as db:
                             self._core.groups.save(channel, group)
-                            db.execute(
+                            changed = db.execute(
                                 "UPDATE outbox SET payload = ?, generation = ?, epoch = ?, signature = ?, ratchet = ? WHERE number = ?",
                                 (payload, generation, group.epoch, signature, ratchet, number),
                             )
+                        if not changed.rowcount:  # it goes to another channel by now
+                            raise Refused(Refusal(ErrorCode.UNAVAILABLE, "the conversation goes on elsewhere"))
                     except BaseException:
                         self._core.groups.drop()
                         raise
@@ -178,22 +182,28 @@ class Outbox:
         number, channel, ident, content = row[:4]
         sent = Content.from_bytes(content)
         self.go_on(channel)
+        moves, shown = self._core.moves, self._core.moves.shown(channel)
+        place = moves.place(channel, done.log_number)
         with self._store.transaction() as db:
             db.execute("DELETE FROM outbox WHERE number = ?", (number,))
             db.execute(
-                "UPDATE messages SET state = CASE WHEN state = 'pending' THEN 'sent' ELSE state END, log_number = ?, accepted_ms = ?, "
-                "expires_ms = ? WHERE channel = ? AND id = ?",
-                (done.log_number, done.accepted_ms, expiry(sent, done.accepted_ms), channel, ident),
+                "UPDATE messages SET state = CASE WHEN state = 'pending' THEN 'sent' ELSE state END, "
+                "log_number = min(coalesce(log_number, ?), ?), accepted_ms = ?, expires_ms = ? WHERE channel = ? AND id = ?",
+                (place, place, done.accepted_ms, expiry(sent, done.accepted_ms), shown, ident),
             )
-            apply_action(self._store, channel, self._core.account.account, sent)
-        self._core.tell(MessageChanged(channel, ident))
+            apply_action(self._store, shown, self._core.account.account, sent)
+        self._core.tell(MessageChanged(shown, ident))
+        if sent.which == "moved":  # the home that had gone is back, and so are its people
+            self._core.upkeep.wake()
         if self._core.upkeep.leaves(channel):
             self._core.upkeep.wake()
 
     async def _refused(self, row: Any, no: Refused) -> None:
         if no.code in NO_SESSION:
             raise no  # it waits for the next log-in
-        if no.code is ErrorCode.STALE_EPOCH:
+        if no.code is ErrorCode.STALE_EPOCH and self._core.moves.has_moved(row[1]) and not self._is_notice(row):
+            self._fail(row)  # the earlier log has not got it, and need not
+        elif no.code is ErrorCode.STALE_EPOCH:
             self._store.db.execute("UPDATE outbox SET payload = NULL WHERE number = ?", (row[0],))
             await self._core.catch_up()
         elif no.code is ErrorCode.RATCHET_USED:
@@ -208,6 +218,10 @@ class Outbox:
         else:
             log.info("message_refused", code=no.name)
             self._fail(row)
+
+    @staticmethod
+    def _is_notice(row: Any) -> bool:
+        return Content.from_bytes(row[3]).which == "moved"
 
     def _take_new_leaves(self, row: Any) -> None:
         """Rejoin every group before anything else is sent: this database is an older copy, its keys were used since."""
@@ -224,8 +238,11 @@ class Outbox:
             await self._core.commits.update(channel)
 
     def _fail(self, row: Any) -> None:
+        is_past = self._core.moves.has_moved(row[1])
         with self._store.transaction() as db:
             db.execute("DELETE FROM outbox WHERE number = ?", (row[0],))
+            if is_past:  # it was said in the later channel, too
+                return
             db.execute("UPDATE messages SET state = 'failed' WHERE channel = ? AND id = ?", (row[1], row[2]))
         self._core.tell(MessageChanged(row[1], row[2]))
         if self._core.upkeep.leaves(row[1]):

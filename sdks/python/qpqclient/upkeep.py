@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SURVEY = "survey"
 LEAVING_SECONDS = 15.0
 """How often a device that leaves looks whether it is out."""
+GATHERING_SECONDS = 300.0
+"""How often it is looked whether people can be reached who were left out when a group went on at another home."""
 PROPOSAL_WAIT_SECONDS_MAX = 2.0
 """Any member may commit a proposal; each waits a random part of this, so that mostly one does."""
 RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 0.5, 30.0
@@ -81,7 +83,10 @@ class Upkeep:
 
     def want_leave(self, channel: bytes) -> None:
         """Note that this person leaves a conversation: once everything sent to it is on the server, and for certain."""
-        self._store.db.execute("INSERT OR IGNORE INTO leaving VALUES (?)", (channel,))
+        self._store.db.execute(
+            "INSERT OR IGNORE INTO leaving SELECT ? UNION ALL SELECT channel FROM channels WHERE moved_to = ? AND active = 1",
+            (channel, channel),
+        )
         self._work.set()
 
     def leaves(self, channel: bytes) -> bool:
@@ -92,9 +97,7 @@ class Upkeep:
         """Tell whether a channel has to be founded or rejoined before anything is sent to it."""
         return bool(
             self._store.rows(
-                "SELECT 1 FROM rejoins WHERE channel = ? UNION ALL SELECT 1 FROM births WHERE channel = ?",
-                channel,
-                channel,
+                "SELECT 1 FROM rejoins WHERE channel = ?1 UNION ALL SELECT 1 FROM births WHERE channel = ?1", channel
             )
         )
 
@@ -102,7 +105,7 @@ class Upkeep:
         """Do what is to be done, for ever."""
         wait_s = RETRY_SECONDS_MIN
         while True:
-            with trio.move_on_after(LEAVING_SECONDS if self._store.rows("SELECT 1 FROM leaving") else math.inf):
+            with trio.move_on_after(self._rest_s()):
                 await self._work.wait()
             self._work = trio.Event()
             if self._proposed():
@@ -122,6 +125,11 @@ class Upkeep:
                 self._work.set()
             else:
                 wait_s = RETRY_SECONDS_MIN
+
+    def _rest_s(self) -> float:
+        if self._store.rows("SELECT 1 FROM leaving"):
+            return LEAVING_SECONDS
+        return GATHERING_SECONDS if self._core.moves.gathers else math.inf
 
     async def settle(self) -> None:
         """Do all that is to be done now; at last raise what was wrong with one conversation."""
@@ -144,6 +152,7 @@ class Upkeep:
                 await self._survey()
                 await self._rejoin()
                 await self._leave()
+                await self._core.moves.gather()
                 for channel in self._proposed():
                     async with self._by_itself(channel):
                         await self._core.commits.settle_proposals(channel)

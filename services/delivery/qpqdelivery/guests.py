@@ -97,6 +97,9 @@ class GuestStore(Protocol):
     async def boxes(self, limit: int) -> list[BoxLoad]:
         """Return all boxes."""
 
+    async def lease_box(self, box: bytes, holder: bytes, until_ms: int, now_ms: int) -> int:
+        """Give a box to one process until a moment, unless it is another's; return until when it is that one's, else 0."""
+
     async def skip_box(self, box: bytes, past: int, now_ms: int) -> None:
         """Number what lies in a box above what its receiver has: this database is older than what it once sent."""
 

@@ -45,6 +45,9 @@ NUMBER_MAX = (1 << 63) - 1
 LATE_MS = 7 * 24 * 3600 * 1000
 """An entry that says it was taken longer ago counts as of then: what is too old cuts a mailbox off."""
 HASH_BYTES = 32
+HOLDER_BYTES = 16
+LEASE_MS_MAX = 60_000
+"""So long what waits for a domain lies still at most, after the process that brings it died."""
 
 
 class Peers:
@@ -145,6 +148,15 @@ class Peers:
         if params.up_to > last:
             await self._store.skip_box(box, params.up_to, call.now_ms)
         return api.AckBoxResult(acked=await self._store.ack(box, params.up_to, call.now_ms) or 0)
+
+    async def lease_box(self, call: CallContext, params: api.LeaseBoxParams) -> api.LeaseBoxResult:
+        """Let one process bring what waits for a domain; who died is followed by another when its time is over."""
+        if len(params.holder) != HOLDER_BYTES:
+            raise Refusal(ErrorCode.MALFORMED, "a holder has 16 bytes")
+        until_ms = call.now_ms + min(params.lease_ms, LEASE_MS_MAX)
+        other_ms = await self._store.lease_box(box_of(self._other(params.domain)), params.holder, until_ms, call.now_ms)
+        # Clocks of a site may differ: nobody waits for longer than a lease lasts.
+        return api.LeaseBoxResult(others_ms=min(other_ms - call.now_ms, LEASE_MS_MAX) if other_ms else 0)
 
     async def list_boxes(self, call: CallContext, params: api.ListBoxesParams) -> api.ListBoxesResult:
         """Return how full each box is."""

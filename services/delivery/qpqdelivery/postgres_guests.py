@@ -103,6 +103,14 @@ class PostgresGuests:
         rows = await self._db.read(lambda c: c.fetch(sql.BOXES, NOBODY, NOBODY + b"\xff", limit))
         return [BoxLoad(*row) for row in rows]
 
+    async def lease_box(self, box: bytes, holder: bytes, until_ms: int, now_ms: int) -> int:
+        async def body(c: Connection) -> int:
+            if await c.fetchval(sql.LEASE_BOX, box, holder, until_ms, now_ms) is not None:
+                return 0
+            return int(await c.fetchval(sql.LEASED_BOX, box))
+
+        return await self._db.write(body)
+
     async def skip_box(self, box: bytes, past: int, now_ms: int) -> None:
         del now_ms
 

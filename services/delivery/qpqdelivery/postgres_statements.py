@@ -268,6 +268,12 @@ BOX_FIRST = "SELECT number FROM entries WHERE device = $1 ORDER BY number LIMIT 
 LIFT_BOX = "UPDATE entries SET number = -(number + $2) WHERE device = $1"
 TURN_BOX = "UPDATE entries SET number = -number WHERE device = $1 AND number < 0"
 SET_BOX = "UPDATE mailboxes SET last = last + $2, acked = $3 WHERE device = $1"
+LEASE_BOX = (
+    "INSERT INTO box_leases AS l (box, holder, until_ms) VALUES ($1, $2, $3) ON CONFLICT (box) DO UPDATE "
+    "SET holder = excluded.holder, until_ms = excluded.until_ms WHERE l.holder = excluded.holder OR l.until_ms <= $4 "
+    "RETURNING until_ms"
+)
+LEASED_BOX = "SELECT until_ms FROM box_leases WHERE box = $1"
 AWAY_HEAD = (
     "INSERT INTO heads (channel, number, noted, generation, epoch, birth_hash) VALUES ($1, 0, $2, 0, 0, '') "
     "ON CONFLICT (channel) DO NOTHING"
@@ -308,12 +314,13 @@ DISTRIBUTED_BY = {
     "channels": "channel", "heads": "channel", "trees": "channel", "epochs": "channel", "leaves": "channel", "log": "channel",
     "ratchets": "channel",
     "proposals": "channel", "outbox": "channel", "mailboxes": "device", "entries": "device", "marks": "device",
-    "guests": "channel", "away": "channel", "homes": "home",
+    "guests": "channel", "away": "channel", "homes": "home", "box_leases": "box",
 }  # fmt: skip
 GROUPS = (
     ("channels", "heads", "trees", "epochs", "leaves", "ratchets", "log", "proposals", "outbox", "guests", "away"),
     ("mailboxes", "entries", "marks"),
     ("homes",),
+    ("box_leases",),
 )
 """Tables whose rows of one channel, or device, lie together: a transaction, and a join, stays in one of these."""
 OVER_ALL = {

@@ -53,6 +53,16 @@ class SqliteGuests:
             ]
         )
 
+    async def lease_box(self, box: bytes, holder: bytes, until_ms: int, now_ms: int) -> int:
+        def body(c: Connection) -> int:
+            row = c.execute("SELECT holder, until_ms FROM box_leases WHERE box = ?", (box,)).fetchone()
+            if row is not None and row[0] != holder and row[1] > now_ms:
+                return int(row[1])
+            c.execute("INSERT OR REPLACE INTO box_leases VALUES (?, ?, ?)", (box, holder, until_ms))
+            return 0
+
+        return await self._db.write(body)
+
     async def skip_box(self, box: bytes, past: int, now_ms: int) -> None:
         def body(c: Connection) -> None:
             row = c.execute("SELECT last, acked FROM mailboxes WHERE device = ?", (box,)).fetchone()

@@ -79,5 +79,14 @@ class Config:
     itself: callers are told at once.
     """
 
+    holder: bytes = bytes(16)
+    """Who this process is among those that bring what waits, the same after a restart."""
+
+    lease_seconds: float = 45.0
+    """Of several processes one brings what waits for a domain, and after its death another, so long later at most."""
+
+    lease_left_seconds_min: float = 25.0
+    """Nothing is sent with less left of it: a call takes 22 s at most (`call_ms`, and room for the answer)."""
+
     look_again_seconds: float = 30.0
     """So often boxes are looked at, whatever the notices say."""

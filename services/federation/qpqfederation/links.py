@@ -13,7 +13,7 @@ from qpqcore.api.rpc import Call, Reply
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqfederation import rules
 from qpqfederation.names import is_discoverable, is_peer_name
-from trio_quic import ClientTls, HandshakeError, Limits, QuicConfiguration, QuicError, open_quic_connection
+from trio_quic import ClientTls, Limits, QuicConfiguration, QuicError, open_quic_connection
 
 if TYPE_CHECKING:
     from qpqfederation.config import Config
@@ -31,7 +31,9 @@ SILENCE_MS = 6_000
 ROOM_MS = 2_000
 """For the answer's way back, beside the time that the peer is given."""
 PEERS_MAX = 10_000
-"""Domains that connections are kept in mind of."""
+"""Domains that connections are kept in mind of; of more the idle ones are forgotten, some 2 KiB each."""
+FULL_RETRY_MS = 5_000
+"""All of them have a connection or a worker: one ends about so often."""
 
 
 class Away(Exception):
@@ -46,6 +48,8 @@ class Peer:
         self.came = trio.Event()
         """Set, and made anew, when the peer has come here by itself: it is worth a try."""
         self.health = FederationHealthResult()
+        self.kept = False
+        """Whether a worker brings it what waits for it: it is not forgotten then."""
         self._links = links
         self._connection: QuicConnection | None = None
         self._making = trio.Lock()
@@ -56,6 +60,11 @@ class Peer:
     def is_up(self) -> bool:
         """Whether there is a connection to it."""
         return self._connection is not None and self._connection.closed is None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is lost if it is forgotten: it is made anew when it is wanted again."""
+        return not (self.kept or self.is_up or self._making.locked())
 
     def has_come(self) -> None:
         """Note that the peer has come here."""
@@ -102,7 +111,7 @@ class Peer:
             try:
                 with trio.fail_after(self._links.config.connect_seconds_max):
                     self._connection = await self._links.nursery.start(self._hold)
-            except (HandshakeError, QuicError, OSError, ValueError, trio.TooSlowError, Away, Refusal) as exc:
+            except (QuicError, OSError, ValueError, trio.TooSlowError, Away, Refusal) as exc:
                 self._not_before_s = trio.current_time() + self._pause_s
                 self._pause_s = min(2 * self._pause_s, self._links.config.unreachable_seconds_max)
                 log.info("peer_unreachable", peer=self.domain, reason=type(exc).__name__)
@@ -125,7 +134,7 @@ class Peer:
                 is_started = True
                 task_status.started(connection)
                 await connection.wait_closed()
-        except (QuicError, HandshakeError):
+        except QuicError:
             if not is_started:
                 raise
 
@@ -180,13 +189,23 @@ class Links:
         return domain in self.config.peers or (self.config.discovery and is_discoverable(domain))
 
     def to(self, domain: str) -> Peer:
-        """Return a domain to talk to. Refusal(notFound)."""
-        peer = self.all.get(domain)
+        """Return a domain to talk to. Refusal(notFound), Refusal(overloaded)."""
+        peer = self.all.pop(domain, None)
         if peer is None:
-            if not self.knows(domain) or len(self.all) >= PEERS_MAX:
+            if not self.knows(domain):
                 raise Refusal(ErrorCode.NOT_FOUND, "this server does not talk to that domain")
-            peer = self.all[domain] = Peer(domain, self)
+            if len(self.all) >= PEERS_MAX:
+                self._forget_one()
+            peer = Peer(domain, self)
+        self.all[domain] = peer  # the last of them: who was not wanted for longest stands first
         return peer
+
+    def _forget_one(self) -> None:
+        """Forget the idle domain that was not wanted for longest: names that anybody made up must not fill the list."""
+        idle = next((domain for domain, peer in self.all.items() if peer.is_idle), None)
+        if idle is None:
+            raise Refusal(ErrorCode.OVERLOADED, "too many domains at once", retry_after_ms=FULL_RETRY_MS)
+        del self.all[idle]
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Hold connections, for ever."""

@@ -35,8 +35,6 @@ class Running(Federation):
     """Federation with its edge and its workers: what `run` keeps going."""
 
     edge: Edge
-    links: Links
-    outbox: Outbox
     tls: ServerTls | None = None
     read_tls: Callable[[], tuple[ServerTls | None, ClientTls]]
     """Gives the certificates as they are now. CertificateUnreadable."""
@@ -84,8 +82,7 @@ async def open_federation(
     links = Links(config, client, locator, counted, version, transport_factory)
     counted.up = lambda: {domain: peer.is_up for domain, peer in links.all.items()}
     outbox = Outbox(links, services["delivery"], notices, clock_ms)
-    service = Running(config, links, outbox, limiter=limiter, clock_ms=clock_ms, version=version, **services)
-    service.links, service.outbox = links, outbox
+    service = Running(config, links, outbox, limiter=limiter, version=version, **services)
     service.edge = Edge(config, service, links, limiter, clock_ms)
     service.read_tls = read_tls
     service.tls, service.transport_factory = (server if config.enabled else None), transport_factory

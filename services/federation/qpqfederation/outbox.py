@@ -34,6 +34,8 @@ log = structlog.get_logger()
 SELF = Caller(CallerKind.SERVICE, name="federation")
 NUMBERS = {m.name: m.number for m in METHODS}
 NEVER = float("inf")
+RELEASE_SECONDS_MAX = 1.0
+"""At the end of a process."""
 AT_HOME_SECONDS_MAX = 30.0
 """Delivery answers within so long, or is away."""
 
@@ -55,6 +57,7 @@ class Outbox:
         self._notices = notices
         self._clock_ms = clock_ms
         self._working: set[str] = set()
+        self._held_until_s: dict[str, float] = {}
 
     async def run(self) -> None:
         """Look for domains that something waits for, for ever."""
@@ -62,21 +65,30 @@ class Outbox:
             while True:
                 domains = set(self._config.peers)
                 try:
-                    boxes = (await self._delivery.list_boxes(self._context(), api.ListBoxesParams())).boxes
-                    self._links.counted.note_boxes(boxes)
-                    domains |= {box.domain for box in boxes if box.entries}
+                    domains |= {box.domain for box in await self.weigh() if box.entries}
                 except Refusal as no:
                     log.warning("boxes_unseen", code=no.code.name)
                 for domain in sorted(domains - self._working):
                     if self._links.knows(domain):
-                        self._working.add(domain)
-                        nursery.start_soon(self._work, self._links.to(domain))
+                        self._begin(nursery, domain)
                 await trio.sleep(self._config.look_again_seconds)
 
-    async def weigh(self) -> None:
-        """Look how full the boxes are, for the operator."""
+    def _begin(self, nursery: trio.Nursery, domain: str) -> None:
+        """Give a domain a worker; where there is no room for it now, at the next look."""
+        try:
+            peer = self._links.to(domain)
+        except Refusal as no:
+            log.warning("peer_waits", peer=domain, code=no.code.name)
+            return
+        peer.kept = True
+        self._working.add(domain)
+        nursery.start_soon(self._work, peer)
+
+    async def weigh(self) -> Sequence[api.Box]:
+        """Look how full the boxes are, for the operator; return them. Refusal."""
         boxes = (await self._delivery.list_boxes(self._context(), api.ListBoxesParams())).boxes
         self._links.counted.note_boxes(boxes)
+        return boxes
 
     def _context(self) -> CallContext:
         return CallContext(
@@ -84,7 +96,14 @@ class Outbox:
         )  # fmt: skip
 
     async def _work(self, peer: Peer) -> None:
-        """Bring a domain what waits for it, for ever."""
+        """Bring a domain what waits for it, for ever; at the end let another process go on at once."""
+        try:
+            await self._keep_bringing(peer)
+        finally:
+            with trio.move_on_after(RELEASE_SECONDS_MAX, shield=True):
+                await self._release(peer)
+
+    async def _keep_bringing(self, peer: Peer) -> None:
         c, pause_s = self._config, self._config.again_seconds_min
         await self._greet(peer)
         with self._notices.subscribe(mailbox_topic(make_id(NOBODY, peer.domain))) as notices:
@@ -95,6 +114,7 @@ class Outbox:
                     is_more = await self._round(peer)
                 except Refusal as no:
                     log.info("delivery_waits", peer=peer.domain, code=no.code.name)
+                    await self._release(peer)  # the domain may come to another process
                     with trio.move_on_after(max(pause_s * jitter(), no.retry_after_ms / 1000)):
                         await came.wait()
                     pause_s = min(pause_s * 2, c.again_seconds_max)
@@ -114,7 +134,12 @@ class Outbox:
 
     async def _round(self, peer: Peer) -> bool:
         """Bring one portion; tell whether there was any. Refusal where it has to wait."""
-        found = await self._delivery.fetch_box(self._context(), api.FetchBoxParams(domain=peer.domain))
+        asked = api.FetchBoxParams(domain=peer.domain)
+        found = await self._delivery.fetch_box(self._context(), asked)
+        if found.entries and not self._holds(peer):
+            await self._take(peer)
+            # Another process may have brought some of it just now.
+            found = await self._delivery.fetch_box(self._context(), asked)
         if not found.entries:
             return False
         entries = [await self._without_notice(peer, relayed) for relayed in found.entries]
@@ -126,6 +151,41 @@ class Outbox:
         self._links.counted.delivered(peer.domain, len(entries))
         return True
 
+    # --- one process for each domain
+
+    def _holds(self, peer: Peer) -> bool:
+        """Tell whether a call made now ends while this process alone brings what waits for a domain."""
+        left_s = self._held_until_s.get(peer.domain, 0.0) - trio.current_time()
+        return left_s >= self._config.lease_left_seconds_min
+
+    async def _take(self, peer: Peer) -> None:
+        """Be the one. Refusal(unavailable) while another process is."""
+        asked_s = trio.current_time()
+        others_ms = await self._lease(peer, self._config.lease_seconds)
+        if others_ms:
+            self._held_until_s.pop(peer.domain, None)
+            raise Refusal(ErrorCode.UNAVAILABLE, "another process brings what waits", retry_after_ms=others_ms)
+        self._held_until_s[peer.domain] = asked_s + self._config.lease_seconds
+
+    async def _release(self, peer: Peer) -> None:
+        """Let another process be the one; if that cannot be said, it finds out in time."""
+        if self._held_until_s.pop(peer.domain, None) is not None:
+            try:
+                await self._lease(peer, 0.0)
+            except Refusal as no:
+                log.info("lease_kept", peer=peer.domain, code=no.code.name)
+
+    async def _lease(self, peer: Peer, seconds: float) -> int:
+        asked = api.LeaseBoxParams(domain=peer.domain, holder=self._config.holder, lease_ms=int(seconds * 1000))
+        return (await self._delivery.lease_box(self._context(), asked)).others_ms
+
+    async def _call(self, peer: Peer, method: str, params: bytes) -> bytes:
+        if not self._holds(peer):
+            await self._take(peer)
+        return await peer.call(NUMBERS[method], params, deadline_s=NEVER)
+
+    # --- one portion
+
     async def _without_notice(self, peer: Peer, relayed: api.RelayedEntry) -> api.RelayedEntry:
         """Bring a purge notice, which is a call of its own; its number goes with the entries."""
         entry = relayed.entry
@@ -133,7 +193,7 @@ class Outbox:
             return relayed
         PurgeNoticeParams.from_bytes(entry.payload)
         try:
-            await peer.call(NUMBERS["purgeNotice"], entry.payload, deadline_s=NEVER)
+            await self._call(peer, "purgeNotice", entry.payload)
         except Refusal as no:
             if no.code in RETRYABLE:
                 raise
@@ -144,7 +204,7 @@ class Outbox:
         """Bring entries; one that is refused for good, by itself, goes as a gap: its readers rejoin."""
         params = DeliverEntriesParams(entries=tuple(entries), standings=standings)
         try:
-            answer = await peer.call(NUMBERS["deliverEntries"], params.to_bytes(), deadline_s=NEVER)
+            answer = await self._call(peer, "deliverEntries", params.to_bytes())
         except Refusal as no:
             if no.code in RETRYABLE:
                 raise

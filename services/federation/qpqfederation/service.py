@@ -13,8 +13,6 @@ from qpqfederation import rules
 from qpqfederation.outbox import SELF
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from qpqcore.api.delivery import ExternalSenderResult
     from qpqcore.bus.limits import Limiter
     from qpqcore.obs.metrics import Reading
@@ -34,27 +32,26 @@ class Federation:
     def __init__(
         self, config: Config, links: Links, outbox: Outbox, *, delivery: delivery.DeliveryInternalApi,
         keystore: keystore.KeystoreInternalApi, blob: blob.BlobInternalApi, limiter: Limiter,
-        clock_ms: Callable[[], int], version: str,
+        version: str,
     ) -> None:  # fmt: skip
         self._config = config
-        self._links = links
-        self._outbox = outbox
+        self.links = links
+        self.outbox = outbox
         self._delivery = delivery
         self._keystore = keystore
         self._blob = blob
         self._limiter = limiter
-        self._clock_ms = clock_ms
         self._version = version
         self._external_sender: ExternalSenderResult | None = None
 
     def readings(self) -> list[Reading]:
         """Return what an operator sees."""
-        return self._links.counted.readings()
+        return self.links.counted.readings()
 
     async def weigh(self) -> None:
         """Look what waits for other domains."""
         if self._config.enabled:
-            await self._outbox.weigh()
+            await self.outbox.weigh()
 
     # --- of another domain: the first call
 
@@ -138,7 +135,7 @@ class Federation:
         taken = await self._delivery.take_entries(
             _own(call), delivery.TakeEntriesParams(home=peer, entries=params.entries, standings=params.standings)
         )
-        self._links.counted.taken(peer, len(params.entries))
+        self.links.counted.taken(peer, len(params.entries))
         return api.DeliverEntriesResult(position=taken.position)
 
     async def purge_notice(self, call: CallContext, params: api.PurgeNoticeParams) -> api.PurgeNoticeResult:
@@ -194,14 +191,14 @@ class Federation:
 
     async def call_peer(self, call: CallContext, params: api.CallPeerParams) -> api.CallPeerResult:
         method = rules.method_of(params.method)
-        peer = self._links.to(params.domain)
+        peer = self.links.to(params.domain)
         result = await peer.call(
             method.number, params.params, deadline_s=call.deadline_s, key=call.idempotency_key, trace=call.traceparent
         )
         return api.CallPeerResult(result=result)
 
     async def describe_peer(self, call: CallContext, params: api.DescribePeerParams) -> api.FederationHealthResult:
-        peer = self._links.to(params.domain)
+        peer = self.links.to(params.domain)
         if not peer.health.external_sender_key:
             asked = api.FederationHealthParams(
                 domain=self._config.domain, version=self._version, protocol=rules.PROTOCOL

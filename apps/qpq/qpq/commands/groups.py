@@ -83,6 +83,13 @@ async def leave(here: Here) -> None:
     here.tell({"left": chosen.id.hex()}, f"left {label(chosen)}")
 
 
+async def rehome(here: Here) -> None:
+    """Let the group go on at one's own server, because the server that is its home has gone for good."""
+    await here.open.rehome()
+    await here.settled()
+    tell(here, here.open, f"{label(here.open)} goes on here, with {len(here.open.members())} members")
+
+
 async def update_key(here: Here) -> None:
     """Rotate this device's key material in the conversation: a new epoch begins."""
     await here.open.update_key()

@@ -84,6 +84,10 @@ TABLE: tuple[Command, ...] = (
         "verify", "Compare the 60-digit safety number with a person", account.verify,
         (PERSON, Argument("answer", Kind.WORD, default="", help="yes: it was equal; no: it was not")), fresh=False,
     ),
+    Command(
+        "rehome", "Let the group go on at your own server, where its own has gone for good", groups.rehome,
+        needs=Needs.CONVERSATION,
+    ),
     Command("update-key", "Rotate your key material: a new MLS epoch", groups.update_key, (), ("rotate-key",), Needs.CONVERSATION),
     Command(
         "delete-account", "Delete the account for ever, on the server and here", account.delete_account,

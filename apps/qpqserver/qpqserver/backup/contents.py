@@ -17,7 +17,7 @@ LEFT_OUT = {
         "keyed": "replies with one-time KeyPackages in them",
         "endpoints": "they live for minutes",
     },
-    "delivery": {},
+    "delivery": {"box_leases": "of federation processes that are no more; for seconds"},
     "blob": {},
 }
 """By service: a table, and why."""

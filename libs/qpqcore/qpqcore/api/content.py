@@ -56,6 +56,7 @@ CONTENT_LAYOUT = Layout(
         ("data", 2, 10, None),
         ("data", 2, 11, None),
         ("struct", 2, 12, CONTENT_PIN_LAYOUT),
+        ("data", 2, 13, None),
     ],
 )
 CONTENT_LAYOUT_MEMBERS = (
@@ -72,12 +73,13 @@ CONTENT_LAYOUT_MEMBERS = (
     "cutShort",
     "selfState",
     "pin",
+    "moved",
 )
 SIGNAL_LAYOUT = Layout(1, 0, 1, [("bool", 0, 0, None), ("void", 0, 1, None)])
 SIGNAL_LAYOUT_MEMBERS = ("typing", "unknown")
 GROUP_POLICY_LAYOUT = Layout(
-    2,
     3,
+    4,
     None,
     [
         ("uint16", 0, None, None),
@@ -88,6 +90,8 @@ GROUP_POLICY_LAYOUT = Layout(
         ("list data", 1, None, None),
         ("uint32", 3, None, None),
         ("data", 2, None, None),
+        ("data", 3, None, None),
+        ("uint16", 8, None, None),
     ],
 )
 
@@ -139,6 +143,8 @@ class Content:
     self_state: bytes | None = None
     """channel of kind `self`: read state, settings, history offers (versioned, sealed by the channel)"""
     pin: ContentPin | None = None
+    moved: bytes | None = None
+    """the channel in which a group goes on whose home had gone (docs/spec/federation.md#a-home-that-has-gone)"""
     which: str = ""
     """The set member of the union, by its name in the schema; its number if only a later schema has it."""
 
@@ -163,6 +169,7 @@ class Content:
             self.cut_short,
             self.self_state,
             None if self.pin is None else self.pin.to_values(),
+            self.moved,
             CONTENT_LAYOUT_MEMBERS.index(self.which) if self.which in CONTENT_LAYOUT_MEMBERS else int(self.which or 0),
         )
 
@@ -188,7 +195,8 @@ class Content:
             cut_short=v[15],
             self_state=v[16],
             pin=None if v[17] is None else ContentPin.from_values(v[17]),
-            which=CONTENT_LAYOUT_MEMBERS[v[18]] if v[18] < len(CONTENT_LAYOUT_MEMBERS) else str(v[18]),
+            moved=v[18],
+            which=CONTENT_LAYOUT_MEMBERS[v[19]] if v[19] < len(CONTENT_LAYOUT_MEMBERS) else str(v[19]),
         )
 
     def to_bytes(self) -> bytes:
@@ -499,6 +507,10 @@ class GroupPolicy:
     """bits, where there are admins: 1 invite, 2 remove, 4 rename, 8 set the timer, 16 pin"""
     note: bytes = b""
     """in a channel of kind `self`: where the account's backup lies, sealed under its root key (docs/spec/recovery.md)"""
+    follows: bytes = b""
+    """the channel that this one goes on from, whose home had gone; empty: none"""
+    moves: int = 0
+    """how often the group has moved so; 0: never"""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""
@@ -511,6 +523,8 @@ class GroupPolicy:
             tuple(self.admins),
             self.everybody_may,
             self.note,
+            self.follows,
+            self.moves,
         )
 
     @classmethod
@@ -525,6 +539,8 @@ class GroupPolicy:
             admins=v[5],
             everybody_may=v[6],
             note=v[7],
+            follows=v[8],
+            moves=v[9],
         )
 
     def to_bytes(self) -> bytes:

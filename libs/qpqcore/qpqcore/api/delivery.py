@@ -227,6 +227,10 @@ FETCH_BOX_RESULT_LAYOUT = Layout(
 )
 ACK_BOX_PARAMS_LAYOUT = Layout(1, 1, None, [("text", 0, None, None), ("uint64", 0, None, None)])
 ACK_BOX_RESULT_LAYOUT = Layout(1, 0, None, [("uint64", 0, None, None)])
+LEASE_BOX_PARAMS_LAYOUT = Layout(
+    1, 2, None, [("text", 0, None, None), ("data", 1, None, None), ("uint32", 0, None, None)]
+)
+LEASE_BOX_RESULT_LAYOUT = Layout(1, 0, None, [("uint32", 0, None, None)])
 LIST_BOXES_PARAMS_LAYOUT = Layout(0, 0, None, [])
 BOX_LAYOUT = Layout(
     5,
@@ -2028,6 +2032,71 @@ class AckBoxResult:
 
 
 @record
+class LeaseBoxParams:
+    """`LeaseBoxParams` of schemas/delivery.capnp."""
+
+    domain: str = ""
+    holder: bytes = b""
+    """holder: a process, 16 bytes; leaseMs 0: given back"""
+    lease_ms: int = 0
+    """holder: a process, 16 bytes; leaseMs 0: given back"""
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.domain,
+            self.holder,
+            self.lease_ms,
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> LeaseBoxParams:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            domain=v[0],
+            holder=v[1],
+            lease_ms=v[2],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return LEASE_BOX_PARAMS_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> LeaseBoxParams:
+        """Decode one message; Refusal(malformed)."""
+        return decode(LEASE_BOX_PARAMS_LAYOUT, data, cls.from_values)
+
+
+@record
+class LeaseBoxResult:
+    """`LeaseBoxResult` of schemas/delivery.capnp."""
+
+    others_ms: int = 0
+    """0: it is the caller's; else so long it is another's"""
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (self.others_ms,)
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> LeaseBoxResult:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            others_ms=v[0],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return LEASE_BOX_RESULT_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> LeaseBoxResult:
+        """Decode one message; Refusal(malformed)."""
+        return decode(LEASE_BOX_RESULT_LAYOUT, data, cls.from_values)
+
+
+@record
 class ListBoxesParams:
     """`ListBoxesParams` of schemas/delivery.capnp."""
 
@@ -2266,6 +2335,9 @@ class DeliveryInternalApi(Protocol):
 
     async def purge_guests(self, call: CallContext, params: PurgeGuestsParams) -> PurgeGuestsResult:
         """Devices of another domain are no more."""
+
+    async def lease_box(self, call: CallContext, params: LeaseBoxParams) -> LeaseBoxResult:
+        """Of several federation processes one brings what waits for a domain."""
 
 
 METHODS: tuple[Method, ...] = (
@@ -2593,5 +2665,18 @@ METHODS: tuple[Method, ...] = (
         frame_bytes_max=2097152,
         params=PurgeGuestsParams,
         result=PurgeGuestsResult,
+    ),
+    Method(
+        number=0x038A,
+        service="delivery",
+        name="leaseBox",
+        caller=CallerClass("service"),
+        by=("federation",),
+        streams=False,
+        idempotent=True,
+        keyed=False,
+        frame_bytes_max=2097152,
+        params=LeaseBoxParams,
+        result=LeaseBoxResult,
     ),
 )

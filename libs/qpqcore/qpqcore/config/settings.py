@@ -211,7 +211,7 @@ def check(s: Settings, service: str | None = None) -> None:
     for name, least in EDGE_LEAST.items():
         if getattr(s, name) < least:
             raise ConfigError(f"{name} is at least {least}")
-    _check_federation(s)
+    _check_federation(s, service)
     for name in ("listen", "metrics_listen", "bus_listen", "federation_listen"):
         address_of(getattr(s, name))
     peers_of(s)
@@ -246,11 +246,12 @@ def _check_postgres(s: Settings) -> None:
         raise ConfigError('store_backend = "postgres" needs a database_url or a database_url_file')
 
 
-def _check_federation(s: Settings) -> None:
+def _check_federation(s: Settings, service: str | None) -> None:
     peers = federation_peers_of(s)
     if not s.federation_enabled:
         return
-    if not ((s.federation_cert and s.federation_key) or (s.tls_cert and s.tls_key)):
+    alone = service in {None, "federation"}  # the others only know that there are other domains
+    if alone and not ((s.federation_cert and s.federation_key) or (s.tls_cert and s.tls_key)):
         raise ConfigError("federation_enabled needs federation_cert and federation_key, or tls_cert and tls_key")
     if not (peers or s.federation_discovery):
         raise ConfigError("federation_enabled needs federation_peers, or federation_discovery = true")

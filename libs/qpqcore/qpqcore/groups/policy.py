@@ -31,6 +31,8 @@ POLICY_VERSION = 1
 ADMINS_MAX = 256
 NOTE_BYTES_MAX = 1_024
 """Where a backup lies takes some 300."""
+MOVES_MAX = 100
+"""Homes that a group may have outlived: clients give each its own range of places in the history."""
 
 
 class Right(enum.IntFlag):
@@ -81,4 +83,8 @@ def read_policy(data: bytes) -> GroupPolicy:
         raise Refusal(ErrorCode.COMMIT_INVALID, "the group's policy names no proper admins")
     if len(policy.note) > (NOTE_BYTES_MAX if policy.kind is ChannelKind.SELF else 0):
         raise Refusal(ErrorCode.COMMIT_INVALID, "the group's policy has a note that is too long, or not for this kind")
+    if policy.moves > MOVES_MAX or (policy.moves > 0) is not is_id(policy.follows):
+        raise Refusal(ErrorCode.COMMIT_INVALID, "the group's policy does not say properly what it goes on from")
+    if policy.moves and policy.kind is not ChannelKind.GROUP:
+        raise Refusal(ErrorCode.COMMIT_INVALID, "only groups go on elsewhere")
     return policy

@@ -115,9 +115,9 @@ def _policy_wrong(change: Change) -> str:
         return ""
     if not is_admin(before, change.committer.account, _accounts(change.members)) or change.external:
         return "only an admin changes the policy"
-    fixed = [(p.version, p.kind, p.home, p.generation) for p in (before, after)]
+    fixed = [(p.version, p.kind, p.home, p.generation, p.follows, p.moves) for p in (before, after)]
     if fixed[0] != fixed[1]:
-        return "version, kind, home and generation never change"
+        return "version, kind, home, generation, follows and moves never change"
     accounts = _accounts(members_after(change))
     if after.admins and not accounts & set(after.admins):
         return "no admin would be left"
