@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class Stable:
             )
         return self._known[value]
 
+    def _replaced(self, alphabet: str, found: re.Match[str]) -> str:
+        return self._other(found[0], alphabet)
+
     def __call__(self, text: str) -> str:
         """Return the text with all of that replaced."""
         for place, other in self._places.items():
@@ -54,7 +58,7 @@ class Stable:
         text = re.sub(r"(?<![0-9:])\d\d:\d\d(?= |\Z)", "09:00", text, flags=re.MULTILINE)
         text = re.sub(r'(?<=_ms": )\d{13}', "1780300800000", text)
         for pattern, alphabet in self._rules:
-            text = pattern.sub(lambda found, a=alphabet: self._other(found[0], a), text)
+            text = pattern.sub(partial(self._replaced, alphabet), text)
         return QR.sub(lambda found: found[0] if not found[0].strip() else "▒" * len(found[0]), text)
 
 

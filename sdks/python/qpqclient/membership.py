@@ -38,7 +38,9 @@ class Membership:
     @property
     def id(self) -> bytes:
         """The channel's id; another one once the group has gone on at another home."""
-        return self._core.moves.shown(self._channel)
+        if self._store.is_open:
+            self._channel = self._core.moves.shown(self._channel)
+        return self._channel
 
     def _row(self, column: str) -> Any:
         rows = self._store.rows(f"SELECT {column} FROM channels WHERE channel = ?", self.id)  # noqa: S608 - fixed texts

@@ -145,6 +145,11 @@ class Store:
             raise FolderUnusable(f"{exc}: nothing in it was changed") from exc
         self.db = _Rows(connection)
 
+    @property
+    def is_open(self) -> bool:
+        """Tell whether the database has not been closed yet."""
+        return not self._lock.closed
+
     def close(self) -> None:
         """Close the database and leave the folder."""
         self.db.close()

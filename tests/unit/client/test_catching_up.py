@@ -18,6 +18,7 @@ class Busy:
 
     def __init__(self, waiting, more_each_time):
         self.inbox = SimpleNamespace(position=0)
+        self.people = SimpleNamespace(learn=trio.lowlevel.checkpoint)
         self._last, self._more = waiting, more_each_time
         self.fetches = 0
 
