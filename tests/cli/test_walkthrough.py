@@ -53,7 +53,8 @@ def test_a_recording_is_an_asciicast_and_holds_no_place_of_the_machine(who):
     assert [kind for _, kind, _ in events] == ["o"] * len(events)
     assert [at for at, _, _ in events] == sorted(at for at, _, _ in events)
     whole = (FOLDER / f"{who}.txt").read_text() + "".join(data for _, _, data in events)
-    assert not re.search(r"/(tmp|home|root|usr)/", whole)
+    assert not re.search(r"\.\./|/(tmp|home|root|usr)/", whole)
+    assert str(PAGE.parents[1]) not in whole
 
 
 def test_the_page_lists_every_terminal():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import platform
 import re
 import sys
 from pathlib import Path
@@ -13,7 +15,7 @@ from tests.support.terminals import Terminal, terminals
 from tools.demo.processes import free_port
 from tools.screenshots.__main__ import painted
 from tools.walkthrough.page import BEGINS, FOLDER, PAGE, PRESSES, SEES, SHOWS, TYPES, Step, steps
-from tools.walkthrough.recording import COLUMNS, ROWS, Recording, Stable, columns_of
+from tools.walkthrough.recording import ROWS, Recording, Stable, columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +35,11 @@ class Stage:
         self._terminals: dict[str, Terminal] = {}
         self.recordings: dict[str, Recording] = {}
         self._kept: dict[str, str] = {}
-        self.stable = Stable({f"{folder}/": "", str(folder): ".", f":{self._port}": f":{SHOWN_PORT}"})
+        programs = Path(sys.executable).parent
+        self.stable = Stable({
+            os.path.relpath(programs, folder / "server's") + "/": "", f"{programs}/": "", f"{folder}/": "", str(folder): ".",
+            f":{self._port}": f":{SHOWN_PORT}", f"  {platform.node()} (this one)": "  laptop (this one)",
+        })  # fmt: skip
 
     def play(self, number: int, step: Step) -> None:
         """Play one step."""
@@ -49,7 +55,7 @@ class Stage:
         elif step.verb == SHOWS:
             self._of(step).shows(text)
             if self._was_full(self._of(step)):
-                self.recordings[step.who].text += ["-" * COLUMNS, *self._of(step).screen()]
+                self.recordings[step.who].text += ["-" * columns_of(step.who), *self._of(step).screen()]
         for recording in self.recordings.values():
             recording.cut(number)
 

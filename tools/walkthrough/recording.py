@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROWS, COLUMNS = 30, 110
-WIDE, WIDE_COLUMNS = frozenset({"alice", "phone"}), 280
-"""Where the code of a new device has room on one row."""
+ROWS, COLUMNS = 30, 170
+COLUMNS_OF = {"view": 110, "alice": 280, "phone": 280, "robot": 500}
+"""The code of a new device, and a frame of JSON, have room on one row: what is cut is not found to be replaced."""
 STEP_SECONDS = 1.2
 """Between two steps of a recording: how long they took on the machine that played it is nobody's concern."""
 DIGITS, HEX, CODE = "0123456789", "0123456789abcdef", "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+DAY = re.compile(r"[A-Z][a-z]+day, \d+ [A-Z][a-z]+ \d{4}")
 QR = re.compile("[█▀▄ ]{20,}")
 
 
@@ -56,7 +57,10 @@ class Stable:
             text = text.replace(value, other)
         text = re.sub(r"(?<![0-9])\d\d-\d\d \d\d:\d\d(?![0-9])", "06-01 09:00", text)
         text = re.sub(r"(?<![0-9:])\d\d:\d\d(?= |\Z)", "09:00", text, flags=re.MULTILINE)
-        text = re.sub(r'(?<=_ms": )\d{13}', "1780300800000", text)
+        text = re.sub(r'_ms":\d{13}', '_ms":1780300800000', text)
+        text = re.sub(r"\d+ MiB are free", "50000 MiB are free", text)
+        text = re.sub(r"\d+\.\d s (ahead of|behind)", r"0.0 s \1", text)
+        text = DAY.sub(lambda found: "Monday, 1 June 2026".ljust(len(found[0]), "─"), text)
         for pattern, alphabet in self._rules:
             text = pattern.sub(partial(self._replaced, alphabet), text)
         return QR.sub(lambda found: found[0] if not found[0].strip() else "▒" * len(found[0]), text)
@@ -64,7 +68,7 @@ class Stable:
 
 def columns_of(name: str) -> int:
     """Return how wide somebody's terminal is."""
-    return WIDE_COLUMNS if name in WIDE else COLUMNS
+    return COLUMNS_OF.get(name, COLUMNS)
 
 
 @dataclass

@@ -18,8 +18,10 @@ class Conversation(SimpleNamespace):
 
     requested, active, timer_seconds, messages = False, True, 0, ()
 
+    names = ("alice", "bob")
+
     def members(self):
-        return [SimpleNamespace(name=name) for name in ("alice", "bob")]
+        return [SimpleNamespace(account=b"%d" % number, name=name) for number, name in enumerate(self.names)]
 
     def doubtful(self):
         return []
@@ -71,6 +73,15 @@ async def test_a_group_is_announced_unless_it_was_opened_meanwhile(stage, opened
         stage.here.unopened.remove(GROUP)
     await trio.sleep(2 * NAME_SECONDS)
     assert stage.shown == ([] if opened else ["you are in #club now: /join opens it"])
+
+
+async def test_somebody_whose_name_is_learnt_later_has_not_come_and_gone(stage):
+    talk = stage.conversations[TALK]
+    for names in (("31f046e9", "bob"), ("alice", "bob"), ("alice", "bob", "carol"), ("alice", "bob")):
+        talk.names = names
+        stage.tell.send_nowait(GroupChanged(TALK, active=True))
+        await trio.testing.wait_all_tasks_blocked()
+    assert stage.shown == ["carol is in @bob now", "carol is not in @bob any more"]
 
 
 @pytest.mark.parametrize("known", ["from before the start", "from its first change"])

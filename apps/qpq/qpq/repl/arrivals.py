@@ -57,7 +57,8 @@ class Group:
     """A conversation as it was last seen."""
 
     name: str
-    members: frozenset[str]
+    members: tuple[tuple[bytes, str], ...]
+    """Accounts, and what each is called; of one whose name was not learnt yet, the beginning of its id."""
     timer_seconds: int
     active: bool
     doubtful: frozenset[str]
@@ -216,7 +217,7 @@ class Arrivals:
             if before is None or self._is_open(conversation):
                 return
         if channel in self._nameless:
-            if now.name != ", ".join(sorted(now.members - {self._here.client.name})):
+            if now.name != ", ".join(sorted({name for _, name in now.members} - {self._here.client.name})):
                 self._announce(conversation)
             return
         # Of two people one is gone: it is called as it was.
@@ -247,7 +248,7 @@ class Arrivals:
 def seen(conversation: Conversation) -> Group:
     """Return a conversation as it is now."""
     return Group(
-        conversation.name, frozenset(m.name for m in conversation.members()), conversation.timer_seconds,
+        conversation.name, tuple(sorted((m.account, m.name) for m in conversation.members())), conversation.timer_seconds,
         conversation.active, frozenset(conversation.doubtful()),
     )  # fmt: skip
 
@@ -256,13 +257,16 @@ def differences(before: Group, now: Group, shown: str) -> list[str]:
     """Return a line for each thing that changed."""
     if before.active and not now.active:
         return [f"you are not in {shown} any more; what was received stays here"]
-    lines = [f"{harmless_name(name)} is in {shown} now" for name in sorted(now.members - before.members)]
-    lines += [f"{harmless_name(name)} is not in {shown} any more" for name in sorted(before.members - now.members)]
+    was, is_ = dict(before.members), dict(now.members)
+    lines = [f"{harmless_name(name)} is in {shown} now" for name in sorted(is_[a] for a in is_.keys() - was.keys())]
+    lines += [
+        f"{harmless_name(name)} is not in {shown} any more" for name in sorted(was[a] for a in was.keys() - is_.keys())
+    ]
     lines += [
         f"WARNING: the key of {harmless_name(name)} is another one than was known: /verify {harmless_name(name)}"
         for name in sorted(now.doubtful - before.doubtful)
     ]
-    if now.name != before.name and now.members == before.members:
+    if now.name != before.name and is_ == was:
         lines.append(f"{harmless_name(before.name)} is called {harmless_name(now.name)} now")
     if now.timer_seconds != before.timer_seconds:
         after = f"vanish after {now.timer_seconds} s" if now.timer_seconds else "stay"
