@@ -45,6 +45,8 @@ interface DeliveryInternal $service(3) $internal {
   # Devices of another domain are no more.
   leaseBox @10 LeaseBoxParams -> LeaseBoxResult $caller("service") $by("federation") $idempotent;
   # Of several federation processes one brings what waits for a domain.
+  takeSignal @11 TakeSignalParams -> SignalResult $caller("service") $by("federation");
+  # A signal of another domain's channel, for devices of this one.
 }
 
 enum EntryKind { message @0; commit @1; proposal @2; welcome @3; gap @4; expired @5; reset @6; purge @7; }
@@ -163,6 +165,7 @@ struct AckBoxParams { domain @0 :Text; upTo @1 :UInt64; }
 struct AckBoxResult { acked @0 :UInt64; }
 struct LeaseBoxParams { domain @0 :Text; holder @1 :Data; leaseMs @2 :UInt32; }     # holder: a process, 16 bytes; leaseMs 0: given back
 struct LeaseBoxResult { othersMs @0 :UInt32; }      # 0: it is the caller's; else so long it is another's
+struct TakeSignalParams { home @0 :Text; targets @1 :List(Data); signal @2 :SignalParams; }
 struct ListBoxesParams {}
 struct ListBoxesResult { boxes @0 :List(Box); }
 struct Box { domain @0 :Text; last @1 :UInt64; acked @2 :UInt64; entries @3 :UInt64; heldBytes @4 :UInt64; oldestMs @5 :UInt64; }

@@ -34,6 +34,10 @@ interface Federation $service(5) {
   proxyResolveIdentity @15 Keystore.ResolveIdentityParams -> Keystore.ResolveIdentityResult $caller("peer") $idempotent;
   proxyDeviceLists @16 Keystore.DeviceListsParams -> Keystore.DeviceListsResult $caller("peer") $idempotent;
   proxyResolveEndpoint @17 Keystore.ResolveEndpointParams -> Keystore.ResolveEndpointResult $caller("peer") $idempotent;
+  relaySignal @18 RelaySignalParams -> Delivery.SignalResult $caller("peer");
+  # Up, as relayEnqueue; stored nowhere, and tried once.
+  deliverSignal @19 DeliverSignalParams -> Delivery.SignalResult $caller("peer");
+  # Down, as deliverEntries, beside the box.
 }
 
 interface FederationInternal $service(5) $internal {
@@ -56,6 +60,8 @@ struct DeliverEntriesParams { entries @0 :List(Delivery.RelayedEntry); standings
 struct DeliverEntriesResult { position @0 :UInt64; }    # all up to this number is stored
 struct PurgeNoticeParams { account @0 :Data; devices @1 :List(Data); }     # devices empty: the whole account
 struct PurgeNoticeResult {}
+struct RelaySignalParams { sender @0 :Delivery.Guest; signal @1 :Delivery.SignalParams; }
+struct DeliverSignalParams { targets @0 :List(Data); signal @1 :Delivery.SignalParams; }
 struct FederationHealthParams { domain @0 :Text; version @1 :Text; protocol @2 :UInt16; }    # domain: the caller's; protocol: 1
 struct FederationHealthResult {
   domain @0 :Text;

@@ -15,6 +15,7 @@ from qpqcore.bus.notices import mailbox_topic
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.model.ids import domain_of, is_domain, is_id
+from qpqdelivery.signals import Signals
 
 if TYPE_CHECKING:
     from qpqcore.bus.notices import Notices
@@ -39,6 +40,7 @@ class Abroad:
         self._store = store
         self._notices = notices
         self._federation = federation
+        self.signals = Signals(federation)
 
     def holds(self, channel: bytes) -> bool:
         """Tell whether a channel's home is another domain, and we go there."""

@@ -10,6 +10,8 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from qpqcore.api import delivery as api
+from qpqcore.api.gateway import SubscribeEventSignal
+from qpqcore.bus.notices import signal_topic
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.model.ids import AccountId, DeviceId, box_of, domain_of, is_domain, is_id
@@ -20,6 +22,7 @@ from qpqdelivery.guests import Boxed, Relayed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from qpqcore.bus.notices import Notices
     from qpqdelivery.abroad import Abroad
     from qpqdelivery.config import Config
     from qpqdelivery.handshakes import Handshakes
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 FOR_GUESTS = frozenset({
     "createChannel", "enqueue", "batchEnqueue", "submitCommit", "submitProposal", "fetchGroupInfo", "fetchTree", "resetChannel",
+    "signal",
 })  # fmt: skip
 METHODS = {m.number: m for m in api.METHODS if m.name in FOR_GUESTS}
 CHANGES = frozenset({
@@ -57,6 +61,7 @@ class Peers:
     _store: Store
     _handshakes: Handshakes
     _abroad: Abroad
+    _notices: Notices
 
     async def batch_enqueue(self, call: CallContext, params: api.BatchEnqueueParams) -> api.BatchEnqueueResult:
         raise NotImplementedError
@@ -215,6 +220,26 @@ class Peers:
             for device in sorted(devices - set(await self._store.mailboxes_of(account))):
                 await self._leave_away(device, call.now_ms)
         return api.TakeEntriesResult(position=position)
+
+    async def take_signal(self, call: CallContext, params: api.TakeSignalParams) -> api.SignalResult:
+        """Tell devices of this domain what somebody signals in another domain's channel; they see whether it is genuine."""
+        del call
+        home, signal = self._other(params.home), params.signal or api.SignalParams()
+        if not is_id(signal.channel) or domain_of(signal.channel) != home:
+            raise Refusal(ErrorCode.PEER_MISMATCH, "only a channel's home sends what is in it")
+        if not 0 < len(signal.payload) <= self._config.signal_bytes_max or len(params.targets) > TARGETS_MAX:
+            raise Refusal(ErrorCode.TOO_LARGE, f"a signal has 1 to {self._config.signal_bytes_max} bytes")
+        if not all(is_id(t) and domain_of(t) == self._config.domain and not is_box(t) for t in params.targets):
+            raise Refusal(ErrorCode.PEER_MISMATCH, "a signal for a device of another domain")
+        self._tell_signal(signal, params.targets)
+        return api.SignalResult()
+
+    def _tell_signal(self, signal: api.SignalParams, devices: Iterable[bytes]) -> None:
+        event = SubscribeEventSignal(
+            channel=signal.channel, generation=signal.generation, epoch=signal.epoch, payload=signal.payload
+        ).to_bytes()
+        for device in devices:
+            self._notices.publish(signal_topic(device), event)
 
     def _checked(self, home: str, r: api.RelayedEntry, now_ms: int) -> Relayed:
         e = r.entry or api.Entry()

@@ -10,12 +10,12 @@ import trio
 
 import qpqnative
 from qpqcore.api import delivery as api
-from qpqcore.api.gateway import SubscribeEventSignal
 from qpqcore.bus.background import repeat
 from qpqcore.bus.limits import enforce
-from qpqcore.bus.notices import mailbox_topic, signal_topic
+from qpqcore.bus.notices import mailbox_topic
 from qpqcore.groups.policy import group_id
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.model.ids import domain_of
 from qpqdelivery import rules
 from qpqdelivery.abroad import Abroad
 from qpqdelivery.counted import Counted
@@ -68,7 +68,9 @@ class Delivery(Peers):
 
     async def run(self) -> None:
         """Collect what is over and propose the removal of absent devices, for ever."""
-        await repeat("delivery", self._config.sweep_seconds, lambda: self.sweep(self._clock_ms()))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._abroad.signals.run)
+            await repeat("delivery", self._config.sweep_seconds, lambda: self.sweep(self._clock_ms()))
 
     def begin_drain(self) -> None:
         """Answer those who wait, now and from here on: they ask again elsewhere."""
@@ -176,18 +178,24 @@ class Delivery(Peers):
             raise Refusal(ErrorCode.TOO_LARGE, f"a signal has 1 to {self._config.signal_bytes_max} bytes")
         enforce(self._limiter, b"g" + call.caller.device, self._config.signal_per_device, call.now_ms)
         if self._abroad.holds(params.channel):
-            return api.SignalResult()  # signals stay within a domain (docs/spec/federation.md#not-yet)
+            self._abroad.signals.up(call, params)
+            return api.SignalResult()
         state = await self._store.channel(params.channel)
         if state is None or not await self._store.is_member(params.channel, state.generation, call.caller.device):
             raise Refusal(ErrorCode.NOT_MEMBER, "not a member of this channel")
         if (state.generation, state.epoch) != (params.generation, params.epoch):
             raise Refusal(ErrorCode.STALE_EPOCH, "the group has moved on")
-        event = SubscribeEventSignal(
-            channel=params.channel, generation=params.generation, epoch=params.epoch, payload=params.payload
-        ).to_bytes()
-        for member in await self._store.members(params.channel, state.generation):
-            if member.device != call.caller.device:
-                self._notices.publish(signal_topic(member.device), event)
+        members = await self._store.members(params.channel, state.generation)
+        others = [m.device for m in members if m.device != call.caller.device]
+        here, away = others, dict[str, list[bytes]]()
+        if self._config.federated:
+            here = [device for device in others if domain_of(device) == self._config.domain]
+            for device in others:
+                away.setdefault(domain_of(device), []).append(device)
+            away.pop(self._config.domain, None)
+        self._tell_signal(params, here)
+        for domain, devices in away.items():
+            self._abroad.signals.down(domain, devices, params)
         return api.SignalResult()
 
     # --- messages

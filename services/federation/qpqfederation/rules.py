@@ -108,3 +108,11 @@ def check_down(peer: str, own: str, entries: Iterable[api.RelayedEntry], standin
     for standing in standings:
         if not is_id(standing.channel) or domain_of(standing.channel) != peer:
             raise Refusal(ErrorCode.PEER_MISMATCH, "only a channel's home says how it stands")
+
+
+def check_signal(peer: str, own: str, channel: bytes, targets: Iterable[bytes]) -> None:
+    """Refuse a signal of a channel that is not the peer's, or for devices that are not ours. Refusal(peerMismatch)."""
+    if not is_id(channel) or domain_of(channel) != peer:
+        raise Refusal(ErrorCode.PEER_MISMATCH, "only a channel's home sends what is in it")
+    if not all(is_id(t) and domain_of(t) == own for t in targets):
+        raise Refusal(ErrorCode.PEER_MISMATCH, "a signal for a device of another domain")

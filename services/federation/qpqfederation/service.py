@@ -146,6 +146,18 @@ class Federation:
         await self._delivery.purge_guests(_own(call), asked)
         return api.PurgeNoticeResult()
 
+    async def relay_signal(self, call: CallContext, params: api.RelaySignalParams) -> delivery.SignalResult:
+        guest, signal = self._changed(call, params.sender, params.signal or delivery.SignalParams())
+        return await self._as_guest(call, guest, "signal", signal, delivery.SignalResult)
+
+    async def deliver_signal(self, call: CallContext, params: api.DeliverSignalParams) -> delivery.SignalResult:
+        peer, signal = _peer(call), params.signal or delivery.SignalParams()
+        rules.check_signal(peer, self._config.domain, signal.channel, params.targets)
+        for _ in params.targets:
+            enforce(self._limiter, b"y" + peer.encode(), self._config.entries_per_peer, call.now_ms)
+        asked = delivery.TakeSignalParams(home=peer, targets=params.targets, signal=signal)
+        return await self._delivery.take_signal(_own(call), asked)
+
     # --- of another domain: look-ups
 
     async def _look_up(self, call: CallContext, method: str, params: Any, result: type[T]) -> T:

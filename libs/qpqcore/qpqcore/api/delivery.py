@@ -231,6 +231,9 @@ LEASE_BOX_PARAMS_LAYOUT = Layout(
     1, 2, None, [("text", 0, None, None), ("data", 1, None, None), ("uint32", 0, None, None)]
 )
 LEASE_BOX_RESULT_LAYOUT = Layout(1, 0, None, [("uint32", 0, None, None)])
+TAKE_SIGNAL_PARAMS_LAYOUT = Layout(
+    0, 3, None, [("text", 0, None, None), ("list data", 1, None, None), ("struct", 2, None, SIGNAL_PARAMS_LAYOUT)]
+)
 LIST_BOXES_PARAMS_LAYOUT = Layout(0, 0, None, [])
 BOX_LAYOUT = Layout(
     5,
@@ -2097,6 +2100,42 @@ class LeaseBoxResult:
 
 
 @record
+class TakeSignalParams:
+    """`TakeSignalParams` of schemas/delivery.capnp."""
+
+    home: str = ""
+    targets: tuple[bytes, ...] = ()
+    """entry.number: in the box of the sending domain for the receiving one, gapless; targets: devices of the receiving domain"""
+    signal: SignalParams | None = None
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.home,
+            tuple(self.targets),
+            None if self.signal is None else self.signal.to_values(),
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> TakeSignalParams:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            home=v[0],
+            targets=v[1],
+            signal=None if v[2] is None else SignalParams.from_values(v[2]),
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return TAKE_SIGNAL_PARAMS_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> TakeSignalParams:
+        """Decode one message; Refusal(malformed)."""
+        return decode(TAKE_SIGNAL_PARAMS_LAYOUT, data, cls.from_values)
+
+
+@record
 class ListBoxesParams:
     """`ListBoxesParams` of schemas/delivery.capnp."""
 
@@ -2338,6 +2377,9 @@ class DeliveryInternalApi(Protocol):
 
     async def lease_box(self, call: CallContext, params: LeaseBoxParams) -> LeaseBoxResult:
         """Of several federation processes one brings what waits for a domain."""
+
+    async def take_signal(self, call: CallContext, params: TakeSignalParams) -> SignalResult:
+        """A signal of another domain's channel, for devices of this one."""
 
 
 METHODS: tuple[Method, ...] = (
@@ -2678,5 +2720,18 @@ METHODS: tuple[Method, ...] = (
         frame_bytes_max=2097152,
         params=LeaseBoxParams,
         result=LeaseBoxResult,
+    ),
+    Method(
+        number=0x038B,
+        service="delivery",
+        name="takeSignal",
+        caller=CallerClass("service"),
+        by=("federation",),
+        streams=False,
+        idempotent=False,
+        keyed=False,
+        frame_bytes_max=2097152,
+        params=TakeSignalParams,
+        result=SignalResult,
     ),
 )

@@ -19,6 +19,7 @@ from qpqcore.api.delivery import (
     GUEST_LAYOUT,
     RELAYED_ENTRY_LAYOUT,
     RESET_CHANNEL_PARAMS_LAYOUT,
+    SIGNAL_PARAMS_LAYOUT,
     STANDING_LAYOUT,
     SUBMIT_COMMIT_PARAMS_LAYOUT,
     SUBMIT_PROPOSAL_PARAMS_LAYOUT,
@@ -35,6 +36,8 @@ from qpqcore.api.delivery import (
     RelayedEntry,
     ResetChannelParams,
     ResetChannelResult,
+    SignalParams,
+    SignalResult,
     Standing,
     SubmitCommitParams,
     SubmitCommitResult,
@@ -92,6 +95,12 @@ DELIVER_ENTRIES_PARAMS_LAYOUT = Layout(
 DELIVER_ENTRIES_RESULT_LAYOUT = Layout(1, 0, None, [("uint64", 0, None, None)])
 PURGE_NOTICE_PARAMS_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("list data", 1, None, None)])
 PURGE_NOTICE_RESULT_LAYOUT = Layout(0, 0, None, [])
+RELAY_SIGNAL_PARAMS_LAYOUT = Layout(
+    0, 2, None, [("struct", 0, None, GUEST_LAYOUT), ("struct", 1, None, SIGNAL_PARAMS_LAYOUT)]
+)
+DELIVER_SIGNAL_PARAMS_LAYOUT = Layout(
+    0, 2, None, [("list data", 0, None, None), ("struct", 1, None, SIGNAL_PARAMS_LAYOUT)]
+)
 FEDERATION_HEALTH_PARAMS_LAYOUT = Layout(
     1, 2, None, [("text", 0, None, None), ("text", 1, None, None), ("uint16", 0, None, None)]
 )
@@ -498,6 +507,71 @@ class PurgeNoticeResult:
 
 
 @record
+class RelaySignalParams:
+    """`RelaySignalParams` of schemas/federation.capnp."""
+
+    sender: Guest | None = None
+    """sender: empty for a sealed sender"""
+    signal: SignalParams | None = None
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            None if self.sender is None else self.sender.to_values(),
+            None if self.signal is None else self.signal.to_values(),
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> RelaySignalParams:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            sender=None if v[0] is None else Guest.from_values(v[0]),
+            signal=None if v[1] is None else SignalParams.from_values(v[1]),
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return RELAY_SIGNAL_PARAMS_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> RelaySignalParams:
+        """Decode one message; Refusal(malformed)."""
+        return decode(RELAY_SIGNAL_PARAMS_LAYOUT, data, cls.from_values)
+
+
+@record
+class DeliverSignalParams:
+    """`DeliverSignalParams` of schemas/federation.capnp."""
+
+    targets: tuple[bytes, ...] = ()
+    signal: SignalParams | None = None
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            tuple(self.targets),
+            None if self.signal is None else self.signal.to_values(),
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> DeliverSignalParams:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            targets=v[0],
+            signal=None if v[1] is None else SignalParams.from_values(v[1]),
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return DELIVER_SIGNAL_PARAMS_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> DeliverSignalParams:
+        """Decode one message; Refusal(malformed)."""
+        return decode(DELIVER_SIGNAL_PARAMS_LAYOUT, data, cls.from_values)
+
+
+@record
 class FederationHealthParams:
     """`FederationHealthParams` of schemas/federation.capnp."""
 
@@ -730,6 +804,12 @@ class FederationApi(Protocol):
 
     async def proxy_resolve_endpoint(self, call: CallContext, params: ResolveEndpointParams) -> ResolveEndpointResult:
         """Number 0x0511; docs/spec has its rules."""
+
+    async def relay_signal(self, call: CallContext, params: RelaySignalParams) -> SignalResult:
+        """Up, as relayEnqueue; stored nowhere, and tried once."""
+
+    async def deliver_signal(self, call: CallContext, params: DeliverSignalParams) -> SignalResult:
+        """Down, as deliverEntries, beside the box."""
 
 
 class FederationInternalApi(Protocol):
@@ -976,6 +1056,32 @@ METHODS: tuple[Method, ...] = (
         frame_bytes_max=2097152,
         params=ResolveEndpointParams,
         result=ResolveEndpointResult,
+    ),
+    Method(
+        number=0x0512,
+        service="federation",
+        name="relaySignal",
+        caller=CallerClass("peer"),
+        by=(),
+        streams=False,
+        idempotent=False,
+        keyed=False,
+        frame_bytes_max=2097152,
+        params=RelaySignalParams,
+        result=SignalResult,
+    ),
+    Method(
+        number=0x0513,
+        service="federation",
+        name="deliverSignal",
+        caller=CallerClass("peer"),
+        by=(),
+        streams=False,
+        idempotent=False,
+        keyed=False,
+        frame_bytes_max=2097152,
+        params=DeliverSignalParams,
+        result=SignalResult,
     ),
     Method(
         number=0x0580,

@@ -1,0 +1,70 @@
+"""Signals go over domains: who types is seen at that moment, or never."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import trio
+
+from qpqclient.model import Typing
+from qpqcore.api.delivery import SignalParams
+from qpqcore.model.call import CallContext, Caller, CallerKind
+from qpqdelivery.signals import WAITING_MAX, Signals
+from tests.federation.test_two_domains import texts, until
+from tests.support.domains import NAMES, open_domains
+
+PATIENCE_SECONDS = 60
+
+
+async def heard(client, of, say):
+    """Let somebody type again and again until a client hears of it; return the name that is told."""
+    events = client.events()
+    async with trio.open_nursery() as nursery:
+
+        async def again():
+            while True:
+                await say()
+
+        nursery.start_soon(again)
+        async for event in events:
+            if isinstance(event, Typing) and event.channel == of.id:
+                nursery.cancel_scope.cancel()
+                return event.name
+
+
+async def test_typing_is_seen_by_the_home_and_by_other_domains(tmp_path):
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with (
+            open_domains(tmp_path, NAMES) as domains,
+            domains.person("alice@a.example") as alice,
+            domains.person("bob@b.example") as bob,
+            domains.person("carol@c.example") as carol,
+        ):
+            group = await alice.create_group("friends", ["bob@b.example", "carol@c.example"])
+            await group.send("hello")
+            for person in (bob, carol):
+                await until(person, lambda p=person: bool(p.conversations()) and texts(p.conversations()[0]) == ["hello"])
+            at_bob, at_carol = bob.conversations()[0], carol.conversations()[0]
+            assert await heard(bob, at_bob, group.typing) == "alice@a.example"  # down from the home
+            assert await heard(alice, group, at_bob.typing) == "bob@b.example"  # up to it
+            assert await heard(carol, at_carol, at_bob.typing) == "bob@b.example"  # up, and down to a third domain
+
+
+class Silent:
+    """Federation whose peers never answer."""
+
+    async def call_peer(self, call, params):
+        await trio.sleep_forever()
+
+
+async def test_a_domain_that_is_slow_holds_up_nobody_and_takes_no_room(autojump_clock):
+    signals = Signals(Silent())
+    caller = Caller(CallerKind.ACCOUNT, b"a" * 16 + b"a.example", b"d" * 16 + b"a.example")
+    say = partial(signals.up, CallContext(caller=caller), SignalParams(channel=b"c" * 16 + b"b.example", payload=b"x"))
+    for _ in range(2 * WAITING_MAX):
+        say()
+    assert signals.dropped == WAITING_MAX
+    with trio.move_on_after(60):
+        await signals.run()
+    say()
+    assert signals.dropped == WAITING_MAX  # what waited was tried, and let go
