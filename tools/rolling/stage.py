@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +35,7 @@ DATABASE: Final = "rolling"
 START_SECONDS_MAX: Final = 120
 END_SECONDS_MAX: Final = 30
 LOOK_SECONDS: Final = 0.1
+SUPERVISED_SECONDS: Final = 0.5
 NEXT: Final = "0.2.0"
 EXPAND: Final = "ALTER TABLE heads ADD COLUMN drilled bigint NOT NULL DEFAULT 0;\n"
 CONTRACT: Final = "-- programs from: {knowing}\nALTER TABLE heads DROP COLUMN drilled;\n"
@@ -55,6 +56,18 @@ class Replica:
 def replicas(services: Sequence[str], each: int = REPLICAS) -> list[Replica]:
     """Return the replicas of services, in order."""
     return [Replica(service, number) for service in services for number in range(each)]
+
+
+@dataclass(slots=True)
+class Held:
+    """Processes that a drill keeps, and with what."""
+
+    away: set[Replica] = field(default_factory=set)
+    """They are not started again."""
+    programs: dict[Replica, Path] = field(default_factory=dict)
+    """Of another version than this one."""
+    peers: dict[tuple[Replica, str], int] = field(default_factory=dict)
+    """The port at which a process finds a service, in place of the real ones."""
 
 
 def plant(folder: Path, *, contract: bool) -> Path:
@@ -83,12 +96,15 @@ def plant(folder: Path, *, contract: bool) -> Path:
 class Stage:
     """Everything that runs."""
 
-    def __init__(self, folder: Path, database: postgres.Server, redis: RedisServer, each: int = REPLICAS) -> None:
+    def __init__(
+        self, folder: Path, database: postgres.Server, redis: RedisServer, each: int = REPLICAS, gateways: int = 0
+    ) -> None:
         self.folder = folder
         self.database = database
         self.redis = redis
         self.port = free_port()
-        self.everyone = replicas((*BEHIND, "gateway"), each)
+        self.everyone = [*replicas(BEHIND, each), *replicas(("gateway",), gateways or each)]
+        self.held = Held()
         self.more: dict[str, str] = {}
         """Settings of a drill's own, for every process."""
         self.pages = {one: free_port(socket.SOCK_STREAM) for one in self.everyone}
@@ -106,7 +122,8 @@ class Stage:
         return f"{NAME}:{self.port}"
 
     def _environment(self, one: Replica, program: Path | None) -> dict[str, str]:
-        peers = ",".join(f"{o.service}=127.0.0.1:{p}" for o, p in self._ports.items() if o.service != "gateway")
+        found = {o: self.held.peers.get((one, o.service), p) for o, p in self._ports.items() if o.service != "gateway"}
+        peers = ",".join(f"{o.service}=127.0.0.1:{p}" for o, p in found.items())
         host = self.hosts[one.number] if one.service == "gateway" else "127.0.0.1"
         path = [str(program)] if program is not None else []
         path += filter(None, [os.environ.get("PYTHONPATH", "")])
@@ -146,15 +163,35 @@ class Stage:
                 await trio.sleep(LOOK_SECONDS)
 
     async def _is_ready(self, one: Replica) -> bool:
+        return (await self.page(one, "/readyz")).startswith("HTTP/1.1 200")
+
+    def bus_port(self, one: Replica) -> int:
+        """Return where a process listens on the bus."""
+        return self._ports[one]
+
+    async def supervise(self) -> None:
+        """Start again what has ended, as who supervises processes does, for ever."""
+        while True:
+            for one, process in self._running.items():
+                if process.poll() is not None and one not in self.held.away:
+                    self.start(one, self.held.programs.get(one))
+            await trio.sleep(SUPERVISED_SECONDS)
+
+    def signal(self, one: Replica, what: signal.Signals) -> None:
+        """Send a process a signal."""
+        self._running[one].send_signal(what)
+
+    async def page(self, one: Replica, path: str) -> str:
+        """Return what a process answers on its metrics port, head and all; empty: nothing."""
         try:
             async with await trio.open_tcp_stream("127.0.0.1", self.pages[one]) as stream:
-                await stream.send_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                await stream.send_all(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
                 answer = b""
                 async for part in stream:
                     answer += part
         except (OSError, trio.BrokenResourceError):
-            return False
-        return answer.startswith(b"HTTP/1.1 200")
+            return ""
+        return answer.decode()
 
     def kill(self, one: Replica) -> None:
         """SIGKILL a process."""
@@ -195,7 +232,7 @@ class Stage:
 
 
 @contextmanager
-def stage(folder: Path, each: int = REPLICAS) -> Iterator[Stage]:
+def stage(folder: Path, each: int = REPLICAS, gateways: int = 0) -> Iterator[Stage]:
     """Run PostgreSQL and Redis while the block runs; the processes, so many of each service, are started in it."""
     folder.mkdir(parents=True)
     done = subprocess.run(  # noqa: S603 - our own program
@@ -210,7 +247,7 @@ def stage(folder: Path, each: int = REPLICAS) -> Iterator[Stage]:
         database.fresh(DATABASE)
         (folder / "redis").mkdir()
         with redis_server(folder / "redis") as redis:
-            made = Stage(folder, database, redis, each)
+            made = Stage(folder, database, redis, each, gateways)
             try:
                 yield made
             finally:
