@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -35,6 +35,7 @@ DATABASE: Final = "rolling"
 START_SECONDS_MAX: Final = 120
 END_SECONDS_MAX: Final = 30
 LOOK_SECONDS: Final = 0.1
+SUPERVISED_SECONDS: Final = 0.5
 NEXT: Final = "0.2.0"
 EXPAND: Final = "ALTER TABLE heads ADD COLUMN drilled bigint NOT NULL DEFAULT 0;\n"
 CONTRACT: Final = "-- programs from: {knowing}\nALTER TABLE heads DROP COLUMN drilled;\n"
@@ -59,6 +60,18 @@ def replicas(services: Sequence[str], counts: Mapping[str, int] | int = REPLICAS
         for service in services
         for number in range(counts if isinstance(counts, int) else counts[service])
     ]
+
+
+@dataclass(slots=True)
+class Held:
+    """Processes that a drill keeps, and with what."""
+
+    away: set[Replica] = field(default_factory=set)
+    """They are not started again."""
+    programs: dict[Replica, Path] = field(default_factory=dict)
+    """Of another version than this one."""
+    peers: dict[tuple[Replica, str], int] = field(default_factory=dict)
+    """The port at which a process finds a service, in place of the real ones."""
 
 
 def plant(folder: Path, *, contract: bool) -> Path:
@@ -101,6 +114,7 @@ class Stage:
         self.port = free_port()
         self.everyone = replicas((*BEHIND, "gateway"), counts)
         """Every process, the gateways last."""
+        self.held = Held()
         self.pages = {one: free_port(socket.SOCK_STREAM) for one in self.everyone}
         self._ports = {one: free_port(socket.SOCK_STREAM) for one in self.everyone}
         self._running: dict[Replica, subprocess.Popen[bytes]] = {}
@@ -116,8 +130,9 @@ class Stage:
         return f"{NAME}:{self.port}"
 
     def _environment(self, one: Replica, program: Path | None) -> dict[str, str]:
-        known = self.knows.get(one, self.everyone)
-        peers = ",".join(f"{o.service}=127.0.0.1:{self._ports[o]}" for o in known if o.service != "gateway")
+        known = [o for o in self.knows.get(one, self.everyone) if o.service != "gateway"]
+        found = {o: self.held.peers.get((one, o.service), self._ports[o]) for o in known}
+        peers = ",".join(f"{o.service}=127.0.0.1:{p}" for o, p in found.items())
         host = self.hosts[one.number] if one.service == "gateway" else "127.0.0.1"
         path = [str(program)] if program is not None else []
         path += filter(None, [os.environ.get("PYTHONPATH", "")])
@@ -157,15 +172,35 @@ class Stage:
                 await trio.sleep(LOOK_SECONDS)
 
     async def _is_ready(self, one: Replica) -> bool:
+        return (await self.page(one, "/readyz")).startswith("HTTP/1.1 200")
+
+    def bus_port(self, one: Replica) -> int:
+        """Return where a process listens on the bus."""
+        return self._ports[one]
+
+    async def supervise(self) -> None:
+        """Start again what has ended, as who supervises processes does, for ever."""
+        while True:
+            for one, process in self._running.items():
+                if process.poll() is not None and one not in self.held.away:
+                    self.start(one, self.held.programs.get(one))
+            await trio.sleep(SUPERVISED_SECONDS)
+
+    def signal(self, one: Replica, what: signal.Signals) -> None:
+        """Send a process a signal."""
+        self._running[one].send_signal(what)
+
+    async def page(self, one: Replica, path: str) -> str:
+        """Return what a process answers on its metrics port, head and all; empty: nothing."""
         try:
             async with await trio.open_tcp_stream("127.0.0.1", self.pages[one]) as stream:
-                await stream.send_all(b"GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                await stream.send_all(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
                 answer = b""
                 async for part in stream:
                     answer += part
         except (OSError, trio.BrokenResourceError):
-            return False
-        return answer.startswith(b"HTTP/1.1 200")
+            return ""
+        return answer.decode()
 
     def kill(self, one: Replica) -> None:
         """SIGKILL a process."""

@@ -36,9 +36,9 @@ class Signals:
 
     def __init__(self, federation: fed.FederationInternalApi | None) -> None:
         self._federation = federation
-        self._put, self._waiting = trio.open_memory_channel[tuple[str, fed.RelaySignalParams | fed.DeliverSignalParams]](
-            WAITING_MAX
-        )
+        self._put, self._waiting = trio.open_memory_channel[
+            tuple[str, fed.RelaySignalParams | fed.DeliverSignalParams]
+        ](WAITING_MAX)
         self.dropped = 0
         """For tests, and whoever looks with a debugger: signals promise nothing."""
 

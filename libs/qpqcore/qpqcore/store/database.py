@@ -311,7 +311,7 @@ def locked(path: Path) -> BinaryIO:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as exc:
         lock.close()
-        raise DatabaseBusy(f"{path} is open in another process") from exc
+        raise DatabaseBusy(f"{path} is open in another process: stop that one first") from exc
     return lock
 
 
