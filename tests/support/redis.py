@@ -15,6 +15,10 @@ from qpqcore.bus.redis.parts import open_redis
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
+    from contextlib import AbstractAsyncContextManager
+
+    from qpqcore.bus.notices import Subscription
+    from qpqcore.bus.redis.parts import Parts
 
 KEY = b"k" * 32
 DEVICE = b"d" * 20
@@ -25,12 +29,14 @@ AT_ONCE_SECONDS = 0.5
 """What blocks nobody takes less, a busy machine included; what waits for Redis takes longer."""
 
 
-def opened(url: str | Address, key: bytes = KEY, domain: str = "a"):
+def opened(url: str | Address, key: bytes = KEY, domain: str = "a") -> AbstractAsyncContextManager[Parts]:
+    """Open what a process shares through Redis."""
     return open_redis(parse(url) if isinstance(url, str) else url, key=key, domain=domain)
 
 
 @asynccontextmanager
-async def two_processes(url, other_url=None):
+async def two_processes(url: str, other_url: str | None = None) -> AsyncIterator[tuple[Parts, Parts]]:
+    """Open it for two, both connected."""
     with trio.fail_after(PATIENCE_SECONDS):
         async with opened(url) as one, opened(other_url or url) as two:
             await one.notices.wait_up()
@@ -38,14 +44,15 @@ async def two_processes(url, other_url=None):
             yield one, two
 
 
-async def next_of(subscription):
+async def next_of(subscription: Subscription) -> list[tuple[bytes, bytes]]:
+    """Wait for what comes next."""
     await subscription.wait()
     return subscription.receive_nowait()
 
 
-async def until_told(subscription, payload):
+async def until_told(subscription: Subscription, payload: bytes) -> list[bytes]:
     """Wait for a payload; return what came before it."""
-    before = []
+    before: list[bytes] = []
     while True:
         for _, told in await next_of(subscription):
             if told == payload:
@@ -53,7 +60,8 @@ async def until_told(subscription, payload):
             before.append(told)
 
 
-async def wait_away(parts):
+async def wait_away(parts: Parts) -> None:
+    """Wait until Redis is known to be away."""
     while not parts.notices.shards.reason:
         await parts.notices._changed.wait()
 

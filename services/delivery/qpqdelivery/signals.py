@@ -14,7 +14,7 @@ from qpqcore.model.errors import Refusal
 from qpqcore.model.ids import domain_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from qpqcore.api.delivery import SignalParams
     from qpqcore.model.call import CallContext as Call

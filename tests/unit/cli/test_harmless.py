@@ -43,7 +43,7 @@ def everywhere(text):
         message(text=f"[file] {name}"),
     ]
     lines = [line for m in of_all for line in (*message_lines(m), *numbered_lines(m, 7), message_line(m), quoted(m))]
-    before, after = (Group(n, frozenset({n}), 0, True, frozenset()) for n in ("club", name))
+    before, after = (Group(n, ((n.encode(errors="replace"), n),), 0, True, frozenset()) for n in ("club", name))
     return [
         *lines,
         label(Shown(name)),
