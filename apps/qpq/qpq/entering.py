@@ -6,7 +6,6 @@ import platform
 from typing import TYPE_CHECKING
 
 from qpqclient import DiskFull, NotLoggedIn, Refused, Unreachable
-from qpqcore.model.codes import RETRYABLE
 
 if TYPE_CHECKING:
     from qpq.profile import Profile
@@ -62,7 +61,7 @@ async def caught_up(client: Client, profile: Profile) -> str:
     except Unreachable as exc:
         return f"offline: {exc}"
     except (DiskFull, Refused) as exc:
-        if isinstance(exc, Refused) and exc.code not in RETRYABLE:
+        if isinstance(exc, Refused) and not exc.retryable:
             raise
         return str(exc)
     return ""

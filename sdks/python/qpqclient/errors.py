@@ -28,6 +28,11 @@ class Refused(QpqError):
         self.name = first + "".join(word.title() for word in rest)
         self.exit_code = EXIT_CODES[refusal.code]
 
+    @property
+    def retryable(self) -> bool:
+        """Whether the same may succeed later, unchanged."""
+        return self.code in RETRYABLE
+
 
 class Unreachable(QpqError):
     """The server does not answer, or a network in between drops UDP."""
