@@ -96,14 +96,14 @@ def locator(resolver, **settings):
 
 
 async def test_a_domain_is_found_by_its_record():
-    told = Told([Srv(10, 5, 7002, "two.example"), Srv(1, 0, 7001, "one.example")], one_example=[["8.8.8.8"]])
-    assert await locator(told).locate("b.example") == ("8.8.8.8", 7001)
-    assert told.asked == ["_quicproquo._udp.b.example", "one.example"]
+    told = Told([Srv(10, 5, 7002, "two.example"), Srv(1, 0, 7001, "one.example")], one_example=[["8.8.8.8"]], two_example=[[]])
+    assert await locator(told).locate("b.example") == [("8.8.8.8", 7001)]
+    assert told.asked == ["_quicproquo._udp.b.example", "one.example", "two.example"]
 
 
 async def test_the_address_that_was_checked_is_the_one_that_is_given():
     told = Told([Srv(0, 0, 7001, "one.example")], one_example=[["8.8.8.8"], ["127.0.0.1"]])
-    assert (await locator(told).locate("b.example"))[0] == "8.8.8.8"
+    assert await locator(told).locate("b.example") == [("8.8.8.8", 7001)]
 
 
 async def test_what_is_not_public_is_passed_over():
@@ -111,12 +111,23 @@ async def test_what_is_not_public_is_passed_over():
         [Srv(0, 9, 7001, "one.example"), Srv(0, 1, 7003, "two.example")],
         one_example=[["127.0.0.1", "::ffff:10.0.0.1"]], two_example=[["fe80::1", "2606:4700::1"]],
     )  # fmt: skip
-    assert await locator(told).locate("b.example") == ("2606:4700::1", 7003)
+    assert await locator(told).locate("b.example") == [("2606:4700::1", 7003)]
+
+
+async def test_all_places_are_given_in_their_order_and_not_too_many():
+    told = Told(
+        [Srv(1, 0, 7002, "two.example"), Srv(0, 0, 7001, "one.example"), Srv(2, 0, 7003, "three.example")],
+        one_example=[["2606:4700::1", "8.8.8.8"]], two_example=[["10.0.0.1", "8.8.4.4"]],
+        three_example=[["1.1.1.1", "1.0.0.1"]],
+    )  # fmt: skip
+    assert await locator(told).locate("b.example") == [
+        ("2606:4700::1", 7001), ("8.8.8.8", 7001), ("8.8.4.4", 7002), ("1.1.1.1", 7003),
+    ]  # fmt: skip
 
 
 async def test_a_private_address_is_taken_where_it_is_configured():
     told = Told([Srv(0, 0, 7001, "one.example")], one_example=[["10.0.0.1"]])
-    assert (await locator(told, private_addresses=True).locate("b.example"))[0] == "10.0.0.1"
+    assert await locator(told, private_addresses=True).locate("b.example") == [("10.0.0.1", 7001)]
 
 
 @pytest.mark.parametrize("services", [
@@ -133,8 +144,8 @@ async def test_without_discovery_only_what_is_configured_is_found():
     found = locator(told, discovery=False, peers={"c.example": ("host.example", 7009), "d.example": ("10.0.0.8", 1)})
     with pytest.raises(Away):
         await found.locate("b.example")
-    assert await found.locate("c.example") == ("10.0.0.9", 7009)
-    assert await found.locate("d.example") == ("10.0.0.8", 1)
+    assert await found.locate("c.example") == [("10.0.0.9", 7009)]
+    assert await found.locate("d.example") == [("10.0.0.8", 1)]
     assert told.asked == ["host.example"]
 
 

@@ -62,7 +62,7 @@ async def test_a_domains_servers_are_found_in_the_order_of_their_records():
         assert sorted(found) == [Srv(1, 1, 7001, "one.b.example"), Srv(5, 1, 7009, "two.b.example")]
         assert await resolver.addresses("one.b.example") == ["2606:4700::1111", "127.0.0.1"]
         config = Config(domain="a.example", discovery=True)
-        assert await Locator(config, resolver).locate("b.example") == ("2606:4700::1111", 7001)
+        assert await Locator(config, resolver).locate("b.example") == [("2606:4700::1111", 7001), ("8.8.8.8", 7009)]
 
 
 @pytest.mark.parametrize("domain", ["private.example", "none.example", "unknown.example"])

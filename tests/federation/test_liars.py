@@ -156,6 +156,33 @@ async def test_answers_about_others_than_asked_are_refused():
         assert await asked(answer, ask) is ErrorCode.PEER_MISMATCH
 
 
+@pytest.mark.parametrize("ahead", [[("127.0.0.1", 1)], [("::1", 9), ("127.0.0.1", 1)]])
+async def test_the_next_place_is_tried_where_nobody_is_at_the_first(ahead, monkeypatch):
+    async with liar(lambda call: b"", connect_seconds_max=3.0) as links:
+        there = await links.locator.locate("b.example")
+
+        async def locate(domain):
+            return [*ahead, *there]
+
+        monkeypatch.setattr(links.locator, "locate", locate)
+        connection = await links.to("b.example").connection()
+        assert connection.closed is None
+        assert links.to("b.example").health.domain == "b.example"
+
+
+async def test_a_place_whose_server_is_another_domain_is_passed_over_too(monkeypatch):
+    async with liar(lambda call: b"", names=("c.example",)) as wrong, liar(lambda call: b"") as links:
+        ahead = await wrong.locator.locate("b.example")
+        there = await links.locator.locate("b.example")
+
+        async def locate(domain):
+            return [*ahead, *there]
+
+        monkeypatch.setattr(links.locator, "locate", locate)
+        await links.to("b.example").connection()
+        assert links.to("b.example").is_up
+
+
 class OneEntry:
     """Delivery, with one entry in the box for b.example; notes what is acknowledged."""
 

@@ -5,6 +5,7 @@ Nothing is accepted here for the home: while it is away the caller is told so, k
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
@@ -26,6 +27,8 @@ T = TypeVar("T")
 
 SELF = Caller(CallerKind.SERVICE, name="delivery")
 NUMBERS = {m.params: m.number for m in fed.METHODS if not m.internal}
+HOMES_AT_ONCE_MAX = 16
+"""Other domains that one batch is brought to at once: one that is away holds up no other."""
 LOOK_SECONDS = 0.25
 """So often it is looked whether a commit has come back, whatever the notices say."""
 
@@ -124,19 +127,33 @@ class Abroad:
         for place, item in enumerate(items):
             by_home.setdefault((domain_of(item.channel), bool(item.write_signature)), []).append(place)
         answers: dict[int, api.BatchItem] = {}
-        for (home, sealed), places in by_home.items():
-            sender = api.Guest() if sealed else self._sender(call)
-            up = fed.RelayBatchEnqueueParams(sender=sender, items=tuple(items[p] for p in places))
-            try:
-                if not sealed and not call.caller.device:
-                    raise Refusal(ErrorCode.UNAUTHENTICATED, "log in first, or sign with the channel's write key")
-                found = (await self._call(call, home, up, api.BatchEnqueueResult)).items
-                if len(found) != len(places):
-                    raise Refusal(ErrorCode.UNAVAILABLE, "another domain's answer does not fit")
-            except Refusal as no:
-                found = (api.BatchItem(code=int(no.code), detail=no.detail),) * len(places)
-            answers |= zip(places, found, strict=True)
+        limit = trio.CapacityLimiter(HOMES_AT_ONCE_MAX)
+
+        async def bring(home: str, places: list[int], *, sealed: bool) -> None:
+            async with limit:
+                found = await self._batch_of(call, home, [items[p] for p in places], sealed=sealed)
+            answers.update(zip(places, found, strict=True))
+
+        async with trio.open_nursery() as nursery:
+            for (home, sealed), places in by_home.items():
+                nursery.start_soon(partial(bring, home, places, sealed=sealed))
         return tuple(answers[place] for place in range(len(items)))
+
+    async def _batch_of(
+        self, call: CallContext, home: str, items: list[api.EnqueueParams], *, sealed: bool
+    ) -> tuple[api.BatchItem, ...]:
+        """Bring messages to one home; its refusal is each one's."""
+        sender = api.Guest() if sealed else self._sender(call)
+        up = fed.RelayBatchEnqueueParams(sender=sender, items=tuple(items))
+        try:
+            if not sealed and not call.caller.device:
+                raise Refusal(ErrorCode.UNAUTHENTICATED, "log in first, or sign with the channel's write key")
+            found = (await self._call(call, home, up, api.BatchEnqueueResult)).items
+            if len(found) != len(items):
+                raise Refusal(ErrorCode.UNAVAILABLE, "another domain's answer does not fit")
+        except Refusal as no:
+            return (api.BatchItem(code=int(no.code), detail=no.detail),) * len(items)
+        return found
 
     # --- about a home
 

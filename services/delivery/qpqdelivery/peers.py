@@ -90,12 +90,13 @@ class Peers:
     async def _batch_of_several(
         self, call: CallContext, items: Sequence[api.EnqueueParams], away: Sequence[int]
     ) -> api.BatchEnqueueResult:
-        """Take a batch of which some messages are for channels of other domains."""
+        """Take a batch of which some messages are for channels of other domains: one's own first, they wait for nobody."""
         here = [place for place in range(len(items)) if place not in away]
-        answers = dict(zip(away, await self._abroad.batch(call, tuple(items[p] for p in away)), strict=True))
+        answers: dict[int, api.BatchItem] = {}
         if here:
             own = await self.batch_enqueue(call, api.BatchEnqueueParams(items=tuple(items[p] for p in here)))
             answers |= zip(here, own.items, strict=True)
+        answers |= zip(away, await self._abroad.batch(call, tuple(items[p] for p in away)), strict=True)
         return api.BatchEnqueueResult(items=tuple(answers[place] for place in range(len(items))))
 
     # --- channels of this domain, devices of another

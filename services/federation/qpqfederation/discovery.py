@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from qpqfederation.config import Config
 
 SERVICE = "_quicproquo._udp."
+PLACES_MAX = 4
+"""Addresses tried for one connection, which has four seconds."""
 RECORDS_MAX = 16
 """SRV records looked at, and addresses of one target."""
 
@@ -68,19 +70,27 @@ class Locator:
         self._config = config
         self._resolver = resolver
 
-    async def locate(self, domain: str) -> tuple[str, int]:
-        """Return an IP address and a port that may be connected to. Away."""
+    async def locate(self, domain: str) -> list[tuple[str, int]]:
+        """Return IP addresses and ports that may be connected to, in the order in which to try them: one or more. Away."""
         static = self._config.peers.get(domain)
         if static is not None:
             # The operator has written it down, and may mean a machine of his own network.
-            return (await self._addresses(static[0]))[0], static[1]
+            return [(address, static[1]) for address in await self._addresses(static[0])][:PLACES_MAX]
         if not self._config.discovery or not is_discoverable(domain):
             raise Away("no address of this domain is known")
+        found: list[tuple[str, int]] = []
         for record in await self._records(domain):
-            for address in await self._addresses(record.target):
-                if self._config.private_addresses or addresses.is_public(address):
-                    return address, record.port
-        raise Away("the domain has no address that may be connected to")
+            try:
+                there = await self._addresses(record.target)
+            except Away:
+                continue  # another target may have one
+            usable = [a for a in there if self._config.private_addresses or addresses.is_public(a)]
+            found += [(address, record.port) for address in usable]
+            if len(found) >= PLACES_MAX:
+                break
+        if not found:
+            raise Away("the domain has no address that may be connected to")
+        return found[:PLACES_MAX]
 
     async def _records(self, domain: str) -> list[Srv]:
         try:

@@ -40,6 +40,10 @@ class Away(Exception):
     """A peer cannot be reached, or is not who it should be; the text says why."""
 
 
+UNREACHED = (QuicError, OSError, ValueError, Away, Refusal)
+"""Nobody is there, or not who should be."""
+
+
 class Peer:
     """One other domain."""
 
@@ -110,8 +114,8 @@ class Peer:
                 raise Away("it could not be reached a moment ago")
             try:
                 with trio.fail_after(self._links.config.connect_seconds_max):
-                    self._connection = await self._links.nursery.start(self._hold)
-            except (QuicError, OSError, ValueError, trio.TooSlowError, Away, Refusal) as exc:
+                    self._connection = await self._reach()
+            except (*UNREACHED, trio.TooSlowError) as exc:
                 self._not_before_s = trio.current_time() + self._pause_s
                 self._pause_s = min(2 * self._pause_s, self._links.config.unreachable_seconds_max)
                 log.info("peer_unreachable", peer=self.domain, reason=type(exc).__name__)
@@ -119,10 +123,23 @@ class Peer:
             self._pause_s = self._links.config.unreachable_seconds_min
             return self._connection
 
-    async def _hold(self, *, task_status: trio.TaskStatus[QuicConnection]) -> None:
+    async def _reach(self) -> QuicConnection:
+        """Connect to the first of the domain's places that is there, and it; each has its share of the time."""
+        links, until_s = self._links, trio.current_effective_deadline()
+        places = await links.locator.locate(self.domain)
+        for left, place in zip(range(len(places), 0, -1), places, strict=True):
+            try:
+                with trio.fail_after((until_s - trio.current_time()) / left):
+                    return await links.nursery.start(self._hold, place)  # type: ignore[no-any-return]  # trio's has no type
+            except (*UNREACHED, trio.TooSlowError) as exc:
+                if left == 1:
+                    raise
+                log.info("peer_place_unreachable", peer=self.domain, reason=type(exc).__name__)
+        raise Away("the domain has no address")
+
+    async def _hold(self, place: tuple[str, int], *, task_status: trio.TaskStatus[QuicConnection]) -> None:
         """Keep a connection from its greeting to its end."""
-        links = self._links
-        host, port = await links.locator.locate(self.domain)
+        links, (host, port) = self._links, place
         opened = open_quic_connection(
             host, port, links.configuration, server_name=self.domain, engine=links.config.engine,
             transport_factory=links.transport_factory,
