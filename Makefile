@@ -109,6 +109,12 @@ observability-test: setup ## test alerts and dashboards against a real Prometheu
 rolling: setup ## replace every process by a next version under load: what failed, the longest gap
 	@$(BIN)/python -m tools.rolling
 
+replicas-drill: setup ## three of every process, 200 people, 10,000 messages; everything dies three times: PEOPLE= MESSAGES=
+	@$(BIN)/python -m tools.replicas --people $(or $(PEOPLE),200) --messages $(or $(MESSAGES),10000)
+
+bad-days: setup ## play every bad day at real processes, write docs/operate/bad-days.md (ONLY=word: play some, write nothing)
+	@$(BIN)/python -m tools.bad_days $(if $(ONLY),--only "$(ONLY)" --times 0,--write)
+
 overload: setup ## find the rate that a server sustains, offer twice that, judge (SECONDS= of a phase)
 	@$(BIN)/python -m tools.overload --judge --seconds $(or $(SECONDS),4)
 

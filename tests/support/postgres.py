@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 SERVICES = ("auth", "keystore", "delivery", "blob")
 USER = "qpq"
 TEMPLATE = "template_qpq"
-START_SECONDS_MAX = 30
+START_SECONDS_MAX = 120
+"""A busy machine, a slow disk: what was not written is written at the start."""
 NOBODY = 65_534
 ENDS_WITH_US = 'exec 3<&0; (read -r _ <&3 || kill -QUIT $$) & exec "$@" 3<&- </dev/null'
 """A pipe from us is closed when we die, however that is: then the server is stopped."""

@@ -197,6 +197,7 @@ async def crowd(root: Path, where: str, people: int, forget_limits: Callable[[],
         async def register(number: int) -> None:
             async with limit:
                 await clients[number].register(f"person{number}", PASSWORD)
+                clients[number].set_setting("receipts.delivered", "off")  # else most of what is sent are receipts
 
         for first in range(0, people, REGISTERED_MAX):
             forget_limits()
