@@ -224,9 +224,8 @@ async def test_a_write_key_that_is_not_the_groups(open_world):
         await scene.begin(sealed=True)
         await scene.lies(change=lambda handshake: replace(handshake, write_key=b"w" * 32))
         await scene.until_alike(scene.alice, scene.bob)
-        epoch = scene.alice.conversation(scene.id).epoch
         await scene.says(scene.alice, "under seal")
-        assert scene.alice.conversation(scene.id).epoch == epoch + 1
+        assert scene.alice.conversation(scene.id).epoch > scene.at_least  # by her, or by whose receipt came before
         await scene.heals()
 
 
