@@ -18,6 +18,7 @@ import trio
 
 from qpqclient.blobs import CHUNK_BYTES, UNDER_WAY
 from qpqclient.downloads import sealed_bytes
+from qpqcore.model.errors import EXIT_CODES, ErrorCode
 from tools.client_drills.counting_server import sent_again
 from tools.client_drills.outcome import Outcome
 from tools.client_drills.stage import LOOK_SECONDS, environment, peak_kib, qpq, server_process
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 SIZES = {"full": (200_000_000, 1_000_000_000), "small": (24_000_000,)}
 CONFIG = "blob_bytes_max = 1073741824\n"
 BLOCK_BYTES = 1 << 20
+UNAVAILABLE = EXIT_CODES[ErrorCode.UNAVAILABLE]
 KILLS = 2
 """On each way: the server, then the client."""
 PEAKS_RATIO_MAX = 1.10
@@ -99,25 +101,34 @@ def hash_of(path: Path) -> bytes:
 
 async def go(way: Way, size: int, server: DrillServer, told: dict[str, str], words: list[str]) -> None:
     """Take a file one way: the server is killed at a third, the client at two thirds, then it goes to its end."""
-    program = [sys.executable, "-m", "tools.client_drills.counted", str(way.log)]
     begun_s = time.monotonic()
     with trio.fail_after(WAY_SECONDS_MAX):
         for dies in (2 * size // 3, 0):
-            process = await trio.lowlevel.open_process(
-                [*program, str(dies), *words], env=told, stdout=subprocess.DEVNULL
-            )
-            while process.poll() is None:
-                if dies and not way.server_kills and way.look() >= size // 3:
-                    await server.kill()
-                    await server.start()
-                    way.server_kills = 1
-                way.client_kib = max(way.client_kib, peak_kib(process.pid))
-                way.server_kib = max(way.server_kib, *map(peak_kib, server.pids))
+            # On a busy machine the server takes longer to come back than a client waits; then the command is given again.
+            while (code := await one_command(way, size, server, told, dies, words)) == UNAVAILABLE and way.server_kills:
                 await trio.sleep(LOOK_SECONDS)
-            if process.returncode != (-signal.SIGKILL if dies else 0):
-                raise RuntimeError(f"{words[0]} ended with {process.returncode} after {way.look()} bytes")
+            if code != (-signal.SIGKILL if dies else 0):
+                raise RuntimeError(f"{words[0]} ended with {code} after {way.look()} bytes")
     way.look()
     way.seconds = time.monotonic() - begun_s
+
+
+async def one_command(
+    way: Way, size: int, server: DrillServer, told: dict[str, str], dies: int, words: list[str]
+) -> int:  # fmt: skip
+    """Give the command once, dying when so many bytes are done in all; return its exit code."""
+    own = str(dies - way.look() if dies else 0)
+    program = [sys.executable, "-m", "tools.client_drills.counted", str(way.log), own, *words]
+    process = await trio.lowlevel.open_process(program, env=told, stdout=subprocess.DEVNULL)
+    while process.poll() is None:
+        if dies and not way.server_kills and way.look() >= size // 3:
+            await server.kill()
+            await server.start()
+            way.server_kills = 1
+        way.client_kib = max(way.client_kib, peak_kib(process.pid))
+        way.server_kib = max(way.server_kib, *map(peak_kib, server.pids))
+        await trio.sleep(LOOK_SECONDS)
+    return int(process.returncode or 0)
 
 
 async def one_size(root: Path, size: int, outcome: Outcome, told: Callable[[str], None]) -> tuple[Way, Way]:

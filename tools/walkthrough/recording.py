@@ -46,7 +46,7 @@ class Stable:
             )
         return self._known[value]
 
-    def _replaced(self, alphabet: str, found: re.Match[str]) -> str:
+    def _matched(self, alphabet: str, found: re.Match[str]) -> str:
         return self._other(found[0], alphabet)
 
     def __call__(self, text: str) -> str:
@@ -62,7 +62,7 @@ class Stable:
         text = re.sub(r"\d+\.\d s (ahead of|behind)", r"0.0 s \1", text)
         text = DAY.sub(lambda found: "Monday, 1 June 2026".ljust(len(found[0]), "─"), text)
         for pattern, alphabet in self._rules:
-            text = pattern.sub(partial(self._replaced, alphabet), text)
+            text = pattern.sub(partial(self._matched, alphabet), text)
         return QR.sub(lambda found: found[0] if not found[0].strip() else "▒" * len(found[0]), text)
 
 

@@ -47,7 +47,11 @@ class _InMemory(Store):
     def __init__(self) -> None:
         self.db = connect(None, b"k" * 32, shared_name="fuzz-content")
         migrate(self.db, migrations_of("qpqclient"), None)
-        self.db.execute("INSERT INTO channels VALUES (?, 1, 3, 1, 'club', 0, 1, X'', 0, 0)", (CHANNEL,))
+        self.db.execute(
+            "INSERT INTO channels (channel, generation, epoch, kind, name, timer_seconds, active, authenticator) "
+            "VALUES (?, 1, 3, 1, 'club', 0, 1, X'')",
+            (CHANNEL,),
+        )
         self.put({"account": SENDER})
         known = Content(version=1, id=KNOWN, sent_ms=NOW_MS, text="known", which="text")
         apply_content(self, CHANNEL, SENDER, known, ENTRY)
