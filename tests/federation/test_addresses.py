@@ -96,7 +96,9 @@ def locator(resolver, **settings):
 
 
 async def test_a_domain_is_found_by_its_record():
-    told = Told([Srv(10, 5, 7002, "two.example"), Srv(1, 0, 7001, "one.example")], one_example=[["8.8.8.8"]], two_example=[[]])
+    told = Told(
+        [Srv(10, 5, 7002, "two.example"), Srv(1, 0, 7001, "one.example")], one_example=[["8.8.8.8"]], two_example=[[]]
+    )
     assert await locator(told).locate("b.example") == [("8.8.8.8", 7001)]
     assert told.asked == ["_quicproquo._udp.b.example", "one.example", "two.example"]
 

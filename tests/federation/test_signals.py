@@ -13,7 +13,7 @@ from qpqdelivery.signals import WAITING_MAX, Signals
 from tests.federation.test_two_domains import texts, until
 from tests.support.domains import NAMES, open_domains
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 
 
 async def heard(client, of, say):
@@ -43,7 +43,9 @@ async def test_typing_is_seen_by_the_home_and_by_other_domains(tmp_path):
             group = await alice.create_group("friends", ["bob@b.example", "carol@c.example"])
             await group.send("hello")
             for person in (bob, carol):
-                await until(person, lambda p=person: bool(p.conversations()) and texts(p.conversations()[0]) == ["hello"])
+                await until(
+                    person, lambda p=person: bool(p.conversations()) and texts(p.conversations()[0]) == ["hello"]
+                )
             at_bob, at_carol = bob.conversations()[0], carol.conversations()[0]
             assert await heard(bob, at_bob, group.typing) == "alice@a.example"  # down from the home
             assert await heard(alice, group, at_bob.typing) == "bob@b.example"  # up to it
