@@ -135,6 +135,7 @@ def test_settings_and_keys(stage):
     alice.says("/disappear soon", "How long? 30m, 1h, 1d, 7d or off, not 'soon'")
     for name in ("update-key", "rotate-key"):
         alice.says(f"/{name}", "#club is in epoch …")
+    alice.says("/rehome", "this group's home is your own server")
     alice.says("/update-key x", "Too much: 'x'. It is /update-key")
     alice.says("/verify bob", "…not verified: compare it with theirs, then /verify bob yes")
     digits = [line for line in alice.terminal.lines() if len(line.split()) == 6 and line.replace(" ", "").isdigit()][
