@@ -94,11 +94,14 @@ async def flood(world: World, answers: dict[int, int], *, task_status: trio.Task
     async def one(*, task_status: trio.TaskStatus[None]) -> None:
         process = await trio.lowlevel.open_process(command, stdout=subprocess.PIPE)
         assert process.stdout is not None
+        is_started = False
         try:
             async for line in LineReader(process.stdout):
                 for code, count in json.loads(line).items():
                     answers[int(code)] = answers.get(int(code), 0) + count
-                task_status.started()
+                if not is_started:
+                    is_started = True
+                    task_status.started()
         finally:
             process.kill()
 
