@@ -18,8 +18,8 @@ PATIENCE_SECONDS = 90
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    """A server that is away answers nothing: it is given up after half a second instead of four."""
-    monkeypatch.setattr(peering, "Config", partial(Config, connect_seconds_max=0.5))
+    """A server that is away answers nothing: it is given up after a second instead of four."""
+    monkeypatch.setattr(peering, "Config", partial(Config, connect_seconds_max=1.0))
 
 
 def named(client, name="friends"):

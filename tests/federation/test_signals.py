@@ -13,7 +13,7 @@ from qpqdelivery.signals import WAITING_MAX, Signals
 from tests.federation.test_two_domains import texts, until
 from tests.support.domains import NAMES, open_domains
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 
 
 async def heard(client, of, say):

@@ -22,6 +22,7 @@ from qpqcore.api.delivery import (
     Guest,
     RelayedEntry,
     ResetChannelParams,
+    SignalParams,
     Standing,
     SubmitCommitParams,
     SubmitProposalParams,
@@ -63,6 +64,14 @@ CLAIMS = [
     (["d.example"], "d.example", 1, SHUT),
     (["a.example"], "", 1, REFUSED),
     (["a.example"], "a.example\0", 1, REFUSED),
+    (["a.example"], " a.example", 1, REFUSED),
+    (["a.example"], "a.example ", 1, REFUSED),
+    (["a.example"], ".a.example", 1, REFUSED),
+    (["a.example"], "a..example", 1, REFUSED),
+    (["a.example"], "a.example:7001", 1, REFUSED),
+    (["a.example", "c.example"], "a.example,c.example", 1, REFUSED),
+    (["a.example"], "\u0430.example", 1, REFUSED),  # a Cyrillic letter
+    (["xn--80a.example"], "a.example", 1, REFUSED),
     (["a.example"], "a.example", 0, ErrorCode.VERSION_TOO_OLD),
     (["a.example"], "a.example", 2, ErrorCode.VERSION_TOO_OLD),
 ]
@@ -155,6 +164,20 @@ def welcome(named, targets):
     return entry(kind=EntryKind.WELCOME, targets=targets, payload=WelcomeItem(device=named, welcome=b"w").to_bytes())
 
 
+def signal(channel, payload=b"x"):
+    return SignalParams(channel=channel, generation=1, epoch=1, payload=payload)
+
+
+def signal_up(sender, channel=OURS):
+    return "relaySignal", federation.RelaySignalParams(sender=sender, signal=signal(channel))
+
+
+def signal_down(channel, domain=B, device=b"bob".ljust(16, b"."), payload=b"x"):
+    return "deliverSignal", federation.DeliverSignalParams(
+        targets=(device + domain.encode(),), signal=signal(channel, payload)
+    )
+
+
 TABLE = [
     # up: whose device
     ("a sender of a third domain", *up(guest(C)), REFUSED),
@@ -245,6 +268,17 @@ TABLE = [
     ("how the receiver's own channel stands", *down(standings=[standing(OURS)]), REFUSED),
     ("a member of a third domain", *down(standings=[standing(member=C)]), REFUSED),
     ("a channel at an epoch that cannot be", *down(standings=[standing(epoch=(1 << 64) - 1)]), BAD),
+    # signals
+    ("a signal by a third domain's device", *signal_up(guest(C)), REFUSED),
+    ("a signal in a third domain's channel", *signal_up(FINE, THIRD), REFUSED),
+    ("a signal of nobody", *signal_up(NOBODY), REFUSED),
+    ("a signal by one who is no member", *signal_up(FINE), ErrorCode.NOT_MEMBER),
+    ("a signal in the receiver's own channel", *signal_down(OURS), REFUSED),
+    ("a signal in a third domain's channel, brought down", *signal_down(THIRD), REFUSED),
+    ("a signal for a third domain's device", *signal_down(THEIRS, C), REFUSED),
+    ("a signal for the box of a domain", *signal_down(THEIRS, B, bytes(16)), REFUSED),
+    ("a signal without anything", *signal_down(THEIRS, payload=b""), ErrorCode.TOO_LARGE),
+    ("a signal too large", *signal_down(THEIRS, payload=b"x" * 1025), ErrorCode.TOO_LARGE),
     # look-ups
     ("a name of a third domain", "proxyResolveUser", keystore.ResolveUserParams(name="bob@c.example"), REFUSED),
     ("a name without a domain", "proxyResolveUser", keystore.ResolveUserParams(name="bob"), ErrorCode.NAME_INVALID),
@@ -320,4 +354,4 @@ async def test_a_renewed_certificate_is_used_and_a_damaged_one_is_not(tmp_path):
 
 def test_the_table_is_as_long_as_it_is_said_to_be():
     assert len({row[0] for row in TABLE}) == len(TABLE) >= 60
-    assert len(CLAIMS) >= 20
+    assert len(CLAIMS) >= 30

@@ -17,7 +17,7 @@ class Relay:
     def __init__(self, port: int, target: int) -> None:
         self.port = port
         self.is_cut = False
-        self._target = ("127.0.0.1", target)
+        self.target = ("127.0.0.1", target)
         self._flows: dict[tuple[str, int], trio.socket.SocketType] = {}
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
@@ -35,7 +35,7 @@ class Relay:
                     if flow is None:
                         flow = await self._open(nursery, front, sender)
                     if not self.is_cut:
-                        await _send(flow, data, self._target)
+                        await _send(flow, data, self.target)
 
     async def _open(
         self, nursery: trio.Nursery, front: trio.socket.SocketType, sender: tuple[str, int]

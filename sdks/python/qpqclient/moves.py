@@ -83,7 +83,11 @@ class Moves:
             raise NotAllowed("this group's home answers: it need not be moved")
         else:
             await self._found(channel, make_id(secrets.token_bytes(16), own))
-        await self._core.catch_up()
+        try:
+            await self._core.catch_up()
+        except Refused as exc:  # of what else lies in the mailbox: the group goes on, whatever becomes of that
+            if exc.code not in OUT_OF_REACH:
+                raise
         return self.shown(channel)
 
     async def _answers(self, channel: bytes) -> bool:

@@ -11,7 +11,7 @@ from qpqblob.store import Blob as Row
 from qpqblob.uploads import Uploads
 from qpqcore.api import blob as api
 from qpqcore.api.federation import METHODS as FEDERATION
-from qpqcore.api.federation import CallPeerParams
+from qpqcore.bus.abroad import ask_peer
 from qpqcore.bus.background import repeat
 from qpqcore.bus.limits import enforce
 from qpqcore.model.call import CallContext, Caller, CallerKind
@@ -113,12 +113,8 @@ class Blob:
 
     async def _fetch(self, call: CallContext, params: api.DownloadBlobParams) -> api.DownloadBlobResult:
         """Fetch a chunk of another domain's blob through federation; whether it is genuine, its reader's hashes tell."""
-        if self._federation is None:
-            raise Refusal(ErrorCode.UNAVAILABLE, "federation is away")
-        context = CallContext(caller=SELF, deadline_s=call.deadline_s, now_ms=call.now_ms)
         domain = domain_of(params.blob, BLOB_HASH_BYTES)
-        asked = CallPeerParams(domain=domain, method=FETCH_BLOB, params=params.to_bytes())
-        answer = api.DownloadBlobResult.from_bytes((await self._federation.call_peer(context, asked)).result)
+        answer = await ask_peer(self._federation, SELF, call, domain, FETCH_BLOB, params, api.DownloadBlobResult)
         if len(answer.chunk) > self._config.chunk_bytes_max or answer.total_bytes > BYTES_MAX:
             raise Refusal(ErrorCode.UNAVAILABLE, "another domain's answer cannot be")
         self._sent += len(answer.chunk)

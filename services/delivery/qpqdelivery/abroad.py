@@ -12,6 +12,7 @@ import trio
 
 from qpqcore.api import delivery as api
 from qpqcore.api import federation as fed
+from qpqcore.bus.abroad import ask_peer
 from qpqcore.bus.notices import mailbox_topic
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -55,19 +56,7 @@ class Abroad:
         )
 
     async def _call(self, call: CallContext, domain: str, params: Any, result: type[T]) -> T:
-        assert self._federation is not None
-        method = NUMBERS[type(params)]
-        context = CallContext(
-            caller=SELF, deadline_s=call.deadline_s, traceparent=call.traceparent, now_ms=call.now_ms
-        )  # fmt: skip
-        answer = await self._federation.call_peer(
-            context, fed.CallPeerParams(domain=domain, method=method, params=params.to_bytes())
-        )
-        try:
-            value: T = result.from_bytes(answer.result)  # type: ignore[attr-defined]  # every generated struct has it
-        except Refusal as exc:
-            raise Refusal(ErrorCode.UNAVAILABLE, "another domain's answer cannot be read") from exc
-        return value
+        return await ask_peer(self._federation, SELF, call, domain, NUMBERS[type(params)], params, result)
 
     @staticmethod
     def _sender(call: CallContext) -> api.Guest:

@@ -8,7 +8,8 @@ import structlog
 import trio
 
 from qpqcore.api import federation as fed
-from qpqcore.api.delivery import Guest
+from qpqcore.api.delivery import Guest, SignalResult
+from qpqcore.bus.abroad import ask_peer
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import Refusal
 from qpqcore.model.ids import domain_of
@@ -65,12 +66,10 @@ class Signals:
 
     async def _keep_sending(self) -> None:
         async for domain, params in self._waiting:
-            if self._federation is None:
-                continue
             call = CallContext(caller=SELF, deadline_s=trio.current_time() + SIGNAL_SECONDS_MAX)
-            asked = fed.CallPeerParams(domain=domain, method=NUMBERS[type(params)], params=params.to_bytes())
+            method = NUMBERS[type(params)]
             try:
                 with trio.move_on_after(SIGNAL_SECONDS_MAX):
-                    await self._federation.call_peer(call, asked)
+                    await ask_peer(self._federation, SELF, call, domain, method, params, SignalResult)
             except Refusal as no:
                 log.debug("signal_lost", peer=domain, code=no.code.name)

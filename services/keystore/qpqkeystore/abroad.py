@@ -13,8 +13,9 @@ import trio
 
 from qpqcore.api import federation as fed
 from qpqcore.api import keystore as api
+from qpqcore.bus.abroad import ask_peer
 from qpqcore.crypto.identity import DeviceList
-from qpqcore.model.call import CallContext, Caller, CallerKind
+from qpqcore.model.call import Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.model.ids import domain_of, is_id
 from qpqkeystore.peers import LISTS_MAX
@@ -22,6 +23,7 @@ from qpqkeystore.peers import LISTS_MAX
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from qpqcore.model.call import CallContext
     from qpqkeystore.config import Config
 
 T = TypeVar("T")
@@ -51,20 +53,7 @@ class Abroad:
         return domain_of(ident)
 
     async def _ask(self, call: CallContext, domain: str, method: str, params: Any, result: type[T]) -> T:
-        if self._federation is None:
-            raise Refusal(ErrorCode.UNAVAILABLE, "federation is away")
-        context = CallContext(
-            caller=SELF, deadline_s=call.deadline_s, traceparent=call.traceparent, now_ms=call.now_ms,
-            idempotency_key=call.idempotency_key,
-        )  # fmt: skip
-        answer = await self._federation.call_peer(
-            context, fed.CallPeerParams(domain=domain, method=NUMBERS[method], params=params.to_bytes())
-        )
-        try:
-            value: T = result.from_bytes(answer.result)  # type: ignore[attr-defined]  # every generated struct has it
-        except Refusal as exc:
-            raise Refusal(ErrorCode.UNAVAILABLE, "another domain's answer cannot be read") from exc
-        return value
+        return await ask_peer(self._federation, SELF, call, domain, NUMBERS[method], params, result)
 
     async def resolve_user(self, call: CallContext, name: str, domain: str) -> api.ResolveUserResult:
         """Resolve a name of another domain. Refusal(notFound)."""
