@@ -102,7 +102,7 @@ async def open_scene(folder: Path, place: Stage, stack: AsyncExitStack) -> tuple
 
 
 async def drill(folder: Path, only: str, times: int, say: Callable[[str], None]) -> tuple[list[Row], Revoked | None]:
-    """Play those whose name has the word in it."""
+    """Play those whose name has one of the words in it."""
     rows, revoked = [], None
     with stage(folder / "stage", dict.fromkeys(BEHIND, 1) | {"gateway": GATEWAYS}) as place:
         async with AsyncExitStack() as stack:
@@ -113,7 +113,7 @@ async def drill(folder: Path, only: str, times: int, say: Callable[[str], None])
             nursery.start_soon(watch.run)
             await watch.recovered(time.monotonic())
             for day in DAYS:
-                if only in day.name:
+                if any(word in day.name for word in only.split("|")):
                     rows.append(await play(day, scene, watch))
                     say(rows[-1].line())
             if times and only in "revoked":
@@ -137,7 +137,7 @@ def write(rows: list[Row], revoked: Revoked | None) -> None:
 def main() -> int:
     """Play; the exit code is 1 where a day does not hold."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="a word of the days' names")
+    parser.add_argument("--only", default="", help="words of the days' names, with | between them")
     parser.add_argument("--times", type=int, default=TIMES, help="how often a device is revoked; 0: never")
     parser.add_argument("--keep", type=Path, help="a folder for logs and data, kept")
     parser.add_argument("--write", action="store_true", help="put the table into docs/operate/bad-days.md")

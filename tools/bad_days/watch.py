@@ -27,7 +27,10 @@ DEADLINE_MS: Final = 10_000
 """Of a bare call."""
 SLACK_SECONDS: Final = 2.0
 """A busy machine's: the caller's own clock runs through the answer's way back too."""
-EVERY_SECONDS: Final = 0.2
+EVERY_SECONDS: Final = 0.5
+SAID_EVERY_SECONDS: Final = 1.0
+"""What waits for the end of a bad day has to be caught up with, on a busy machine too."""
+LOOK_SECONDS: Final = 0.2
 RECOVERED_SECONDS_MAX: Final = 180
 ASKED: Final[dict[str, tuple[Any, Any]]] = {
     "auth": (ListDevicesParams(), ListDevicesResult),
@@ -122,7 +125,7 @@ class Watch:
             with suppress(qpqclient.QpqError):
                 await self._alice.conversation(self.talk).send(text)
                 self.said.append(text)
-            await trio.sleep(EVERY_SECONDS)
+            await trio.sleep(SAID_EVERY_SECONDS)
 
     async def recovered(self, since_s: float) -> float:
         """Wait until every service answers, everybody is ready, and what was said so far is with Bob; return the seconds.
@@ -135,7 +138,7 @@ class Watch:
             while not (
                 self.well_since.keys() >= ASKED.keys() and self._heard(said) == self.said[:said] and await self._ready()
             ):
-                await trio.sleep(EVERY_SECONDS)
+                await trio.sleep(LOOK_SECONDS)
         return time.monotonic() - since_s
 
     async def _ready(self) -> bool:
