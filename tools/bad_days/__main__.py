@@ -15,6 +15,7 @@ import structlog
 import trio
 
 import qpqclient
+from qpqcore.model.errors import ErrorCode
 from tools.bad_days.days import DAYS, Day, Scene
 from tools.bad_days.revoked import Revoked, revoke
 from tools.bad_days.watch import DEADLINE_MS, SLACK_SECONDS, Watch, moved
@@ -86,6 +87,16 @@ async def play(day: Day, scene: Scene, watch: Watch) -> Row:
     )  # fmt: skip
 
 
+async def enter(client: qpqclient.Client, name: str) -> None:
+    """Register somebody; a gateway may be ready before each of the services behind it."""
+    while not client.known:
+        try:
+            await client.register(name, PASSWORD)
+        except qpqclient.Refused as no:
+            if no.code is not ErrorCode.UNAVAILABLE:
+                raise
+
+
 async def open_scene(folder: Path, place: Stage, stack: AsyncExitStack) -> tuple[Scene, Watch]:
     """Start everything, and let people in."""
     for one in place.everyone:
@@ -96,7 +107,7 @@ async def open_scene(folder: Path, place: Stage, stack: AsyncExitStack) -> tuple
     for name, host in (("alice", place.hosts[0]), ("bob", place.hosts[-1])):
         opened = qpqclient.open_client(folder / name, server=f"{host}:{place.port}", store_key=STORE_KEY)
         people.append(await stack.enter_async_context(opened))
-        await people[-1].register(name, PASSWORD)
+        await enter(people[-1], name)
     watch = Watch(place, *people)
     return Scene(place, people[0], lambda: watch.talk), watch
 

@@ -129,6 +129,7 @@ async def _(s: Scene) -> AsyncIterator[None]:
     children = [int(pid) for pid in _children(s.place.database.pid)]
     for pid in children:
         _send(pid, signal.SIGSTOP)
+    await trio.lowlevel.checkpoint()
     yield
     for pid in children:
         _send(pid, signal.SIGCONT)
@@ -171,6 +172,7 @@ async def _(s: Scene) -> AsyncIterator[None]:
 @day("Redis is killed in the middle, and comes back empty: a failover")
 async def _(s: Scene) -> AsyncIterator[None]:
     s.place.redis.kill()
+    await trio.lowlevel.checkpoint()
     yield
     s.place.redis.start()
 
@@ -178,6 +180,7 @@ async def _(s: Scene) -> AsyncIterator[None]:
 @day("Redis hangs")
 async def _(s: Scene) -> AsyncIterator[None]:
     s.place.redis.freeze()
+    await trio.lowlevel.checkpoint()
     yield
     s.place.redis.thaw()
 
@@ -186,6 +189,7 @@ async def _(s: Scene) -> AsyncIterator[None]:
 async def _(s: Scene) -> AsyncIterator[None]:
     s.place.redis.command("CONFIG", "SET", "maxmemory-policy", "noeviction")
     s.place.redis.command("CONFIG", "SET", "maxmemory", "1")
+    await trio.lowlevel.checkpoint()
     yield
     s.place.redis.command("CONFIG", "SET", "maxmemory", "0")
 
@@ -302,6 +306,7 @@ async def _(s: Scene) -> AsyncIterator[None]:
 async def _(s: Scene) -> AsyncIterator[None]:
     s.place.held.away.add(BLOB)
     s.place.kill(BLOB)
+    await trio.lowlevel.checkpoint()
     yield
     s.place.held.away.discard(BLOB)
 

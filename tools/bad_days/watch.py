@@ -86,7 +86,9 @@ class Watch:
 
     async def run(self) -> None:
         """Ask every service, and let Alice talk to Bob, for ever."""
-        self.talk = (await self._alice.dm("bob")).id
+        while not self.talk:
+            with suppress(qpqclient.QpqError):  # a gateway may be ready before each of the services behind it
+                self.talk = (await self._alice.dm("bob")).id
         async with trio.open_nursery() as nursery:
             for service, asked in ASKED.items():
                 nursery.start_soon(self._ask, service, *asked)
