@@ -40,7 +40,7 @@ ASKED: Final[dict[str, tuple[Any, Any]]] = {
 }
 GAUGES: Final = re.compile(r"^(qpq_(?:ready|store_up|redis_up|bus_replicas)(?:\{[^}]*\})?) ([0-9.e+-]+)$", re.MULTILINE)
 COUNTERS: Final = re.compile(
-    r'^(qpq_(?:notices_foreign_total|limits_decided_total\{by="alone"\}|calls_total\{[^}]*code="(?!ok)[^"]*"[^}]*\})) ([0-9.e+-]+)$',
+    r'^(qpq_(?:notices_foreign_total|limits_decided_total\{by="alone"\}|calls_total\{[^}]*code="(?!ok|not_found)[^"]*"[^}]*\})) ([0-9.e+-]+)$',
     re.MULTILINE,
 )
 SHOWN_MAX: Final = 4
