@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from qpqcore.model.ids import is_peer_name
 from qpqfederation.addresses import is_public
 from qpqfederation.config import Config
 from qpqfederation.discovery import Locator, Srv
 from qpqfederation.links import Away
-from qpqfederation.names import is_discoverable, is_peer_name
+from qpqfederation.names import is_discoverable
 
 PUBLIC = [
     "8.8.8.8", "1.1.1.1", "9.9.9.9", "172.15.255.255", "172.32.0.1", "192.167.255.255", "100.63.255.255", "100.128.0.1",

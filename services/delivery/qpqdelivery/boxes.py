@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qpqcore.model.ids import NOBODY as NOBODY
-from qpqcore.model.ids import RANDOM_BYTES, domain_of, make_id
+from qpqcore.model.ids import NOBODY, RANDOM_BYTES, domain_of, make_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 
 import trio
 
+from qpqcore.model.ids import is_peer_name
 from qpqfederation import addresses
 from qpqfederation.links import Away
-from qpqfederation.names import is_discoverable, is_peer_name
+from qpqfederation.names import is_discoverable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -41,7 +41,6 @@ log = structlog.get_logger()
 OVERLOADED_RETRY_MS = 500
 VIOLATIONS: Final = {
     "oversized": Refusal(ErrorCode.TOO_LARGE, "the call's frame is too large"),
-    "empty": Refusal(ErrorCode.MALFORMED, "an empty frame"),
     "late": Refusal(ErrorCode.DEADLINE_EXCEEDED, "the call did not come in time"),
     "truncated": Refusal(ErrorCode.MALFORMED, "the call ended before its time"),
 }
@@ -76,7 +75,7 @@ class Edge:
         peer = self._domains.get(incoming.connection, "")
         try:
             if incoming.violation is not None:
-                raise VIOLATIONS.get(incoming.violation, VIOLATIONS["truncated"])
+                raise VIOLATIONS[incoming.violation]
             call = Call.from_bytes(incoming.frame)
             method = rules.method_of(call.method)
             rules.check_head(call)
@@ -93,6 +92,7 @@ class Edge:
         except Refusal as no:
             self._finish(incoming, peer, _refused(no))
             return None
+        self._in_flight[peer] += 1  # here: what came with it in one datagram is judged before it is begun
         return self._answer(incoming, peer, method, call, params)
 
     def _admit(self, connection: QuicConnection, known: str, params: FederationHealthParams) -> str:
@@ -116,7 +116,6 @@ class Edge:
 
     async def _answer(self, incoming: IncomingCall, peer: str, method: Method, call: Call, params: Any) -> None:
         """Call the method; a Refusal goes back as itself, anything unexpected stays here."""
-        self._in_flight[peer] += 1
         seconds = min(call.deadline_ms or self._config.call_ms, self._config.call_ms) / 1000
         context = CallContext(
             caller=Caller(CallerKind.PEER, name=peer), deadline_s=trio.current_time() + seconds,

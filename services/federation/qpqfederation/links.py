@@ -11,8 +11,9 @@ import trio
 from qpqcore.api.federation import METHODS, FederationHealthParams, FederationHealthResult
 from qpqcore.api.rpc import Call, Reply
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.model.ids import is_peer_name
 from qpqfederation import rules
-from qpqfederation.names import is_discoverable, is_peer_name
+from qpqfederation.names import is_discoverable
 from trio_quic import ClientTls, Limits, QuicConfiguration, QuicError, open_quic_connection
 
 if TYPE_CHECKING:
@@ -122,6 +123,14 @@ class Peer:
                 raise Away(str(exc)) from exc
             self._pause_s = self._links.config.unreachable_seconds_min
             return self._connection
+
+    async def greet(self, deadline_s: float) -> None:
+        """Have a connection: `health` is then what the peer said of itself. Refusal(unavailable)."""
+        try:
+            with trio.fail_at(deadline_s):
+                await self.connection()
+        except (Away, trio.TooSlowError) as exc:
+            raise Refusal(ErrorCode.UNAVAILABLE, f"{self.domain} cannot be reached now") from exc
 
     async def _reach(self) -> QuicConnection:
         """Connect to the first of the domain's places that is there, and it; each has its share of the time."""

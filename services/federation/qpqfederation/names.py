@@ -5,18 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.model.ids import is_domain
+from qpqcore.model.ids import is_peer_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 LABELS_MIN = 2
 """A name without a dot is of a machine's own network: such a peer is in the configuration or not at all."""
-
-
-def is_peer_name(domain: str) -> bool:
-    """Tell whether a text names a domain as ids do: lower case, A-labels, no wildcard, no dot at the end, no address."""
-    return is_domain(domain) and not domain.rpartition(".")[2].isdigit()
 
 
 def is_discoverable(domain: str) -> bool:

@@ -14,13 +14,12 @@ import structlog
 import trio
 
 from qpqcore.api import delivery as api
-from qpqcore.api.federation import METHODS, DeliverEntriesParams, DeliverEntriesResult, PurgeNoticeParams
+from qpqcore.api.federation import METHODS, DeliverEntriesParams, DeliverEntriesResult
 from qpqcore.bus.notices import mailbox_topic
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import RETRYABLE, ErrorCode, Refusal
-from qpqcore.model.ids import make_id
+from qpqcore.model.ids import box_of
 from qpqfederation.links import Away
-from qpqfederation.rules import NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -106,7 +105,7 @@ class Outbox:
     async def _keep_bringing(self, peer: Peer) -> None:
         c, pause_s = self._config, self._config.again_seconds_min
         await self._greet(peer)
-        with self._notices.subscribe(mailbox_topic(make_id(NOBODY, peer.domain))) as notices:
+        with self._notices.subscribe(mailbox_topic(box_of(peer.domain))) as notices:
             while True:
                 notices.receive_nowait()
                 came = peer.came
@@ -191,7 +190,6 @@ class Outbox:
         entry = relayed.entry
         if entry is None or entry.kind is not api.EntryKind.PURGE:
             return relayed
-        PurgeNoticeParams.from_bytes(entry.payload)
         try:
             await self._call(peer, "purgeNotice", entry.payload)
         except Refusal as no:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from qpqcore.api import delivery as api
 from qpqcore.api.methods import METHODS
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.model.ids import domain_of, is_id
+from qpqcore.model.ids import NOBODY, domain_of, is_id
 from qpqcore.model.method import CallerClass, Method
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from qpqcore.api.rpc import Call
 
 PROTOCOL = 1
-NOBODY = bytes(16)
-"""The fixed part of ids that are no device's."""
 DETAIL_CHARS_MAX = 200
 RETRY_MS_MAX = 60_000
 KEY_BYTES = 16

@@ -212,10 +212,7 @@ class Federation:
     async def describe_peer(self, call: CallContext, params: api.DescribePeerParams) -> api.FederationHealthResult:
         peer = self.links.to(params.domain)
         if not peer.health.external_sender_key:
-            asked = api.FederationHealthParams(
-                domain=self._config.domain, version=self._version, protocol=rules.PROTOCOL
-            )  # fmt: skip
-            await peer.call(PROXIED["federationHealth"], asked.to_bytes(), deadline_s=call.deadline_s)
+            await peer.greet(call.deadline_s)
         return peer.health
 
 

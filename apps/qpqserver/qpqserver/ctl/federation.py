@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from qpqcore.config.settings import federation_peers_of
-from qpqcore.model.ids import domain_of, is_domain
+from qpqcore.model.ids import NOBODY, domain_of, is_domain
 from qpqcore.net import authority
 from qpqcore.runtime import clock
-from qpqdelivery.boxes import NOBODY
 from qpqserver.ctl.certs import FOLDER, now
 from qpqserver.ctl.reading import rows_of
 

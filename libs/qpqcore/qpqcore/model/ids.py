@@ -31,6 +31,11 @@ def is_domain(domain: str) -> bool:
     return domain.isascii() and _DOMAIN.match(domain.encode()) is not None
 
 
+def is_peer_name(domain: str) -> bool:
+    """Tell whether a text names a domain that may have a server: as ids do, and no address (its last label not all digits)."""
+    return is_domain(domain) and not domain.rpartition(".")[2].isdigit()
+
+
 def make_id(fixed: bytes, domain: str) -> bytes:
     """Join an id's fixed part and its home domain."""
     return fixed + domain.encode("ascii")
