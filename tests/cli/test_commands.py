@@ -115,6 +115,7 @@ def rich(alice, bob):
     told = alice.says("roles", "#committee", "--admin", "alice", "--let", "pin")
     assert told == "admins: alice; everybody may: pin\n"
     assert bob.fails(ErrorCode.FORBIDDEN, "rename", "#committee", "mine") == "forbidden"
+    assert alice.fails(ErrorCode.FORBIDDEN, "rehome", "#committee") == "forbidden"  # its home is here: tests/federation
     assert alice.json("roles", "#committee", "--everybody")[0]["admins"] == []
     assert alice.says("mute", "#committee", "1h") == "muted\n"
     assert alice.says("block", "bob", "--undo") == ""
