@@ -178,6 +178,21 @@ def test_probes_metrics_and_a_drain_on_sigterm(tmp_path):
         assert time.monotonic() - began < 5
 
 
+def test_it_serves_over_ipv6_and_says_where_as_a_client_takes_it(tmp_path):
+    where = f"[::1]:{free_port()}"
+    with running(tmp_path, "--listen", where) as server:
+
+        async def register():
+            async with qpqclient.open_client(tmp_path / "ann", server=where, store_key=STORE_KEY) as client:
+                await client.register("ann", "a password")
+
+        trio.run(register)
+        assert server.stop() == 0
+        said = server.process.stderr.read()
+        assert f"listens on {where} (QUIC)" in said
+        assert f"repl --server {where} --username alice" in said
+
+
 def test_a_hangup_has_certificate_and_settings_read_again(tmp_path):
     config = tmp_path / "qpq-server.toml"
     config.write_text('registration = "open"\n')

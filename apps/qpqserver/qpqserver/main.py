@@ -215,9 +215,10 @@ def welcome(settings: Settings, server: Embedded) -> None:
     log.info("serving", port=port, engine=settings.quic_engine)
     qpq = Path(sys.executable).with_name("qpq")
     shown = os.path.relpath(qpq)
-    where = "" if (host, port) == ("127.0.0.1", 7000) else f" --server {host}:{port}"
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    where = "" if place == "127.0.0.1:7000" else f" --server {place}"
     click.echo(
-        f"QPQ {VERSION} listens on {host}:{port} (QUIC). Ctrl-C ends it.\n"
+        f"QPQ {VERSION} listens on {place} (QUIC). Ctrl-C ends it.\n"
         f"Its key's SHA-256: {server.spki_sha256.hex()}\n\n"
         f"Chat from two more terminals:\n"
         f"  1:  {shown} repl{where} --username alice --password secretA\n"
