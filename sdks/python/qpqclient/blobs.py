@@ -34,7 +34,7 @@ UNDER_WAY = 8
 SOON_SECONDS = 2.0
 """A chunk that took less lets one more go, else they go one by one: a frame has 30 s, however many share the line."""
 TRIES = 3
-"""How often chunks that lost their order on the way, or their upload on the server, are begun with again."""
+"""How often chunks that lost their order on the way, or their upload on the server, are begun with without coming further."""
 AAD = b"qpq file v1"
 NAME_BYTES_MAX = 200
 """File systems take 255, with what stands before or behind it while a file is on its way."""
@@ -141,11 +141,15 @@ async def upload(
         progress(min(answer.received, total), total)
         return answer
 
-    for left in reversed(range(TRIES)):
+    there, left = -1, TRIES
+    while True:
+        received = (await put(0, b"")).received
+        there, left = (received, TRIES) if received > there else (there, left)
         try:
-            await _send(chunks(path, key), (await put(0, b"")).received, put)
+            await _send(chunks(path, key), received, put)
             break
         except Refused as exc:
+            left -= 1
             if exc.code is not ErrorCode.BLOB_OFFSET or not left:
                 raise
         present = await trio.to_thread.run_sync(_hash_of, path)

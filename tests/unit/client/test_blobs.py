@@ -153,3 +153,46 @@ async def test_what_a_file_has_become_is_not_sent_under_the_key_of_what_it_was(t
     with pytest.raises(FileDamaged, match="changed while it was sent"):
         await blobs.upload(core, path)
     assert core.tries == 1
+
+
+class Jolted:
+    """A server that loses the order after each chunk, and keeps what it had."""
+
+    def __init__(self):
+        self.store = SimpleNamespace(rows=lambda *_: [], db=SimpleNamespace(execute=lambda *_: None))
+        self.received = 0
+        self.losses = 0
+        self.keeps = True
+
+    async def link(self):
+        return SimpleNamespace(hello=SimpleNamespace(domain="localhost"))
+
+    async def call(self, params, result):
+        del result
+        await trio.lowlevel.checkpoint()
+        if params.chunk:
+            if self.keeps and params.offset == self.received:
+                self.received += len(params.chunk)
+            if self.received < params.total_bytes:
+                self.losses += 1
+                raise Refused(Refusal(ErrorCode.BLOB_OFFSET, f"go on at byte {self.received}"))
+        return UploadBlobResult(received=self.received)
+
+
+async def test_an_upload_goes_on_as_often_as_it_comes_further(tmp_path):
+    path = tmp_path / "large"
+    path.write_bytes(bytes((2 * blobs.TRIES + 1) * blobs.CHUNK_BYTES))
+    core = Jolted()
+    await blobs.upload(core, path)
+    assert core.received > path.stat().st_size
+    assert core.losses > blobs.TRIES
+
+
+async def test_an_upload_that_comes_no_further_ends(tmp_path):
+    path = tmp_path / "large"
+    path.write_bytes(bytes(3 * blobs.CHUNK_BYTES))
+    core = Jolted()
+    core.keeps = False
+    with pytest.raises(Refused, match="go on at byte 0"):
+        await blobs.upload(core, path)
+    assert core.losses == blobs.TRIES
