@@ -11,9 +11,8 @@ from functools import partial
 import pytest
 import trio
 
-from qpqcore.api import keystore
 from qpqcore.api.methods import METHODS
-from qpqcore.bus import tcp_client, tcp_link, tcp_peer, tcp_server
+from qpqcore.bus import tcp_link
 from qpqcore.bus.admission import Admission
 from qpqcore.bus.tcp_server import BusServer
 from qpqcore.model.errors import ErrorCode
@@ -22,15 +21,24 @@ from qpqcore.net.mutual_tls import name_of
 from qpqcore.net.tls_stream import TlsStream
 from qpqcore.wire.bus_frame import Away, Kind, frame, hello
 from qpqcore.wire.envelope import BusReply, Envelope
-from tests.support.buses import calling, credentials_of, now, read, serving
+from tests.support.buses import (
+    DEADLINE_MS,
+    PATIENCE_SECONDS,
+    Slow,
+    calling,
+    credentials_of,
+    envelope,
+    make_impatient,
+    now,
+    read,
+    serving,
+)
 
-METHOD = next(m for m in keystore.METHODS if m.name == "resolveUser").number
-PATIENCE_SECONDS = 20
-DEADLINE_MS = 10_000
 
-
-def envelope(body=b"", deadline_ms=DEADLINE_MS):
-    return Envelope(method=METHOD, deadline_ms=deadline_ms, body=body)
+@pytest.fixture
+def impatient(monkeypatch):
+    """Make pings and tries quick."""
+    make_impatient(monkeypatch)
 
 
 async def echo(given, peer):
@@ -39,30 +47,6 @@ async def echo(given, peer):
 
 async def never(given, peer):
     raise AssertionError("reached")
-
-
-class Slow:
-    """An entrance that answers when it is told to."""
-
-    def __init__(self):
-        self.begun, self.go_on, self.calls = trio.Event(), trio.Event(), 0
-
-    async def __call__(self, given, peer):
-        self.calls += 1
-        self.begun.set()
-        await self.go_on.wait()
-        return BusReply(result=given.body)
-
-
-@pytest.fixture
-def impatient(monkeypatch):
-    """Make pings and tries quick."""
-    for module in (tcp_link, tcp_peer, tcp_server):
-        monkeypatch.setattr(module, "PING_SECONDS", 0.02)
-    monkeypatch.setattr(tcp_link, "IDLE_PING_SECONDS", 0.05)
-    monkeypatch.setattr(tcp_link, "SILENT_SECONDS_MAX", 0.2)
-    monkeypatch.setattr(tcp_server, "CALLER_SILENT_SECONDS_MAX", 0.5)
-    monkeypatch.setattr(tcp_client, "RESOLVE_SECONDS", 0.05)
 
 
 @asynccontextmanager
@@ -415,71 +399,6 @@ async def test_past_its_window_a_service_sheds_what_users_call_and_nothing_that_
             slow.go_on.set()
     assert sorted(name for name, code, _ in answers if not code) == sorted(["peek"] * 3 + ["fetchWait", inner.name])
     assert (server.admission.working, server.calls) == (0, 0)
-
-
-async def test_calls_are_shared_by_replicas_and_a_stuck_one_gets_few(tmp_path):
-    stuck, quick = Slow(), []
-
-    async def answer(given, peer):
-        quick.append(given)
-        return BusReply()
-
-    credentials = credentials_of(tmp_path, "keystore")
-    with trio.fail_after(PATIENCE_SECONDS):
-        async with AsyncExitStack() as stack:
-            addresses = [
-                await stack.enter_async_context(serving(BusServer("keystore", entrance, credentials)))
-                for entrance in (stuck, answer)
-            ]
-            bus = await stack.enter_async_context(calling({"keystore": addresses}, credentials_of(tmp_path, "gateway")))
-            while bus.statistics()[0][1] < 2:
-                await trio.sleep(0.01)
-            async with trio.open_nursery() as nursery:
-                for _ in range(40):
-                    nursery.start_soon(bus.call, envelope())
-                    await trio.sleep(0.005)
-                stuck.go_on.set()
-    assert stuck.calls <= 20
-    assert len(quick) == 40 - stuck.calls
-
-
-async def test_a_replica_that_drains_loses_no_call(tmp_path, impatient):
-    """What is in flight is answered, what comes goes to the other one; the drain ends when the caller has gone."""
-    slow, credentials = Slow(), credentials_of(tmp_path, "keystore")
-    leaving, staying = BusServer("keystore", slow, credentials), BusServer("keystore", echo, credentials)
-    drained, answers = trio.Event(), []
-
-    async def call(number):
-        answers.append((await bus.call(envelope(b"%d" % number))).result)
-
-    async def drain():
-        await leaving.drain()
-        drained.set()
-
-    with trio.fail_after(PATIENCE_SECONDS):
-        async with (
-            serving(leaving) as one,
-            serving(staying) as other,
-            calling({"keystore": [one, other]}, credentials_of(tmp_path, "gateway")) as bus,
-            trio.open_nursery() as nursery,
-        ):
-            while bus.statistics()[0][1] < 2:
-                await trio.sleep(0.01)
-            for number in range(40):
-                nursery.start_soon(call, number)
-            await slow.begun.wait()
-            nursery.start_soon(drain)
-            while bus.statistics()[0][1] == 2:
-                await trio.sleep(0.01)
-            for number in range(40, 80):
-                nursery.start_soon(call, number)
-            while len(answers) < 80 - slow.calls:
-                await trio.sleep(0.01)
-            assert slow.calls
-            assert not drained.is_set()
-            slow.go_on.set()
-            await drained.wait()
-    assert sorted(answers, key=int) == [b"%d" % number for number in range(80)]
 
 
 async def test_what_is_queued_at_once_leaves_at_once(tmp_path, monkeypatch):

@@ -9,22 +9,59 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from qpqcore.api import keystore
 from qpqcore.api.methods import SERVICES
+from qpqcore.bus import tcp_client, tcp_link, tcp_peer, tcp_server
 from qpqcore.bus.local import LocalBus
 from qpqcore.bus.tcp_client import TcpBus
 from qpqcore.bus.tcp_server import BusServer
 from qpqcore.net import authority
 from qpqcore.net.mutual_tls import Credentials
+from qpqcore.wire.envelope import BusReply, Envelope
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
+    import pytest
+
     from qpqcore.bus.tcp_client import Address
     from qpqcore.bus.tcp_server import Entrance
-    from qpqcore.wire.envelope import BusReply, Envelope
 
 NUMBERS = {name: number for number, name in SERVICES.items()}
+METHOD = next(m for m in keystore.METHODS if m.name == "resolveUser").number
+"""Some method of a service that is called."""
+PATIENCE_SECONDS = 20
+DEADLINE_MS = 10_000
+
+
+def envelope(body: bytes = b"", deadline_ms: int = DEADLINE_MS, *, method: int = METHOD, by: bytes = b"") -> Envelope:
+    """Return a call, made under an assertion."""
+    return Envelope(method=method, deadline_ms=deadline_ms, body=body, assertion=by)
+
+
+class Slow:
+    """An entrance that answers when it is told to."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on, self.calls = trio.Event(), trio.Event(), 0
+
+    async def __call__(self, given: Envelope, peer: str) -> BusReply:
+        """Answer with what came, in time."""
+        self.calls += 1
+        self.begun.set()
+        await self.go_on.wait()
+        return BusReply(result=given.body)
+
+
+def make_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the bus's pings and tries quick."""
+    for module in (tcp_link, tcp_peer, tcp_server):
+        monkeypatch.setattr(module, "PING_SECONDS", 0.02)
+    monkeypatch.setattr(tcp_link, "IDLE_PING_SECONDS", 0.05)
+    monkeypatch.setattr(tcp_link, "SILENT_SECONDS_MAX", 0.2)
+    monkeypatch.setattr(tcp_server, "CALLER_SILENT_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(tcp_client, "RESOLVE_SECONDS", 0.05)
 
 
 def now() -> dt.datetime:

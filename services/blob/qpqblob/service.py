@@ -77,7 +77,7 @@ class Blob:
             params.blob, call.caller.account, params.total_bytes, 0, complete=False,
             secret_hash=params.secret_hash, expires_ms=unfinished_ms,
         )  # fmt: skip
-        row = await self._uploads.begin(fresh, call.now_ms)
+        row = await (self._uploads.begin if params.chunk else self._uploads.look)(fresh, call.now_ms)
         kept_ms = call.now_ms + rules.ttl_ms(self._config, params.ttl_seconds)
         if row.complete:
             row = await self._store.extend(params.blob, kept_ms)

@@ -5,6 +5,8 @@
 2. The hash goes along with what is stored. Where it does not, because the upload began in an earlier process, what is
    stored is read again at the end.
 3. A lane knows of its blob what it stored itself. When that fails it is over, and the next begins with what the store says.
+   So it is over when somebody is to be told where to go on and the store is further: where several processes share it, the
+   bus brings a client's calls to one of them (`qpqcore.bus.tcp_client`), and while that one is away to another.
 """
 
 from __future__ import annotations
@@ -67,6 +69,16 @@ class Lane:
     def idle(self) -> bool:
         """Whether no call is in it."""
         return not self._waiting
+
+    def differs(self, there: Blob | None) -> bool:
+        """Whether the store says something else than what this lane knows, and is not just being written to by it."""
+        known = (self.row.received, self.row.complete)
+        return not self._busy and (there is None or (there.received, there.complete) != known)
+
+    def end(self) -> None:
+        """Send those who wait to the next lane."""
+        self._over = Lost()
+        self._moved.unpark_all()
 
     async def add(self, offset: int, chunk: bytes, unfinished_ms: int, kept_ms: int) -> Blob:
         """Store a chunk in its turn; one that is there is taken. Lost, Refusal(blobOffset), and what storing refuses."""
@@ -143,7 +155,7 @@ class Lane:
 
 
 class Uploads:
-    """The lanes of one process, which alone stores."""
+    """The lanes of one process."""
 
     def __init__(self, store: Store, account_bytes_max: int) -> None:
         self._store = store
@@ -157,6 +169,13 @@ class Uploads:
             self._drop(lane)
         return (await self._lane(fresh)).row
 
+    async def look(self, fresh: Blob, now_ms: int) -> Blob:
+        """`begin`, and what another process stored meanwhile counts: for who asks where to go on."""
+        lane = self._lanes.get(fresh.blob)
+        if lane is not None:
+            await self._is_over(lane)
+        return await self.begin(fresh, now_ms)
+
     async def add(self, fresh: Blob, offset: int, chunk: bytes, kept_ms: int) -> Blob:
         """Store a chunk in its turn; after the last one the blob is complete. The refusals of `begin` and of `Lane.add`."""
         while True:
@@ -169,10 +188,20 @@ class Uploads:
             except Refusal as no:
                 if no.code is not ErrorCode.BLOB_OFFSET:
                     self._drop(lane)
+                elif await self._is_over(lane):
+                    continue
                 raise
             if row.complete:
                 self._drop(lane)
             return row
+
+    async def _is_over(self, lane: Lane) -> bool:
+        """Tell whether the store is elsewhere than the lane, which is over then."""
+        if not lane.differs(await self._store.blob(lane.row.blob)):
+            return False
+        lane.end()
+        self._drop(lane)
+        return True
 
     def forget(self, blob: bytes) -> None:
         """Somebody deletes the blob."""

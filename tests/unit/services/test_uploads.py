@@ -236,3 +236,68 @@ async def test_uploads_whose_hash_goes_along_are_bounded(autojump_clock, monkeyp
                 nursery.start_soon(outcome_of, put(place, STEP, other, fresh=named(other)), [])
             await trio.testing.wait_all_tasks_blocked()
             assert await code(put(place, 0)) is ErrorCode.OVERLOADED
+
+
+# --- two processes over one store, and a client's calls now here, now there
+
+
+@asynccontextmanager
+async def two_processes():
+    async with opened() as (store, one):
+        yield store, one, Uploads(store, 10**6)
+
+
+async def test_a_client_comes_further_each_time_wherever_its_chunks_go(autojump_clock):
+    async with two_processes() as (store, *places):
+        at = 0
+        while not (row := await places[0].look(WHOLE, NOW_MS)).complete:
+            async with trio.open_nursery() as nursery:
+                for number in range(row.received // STEP, min(row.received // STEP + 8, 20)):
+                    nursery.start_soon(outcome_of, put(places[number % 2], number * STEP), [])
+                    await trio.testing.wait_all_tasks_blocked()
+            row = await store.blob(WHOLE.blob)
+            assert row.received > at
+            at = row.received
+        assert await store.chunk(WHOLE.blob, 0, len(DATA)) == DATA
+
+
+async def test_what_another_process_stored_counts(autojump_clock):
+    async with two_processes() as (_, one, other):
+        await put(one, 0)
+        for number in (1, 2, 3):
+            await put(other, number * STEP)
+        assert (await one.begin(WHOLE, NOW_MS)).received == STEP, "what it knows of"
+        assert (await one.look(WHOLE, NOW_MS)).received == 4 * STEP
+        for number in (4, 5):
+            await put(other, number * STEP)
+        begun = trio.current_time()
+        assert await code(put(one, 9 * STEP)) is ErrorCode.BLOB_OFFSET
+        assert trio.current_time() - begun == 2 * uploads.TURN_SECONDS
+        assert (await put(one, 6 * STEP)).received == 7 * STEP
+
+
+async def test_who_waits_here_goes_on_once_somebody_looks(autojump_clock):
+    async with two_processes() as (_, one, other):
+        rows = []
+        await put(one, 0)
+        async with trio.open_nursery() as nursery:
+            for number in (2, 3):
+                nursery.start_soon(outcome_of, put(one, number * STEP), rows)
+            await trio.testing.wait_all_tasks_blocked()
+            await put(other, STEP)
+            begun = trio.current_time()
+            await one.look(WHOLE, NOW_MS)
+        assert trio.current_time() == begun
+        assert rows[-1].received == 4 * STEP
+        assert len(rows) == 2
+
+
+async def test_what_another_process_finished_is_finished(autojump_clock):
+    async with two_processes() as (store, one, other):
+        await put(one, 0)
+        for number in range(1, 20):
+            await put(other, number * STEP)
+        row = await put(one, 19 * STEP)
+        assert row.complete
+        assert row == await store.blob(WHOLE.blob)
+        assert (await one.look(WHOLE, NOW_MS)).complete

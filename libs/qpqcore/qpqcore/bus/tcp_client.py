@@ -2,7 +2,8 @@
 
 1. Names are resolved again and again: what has a new address is connected to; what has none any more is left to end.
 2. A connection that is lost is made again: at once, then ever more slowly.
-3. Of two replicas picked at random the less loaded one takes the call.
+3. Of two replicas picked at random the less loaded one takes the call. Those of `TOGETHER` go to one replica for each caller,
+   the same from every process, and to another only while that one is away (rendezvous hashing).
 4. A call waits for a connection that is being made; where the last try failed it is `unavailable` at once.
 """
 
@@ -10,12 +11,13 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import structlog
 import trio
 
-from qpqcore.api.methods import SERVICES
+from qpqcore.api.methods import METHODS, SERVICES
 from qpqcore.bus.tcp_link import HANDSHAKE_SECONDS_MAX, LOST, Link
 from qpqcore.bus.tcp_peer import AWAY, Peer
 from qpqcore.model.errors import ErrorCode
@@ -44,6 +46,8 @@ LASTING_SECONDS = 1.0
 PATIENCE_SECONDS = 2.0
 """A call waits so long for a connection that is being made."""
 RETRY_MS = 1_000
+TOGETHER = frozenset(number for number, method in METHODS.items() if method.name == "uploadBlob")
+"""Calls that build on the caller's last one, of which the replica that answered it knows most."""
 LATE = BusReply(code=int(ErrorCode.DEADLINE_EXCEEDED), detail="the time for this call is over")
 
 
@@ -71,19 +75,21 @@ class Replicas:
         """Return the service, how many replicas are connected to, and the calls in flight to them."""
         return self.service, len(self._ready), sum(peer.calls for peer in self._ready)
 
-    def pick(self) -> Peer | None:
-        """Return the less loaded of two, or None where none is ready."""
+    def pick(self, caller: bytes = b"") -> Peer | None:
+        """Return the caller's own replica, or the less loaded of two, or None where none is ready."""
         ready = self._ready
         if len(ready) < 2:
             return ready[0] if ready else None
+        if caller:
+            return max(ready, key=lambda peer: blake2b(caller + peer.place, digest_size=8).digest())
         one = secrets.randbelow(len(ready))
         other = secrets.randbelow(len(ready) - 1)
         return min(ready[one], ready[other + (other >= one)], key=lambda peer: peer.calls)
 
-    async def wait(self) -> Peer | None:
+    async def wait(self, caller: bytes = b"") -> Peer | None:
         """Return one as soon as there is; None when none can be reached."""
         while True:
-            if found := self.pick():
+            if found := self.pick(caller):
                 return found
             if self._resolved and not self._trying:
                 return None
@@ -171,7 +177,7 @@ class Replicas:
         return link
 
     async def _stay(self, link: Link, address: Address) -> None:
-        peer = Peer(self.service, link, self._ready.remove)
+        peer = Peer(self.service, link, self._ready.remove, place=repr(address).encode())
         self._ready.append(peer)
         self._trying.discard(address)
         self._reason = ""
@@ -204,12 +210,13 @@ class TcpBus:
         replicas = self._replicas.get(SERVICES.get(envelope.method >> 8, ""))
         if replicas is None:
             return AWAY
+        caller = envelope.assertion if envelope.method in TOGETHER else b""
         end_s = trio.current_time() + envelope.deadline_ms / 1000
         with trio.move_on_at(end_s):
-            peer = replicas.pick()
+            peer = replicas.pick(caller)
             if peer is None:
                 with trio.move_on_after(PATIENCE_SECONDS):
-                    peer = await replicas.wait()
+                    peer = await replicas.wait(caller)
                 if peer is None:
                     return AWAY
                 left_ms = int((end_s - trio.current_time()) * 1000)

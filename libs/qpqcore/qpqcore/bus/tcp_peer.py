@@ -31,10 +31,10 @@ AWAY = BusReply(code=int(ErrorCode.UNAVAILABLE), detail="this part of the server
 
 
 class Peer:
-    """A connection to one replica. `on_going` is called once, when it takes no new calls."""
+    """A connection to one replica, at a place. `on_going` is called once, when it takes no new calls."""
 
-    def __init__(self, service: str, link: Link, on_going: Callable[[Peer], None]) -> None:
-        self.service = service
+    def __init__(self, service: str, link: Link, on_going: Callable[[Peer], None], *, place: bytes) -> None:
+        self.service, self.place = service, place
         self._link = link
         self._on_going = on_going
         self._waiting: dict[int, trio.lowlevel.Task] = {}
