@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from qpqclient import blobs, upkeep
 from qpqclient.account import WANTED
-from qpqclient.errors import ArchiveDamaged, GroupBusy
+from qpqclient.commits import Commits
+from qpqclient.errors import ArchiveDamaged, GroupBusy, Refused
 from qpqclient.groups import PUT_BACK
 from qpqclient.history import ASK, OFFERED, VERSION
 from qpqcore.api.content import Content, ContentFile
@@ -197,6 +198,44 @@ async def test_a_server_put_back_to_before_a_group_was_begun_anew_is_brought_fur
         for client in (alice, bob):
             assert texts(client.conversation(club)) == ["alice again", "and again", "bob again"]
         assert alice.conversation(club).authenticator == bob.conversation(club).authenticator
+
+
+async def test_who_was_added_since_a_backup_is_added_again_though_the_server_is_away_just_then(tmp_path, monkeypatch):
+    """Alice has begun the group anew, without Dave, who was in none on that server; then it is away, and her program ends."""
+    made = Operated(tmp_path, Settings(listen="127.0.0.1:0", data_dir=str(tmp_path / "server")))
+    made.typed("backup", "keys", tmp_path / "keys")
+    names, where = ("alice", "bob", "dave"), (tmp_path / "backup", "--keys", tmp_path / "keys")
+    async with made.running(), AsyncExitStack() as stack:
+        alice, bob, dave = [await stack.enter_async_context(made.client(name)) for name in names]
+        for client, name in zip((alice, bob, dave), names, strict=True):
+            await client.register(name, f"secret {name}")
+        club = (await alice.create_group("club", ["bob"])).id
+        await settle(alice, bob)
+        await made.ctl("backup", "create", *where)
+        await alice.conversation(club).invite("dave")
+        await settle(alice, bob, dave)
+    await made.ctl("restore", *where, "--replace")
+    tried = []
+
+    async def away(*_, **__):
+        tried.append(1)
+        raise Refused(Refusal(ErrorCode.UNAVAILABLE, "away"))
+
+    async with made.running():
+        async with made.client("alice") as alice:
+            monkeypatch.setattr(Commits, "add", away)
+            await alice.login("alice", "secret alice")
+            await settle(alice)
+            assert tried
+            assert alice._core.groups.generation(club) == 2
+        monkeypatch.undo()
+        async with made.client("alice") as alice, made.client("dave") as dave:
+            await dave.login("dave", "secret dave")
+            await settle(alice)
+            assert {m.name for m in alice.conversation(club).members()} == {"alice", "bob", "dave"}
+            await said(alice, club, "welcome back")
+            await settle(dave)
+            assert texts(dave.conversation(club))[-1] == "welcome back"
 
 
 # --- what another member does meanwhile

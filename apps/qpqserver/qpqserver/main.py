@@ -15,6 +15,7 @@ import trio
 from qpqcore.api.methods import SERVICES
 from qpqcore.config.settings import ConfigError, Settings, address_of, example, load
 from qpqcore.net.certificates import CertificateUnreadable
+from qpqcore.net.places import place_of
 from qpqcore.obs import logs
 from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime.health import HealthPage
@@ -215,7 +216,7 @@ def welcome(settings: Settings, server: Embedded) -> None:
     log.info("serving", port=port, engine=settings.quic_engine)
     qpq = Path(sys.executable).with_name("qpq")
     shown = os.path.relpath(qpq)
-    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    place = place_of(host, port)
     where = "" if place == "127.0.0.1:7000" else f" --server {place}"
     click.echo(
         f"QPQ {VERSION} listens on {place} (QUIC). Ctrl-C ends it.\n"

@@ -70,14 +70,16 @@ class Births:
         policy, accounts, suite = await self._present(channel)
         if policy.generation != stuck_generation:
             return accounts
-        served = accounts
+        served, missing = accounts, set[bytes]()
         if known is not None:
+            missing = known - served
             group = self._groups.load(channel)
             policy = replace(read_policy(group.policy), generation=stuck_generation)
             accounts, suite = accounts & known, group.suite
         added = await self._core.commits.packages(sorted(accounts | {self._core.account.account}), suite)
         try:
-            await self._found(channel, replace(policy, generation=policy.generation + 1), added, suite, before=before)
+            policy = replace(policy, generation=policy.generation + 1)
+            await self._found(channel, policy, added, suite, before=before, missing=missing)
         except (Refused, GroupUnusable) as exc:
             log.info("reset_refused", code=exc.name)
         await self._core.catch_up()
@@ -103,8 +105,12 @@ class Births:
         name: str = "",
         *,
         before: int = 0,
+        missing: set[bytes] | None = None,
     ) -> None:
-        """Found a generation of a channel, of which this device was in generation `before` when that was decided."""
+        """Found a generation of a channel, of which this device was in generation `before` when that was decided.
+
+        `missing`: to be added once it is there (`Moves.gather`).
+        """
         generation, sender = policy.generation, await self._external_sender(policy.home)
         now_s = self._core.now_ms() // 1000
         async with self._core.lock:
@@ -119,6 +125,7 @@ class Births:
                 with self._store.transaction() as db:
                     self._groups.adopt(channel, generation, group, name)
                     db.execute("INSERT OR REPLACE INTO births VALUES (?, ?, x'')", (channel, generation))
+                    self._core.moves.miss(channel, missing or ())
                 first = None
                 if added:
                     pending = group.commit(add=[a.key_package for a in added], now_s=now_s)

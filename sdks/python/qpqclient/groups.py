@@ -172,6 +172,7 @@ class Groups:
         for table in OF_JOIN:
             db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
         db.execute("DELETE FROM meta WHERE name = ?", (PUT_BACK + channel.hex(),))
+        db.execute("DELETE FROM gathering WHERE channel = ?1 AND earlier = ?1", (channel,))  # of what was begun before
         self.save(channel, group)
         self.save_members(channel, group)
         self._open[channel] = group

@@ -245,20 +245,30 @@ class Moves:
         """Whether somebody is still to be added."""
         return bool(self._store.rows("SELECT 1 FROM gathering LIMIT 1"))
 
-    async def gather(self) -> None:
-        """Add those who could not be reached when the group went on, as far as they can be now."""
-        for channel, account, earlier in self._store.rows("SELECT channel, account, earlier FROM gathering"):
-            later = self.shown(channel)
-            if account in self._people(earlier) - self._people(later) and self._core.groups.generation(later):
-                try:
-                    await self._core.commits.add(later, [account])
-                except Refused as exc:
-                    if exc.code in OUT_OF_REACH:
-                        continue
-                    log.info("not_gathered", code=exc.name)
-                except GroupUnusable as exc:
-                    log.info("not_gathered", reason=str(exc))
-            self._store.db.execute("DELETE FROM gathering WHERE channel = ? AND account = ?", (channel, account))
+    def miss(self, channel: bytes, accounts: Iterable[bytes]) -> None:
+        """Note, within the caller's transaction, who is to be added to a group that is begun anew, once it is."""
+        rows = [(channel, account, channel) for account in accounts]
+        self._store.db.executemany("INSERT OR IGNORE INTO gathering VALUES (?, ?, ?)", rows)
+
+    def missed(self) -> list[tuple[bytes, bytes, bytes]]:
+        """Return what `gather` is to be called with."""
+        rows = self._store.rows("SELECT channel, account, earlier FROM gathering")
+        return [row for row in rows if not self._core.upkeep.comes_first(self.shown(row[0]))]
+
+    async def gather(self, channel: bytes, account: bytes, earlier: bytes) -> None:
+        """Add somebody who could not be reached when the group went on, or was begun anew, if that can be now."""
+        later = self.shown(channel)
+        is_due = channel == earlier or account in self._people(earlier)
+        if is_due and account not in self._people(later) and self._core.groups.generation(later):
+            try:
+                await self._core.commits.add(later, [account])
+            except Refused as exc:
+                if exc.code in OUT_OF_REACH:
+                    return
+                log.info("not_gathered", code=exc.name)
+            except GroupUnusable as exc:
+                log.info("not_gathered", reason=str(exc))
+        self._store.db.execute("DELETE FROM gathering WHERE channel = ? AND account = ?", (channel, account))
 
 
 def _of(accounts: Iterable[bytes], domain: str) -> set[bytes]:

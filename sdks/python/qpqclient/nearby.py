@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from qpqcore.model.ids import is_domain
+from qpqcore.net.places import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,5 +77,4 @@ def _nearby(address: str, port: int, properties: dict[bytes, bytes | None]) -> N
     domain = (properties.get(DOMAIN) or b"").decode("ascii", "replace")
     pin = (properties.get(PIN) or b"").decode("ascii", "replace").lower()
     is_pin = len(pin) == PIN_CHARS and all(c in "0123456789abcdef" for c in pin)
-    host = f"[{address}]" if ":" in address else address
-    return Nearby(domain if is_domain(domain) else "", f"{host}:{port}", pin if is_pin else "")
+    return Nearby(domain if is_domain(domain) else "", place_of(address, port), pin if is_pin else "")

@@ -7,10 +7,9 @@ it knows: nobody comes back who was removed, and every Welcome makes what is sai
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from qpqclient.errors import GroupBusy, GroupUnusable, Refused
+from qpqclient.errors import Refused
 from qpqclient.groups import PUT_BACK, leaves_of
 from qpqclient.log import log
 from qpqcore.api.delivery import FetchGroupInfoParams, FetchGroupInfoResult
@@ -93,13 +92,9 @@ class PutBack:
         That the generation here is above the server's says nothing: it may have been before.
         """
         known = {leaf.account for leaf in leaves_of(self._groups.load(channel).members())}
-        served = await self._core.births.reset(channel, info.generation, known=known)
-        if self._core.upkeep.has_to_rejoin(channel) or self._groups.generation(channel) <= info.generation:
-            return False
-        if missing := known - served:  # who was added since: the server would not have had them in a reset
-            with suppress(Refused, GroupUnusable, GroupBusy):
-                await self._core.commits.add(channel, sorted(missing))
-        return True
+        # Who was added since comes later (`Moves.gather`): the server would not have them in a reset.
+        await self._core.births.reset(channel, info.generation, known=known)
+        return not self._core.upkeep.has_to_rejoin(channel) and self._groups.generation(channel) > info.generation
 
     def _unmark(self, channel: bytes) -> None:
         self._store.db.execute("DELETE FROM meta WHERE name = ?", (PUT_BACK + channel.hex(),))

@@ -152,7 +152,9 @@ class Upkeep:
                 await self._survey()
                 await self._rejoin()
                 await self._leave()
-                await self._core.moves.gather()
+                for channel, account, earlier in self._core.moves.missed():
+                    async with self._by_itself(channel):
+                        await self._core.moves.gather(channel, account, earlier)
                 for channel in self._proposed():
                     async with self._by_itself(channel):
                         await self._core.commits.settle_proposals(channel)
@@ -179,26 +181,33 @@ class Upkeep:
         self._failed = self._failed or exc
 
     async def _finish_births(self) -> None:
-        for channel, generation in self._store.rows("SELECT channel, generation FROM births"):
-            async with self._by_itself(channel):
-                await self._finish_birth(channel, generation)
-
-    async def _finish_birth(self, channel: bytes, generation: int) -> None:
         births = self._core.births
-        was_submitted = births.stored(channel, generation) == SUBMITTED
-        await self._core.catch_up()  # its first commit may lie in the mailbox: then it is done
+        waiting = [(*row, births.stored(*row)) for row in self._store.rows("SELECT channel, generation FROM births")]
+        if not waiting:
+            return
+        await self._core.catch_up()  # a first commit may lie in the mailbox: then it is done
+        finished = False
+        for channel, generation, was in waiting:
+            async with self._by_itself(channel):
+                finished = await self._finish_birth(channel, generation, was_submitted=was == SUBMITTED) or finished
+        if finished:
+            await self._core.catch_up()
+
+    async def _finish_birth(self, channel: bytes, generation: int, *, was_submitted: bool) -> bool:
+        """Submit what founds a group, if it still waits; True when the server took it."""
+        births = self._core.births
         if was_submitted:
             if births.stored(channel, generation) == SUBMITTED:
                 self.want_rejoin(channel)  # the commit that the server took is withheld
-            return
+            return False
         try:
             await births.finish(channel, generation)
         except (Refused, GroupUnusable) as exc:
             if isinstance(exc, Refused) and exc.code in UNDECIDED:
                 raise
             log.info("birth_dropped", code=exc.name)
-        else:
-            await self._core.catch_up()
+            return False
+        return True
 
     async def _survey(self) -> None:
         noted = self._store.number(SURVEY)

@@ -11,6 +11,7 @@ from qpqcore.config.settings import federation_peers_of
 from qpqcore.model.ids import NOBODY, domain_of, is_domain
 from qpqcore.net import authority
 from qpqcore.runtime import clock
+from qpqdelivery.guests import BOXES
 from qpqserver.ctl.certs import FOLDER, now
 from qpqserver.ctl.reading import rows_of
 
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
     from qpqserver.ctl.given import Given
 
 BOXES_MAX = 10_000
-BOXES = (
-    "SELECT device, last, acked, entries, bytes, coalesce((SELECT accepted_ms FROM entries e WHERE e.device = m.device "
-    "ORDER BY number LIMIT 1), 0) FROM mailboxes m WHERE device > {} AND device < {} ORDER BY device LIMIT {}"
-)
 HOMES = "SELECT home, position FROM homes ORDER BY home LIMIT {}"
 
 
