@@ -10,7 +10,7 @@ import trio
 from qpqcore.api import blob
 from qpqcore.bus.tcp_server import BusServer
 from qpqcore.wire.envelope import BusReply
-from tests.support.buses import PATIENCE_SECONDS, Slow, calling, credentials_of, envelope, make_impatient, serving
+from tests.support.buses import PATIENCE_SECONDS, Slow, calling, credentials_of, echo, envelope, make_impatient, serving
 
 UPLOAD = next(m for m in blob.METHODS if m.name == "uploadBlob").number
 
@@ -19,10 +19,6 @@ UPLOAD = next(m for m in blob.METHODS if m.name == "uploadBlob").number
 def impatient(monkeypatch):
     """Make pings and tries quick."""
     make_impatient(monkeypatch)
-
-
-async def echo(given, peer):
-    return BusReply(result=given.body)
 
 
 async def test_calls_are_shared_by_replicas_and_a_stuck_one_gets_few(tmp_path):

@@ -13,41 +13,17 @@ import qpqclient
 from qpqclient.client import system_now_ms
 from qpqclient.connection import Connection
 from qpqclient.content import new_content
-from qpqclient.core import Core
 from qpqclient.transport import Link
 from qpqclient.upkeep import Upkeep
 from qpqcore.api import auth, blob, delivery
 from qpqcore.api.rpc import Call, Reply
-from qpqcore.crypto.parts import vec
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqdelivery.service import Delivery
 from qpqgateway.service import SUBSCRIBE, Gateway
 from tests.support.people import settle, texts
-from tests.support.world import STORE_KEY
+from tests.support.reopened import arrived, opened, until
 
 PATIENCE_SECONDS = 20
-
-
-def opened(w, name, **more):
-    return qpqclient.open_client(w.folder / name, server=w.where, store_key=STORE_KEY, **more)
-
-
-async def arrived(client, text):
-    """Wait until a message is told of."""
-    with trio.fail_after(PATIENCE_SECONDS):
-        async for event in client.events():
-            if isinstance(event, qpqclient.MessageReceived) and event.message.text == text:
-                return event.message
-    raise AssertionError("the events ended")
-
-
-async def until(reached, function, *args):
-    """Run a function until a point in it is reached, and no further."""
-    with trio.fail_after(PATIENCE_SECONDS):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(function, *args)
-            await reached.wait()
-            nursery.cancel_scope.cancel()
 
 
 # --- crashes
@@ -68,36 +44,6 @@ async def test_a_rejoin_that_was_due_is_done_after_a_crash(open_world, monkeypat
             await settle(bob, alice)
             assert bob.conversation(w.direct).epoch == epoch + 1
             assert bob.conversation(w.direct).authenticator == alice.conversation(w.direct).authenticator
-
-
-@pytest.mark.parametrize("answered", [False, True])
-async def test_a_conversation_begun_before_a_crash_is_there_after_it(open_world, monkeypatch, answered):
-    """The client dies before the call that founds a channel, or before its answer comes."""
-    real, reached = Connection.call, trio.Event()
-
-    async def dies(self, params, result, *, key=b""):
-        if isinstance(params, delivery.CreateChannelParams):
-            if answered:
-                await real(self, params, result, key=key)
-            reached.set()
-            await trio.sleep_forever()
-        return await real(self, params, result, key=key)
-
-    async with open_world() as w:
-        with monkeypatch.context() as patched:
-            patched.setattr(Connection, "call", dies)
-            async with opened(w, "alice") as alice:
-                await until(reached, alice.dm, "eve")
-        eve = await w.client("eve")
-        async with opened(w, "alice") as alice:
-            begun = next(c for c in alice.conversations() if c.id not in {w.direct, w.club})
-            await begun.send("at once")
-            direct = await alice.dm("eve")
-            assert direct.id == begun.id
-            await direct.send("hello")
-            await settle(alice, eve)
-            assert [texts(c) for c in eve.conversations()] == [["at once", "hello"]]
-            assert len(alice.conversations()) == 3
 
 
 async def test_a_proposal_is_committed_after_a_crash(open_world, monkeypatch):
@@ -449,86 +395,3 @@ async def test_a_device_is_named_for_its_owner_alone(open_world):
         assert [(d.label, d.current) for d in await alice.devices()] == [("alice's laptop", True)]
         stored = w.rows("auth", "SELECT label FROM devices WHERE device = ?", alice.device)[0][0]
         assert b"laptop" not in stored
-
-
-async def test_who_begins_a_group_anew_reads_what_was_sent_before(open_world):
-    """What was taken in the old generation, and lies unread when the new one is founded, is read with the old keys."""
-    async with open_world() as w:
-        alice, bob = await w.client("alice"), await w.client("bob")
-        await settle(alice, bob)
-        lock, club = alice._core.lock, bob.conversation(w.club)
-        async with trio.open_nursery() as nursery, lock:
-            for number in range(3):
-                await club.send(f"number {number}")
-            await club.update_key()
-            await club.send("after an update")
-            await bob.flush()
-            nursery.start_soon(alice._core.births.reset, w.club, 1)
-            while lock.statistics().tasks_waiting < 2:  # one entry that was pushed, then the founding, then the others
-                await trio.sleep(0.01)
-        await settle(alice, bob)
-        assert texts(alice.conversation(w.club))[-4:] == ["number 0", "number 1", "number 2", "after an update"]
-        await club.send("after the reset")
-        await club.update_key()
-        await settle(bob, alice)
-        assert texts(alice.conversation(w.club))[-1] == "after the reset"
-        assert alice._core.store.groups_aside(vec(w.club)) == set()  # and then the old keys are gone
-
-
-async def test_who_would_begin_a_group_anew_gives_way_to_who_did_so_meanwhile(open_world):
-    """Alice looks for KeyPackages; Bob has begun the group anew by then: his group stays, and what he says in it is read."""
-    async with open_world() as w:
-        alice, bob = await w.client("alice"), await w.client("bob")
-        await settle(alice, bob)
-        births, commits = alice._core.births, alice._core.commits
-        packages, finish = commits.packages, births.finish
-        looks, go_on, read = trio.Event(), trio.Event(), trio.Event()
-
-        async def slow(*what):
-            looks.set()
-            await go_on.wait()
-            return await packages(*what)
-
-        async def late(*what):
-            await read.wait()
-            await finish(*what)
-
-        commits.packages, births.finish = slow, late
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(births.reset, w.club, 1)
-            await looks.wait()
-            await bob._core.births.reset(w.club, 1)
-            await settle(alice)
-            go_on.set()
-            await trio.testing.wait_all_tasks_blocked(0.05)
-            await bob.conversation(w.club).send("in the new group")
-            await settle(bob)
-            await alice._core.catch_up()
-            read.set()
-        await settle(alice, bob)
-        assert texts(alice.conversation(w.club))[-1] == "in the new group"
-        assert alice.conversation(w.club).epoch == bob.conversation(w.club).epoch == 1, "nobody had to join again"
-
-
-async def test_nothing_is_said_in_a_group_begun_anew_before_the_others_are_in_it(open_world, monkeypatch):
-    """Its first epoch has one member, its founder: what was sent in it went to nobody."""
-    came, go_on, real = trio.Event(), trio.Event(), Core._take
-
-    async def late(self, entries):
-        if self.account.name == "alice" and any(entry.generation == 2 for entry in entries):
-            came.set()
-            await go_on.wait()
-        await real(self, entries)
-
-    monkeypatch.setattr(Core, "_take", late)
-    async with open_world() as w:
-        alice, bob = await w.client("alice"), await w.client("bob")
-        await settle(alice, bob)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(alice._core.births.reset, w.club, 1)
-            await came.wait()
-            await alice.conversation(w.club).send("to everybody")
-            await trio.testing.wait_all_tasks_blocked(0.05)
-            go_on.set()
-        await settle(alice, bob)
-        assert texts(bob.conversation(w.club))[-1] == "to everybody"

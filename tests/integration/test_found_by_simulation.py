@@ -12,14 +12,13 @@ import trio.testing
 
 import qpqclient
 from qpqclient.client import system_now_ms
-from qpqclient.core import Core
 from qpqcore.api import delivery
 from qpqcore.bus.background import repeat
 from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqdelivery import postgres_messages
 from qpqdelivery import sqlite_channels as channels
-from tests.support import recipes
+from tests.support.answers import after_the_answer, answer_lost_then_refused, refused_once
 from tests.support.people import people, settle, texts
 from tests.support.world import STORE_KEY
 
@@ -206,34 +205,6 @@ async def test_an_external_commit_whose_answer_never_came_is_read_on_from(servin
         assert texts(bob.conversation(club.id)) == ["in the epoch that bob began"]
 
 
-def after_the_answer(client, params_type):
-    """Let the server answer a kind of call, and the client never hear of it; the event says when."""
-    real, taken = client._core.call, trio.Event()
-
-    async def call(params, result, *, key=b""):
-        answer = await real(params, result, key=key)
-        if isinstance(params, params_type):
-            taken.set()
-            await trio.sleep_forever()
-        return answer
-
-    client._core.call = call
-    return taken
-
-
-def refused_once(client, params_type, code):
-    """Have the next call of a kind refused."""
-    real, left = client._core.call, [1]
-
-    async def call(params, result, *, key=b""):
-        if isinstance(params, params_type) and left:
-            left.pop()
-            raise qpqclient.Refused(Refusal(code))
-        return await real(params, result, key=key)
-
-    client._core.call = call
-
-
 async def test_an_invitation_read_as_the_session_ends_is_read_again(serving, tmp_path):
     async with serving() as server, AsyncExitStack() as stack:
         alice, bob = await people(stack, server, tmp_path, "alice", "bob")
@@ -293,34 +264,6 @@ async def test_who_is_added_as_it_hears_that_it_is_out_stays_in(serving, tmp_pat
         assert inside or table == "leaving"
 
 
-async def test_a_founding_that_is_refused_for_now_is_tried_again(serving, tmp_path):
-    async with serving() as server, AsyncExitStack() as stack:
-        alice, _bob = await people(stack, server, tmp_path, "alice", "bob")
-        told = alice.events()
-        refused_once(alice, delivery.CreateChannelParams, ErrorCode.STORAGE_FULL)
-        with pytest.raises(qpqclient.Refused):
-            await alice.create_group("club", ["bob"])
-        with trio.fail_after(10):
-            async for event in told:
-                if isinstance(event, qpqclient.GroupChanged):
-                    break
-        assert not alice._core.store.rows("SELECT 1 FROM births")
-
-
-@pytest.mark.parametrize("code", [ErrorCode.UNAUTHENTICATED, ErrorCode.DEVICE_UNKNOWN])
-async def test_a_founding_whose_answer_was_lost_is_not_dropped_as_the_session_ends(serving, tmp_path, code):
-    async with serving() as server, AsyncExitStack() as stack:
-        alice, bob = await people(stack, server, tmp_path, "alice", "bob")
-        answer_lost_then_refused(alice, delivery.CreateChannelParams, code)
-        with pytest.raises(qpqclient.Refused):
-            await alice.create_group("club", ["bob"])
-        await settle(bob)
-        (club,) = [c for c in bob.conversations() if c.kind != "self"]
-        await settle(alice, bob)
-        mine, theirs = alice.conversation(club.id), bob.conversation(club.id)
-        assert (mine.epoch, mine.authenticator) == (theirs.epoch, theirs.authenticator)
-
-
 async def test_a_rejoin_whose_answer_was_lost_is_not_dropped_as_the_session_ends(serving, tmp_path):
     async with serving() as server, AsyncExitStack() as stack:
         alice, bob = await people(stack, server, tmp_path, "alice", "bob")
@@ -335,76 +278,6 @@ async def test_a_rejoin_whose_answer_was_lost_is_not_dropped_as_the_session_ends
         epoch = talk.epoch
         await settle(bob, alice)
         assert (bob.conversation(talk.id).epoch, talk.epoch) == (epoch, epoch)  # by that very commit, not by another
-
-
-@pytest.mark.parametrize("way", ["rejoin", "reset"])
-async def test_who_joins_by_itself_before_reading_its_invitation_reads_what_came_in_between(
-    open_world, monkeypatch, way
-):
-    """Bob founds the group anew; Alice, who has not read that yet, joins the new group by herself, an epoch later.
-
-    She may have died on the way to a reset of her own (found by the soak), or have lost the group.
-    """
-    read, go_on, real = trio.Event(), trio.Event(), Core._take
-
-    async def late(self, entries):
-        if self.account.name == "alice" and any(entry.generation == 2 for entry in entries):
-            await read.wait()
-        await real(self, entries)
-
-    monkeypatch.setattr(Core, "_take", late)
-    async with open_world() as w:
-        alice, bob = await w.client("alice"), await w.client("bob")
-        await settle(alice, bob)
-        if way == "reset":
-            await half_a_reset(alice, w.club, go_on)
-        await bob._core.births.reset(w.club, 1)
-        for number in range(3):
-            await bob.conversation(w.club).send(f"number {number}")
-        await bob.flush()
-        if way == "rejoin":
-            alice._core.upkeep.want_rejoin(w.club)
-        go_on.set()
-        with trio.fail_after(PATIENCE_SECONDS):
-            while bob.conversation(w.club).epoch < 2:
-                await settle(bob)
-        read.set()
-        await bob.conversation(w.club).send("after it")
-        await settle(bob, alice)
-        mine, theirs = alice.conversation(w.club), bob.conversation(w.club)
-        assert texts(mine)[-4:] == ["number 0", "number 1", "number 2", "after it"]
-        assert (mine.epoch, mine.authenticator) == (theirs.epoch, theirs.authenticator)
-
-
-async def half_a_reset(client, channel, go_on):
-    """Have a client prepare a reset, and submit it later: as one that dies in between and is started again."""
-    births, prepared = client._core.births, trio.Event()
-    submit = births.finish
-
-    async def later(*what):
-        prepared.set()
-        await go_on.wait()
-        await submit(*what)
-
-    births.finish = later
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(births.reset, channel, 1)
-        await prepared.wait()
-        nursery.cancel_scope.cancel()
-
-
-def answer_lost_then_refused(client, params_type, code):
-    """Have the server do the next call of a kind, and the client hear that it has no session: as when that ended between two tries."""
-    real, left = client._core.call, [1]
-
-    async def call(params, result, *, key=b""):
-        answer = await real(params, result, key=key)
-        if isinstance(params, params_type) and left:
-            left.pop()
-            raise qpqclient.Refused(Refusal(code))
-        return answer
-
-    client._core.call = call
 
 
 async def test_what_waits_for_a_session_is_sent_however_often_it_ended(serving, tmp_path):
@@ -485,61 +358,3 @@ async def test_a_removal_that_is_settled_while_it_is_proposed_again_is_looked_at
         monkeypatch.setattr(handshakes._store, moment, another_time)
         assert await handshakes.propose_removal(w.club, whom.id, system_now_ms()) == (False, [])
         assert len(calls) > 1
-
-
-async def test_a_reset_that_meets_itself_is_one_reset(open_world):
-    """Repeated while the first was under way, it was refused as if somebody else had reset, and its group was given up."""
-    async with open_world() as w:
-        alice = await w.device("alice")
-        store, params, twins = w.service("delivery")._store, recipes.reset_of(alice, w.club), []
-        members, is_first = store.members, True
-
-        async def meanwhile(channel, generation):
-            nonlocal is_first
-            if is_first:
-                is_first = False
-                twins.append(await alice.call(params, delivery.ResetChannelResult))
-            return await members(channel, generation)
-
-        store.members = meanwhile
-        twins.append(await alice.call(params, delivery.ResetChannelResult))
-        assert twins[0] == twins[1]
-        assert twins[0].generation == 2
-
-
-async def test_a_reset_that_somebody_else_overtakes_is_refused(open_world):
-    async with open_world() as w:
-        alice, bob = await w.device("alice"), await w.device("bob")
-        store = w.service("delivery")._store
-        members, is_first = store.members, True
-
-        async def meanwhile(channel, generation):
-            nonlocal is_first
-            if is_first:
-                is_first = False
-                await bob.call(recipes.reset_of(bob, w.club), delivery.ResetChannelResult)
-            return await members(channel, generation)
-
-        store.members = meanwhile
-        assert await alice.code(recipes.reset_of(alice, w.club)) is ErrorCode.GENERATION_CONFLICT
-
-
-async def test_a_founding_under_way_is_not_submitted_a_second_time(open_world):
-    async with open_world() as w:
-        alice = await w.client("alice")
-        await alice.sync()
-        core, handshakes = alice._core, w.service("delivery")._handshakes
-        real, calls = handshakes.reset, []
-
-        async def counted(call, params):
-            calls.append(params)
-            core.upkeep.wake()
-            await trio.testing.wait_all_tasks_blocked(0.1)
-            return await real(call, params)
-
-        handshakes.reset = counted
-        await core.births.reset(w.club, core.groups.generation(w.club))
-        await settle(alice)
-        assert len(calls) == 1
-        assert core.groups.generation(w.club) == 2
-        assert not core.store.rows("SELECT 1 FROM births")

@@ -16,7 +16,8 @@ from qpqcore.bus.local import LocalBus
 from qpqcore.bus.tcp_client import TcpBus
 from qpqcore.bus.tcp_server import BusServer
 from qpqcore.net import authority
-from qpqcore.net.mutual_tls import Credentials
+from qpqcore.net.mutual_tls import Credentials, name_of
+from qpqcore.net.tls_stream import TlsStream
 from qpqcore.wire.envelope import BusReply, Envelope
 
 if TYPE_CHECKING:
@@ -38,6 +39,17 @@ DEADLINE_MS = 10_000
 def envelope(body: bytes = b"", deadline_ms: int = DEADLINE_MS, *, method: int = METHOD, by: bytes = b"") -> Envelope:
     """Return a call, made under an assertion."""
     return Envelope(method=method, deadline_ms=deadline_ms, body=body, assertion=by)
+
+
+async def echo(given: Envelope, peer: str) -> BusReply:
+    """Answer with what came."""
+    del peer
+    return BusReply(result=given.body)
+
+
+async def never(given: Envelope, peer: str) -> BusReply:
+    """Be reached by nobody."""
+    raise AssertionError(f"reached by {peer!r} with {given.method}")
 
 
 class Slow:
@@ -97,6 +109,25 @@ async def calling(peers: Mapping[str, Sequence[Address]], credentials: Credentia
         nursery.start_soon(bus.run)
         yield bus
         nursery.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def a_bus(server: BusServer, credentials: Credentials) -> AsyncIterator[TcpBus]:
+    """Yield a bus to one server."""
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with serving(server) as address, calling({"keystore": [address]}, credentials) as bus:
+            yield bus
+
+
+@asynccontextmanager
+async def raw(address: Address, credentials: Credentials) -> AsyncIterator[TlsStream]:
+    """Yield a caller's stream of our own, its TLS done."""
+    stream = TlsStream(await trio.open_tcp_stream(*address), credentials.client, name_of("keystore"))
+    try:
+        await stream.do_handshake()
+        yield stream
+    finally:
+        await stream.aclose()
 
 
 def as_local(entrance: Entrance) -> Callable[[Envelope], Awaitable[BusReply]]:

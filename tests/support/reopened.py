@@ -1,0 +1,41 @@
+"""A client of a world that is opened again on its folder, and how long it is waited for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+import qpqclient
+from tests.support.world import STORE_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from tests.support.world import World
+
+PATIENCE_SECONDS = 20
+
+
+def opened(w: World, name: str, **more: Any) -> AbstractAsyncContextManager[qpqclient.Client]:
+    """Open the client of a name on the folder that it had."""
+    return qpqclient.open_client(w.folder / name, server=w.where, store_key=STORE_KEY, **more)
+
+
+async def arrived(client: qpqclient.Client, text: str) -> Any:
+    """Wait until a message is told of; return it."""
+    with trio.fail_after(PATIENCE_SECONDS):
+        async for event in client.events():
+            if isinstance(event, qpqclient.MessageReceived) and event.message.text == text:
+                return event.message
+    raise AssertionError("the events ended")
+
+
+async def until(reached: trio.Event, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+    """Run a function until a point in it is reached, and no further."""
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(function, *args)
+            await reached.wait()
+            nursery.cancel_scope.cancel()
