@@ -150,6 +150,19 @@ def lost(facts: Facts) -> Iterator[str]:
                 yield f"{device} does not show {short(message.id)}, number {message.log_number} of {short(message.channel)}"
 
 
+def unheard(facts: Facts) -> Iterator[str]:
+    """Nobody talks in a generation's first epoch, in which its founder is alone, where others were let in with the founding.
+
+    Who founds it alone submits the first commit later: what is on its way then is for nobody else.
+    """
+    alone_at_first = {(c.channel, c.generation) for c in facts.all(h.Committed) if c.epoch == 0}
+    for m in facts.all(h.Answered):
+        alone = m.epoch == 0 and facts.members.get((m.channel, m.generation, 0)) == {m.device}
+        ended = min((n for n, begun in facts.epochs_at[m.channel, m.generation] if begun == 1), default=m.log_number)
+        if alone and ended < m.log_number and (m.channel, m.generation) not in alone_at_first:
+            yield f"{m.device} said number {m.log_number} of {short(m.channel)} to itself alone"
+
+
 def unsent(facts: Facts) -> Iterator[str]:
     """Every message that a person was told is on its way is taken in the end, or the person is told that it is not."""
     done = {m.id for m in facts.all(h.Answered)} | {g.id for g in facts.all(h.Given)}
@@ -447,7 +460,7 @@ def broke(facts: Facts) -> Iterator[str]:
 RULES: dict[str, Callable[[Facts], Iterable[str]]] = {
     rule.__name__: rule
     for rule in (
-        lost, unsent, doubled, taken_twice, sent_twice, order, invented, outsider, lingering, rewritten, mailbox, handed_twice, foreign, forked,
+        lost, unheard, unsent, doubled, taken_twice, sent_twice, order, invented, outsider, lingering, rewritten, mailbox, handed_twice, foreign, forked,
         second_commit, disagreement, resurrected, served_after, key_reused, list_went_back, damaged, readable, stuck,
         broke,
     )

@@ -11,6 +11,8 @@ from qpqclient import account as client_account
 from qpqclient import content as client_content
 from qpqclient import inbox as client_inbox
 from qpqclient import outbox as client_outbox
+from qpqclient.births import Births
+from qpqclient.conversation import Conversation
 from qpqclient.core import Core
 from qpqclient.groups import Groups
 from qpqclient.inbox import POSITION, Inbox
@@ -345,5 +347,18 @@ def _(seal):
 def _(pin):
     def bad(self, account, device_list):
         raise Refusal(ErrorCode.CREDENTIAL_INVALID)
+
+    return bad
+
+
+@patched("client: something is said in a group before the others are in it", "unheard", Births, "_submit")
+def _(submit):
+    async def bad(self, channel, generation, params):
+        await submit(self, channel, generation, params)
+        with self._store.transaction() as db:
+            db.execute("DELETE FROM births WHERE channel = ?", (channel,))
+        await Conversation(self._core, channel).send("is anybody here?")
+        while await self._core.outbox.send_next():
+            pass
 
     return bad
