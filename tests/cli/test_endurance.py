@@ -23,7 +23,7 @@ async def test_a_short_load_arrives_and_leaves_nothing_behind(tmp_path):
 
 def verdict_of(*memory_mib, **off):
     open_ = {"files": 40, "tasks": 10}
-    samples = [Sample(10.0 * n, m, 0.5, 100.0, 5.0, 20.0, open_) for n, m in enumerate(memory_mib, start=1)]
+    samples = [Sample(10.0 * n, m, m / 2, 0.5, 100.0, 5.0, 20.0, open_) for n, m in enumerate(memory_mib, start=1)]
     parts = {"samples": samples, "before": open_, "after": dict(open_), "sent": 5, "arrived": 5}
     return Verdict(20.0, **(parts | off))
 

@@ -157,7 +157,7 @@ def unheard(facts: Facts) -> Iterator[str]:
     """
     alone_at_first = {(c.channel, c.generation) for c in facts.all(h.Committed) if c.epoch == 0}
     for m in facts.all(h.Answered):
-        alone = m.epoch == 0 and facts.members.get((m.channel, m.generation, 0)) == {m.device}
+        alone = m.epoch == 0 and facts.members.get((m.channel, m.generation, 0)) == frozenset((m.device,))
         ended = min((n for n, begun in facts.epochs_at[m.channel, m.generation] if begun == 1), default=m.log_number)
         if alone and ended < m.log_number and (m.channel, m.generation) not in alone_at_first:
             yield f"{m.device} said number {m.log_number} of {short(m.channel)} to itself alone"

@@ -22,6 +22,7 @@ import trio
 
 from qpqcore.bus.limits import LocalLimiter, Rate
 from qpqcore.config.settings import Settings
+from qpqcore.store.connection import memory_bytes
 from qpqserver.embedded import Surroundings, edge_certificate, open_embedded
 from trio_quic import ClientTls, IncomingCall, QuicConfiguration, serve_quic
 
@@ -46,6 +47,8 @@ class Usage:
     resident_kib: int
     """Now."""
     peak_kib: int
+    sqlite_kib: int
+    """Of `resident_kib`, what SQLite holds: page caches that fill, each up to its bound."""
     threads: dict[str, float]
     """CPU seconds of each living Python thread, by name: the scheduler's is MainThread."""
 
@@ -59,7 +62,13 @@ def usage() -> Usage:
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     # Not getrusage's figure: that one begins with what the parent had.
     peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    return Usage(time.process_time(), pages * os.sysconf("SC_PAGESIZE") // 1024, int(peak.split()[1]), threads)
+    return Usage(
+        time.process_time(),
+        pages * os.sysconf("SC_PAGESIZE") // 1024,
+        int(peak.split()[1]),
+        memory_bytes() // 1024,
+        threads,
+    )
 
 
 class Served:

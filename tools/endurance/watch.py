@@ -31,6 +31,8 @@ class Sample:
 
     seconds: float
     memory_mib: float
+    sqlite_mib: float
+    """Of it: page caches, which fill up to their bound for as long as the databases grow."""
     cpu: float
     """Of one core."""
     per_second: float
@@ -89,6 +91,7 @@ class Verdict:
             memory = [s.memory_mib for s in window]
             rows.append(
                 f"{name} {self.window_seconds / 60:.0f} min: memory {mean(memory):.1f} MiB ({min(memory):.1f} to {max(memory):.1f}), "
+                f"of it SQLite's {mean(s.sqlite_mib for s in window):.1f}, "
                 f"CPU {mean(s.cpu for s in window) * 100:.0f} %, {mean(s.per_second for s in window):.0f} messages a second, "
                 f"p50 {mean(s.p50_ms for s in window):.1f} ms, p99 {mean(s.p99_ms for s in window):.1f} ms"
             )
@@ -117,7 +120,7 @@ async def sample(server: Served, stream: Stream, verdict: Verdict, over: trio.Ev
         latencies = stream.taken() or [0.0]
         verdict.samples.append(
             Sample(
-                at - begun, now.resident_kib / MIB, (now.cpu_s - used.cpu_s) / (at - before),
+                at - begun, now.resident_kib / MIB, now.sqlite_kib / MIB, (now.cpu_s - used.cpu_s) / (at - before),
                 (stream.arrived - arrived) / (at - before), latencies[len(latencies) // 2],
                 latencies[len(latencies) * 99 // 100], census,
             )

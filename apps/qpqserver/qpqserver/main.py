@@ -19,6 +19,7 @@ from qpqcore.net.places import place_of
 from qpqcore.obs import logs
 from qpqcore.obs.metrics import Metrics
 from qpqcore.runtime.health import HealthPage
+from qpqcore.store.connection import memory_bytes
 from qpqcore.store.errors import DatabaseError
 from qpqserver.backup.journal import finish as finish_restore
 from qpqserver.composition import edge_certificate
@@ -206,6 +207,7 @@ def show_process(metrics: Metrics, away: Callable[[], str]) -> None:
         lambda: [
             ("qpq_build_info", "1, and the version.", "version", {VERSION: 1}),
             ("qpq_ready", "Whether /readyz says yes.", "", {"": int(not away())}),
+            ("qpq_sqlite_memory_bytes", "What SQLite holds: page caches above all.", "", {"": memory_bytes()}),
         ]
     )
 

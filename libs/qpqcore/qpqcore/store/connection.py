@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlcipher3
+from sqlcipher3 import _sqlite3
 
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.store.errors import DatabaseUnreadable
@@ -26,6 +28,9 @@ DISK_FULL = ("disk is full", "disk I/O error", "unable to open")
 
 STORE_ERRORS = (sqlcipher3.Error, MemoryError)
 """What the driver raises; the second for a page whose seal does not hold: SQLCipher says "out of memory" then."""
+
+_memory_used = ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_used
+_memory_used.restype = ctypes.c_int64
 
 Connection: TypeAlias = Any
 """A sqlcipher3.Connection: the driver has no type stubs, so its rows are untyped too."""
@@ -59,6 +64,11 @@ def connect(path: Path | None, key: bytes, *, read_only: bool = False, shared_na
         connection.close()
         raise DatabaseUnreadable(f"{path} cannot be read: not a database, or another key") from exc
     return connection
+
+
+def memory_bytes() -> int:
+    """Return what SQLite holds in this process (sqlite3_memory_used): above all page caches, each up to CACHE_KIBIBYTES."""
+    return int(_memory_used())
 
 
 def is_disk_full(exc: Exception) -> bool:
