@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 import trio
 
-from tools.soak import conductor, fuse, windows
+from tools.soak import at_server, conductor, fuse, windows
 from tools.soak.verdict import judge
 
 SEED = 3
@@ -53,3 +55,28 @@ def test_a_fuse_kills_in_the_armed_window_and_says_so(tmp_path, skip, passes):
     assert done.returncode == -signal.SIGKILL
     assert done.stdout.split() == [b"%d" % n for n in range(passes + 1)]
     assert [window for _, window in fuse.hits(tmp_path)] == ["here"]
+
+
+class Passed:
+    """A fuse that counts."""
+
+    def __init__(self):
+        self.windows = []
+
+    def reach(self, window):
+        self.windows.append(window)
+
+
+@pytest.mark.parametrize("more", ["", " RETURNING n"])
+def test_a_purge_is_in_its_window_after_what_changed_something_and_only_then(more):
+    with closing(sqlite3.connect(":memory:")) as plain:
+        plain.execute("CREATE TABLE log (n)")
+        plain.executemany("INSERT INTO log VALUES (?)", [(1,), (2,)])
+        fuse = Passed()
+        midway = at_server.Midway(plain, fuse)
+        changed = midway.execute(f"UPDATE log SET n = 0 WHERE n < ?{more}", (3,))
+        assert fuse.windows == [at_server.IN_PURGE]
+        assert changed.fetchall() == ([(0,), (0,)] if more else [])
+        midway.execute(f"UPDATE log SET n = 0 WHERE n = ?{more}", (3,))
+        assert midway.execute("SELECT n FROM log").fetchall() == [(0,), (0,)]
+        assert fuse.windows == [at_server.IN_PURGE]

@@ -97,6 +97,17 @@ def _commits(fuse: Fuse) -> None:
 
 
 @dataclass(slots=True)
+class Changed:
+    """What a statement returned, read already."""
+
+    rows: list[Any]
+
+    def fetchall(self) -> list[Any]:
+        """Return all of it."""
+        return self.rows
+
+
+@dataclass(slots=True)
 class Midway:
     """A connection with a window after each statement that changed something."""
 
@@ -109,9 +120,12 @@ class Midway:
     def execute(self, sql: str, *values: Any) -> Any:
         """Execute; then, if rows were changed, this is the middle of a purge."""
         cursor = self.connection.execute(sql, *values)
-        if cursor.rowcount > 0:
+        rows = None
+        if "RETURNING" in sql:  # how many were changed is known when all are read
+            rows = cursor.fetchall()
+        if rows or (rows is None and cursor.rowcount > 0):
             self.fuse.reach(IN_PURGE)
-        return cursor
+        return cursor if rows is None else Changed(rows)
 
 
 def _purge(fuse: Fuse) -> None:
