@@ -18,8 +18,11 @@ from tests.support.people import settle, texts
 
 def send_raw(conversation, which, **parts):
     """Send what the SDK's own face would not."""
+    return send_content(conversation, c.new_content(conversation._core.now_ms(), which, **parts))
+
+
+def send_content(conversation, content):
     core = conversation._core
-    content = c.new_content(core.now_ms(), which, **parts)
     with core.store.transaction():
         put(core.store, conversation.id, content, core.now_ms())
     core.wake_sender()
@@ -138,6 +141,23 @@ async def test_receivers_refuse_what_is_not_the_senders(open_world):
         for act in (his.edit(mine.id, "x"), his.delete(mine.id), his.pin(bytes(16))):
             with pytest.raises(qpqclient.NotFound):
                 await act
+
+
+async def test_what_its_sender_deleted_is_not_shown_though_it_comes_later(open_world):
+    """As from a folder that was put back: it sends again what it has not heard to be deleted, and who was added since sees it first."""
+    async with open_world() as w:
+        alice, bob, carol = await everybody(w, "alice", "bob", "carol")
+        his = bob.conversation(w.club)
+        deleted, others = (c.new_content(alice._core.now_ms(), "text", text=text) for text in ("deleted", "not hers"))
+        send_raw(his, "delete", delete=deleted.id)
+        send_raw(carol.conversation(w.club), "delete", delete=others.id)
+        await settle(bob, carol, alice)
+        for content in (deleted, others):
+            send_content(his, content)
+        await his.send("after it")
+        await settle(bob, alice, carol)
+        for client in (alice, carol):
+            assert texts(client.conversation(w.club))[-2:] == ["not hers", "after it"]
 
 
 async def test_a_file_cannot_be_edited_into_something_else(open_world, tmp_path):

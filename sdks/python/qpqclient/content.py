@@ -140,6 +140,8 @@ def apply_content(
             (entry.log_number, channel, content.id, sender, entry.log_number),
         )
         return []
+    if store.rows("SELECT 1 FROM deleted WHERE channel = ? AND id = ? AND account = ?", channel, content.id, sender):
+        return []
     state = "sent" if sender == store.get("account") else "received"
     added = add_message(
         store, channel, sender, content, own=False, state=state, accepted_ms=entry.accepted_ms,
@@ -163,6 +165,8 @@ def apply_action(store: Store, channel: bytes, sender: bytes, content: Content) 
         case Content(which="delete", delete=bytes() as ident):
             where = "channel = ? AND id = ? AND sender = ?"
             gone = store.db.execute(f"DELETE FROM messages WHERE {where}", (channel, ident, sender))  # noqa: S608 - fixed text
+            if not gone.rowcount:
+                store.db.execute("INSERT OR IGNORE INTO deleted VALUES (?, ?, ?)", (channel, ident, sender))
             return [MessageChanged(channel, ident)] if gone.rowcount else []
         case Content(which="reaction", reaction=ContentReaction() as reaction):
             return _reacted(store, channel, sender, reaction)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 OUT_OF_REACH = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.NOT_FOUND, ErrorCode.OVERLOADED, ErrorCode.RATE_LIMITED})
 """Answers about people whose server is away, or not known here: they are added when it can be asked."""
-CARRIED = ("messages", "seen", "reactions", "receipts", "receipts_due", "pins")
+CARRIED = ("messages", "seen", "deleted", "reactions", "receipts", "receipts_due", "pins")
 """Tables whose rows stand under the later channel from then on."""
 
 
