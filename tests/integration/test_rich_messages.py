@@ -157,7 +157,9 @@ async def test_what_its_sender_deleted_is_not_shown_though_it_comes_later(open_w
         await his.send("after it")
         await settle(bob, alice, carol)
         for client in (alice, carol):
-            assert texts(client.conversation(w.club))[-2:] == ["not hers", "after it"]
+            shown = texts(client.conversation(w.club))
+            assert "deleted" not in shown
+            assert shown[-2:] == ["not hers", "after it"]
 
 
 async def test_a_file_cannot_be_edited_into_something_else(open_world, tmp_path):
