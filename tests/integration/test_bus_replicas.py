@@ -8,7 +8,11 @@ import pytest
 import trio
 
 from qpqcore.api import blob
+from qpqcore.bus.tcp_client import account_of
 from qpqcore.bus.tcp_server import BusServer
+from qpqcore.crypto.assertion import AssertionIssuer
+from qpqcore.model.call import Caller, CallerKind
+from qpqcore.model.ids import AccountId, DeviceId
 from qpqcore.wire.envelope import BusReply
 from tests.support.buses import PATIENCE_SECONDS, Slow, calling, credentials_of, echo, envelope, make_impatient, serving
 
@@ -93,7 +97,7 @@ class Counting:
         self.callers = []
 
     async def __call__(self, given, peer):
-        self.callers.append(given.assertion)
+        self.callers.append(account_of(given) or given.assertion)
         return BusReply()
 
 
@@ -115,15 +119,28 @@ async def blob_replicas(folder, count):
             yield servers, entrances, buses
 
 
+async def test_calls_that_build_on_none_go_to_any_replica(tmp_path):
+    async with blob_replicas(tmp_path, 2) as (_, entrances, buses):
+        for by in (b"", b"no assertion"):
+            for entrance in entrances:
+                entrance.callers.clear()
+            for _ in range(40):
+                assert not (await buses[0].call(envelope(method=UPLOAD, by=by))).code
+            assert all(entrance.callers for entrance in entrances)
+
+
 async def test_an_upload_stays_with_one_replica_through_whichever_gateway(tmp_path, impatient):
-    who = [b"%d" % number for number in range(30)]
+    issuer = AssertionIssuer({4: bytes(32)}, "auth")
+    who = [
+        Caller(CallerKind.ACCOUNT, AccountId(b"%d" % number), DeviceId(b"device"), b"session") for number in range(30)
+    ]
     async with blob_replicas(tmp_path, 3) as (servers, entrances, buses):
 
         async def all_call():
             async with trio.open_nursery() as nursery:
-                for bus in buses * 2:
+                for now_ms, bus in enumerate(buses * 2):  # a session's assertions are renewed
                     for one in who:
-                        nursery.start_soon(bus.call, envelope(method=UPLOAD, by=one))
+                        nursery.start_soon(bus.call, envelope(method=UPLOAD, by=issuer.issue(one, now_ms)))
 
         await all_call()
         places = [set(entrance.callers) for entrance in entrances]

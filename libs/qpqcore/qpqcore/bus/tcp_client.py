@@ -2,7 +2,7 @@
 
 1. Names are resolved again and again: what has a new address is connected to; what has none any more is left to end.
 2. A connection that is lost is made again: at once, then ever more slowly.
-3. Of two replicas picked at random the less loaded one takes the call. Those of `TOGETHER` go to one replica for each caller,
+3. Of two replicas picked at random the less loaded one takes the call. Those of `TOGETHER` go to one replica for each account,
    the same from every process, and to another only while that one is away (rendezvous hashing).
 4. A call waits for a connection that is being made; where the last try failed it is `unavailable` at once.
 """
@@ -20,7 +20,8 @@ import trio
 from qpqcore.api.methods import METHODS, SERVICES
 from qpqcore.bus.tcp_link import HANDSHAKE_SECONDS_MAX, LOST, Link
 from qpqcore.bus.tcp_peer import AWAY, Peer
-from qpqcore.model.errors import ErrorCode
+from qpqcore.crypto.assertion import read_claims
+from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.net.mutual_tls import name_of
 from qpqcore.net.tls_stream import TlsStream
 from qpqcore.wire.bus_frame import Away, FrameError, Kind, agreed_version, hello
@@ -47,8 +48,16 @@ PATIENCE_SECONDS = 2.0
 """A call waits so long for a connection that is being made."""
 RETRY_MS = 1_000
 TOGETHER = frozenset(number for number, method in METHODS.items() if method.name == "uploadBlob")
-"""Calls that build on the caller's last one, of which the replica that answered it knows most."""
+"""Calls that build on the account's last one, of which the replica that answered it knows most."""
 LATE = BusReply(code=int(ErrorCode.DEADLINE_EXCEEDED), detail="the time for this call is over")
+
+
+def account_of(envelope: Envelope) -> bytes:
+    """Return the account that a call is made for, as its assertion says, unchecked; empty where there is none."""
+    try:
+        return read_claims(envelope.assertion).caller.account
+    except Refusal:  # the service says so
+        return b""
 
 
 class Replicas:
@@ -210,7 +219,7 @@ class TcpBus:
         replicas = self._replicas.get(SERVICES.get(envelope.method >> 8, ""))
         if replicas is None:
             return AWAY
-        caller = envelope.assertion if envelope.method in TOGETHER else b""
+        caller = account_of(envelope) if envelope.method in TOGETHER else b""
         end_s = trio.current_time() + envelope.deadline_ms / 1000
         with trio.move_on_at(end_s):
             peer = replicas.pick(caller)
