@@ -9,8 +9,7 @@ import trio
 from click.testing import CliRunner
 
 from qpqserver.ctl import main
-from tests.federation.test_two_domains import texts, until
-from tests.support.domains import open_domains
+from tests.support.domains import open_domains, texts, until
 
 PATIENCE_SECONDS = 90
 DAY_MS = 24 * 3600 * 1000
