@@ -6,15 +6,15 @@ import pytest
 import trio
 
 from qpqclient.errors import GroupUnusable
-from tests.support.domains import NAMES, open_domains, open_friends, texts, until
+from tests.support.domains import NAMES, open_friends, texts, until
 
 PATIENCE_SECONDS = 120
 
 
-async def test_a_group_of_three_domains_changes_and_agrees(tmp_path):
+async def test_a_group_of_three_domains_changes_and_agrees(open_domains):
     with trio.fail_after(PATIENCE_SECONDS):
         async with (
-            open_domains(tmp_path, NAMES) as domains,
+            open_domains(NAMES) as domains,
             open_friends(domains) as friends,
             domains.person("dave@b.example") as dave,
         ):
@@ -49,10 +49,10 @@ async def test_a_group_of_three_domains_changes_and_agrees(tmp_path):
                 await at_carol.send("I am gone")
 
 
-async def test_a_file_and_a_deleted_account_go_over_domains(tmp_path):
+async def test_a_file_and_a_deleted_account_go_over_domains(open_domains, tmp_path):
     with trio.fail_after(PATIENCE_SECONDS):
         async with (
-            open_domains(tmp_path) as domains,
+            open_domains() as domains,
             domains.person("alice@a.example") as alice,
             domains.person("bob@b.example") as bob,
             domains.person("carol@b.example") as carol,

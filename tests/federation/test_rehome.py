@@ -10,7 +10,7 @@ import trio
 from qpqclient.errors import NotAllowed
 from qpqfederation.config import Config
 from qpqserver import peering
-from tests.support.domains import NAMES, open_domains, open_friends, texts, until
+from tests.support.domains import NAMES, open_friends, texts, until
 
 PATIENCE_SECONDS = 90
 
@@ -21,9 +21,9 @@ def impatient(monkeypatch):
     monkeypatch.setattr(peering, "Config", partial(Config, connect_seconds_max=1.0))
 
 
-async def test_a_group_goes_on_and_its_old_home_comes_back(tmp_path):
+async def test_a_group_goes_on_and_its_old_home_comes_back(open_domains):
     with trio.fail_after(PATIENCE_SECONDS):
-        async with open_domains(tmp_path, NAMES) as domains, open_friends(domains) as friends:
+        async with open_domains(NAMES) as domains, open_friends(domains) as friends:
             alice, bob, carol = friends.alice, friends.bob, friends.carol
             at_alice, at_bob, at_carol = friends.at_alice, friends.at_bob, friends.at_carol
             await at_carol.send("before")
@@ -76,9 +76,9 @@ async def test_a_group_goes_on_and_its_old_home_comes_back(tmp_path):
             await until(carol, lambda: len({c.authenticator for c in (at_alice, at_bob, at_carol)}) == 1)
 
 
-async def test_two_who_move_it_at_once_find_one_channel(tmp_path):
+async def test_two_who_move_it_at_once_find_one_channel(open_domains):
     with trio.fail_after(PATIENCE_SECONDS):
-        async with open_domains(tmp_path, NAMES) as domains, open_friends(domains) as friends:
+        async with open_domains(NAMES) as domains, open_friends(domains) as friends:
             alice, bob, carol = friends.alice, friends.bob, friends.carol
             at_alice, at_bob, at_carol = friends.at_alice, friends.at_bob, friends.at_carol
             await domains.stop("a.example")

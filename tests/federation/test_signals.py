@@ -10,7 +10,7 @@ from qpqclient.model import Typing
 from qpqcore.api.delivery import SignalParams
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqdelivery.signals import WAITING_MAX, Signals
-from tests.support.domains import NAMES, open_domains, open_friends
+from tests.support.domains import NAMES, open_friends
 
 PATIENCE_SECONDS = 120
 
@@ -31,9 +31,9 @@ async def heard(client, of, say):
                 return event.name
 
 
-async def test_typing_is_seen_by_the_home_and_by_other_domains(tmp_path):
+async def test_typing_is_seen_by_the_home_and_by_other_domains(open_domains):
     with trio.fail_after(PATIENCE_SECONDS):
-        async with open_domains(tmp_path, NAMES) as domains, open_friends(domains) as friends:
+        async with open_domains(NAMES) as domains, open_friends(domains) as friends:
             alice, bob, carol = friends.alice, friends.bob, friends.carol
             at_alice, at_bob, at_carol = friends.at_alice, friends.at_bob, friends.at_carol
             assert await heard(bob, at_bob, at_alice.typing) == "alice@a.example"  # down from the home

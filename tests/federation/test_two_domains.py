@@ -9,8 +9,8 @@ from tests.support.domains import open_domains, texts, until
 PATIENCE_SECONDS = 60
 
 
-async def test_a_direct_conversation_goes_over_two_domains(tmp_path, fresh_postgres):
-    """One server keeps SQLCipher files, the other has PostgreSQL."""
+async def test_a_direct_conversation_goes_over_two_domains(tmp_path, form, fresh_postgres):
+    """One server keeps SQLCipher files, the other has PostgreSQL: in every form; the bus is the form's."""
     first, second = "alice@a.example", "bob@b.example"
     kept = {"b.example": {"store_backend": "postgres", "database_url": fresh_postgres}}
     with trio.fail_after(PATIENCE_SECONDS):
