@@ -16,7 +16,7 @@ from tools.domains.world import settings_of
 
 PATIENCE_SECONDS = 30
 AWAY = Death("b.example", "federation-0", True, 3, 1, "federation-1", 41.0)
-BACK = Death("c.example", "federation-1", False, 2, 0, "federation-1", 4.0)
+BACK = Death("c.example", "federation-1", False, 2, 0, "federation-1", 4.0, 3.0)
 
 
 @pytest.mark.parametrize(("spoilt", "finding"), [
@@ -33,7 +33,7 @@ def test_each_thing_that_may_be_off_is_found(spoilt, finding):
 def test_the_two_ways_to_go_on_are_told_apart():
     assert summary([AWAY, replace(AWAY, seconds=30.0), BACK]) == (
         "deaths 3, 2 with something brought and not noted; another process followed after 30.0 to 41.0 s (median 35.5); "
-        "who was started again went on after 4.0 to 4.0 s (median 4.0)"
+        "who was started again was ready after 3.0 to 3.0 s (median 3.0); and somebody went on after 4.0 to 4.0 s (median 4.0)"
     )
 
 

@@ -66,12 +66,14 @@ class Death:
     """Who went on; empty: nobody, within a lease's time and some more."""
     seconds: float = 0.0
     """Until more of it was brought."""
+    ready_s: float = 0.0
+    """Until the victim was ready, where it was started again at once: what the machine took."""
 
     def line(self) -> str:
         """Return it in one line."""
-        way = "stayed away" if self.is_away else "started again"
+        way = "stayed away" if self.is_away else f"started again, ready after {self.ready_s:.1f} s"
         return (
-            f"  {self.victim} killed and {way}: {self.waiting} waited for {self.to}, {self.unnoted} of them brought and not noted; "
+            f"  {self.victim} killed, {self.waiting} waited for {self.to}, {self.unnoted} of them brought and not noted; {way}; "
             f"{self.by or 'nobody'} went on after {self.seconds:.1f} s"
         )
 
@@ -90,8 +92,11 @@ def off(deaths: Sequence[Death]) -> list[str]:
 def summary(deaths: Sequence[Death]) -> str:
     """Return how long it took, in one line."""
     parts = []
-    for words, away in (("another process followed after", True), ("who was started again went on after", False)):
-        took_s = [d.seconds for d in deaths if d.by and d.is_away is away]
+    for words, took_s in (
+        ("another process followed after", [d.seconds for d in deaths if d.by and d.is_away]),
+        ("who was started again was ready after", [d.ready_s for d in deaths if not d.is_away]),
+        ("and somebody went on after", [d.seconds for d in deaths if d.by and not d.is_away]),
+    ):
         if took_s:
             parts.append(f"{words} {min(took_s):.1f} to {max(took_s):.1f} s (median {statistics.median(took_s):.1f})")
     unnoted = sum(d.unnoted > 0 for d in deaths)
@@ -168,15 +173,24 @@ async def kill_one(world: World, to: str, *, is_away: bool) -> Death:
     domain.place.kill(victim)
     moment = time.monotonic()
     world.kills.append(moment)
-    if not is_away:
-        await trio.sleep(AWAY_SECONDS)
-        domain.place.start(victim)
-    by = await gone_on(domain, to, box, victim if is_away else None)
-    seconds = time.monotonic() - moment
+    ready_s = 0.0
+
+    async def again() -> None:
+        nonlocal ready_s
+        if not is_away:
+            await trio.sleep(AWAY_SECONDS)
+            domain.place.start(victim)
+            await domain.place.wait_ready(victim)
+            ready_s = time.monotonic() - moment
+
+    async with trio.open_nursery() as beside_it:
+        beside_it.start_soon(again)
+        by = await gone_on(domain, to, box, victim if is_away else None)
+        seconds = time.monotonic() - moment
     if is_away:
         domain.place.start(victim)
-    await domain.place.wait_ready(victim)
-    return Death(to, str(victim), is_away, box.waiting, unnoted, str(by or ""), seconds)
+        await domain.place.wait_ready(victim)
+    return Death(to, str(victim), is_away, box.waiting, unnoted, str(by or ""), seconds, ready_s)
 
 
 async def held_in_the_middle(world: World, domain: ScaledDomain, to: str) -> tuple[Replica, Box, int]:
