@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import socket
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import trio
 import trio.testing
 
 from tools.demo.processes import free_port
+from tools.domains import succession
 from tools.domains.relay import Relay
+from tools.domains.scaled import Box, ScaledDomain
 from tools.domains.succession import Death, off, summary
 from tools.domains.world import settings_of
+from tools.rolling.stage import Replica
 
 PATIENCE_SECONDS = 30
 AWAY = Death("b.example", "federation-0", True, 3, 1, "federation-1", 41.0)
@@ -35,6 +39,50 @@ def test_the_two_ways_to_go_on_are_told_apart():
         "deaths 3, 2 with something brought and not noted; another process followed after 30.0 to 41.0 s (median 35.5); "
         "who was started again was ready after 3.0 to 3.0 s (median 3.0); and somebody went on after 4.0 to 4.0 s (median 4.0)"
     )
+
+
+class Place:
+    """Notes what is done to processes."""
+
+    def __init__(self, done):
+        self.done = done
+
+    def kill(self, one):
+        self.done.append("killed")
+
+    def start(self, one):
+        self.done.append("started")
+
+    async def wait_ready(self, one):
+        self.done.append("ready")
+
+
+@pytest.mark.parametrize(("is_away", "order"), [
+    (True, ["killed", "followed", "started", "ready"]), (False, ["killed", "started", "ready", "followed"]),
+])  # fmt: skip
+async def test_who_is_killed_stays_away_until_followed_or_comes_back_at_once(
+    is_away, order, monkeypatch, autojump_clock
+):
+    done, victim = [], Replica("federation", 0)
+    domain = object.__new__(ScaledDomain)
+    domain.place = Place(done)
+    world = SimpleNamespace(servers={"a.example": domain}, kills=[])
+
+    async def held(world, domain, to):
+        return victim, Box(3, 7, victim), 1
+
+    async def gone_on(domain, to, before, dead):
+        assert (to, before.acked, dead) == ("b.example", 7, victim if is_away else None)
+        await trio.sleep(2 * succession.AWAY_SECONDS)
+        done.append("followed")
+        return Replica("federation", 1)
+
+    monkeypatch.setattr(succession, "held_in_the_middle", held)
+    monkeypatch.setattr(succession, "gone_on", gone_on)
+    death = await succession.kill_one(world, "b.example", is_away=is_away)
+    assert done == order
+    assert (death.victim, death.by, death.waiting, death.unnoted) == ("federation-0", "federation-1", 3, 1)
+    assert len(world.kills) == 1
 
 
 def bound():

@@ -242,7 +242,7 @@ async def left(world: World) -> list[str]:
     domain = world.servers[DOMAINS[0]]
     assert isinstance(domain, ScaledDomain)
     until_s = trio.current_time() + EMPTY_SECONDS_MAX
-    boxes = {}
+    boxes: dict[str, Box] = {}
     while trio.current_time() < until_s:
         boxes = {to: await domain.box(to) for to in DOMAINS[1:]}
         if not any(box.waiting for box in boxes.values()):
