@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run quickstart walkthrough screenshots demo demo-federation test check simulate soak backup-drill client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test rolling overload scale test-forms replicas-drill bad-days
+.PHONY: help setup run quickstart walkthrough screenshots demo demo-federation federation-drill test check simulate soak backup-drill client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test rolling overload scale test-forms replicas-drill bad-days
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,6 +38,9 @@ demo: setup ## play a conversation of three people through kills, and show it
 
 demo-federation: setup ## play a conversation over three domains, one of them killed for the middle
 	@$(BIN)/python -m tools.domains
+
+federation-drill: setup ## two federation processes of one domain under talk; who brings what waits is killed KILLS=6 times (PROCESSES=)
+	@$(BIN)/python -m tools.domains --processes $(or $(PROCESSES),2) --kills $(or $(KILLS),6)
 
 test: setup ## run the whole test suite
 	$(BIN)/python -m pytest -q -ra --ignore=tests/oracle -n auto --maxprocesses 4 --dist loadfile --spread

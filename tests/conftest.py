@@ -12,7 +12,7 @@ import trio
 from hypothesis import settings as hypothesis_settings
 
 from qpqcore.config.settings import Settings
-from tests.support import constellation, forms, servers, world
+from tests.support import constellation, domains, forms, servers, world
 from tests.support.forms import STORES, Form
 from tests.support.postgres import QUICK, ended, started
 from tools.redis_server import RedisServer, redis_server
@@ -35,9 +35,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--bus",
         choices=sorted(constellation.FORMS),
         default="local",
-        help="of servers in tests/integration and tests/cli",
+        help="of servers in tests/integration, tests/federation and tests/cli",
     )
-    parser.addoption("--spread", action="store_true", help="play tests/integration in all forms, each test in one")
+    parser.addoption(
+        "--spread",
+        action="store_true",
+        help="play tests/integration and tests/federation in all forms, each test in one",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -166,6 +170,29 @@ def open_world(request: pytest.FixtureRequest, built_world: Path, form: Form, tm
     yield opened
     if name:
         server.drop(name)
+
+
+@pytest.fixture
+def open_domains(request: pytest.FixtureRequest, form: Form, tmp_path: Path):
+    """Return a function that runs the servers of some domains, each with a store of its own, in the test's form:
+    `async with open_domains(NAMES) as domains`.
+    """
+    lent: list[str] = []
+
+    def store():
+        if form.store == "sql":
+            return {}
+        server = request.getfixturevalue("postgres")
+        lent.append(server.lend())
+        return {"store_backend": "postgres", "database_url": server.url(lent[-1])}
+
+    def opened(names=domains.NAMES[:2], **overrides):
+        given = {name: store() | overrides.get(name, {}) for name in names}
+        return domains.open_domains(tmp_path, names, **given)
+
+    yield opened
+    for name in lent:
+        request.getfixturevalue("postgres").give_back(name)
 
 
 @pytest.fixture(scope="session")

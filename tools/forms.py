@@ -77,7 +77,7 @@ def off(played: Sequence[Played]) -> list[str]:
 def main() -> int:
     """Play all; the exit code is 1 where something is off."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", default=[SPREAD], help="files of tests/integration, or pytest's own options")
+    parser.add_argument("what", nargs="*", default=[*SPREAD], help="files of these, or pytest's own options")
     arguments, more = parser.parse_known_args()
     with tempfile.TemporaryDirectory(prefix="qpq-forms-") as folder:
         played = [play(form, [*arguments.what, *more], Path(folder)) for form in FORMS]

@@ -9,8 +9,7 @@ import trio
 from click.testing import CliRunner
 
 from qpqserver.ctl import main
-from tests.federation.test_two_domains import texts, until
-from tests.support.domains import open_domains
+from tests.support.domains import texts, until
 
 PATIENCE_SECONDS = 90
 DAY_MS = 24 * 3600 * 1000
@@ -18,17 +17,20 @@ DAY_MS = 24 * 3600 * 1000
 
 async def look(settings):
     """Return what `qpqctl federation list` says of each domain."""
-    environment = {"QPQ_FEDERATION_PEERS": settings.federation_peers}
+    environment = {
+        "QPQ_FEDERATION_PEERS": settings.federation_peers, "QPQ_STORE_BACKEND": settings.store_backend,
+        "QPQ_DATABASE_URL": settings.database_url,
+    }  # fmt: skip
     arguments = ["--json", "--data-dir", settings.data_dir, "federation", "list"]
     done = await trio.to_thread.run_sync(partial(CliRunner().invoke, main, arguments, env=environment))
     assert done.exit_code == 0, done.output
     return {row["domain"]: row for row in map(json.loads, done.output.splitlines())}
 
 
-async def test_either_server_goes_away_and_comes_back(tmp_path):
+async def test_either_server_goes_away_and_comes_back(open_domains):
     with trio.fail_after(PATIENCE_SECONDS):
         async with (
-            open_domains(tmp_path) as domains,
+            open_domains() as domains,
             domains.person("alice@a.example") as alice,
             domains.person("bob@b.example") as bob,
         ):

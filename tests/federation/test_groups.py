@@ -6,25 +6,20 @@ import pytest
 import trio
 
 from qpqclient.errors import GroupUnusable
-from tests.federation.test_two_domains import texts, until
-from tests.support.domains import NAMES, open_domains
+from tests.support.domains import NAMES, open_friends, texts, until
 
 PATIENCE_SECONDS = 120
 
 
-async def test_a_group_of_three_domains_changes_and_agrees(tmp_path):
+async def test_a_group_of_three_domains_changes_and_agrees(open_domains):
     with trio.fail_after(PATIENCE_SECONDS):
         async with (
-            open_domains(tmp_path, NAMES) as domains,
-            domains.person("alice@a.example") as alice,
-            domains.person("bob@b.example") as bob,
-            domains.person("carol@c.example") as carol,
+            open_domains(NAMES) as domains,
+            open_friends(domains) as friends,
             domains.person("dave@b.example") as dave,
         ):
-            group = await alice.create_group("friends", ["bob@b.example", "carol@c.example"])
-            for person in (bob, carol):
-                await until(person, lambda p=person: any(c.name == "friends" for c in p.conversations()))
-            at_bob, at_carol = bob.conversations()[0], carol.conversations()[0]
+            alice, bob, carol = friends.alice, friends.bob, friends.carol
+            group, at_bob, at_carol = friends.at_alice, friends.at_bob, friends.at_carol
             assert sorted(m.name for m in at_bob.members()) == ["alice@a.example", "bob", "carol@c.example"]
             await group.invite("dave@b.example")
             await until(dave, lambda: any(c.name == "friends" or c.active for c in dave.conversations()))
@@ -54,10 +49,10 @@ async def test_a_group_of_three_domains_changes_and_agrees(tmp_path):
                 await at_carol.send("I am gone")
 
 
-async def test_a_file_and_a_deleted_account_go_over_domains(tmp_path):
+async def test_a_file_and_a_deleted_account_go_over_domains(open_domains, tmp_path):
     with trio.fail_after(PATIENCE_SECONDS):
         async with (
-            open_domains(tmp_path) as domains,
+            open_domains() as domains,
             domains.person("alice@a.example") as alice,
             domains.person("bob@b.example") as bob,
             domains.person("carol@b.example") as carol,

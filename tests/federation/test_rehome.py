@@ -10,8 +10,7 @@ import trio
 from qpqclient.errors import NotAllowed
 from qpqfederation.config import Config
 from qpqserver import peering
-from tests.federation.test_two_domains import texts, until
-from tests.support.domains import NAMES, open_domains
+from tests.support.domains import NAMES, open_friends, texts, until
 
 PATIENCE_SECONDS = 90
 
@@ -22,22 +21,11 @@ def impatient(monkeypatch):
     monkeypatch.setattr(peering, "Config", partial(Config, connect_seconds_max=1.0))
 
 
-def named(client, name="friends"):
-    return next((c for c in client.conversations() if c.name == name), None)
-
-
-async def test_a_group_goes_on_and_its_old_home_comes_back(tmp_path):
+async def test_a_group_goes_on_and_its_old_home_comes_back(open_domains):
     with trio.fail_after(PATIENCE_SECONDS):
-        async with (
-            open_domains(tmp_path, NAMES) as domains,
-            domains.person("alice@a.example") as alice,
-            domains.person("bob@b.example") as bob,
-            domains.person("carol@c.example") as carol,
-        ):
-            at_alice = await alice.create_group("friends", ["bob@b.example", "carol@c.example"])
-            await until(bob, lambda: named(bob) is not None)
-            await until(carol, lambda: named(carol) is not None)
-            at_bob, at_carol = named(bob), named(carol)
+        async with open_domains(NAMES) as domains, open_friends(domains) as friends:
+            alice, bob, carol = friends.alice, friends.bob, friends.carol
+            at_alice, at_bob, at_carol = friends.at_alice, friends.at_bob, friends.at_carol
             await at_carol.send("before")
             for client, one in ((alice, at_alice), (bob, at_bob)):
                 await until(client, lambda one=one: "before" in texts(one))
@@ -74,7 +62,7 @@ async def test_a_group_goes_on_and_its_old_home_comes_back(tmp_path):
             await until(alice, lambda: at_alice.id == at_bob.id)
             assert len(alice.conversations()) == 1
             await at_alice.send("together again")
-            for client, one in ((bob, at_bob), (carol, at_carol)):
+            for client, one in friends.guests:
                 await until(client, lambda one=one: "together again" in texts(one))
             await until(carol, lambda: texts(at_bob) == texts(at_carol))
             assert sorted(texts(at_bob)) == sorted(
@@ -88,25 +76,18 @@ async def test_a_group_goes_on_and_its_old_home_comes_back(tmp_path):
             await until(carol, lambda: len({c.authenticator for c in (at_alice, at_bob, at_carol)}) == 1)
 
 
-async def test_two_who_move_it_at_once_find_one_channel(tmp_path):
+async def test_two_who_move_it_at_once_find_one_channel(open_domains):
     with trio.fail_after(PATIENCE_SECONDS):
-        async with (
-            open_domains(tmp_path, NAMES) as domains,
-            domains.person("alice@a.example") as alice,
-            domains.person("bob@b.example") as bob,
-            domains.person("carol@c.example") as carol,
-        ):
-            at_alice = await alice.create_group("friends", ["bob@b.example", "carol@c.example"])
-            await until(bob, lambda: named(bob) is not None)
-            await until(carol, lambda: named(carol) is not None)
-            at_bob, at_carol = named(bob), named(carol)
+        async with open_domains(NAMES) as domains, open_friends(domains) as friends:
+            alice, bob, carol = friends.alice, friends.bob, friends.carol
+            at_alice, at_bob, at_carol = friends.at_alice, friends.at_bob, friends.at_carol
             await domains.stop("a.example")
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(at_bob.rehome)
                 nursery.start_soon(at_carol.rehome)
             await at_bob.send("from bob")
             await at_carol.send("from carol")
-            for client, one in ((bob, at_bob), (carol, at_carol)):
+            for client, one in friends.guests:
                 await until(client, lambda one=one: set(texts(one)) >= {"from bob", "from carol"})
                 await until(client, lambda: at_bob.id == at_carol.id)
             assert sorted(texts(at_bob)) == ["from bob", "from carol"]
@@ -115,7 +96,7 @@ async def test_two_who_move_it_at_once_find_one_channel(tmp_path):
             await domains.start("a.example")
             await until(alice, lambda: at_alice.id == at_bob.id)
             await at_alice.send("here again")
-            for client, one in ((bob, at_bob), (carol, at_carol)):
+            for client, one in friends.guests:
                 await until(client, lambda one=one: "here again" in texts(one))
             await until(carol, lambda: texts(at_bob) == texts(at_carol))
             assert at_alice.id == at_bob.id == at_carol.id

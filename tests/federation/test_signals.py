@@ -10,8 +10,7 @@ from qpqclient.model import Typing
 from qpqcore.api.delivery import SignalParams
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqdelivery.signals import WAITING_MAX, Signals
-from tests.federation.test_two_domains import texts, until
-from tests.support.domains import NAMES, open_domains
+from tests.support.domains import NAMES, open_friends
 
 PATIENCE_SECONDS = 120
 
@@ -32,23 +31,13 @@ async def heard(client, of, say):
                 return event.name
 
 
-async def test_typing_is_seen_by_the_home_and_by_other_domains(tmp_path):
+async def test_typing_is_seen_by_the_home_and_by_other_domains(open_domains):
     with trio.fail_after(PATIENCE_SECONDS):
-        async with (
-            open_domains(tmp_path, NAMES) as domains,
-            domains.person("alice@a.example") as alice,
-            domains.person("bob@b.example") as bob,
-            domains.person("carol@c.example") as carol,
-        ):
-            group = await alice.create_group("friends", ["bob@b.example", "carol@c.example"])
-            await group.send("hello")
-            for person in (bob, carol):
-                await until(
-                    person, lambda p=person: bool(p.conversations()) and texts(p.conversations()[0]) == ["hello"]
-                )
-            at_bob, at_carol = bob.conversations()[0], carol.conversations()[0]
-            assert await heard(bob, at_bob, group.typing) == "alice@a.example"  # down from the home
-            assert await heard(alice, group, at_bob.typing) == "bob@b.example"  # up to it
+        async with open_domains(NAMES) as domains, open_friends(domains) as friends:
+            alice, bob, carol = friends.alice, friends.bob, friends.carol
+            at_alice, at_bob, at_carol = friends.at_alice, friends.at_bob, friends.at_carol
+            assert await heard(bob, at_bob, at_alice.typing) == "alice@a.example"  # down from the home
+            assert await heard(alice, at_alice, at_bob.typing) == "bob@b.example"  # up to it
             assert await heard(carol, at_carol, at_bob.typing) == "bob@b.example"  # up, and down to a third domain
 
 

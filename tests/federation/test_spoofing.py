@@ -32,7 +32,7 @@ from qpqcore.model.errors import ErrorCode
 from qpqcore.net import authority
 from tests.federation.peer import NUMBERS, raw
 from tests.support.buses import now
-from tests.support.domains import NAMES, open_domains
+from tests.support.domains import NAMES
 from trio_quic import QuicError
 
 PATIENCE_SECONDS = 120
@@ -85,9 +85,9 @@ def stranger(tmp_path_factory):
     return folder
 
 
-async def test_a_connection_speaks_for_whom_its_certificate_names(tmp_path, stranger):
+async def test_a_connection_speaks_for_whom_its_certificate_names(open_domains, stranger):
     with trio.fail_after(PATIENCE_SECONDS):
-        async with open_domains(tmp_path, ("b.example",), **{"b.example": {"federation_peers": PEERS}}) as domains:
+        async with open_domains(("b.example",), **{"b.example": {"federation_peers": PEERS}}) as domains:
             port = domains.ports["b.example"]
             for names, said, protocol, answer in CLAIMS:
                 async with raw(port, names) as peer:
@@ -305,9 +305,9 @@ TABLE = [
 ]  # fmt: skip
 
 
-async def test_what_a_peer_says_counts_for_its_own_domain_alone(tmp_path):
+async def test_what_a_peer_says_counts_for_its_own_domain_alone(open_domains):
     with trio.fail_after(PATIENCE_SECONDS):
-        async with open_domains(tmp_path, ("b.example",), **{"b.example": {"federation_peers": PEERS}}) as domains:
+        async with open_domains(("b.example",), **{"b.example": {"federation_peers": PEERS}}) as domains:
             async with raw(domains.ports["b.example"]) as peer:
                 assert await peer.claim("a.example") is ErrorCode.OK
                 for what, name, params, answer in TABLE:
@@ -325,14 +325,14 @@ async def test_what_a_peer_says_counts_for_its_own_domain_alone(tmp_path):
             assert await store.home_position("a.example") == 0
 
 
-async def test_a_renewed_certificate_is_used_and_a_damaged_one_is_not(tmp_path):
+async def test_a_renewed_certificate_is_used_and_a_damaged_one_is_not(open_domains, tmp_path):
     with trio.fail_after(PATIENCE_SECONDS):
         authority.make_ca(tmp_path / "own", now())
         authority.issue_domain(tmp_path / "own", "b.example", now())
         folder = tmp_path / "own" / "b.example"
         given = {f"federation_{n}": str(folder / f"federation.{e}") for n, e in (("cert", "pem"), ("key", "key"))}
         given |= {"federation_ca": str(folder / "federation-ca.pem"), "federation_peers": PEERS}
-        async with open_domains(tmp_path, ("b.example",), **{"b.example": given}) as domains:
+        async with open_domains(("b.example",), **{"b.example": given}) as domains:
             federation_service, port = domains.servers["b.example"].services["federation"], domains.ports["b.example"]
 
             async def shown():

@@ -4,25 +4,13 @@ from __future__ import annotations
 
 import trio
 
-from tests.support.domains import open_domains
+from tests.support.domains import open_domains, texts, until
 
 PATIENCE_SECONDS = 60
 
 
-async def until(client, condition):
-    """Wait until something that events tell of is so."""
-    events = client.events()
-    while not condition():
-        with trio.move_on_after(1.0):
-            await anext(events)
-
-
-def texts(conversation):
-    return [m.text for m in conversation.history(1000)]
-
-
-async def test_a_direct_conversation_goes_over_two_domains(tmp_path, fresh_postgres):
-    """One server keeps SQLCipher files, the other has PostgreSQL."""
+async def test_a_direct_conversation_goes_over_two_domains(tmp_path, form, fresh_postgres):
+    """One server keeps SQLCipher files, the other has PostgreSQL: in every form; the bus is the form's."""
     first, second = "alice@a.example", "bob@b.example"
     kept = {"b.example": {"store_backend": "postgres", "database_url": fresh_postgres}}
     with trio.fail_after(PATIENCE_SECONDS):

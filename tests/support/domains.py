@@ -6,7 +6,8 @@ import atexit
 import shutil
 import socket
 import tempfile
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,9 +24,9 @@ from tests.support.buses import now
 from tools.demo.processes import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
-    from qpqclient import Client
+    from qpqclient import Client, Conversation
 
 NAMES = ("a.example", "b.example", "c.example")
 PASSWORD = "correct horse battery"
@@ -121,3 +122,45 @@ async def open_domains(folder: Path, names: tuple[str, ...] = NAMES[:2], **overr
             await domains.start(name)
         yield domains
         domains.nursery.cancel_scope.cancel()
+
+
+async def until(client: Client, condition: Callable[[], bool]) -> None:
+    """Wait until something that events tell of is so."""
+    events = client.events()
+    while not condition():
+        with trio.move_on_after(1.0):
+            await anext(events)
+
+
+def texts(conversation: Conversation) -> list[str]:
+    """Return what is said in a conversation, as one device shows it."""
+    return [m.text for m in conversation.history(1000)]
+
+
+@dataclass
+class Friends:
+    """Three people of three domains and their group, as each has it; its home is Alice's."""
+
+    alice: Client
+    bob: Client
+    carol: Client
+    at_alice: Conversation
+    at_bob: Conversation
+    at_carol: Conversation
+
+    @property
+    def guests(self) -> tuple[tuple[Client, Conversation], ...]:
+        """Those whose server is not the home, each with the group."""
+        return ((self.bob, self.at_bob), (self.carol, self.at_carol))
+
+
+@asynccontextmanager
+async def open_friends(domains: Domains) -> AsyncIterator[Friends]:
+    """Open Alice, Bob and Carol, each of one of three domains, and the group that Alice makes: all three are in it."""
+    names = tuple(f"{name}@{domain}" for name, domain in zip(("alice", "bob", "carol"), NAMES, strict=True))
+    async with AsyncExitStack() as stack:
+        alice, bob, carol = [await stack.enter_async_context(domains.person(name)) for name in names]
+        at_alice = await alice.create_group("friends", list(names[1:]))
+        for guest in (bob, carol):
+            await until(guest, lambda guest=guest: any(c.name == "friends" for c in guest.conversations()))
+        yield Friends(alice, bob, carol, at_alice, bob.conversations()[0], carol.conversations()[0])

@@ -1,6 +1,6 @@
 """The four forms of a server: on SQLCipher files or PostgreSQL, in one process or each service behind the TCP bus.
 
-`make test-forms` plays all of tests/integration in each. `make test` plays each of its tests once (`--spread`), most in the
+`make test-forms` plays all of tests/integration and tests/federation in each. `make test` plays each of its tests once (`--spread`), most in the
 embedded form: a test costs three times as much behind the TCP bus, and six times as much on PostgreSQL. Which form a test
 has its name says, so that it is the same on every machine, and a test that is added or renamed moves no other.
 """
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 STORES = ("sql", "postgres")
 BUSES = ("local", "tcp")
-SPREAD = "tests/integration/"
+SPREAD = ("tests/integration/", "tests/federation/")
 """Whose tests are spread."""
 
 

@@ -13,6 +13,7 @@ import trio
 
 from tools.domains.play import perform
 from tools.domains.storm import perform as storm
+from tools.domains.succession import perform as succession
 
 
 def main() -> int:
@@ -24,6 +25,10 @@ def main() -> int:
     parser.add_argument("--messages", type=int, default=1_000)
     parser.add_argument("--commits", type=int, default=50)
     parser.add_argument("--faults", type=int, default=20)
+    parser.add_argument(
+        "--processes", type=int, default=1, help="federation processes of the first domain, which is then scaled"
+    )
+    parser.add_argument("--kills", type=int, default=6, help="of who brings what waits, with several processes")
     arguments = parser.parse_args()
     if os.environ.get("DEMO_FAULT", "") not in {"", "drop", "double", "swap"}:
         parser.error("DEMO_FAULT is drop, double or swap")
@@ -33,6 +38,9 @@ def main() -> int:
         if arguments.storm is not None:
             given = {"seed": arguments.storm, "messages": arguments.messages, "commits": arguments.commits}
             return trio.run(partial(storm, root, arguments.quic_engine, faults=arguments.faults, **given))
+        if arguments.processes > 1:
+            succeeding = partial(succession, processes=arguments.processes, kills=arguments.kills)
+            return trio.run(succeeding, root, arguments.quic_engine)
         return trio.run(perform, root, arguments.quic_engine)
 
 

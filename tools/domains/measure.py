@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from qpqclient import open_client
-from tools.demo.processes import stage
+from tools.demo.processes import ServerProcess, stage
 from tools.domains.world import World, found
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ FLOODED, FLOODER = "b.example", "c.example"
 
 def cpu_ms(world: World, domain: str) -> float:
     """Return the processor time that a domain's server has had."""
-    process = world.servers[domain]._process  # noqa: SLF001 - there is no other face for its number
-    assert process is not None
-    fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    server = world.servers[domain]
+    assert isinstance(server, ServerProcess)
+    fields = Path(f"/proc/{server.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) * 1000 / TICKS
 
 
@@ -87,7 +87,7 @@ async def latency(sender: Client, to: Conversation) -> dict[str, float]:
 async def flood(world: World, answers: dict[int, int], *, task_status: trio.TaskStatus[None]) -> None:
     """Have a peer in processes of its own that calls as fast as it is answered, for ever; add up the answers by code."""
     # Past the relay, which is this process: it would be what is flooded.
-    port = next(r.target[1] for (_, to), r in world.relays.items() if to == FLOODED)
+    port = next(r.targets[0][1] for (_, to), r in world.relays.items() if to == FLOODED)
     own = world.root / "certificates" / FLOODER
     command = [sys.executable, "-m", "tools.domains.flood", str(port), str(own), FLOODER, FLOODED]
 

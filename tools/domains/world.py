@@ -16,9 +16,14 @@ from qpqcore.runtime.clock import now_ms
 from tools.demo.conductor import Play
 from tools.demo.processes import PersonProcess, ServerProcess, free_port
 from tools.domains.relay import Relay
+from tools.domains.scaled import FEDERATION, ScaledDomain
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tools.demo.checker import Sent, Shown
+    from tools.demo.processes import Server
+    from tools.rolling.stage import Stage
 
 DOMAINS = ("a.example", "b.example", "c.example")
 PEOPLE = {
@@ -38,7 +43,7 @@ def full(name: str) -> str:
 class World(Play):
     """The state of one performance over several domains."""
 
-    servers: dict[str, ServerProcess] = field(default_factory=dict)
+    servers: dict[str, Server] = field(default_factory=dict)
     relays: dict[tuple[str, str], Relay] = field(default_factory=dict)
     """From one domain to another."""
     cuts: int = 0
@@ -104,31 +109,44 @@ def _agree(groups: dict[str, dict[str, Any]]) -> bool:
     return all(len(set(states.values())) == 1 for states in groups.values())
 
 
-def found(root: Path, engine: str, nursery: trio.Nursery) -> World:
-    """Make the servers' settings and certificates; nothing runs yet."""
+def found(root: Path, engine: str, nursery: trio.Nursery, place: Stage | None = None) -> World:
+    """Make the servers' settings and certificates; nothing runs yet. With `place` the first domain is in its scaled form there."""
     now = datetime.fromtimestamp(now_ms() / 1000, UTC)
     authority.make_ca(root / "certificates", now)
-    inner = {domain: free_port() for domain in DOMAINS}
+    inner = {domain: [free_port()] for domain in DOMAINS}
+    if place is not None:
+        inner[DOMAINS[0]] = [free_port() for one in place.everyone if one.service == FEDERATION]
     relays = {
-        (one, other): Relay(free_port(), inner[other]) for one in DOMAINS for other in DOMAINS if one != other
+        (one, other): Relay(free_port(), *inner[other]) for one in DOMAINS for other in DOMAINS if one != other
     }  # fmt: skip
-    servers = {}
+    servers: dict[str, Server] = {}
     for domain in DOMAINS:
         authority.issue_domain(root / "certificates", domain, now)
-        folder = root / domain
-        folder.mkdir()
-        peers = ",".join(f"{other}=127.0.0.1:{relays[domain, other].port}" for other in DOMAINS if other != domain)
-        own = root / "certificates" / domain
-        settings = {
-            "federation_domain": domain, "federation_listen": f"127.0.0.1:{inner[domain]}", "federation_peers": peers,
-            "federation_ca": str(own / authority.PEER_CA), "federation_cert": str(own / authority.PEER_CERT),
-            "federation_key": str(own / authority.PEER_KEY),
-        }  # fmt: skip
-        lines = ["federation_enabled = true", *(f'{name} = "{value}"' for name, value in settings.items())]
-        (folder / "server.toml").write_text("\n".join(lines) + "\n")
-        program = str(Path(sys.executable).with_name("qpq-server"))
-        command = (program, "--config", str(folder / "server.toml"))
-        servers[domain] = ServerProcess(folder, free_port(), engine, command)
+        given = settings_of(root / "certificates" / domain, relays)
+        if place is not None and domain == DOMAINS[0]:
+            servers[domain] = ScaledDomain(place, given | {"quic_engine": engine}, inner[domain])
+        else:
+            servers[domain] = embedded(root / domain, given, inner[domain][0], engine)
     world = World(root, servers[DOMAINS[0]], engine, nursery)
     world.servers, world.relays = servers, relays
     return world
+
+
+def settings_of(own: Path, relays: Mapping[tuple[str, str], Relay]) -> dict[str, str]:
+    """Return a domain's settings, by the folder of its certificate."""
+    peers = {other: relay.port for (one, other), relay in relays.items() if one == own.name}
+    return {
+        "federation_domain": own.name, "federation_peers": ",".join(f"{d}=127.0.0.1:{p}" for d, p in peers.items()),
+        "federation_ca": str(own / authority.PEER_CA), "federation_cert": str(own / authority.PEER_CERT),
+        "federation_key": str(own / authority.PEER_KEY),
+    }  # fmt: skip
+
+
+def embedded(folder: Path, given: Mapping[str, str], port: int, engine: str) -> ServerProcess:
+    """Make a domain's server of one process."""
+    folder.mkdir()
+    settings = {**given, "federation_listen": f"127.0.0.1:{port}"}
+    lines = ["federation_enabled = true", *(f'{name} = "{value}"' for name, value in settings.items())]
+    (folder / "server.toml").write_text("\n".join(lines) + "\n")
+    program = str(Path(sys.executable).with_name("qpq-server"))
+    return ServerProcess(folder, free_port(), engine, (program, "--config", str(folder / "server.toml")))

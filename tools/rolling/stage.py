@@ -72,6 +72,8 @@ class Held:
     """Of another version than this one."""
     peers: dict[tuple[Replica, str], int] = field(default_factory=dict)
     """The port at which a process finds a service, in place of the real ones."""
+    settings: dict[Replica, Mapping[str, str]] = field(default_factory=dict)
+    """More in a process's environment than in that of the others."""
 
 
 def plant(folder: Path, *, contract: bool) -> Path:
@@ -141,7 +143,7 @@ class Stage:
             "QPQ_SECRETS_DIR": str(self.folder / "secrets" / one.service), "QPQ_DATA_DIR": str(self.folder / "data" / str(one)),
             "QPQ_METRICS_LISTEN": f"127.0.0.1:{self.pages[one]}", "QPQ_STORE_BACKEND": "postgres",
             "QPQ_DATABASE_URL": self.database.url(DATABASE), "QPQ_REDIS_URL": self.redis.url,
-            "PYTHONPATH": os.pathsep.join(path), **self.more,
+            "PYTHONPATH": os.pathsep.join(path), **self.more, **self.held.settings.get(one, {}),
         }  # fmt: skip
 
     def start(self, one: Replica, program: Path | None = None) -> None:
