@@ -344,4 +344,6 @@ async def test_a_service_believes_no_carrier(service):
             head = {"sender": assertion} if method.internal else {"assertion": assertion}
             body = method.params().to_bytes()
             reply = await entrance(Envelope(method=method.number, deadline_ms=1_000, body=body, **head))
-            assert reply.code == ErrorCode.UNAUTHENTICATED, (method.name, name, reply)
+            # One that auth did make is no session that is over: its carrier is late, or our clocks differ.
+            wanted = ErrorCode.UNAVAILABLE if name == "outdated" else ErrorCode.UNAUTHENTICATED
+            assert reply.code == wanted, (method.name, name, reply)

@@ -43,7 +43,7 @@ ALLOWED = {
     "method": {m.name for m in METHODS.values()} | {"unknown"}, "code": {c.name.lower() for c in ErrorCode},
     "service": set(SERVICES.values()), "store": STORES, "limit": set(KINDS.values()),
     "path": {"local", "redis", "fallback"}, "waiter": {"subscribe", "fetchWait"}, "outcome": {"ok", "wrong", "other"},
-    "kind": {"one_time", "last_resort"}, "by": {"redis", "alone"}, "of": {"edge", "bus"}, "peer": {"b.example", "unknown"},
+    "kind": {"one_time", "last_resort"}, "by": {"redis", "alone"}, "of": {"edge", "bus"}, "check": {"commands", "answers", "seals"}, "peer": {"b.example", "unknown"},
     "le": {*map(str, SECONDS), *map(str, COUNTS), "+Inf"}, "version": {"0.1.0"},
 }  # fmt: skip
 """Every label there is, with every value that it may have."""

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from qpqcore.net import authority
@@ -23,7 +24,7 @@ from qpqserver.process import Process, open_process
 from tests.support.buses import now
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
     from contextlib import AbstractAsyncContextManager
 
     from qpqcore.config.settings import Settings
@@ -95,9 +96,13 @@ class Constellation:
 
 @asynccontextmanager
 async def open_constellation(
-    settings: Settings, around: Surroundings | None = None, replicas: int = 1
-) -> AsyncIterator[Constellation]:
-    """Start every service as `qpq-server SERVICE` does, each with a bus of its own; what they share is `around`, or Redis."""
+    settings: Settings, around: Surroundings | None = None, replicas: int = 1,
+    clocks: Mapping[str, Callable[[], int]] = MappingProxyType({}),
+) -> AsyncIterator[Constellation]:  # fmt: skip
+    """Start every service as `qpq-server SERVICE` does, each with a bus of its own; what they share is `around`, or Redis.
+
+    `clocks`: of services that have one of their own.
+    """
     if around is None and not settings.redis_url:
         around = Surroundings()
     keep_secrets(Path(settings.data_dir))
@@ -106,8 +111,9 @@ async def open_constellation(
         addresses = {name: [f"127.0.0.1:{stack.enter_context(kept_port())}" for _ in range(replicas)] for name in names}
         of: dict[str, list[Process]] = {name: [] for name in addresses}
         for name, own in addresses.items():
+            here = replace(around, clock_ms=clocks[name]) if around is not None and name in clocks else around
             for address in own:
-                opened = open_process(settings_of(settings, name, address, addresses), name, around)
+                opened = open_process(settings_of(settings, name, address, addresses), name, here)
                 of[name].append(await stack.enter_async_context(opened))
         processes = {name: found[0] for name, found in of.items()}
         front = processes["gateway"]

@@ -123,3 +123,73 @@ async def relay(port: int, tls: ssl.SSLContext | None = None) -> AsyncIterator[R
         await nursery.start(made.serve)
         yield made
         nursery.cancel_scope.cancel()
+
+
+HELLO = b"%3\r\n+proto\r\n:3\r\n+version\r\n+7.0.0\r\n+id\r\n:1\r\n"
+ALONE = b"-ERR This instance has cluster support disabled\r\n"
+OK = b"+OK\r\n"
+
+
+class Liar:
+    """A server that enters like a Redis, takes subscriptions, and answers all else with `says`: one RESP value in bytes."""
+
+    def __init__(self, says: bytes) -> None:
+        self.says = says
+        self.port = 0
+        self.asked: set[bytes] = set()
+        """Commands that were answered so."""
+        self._answers = {b"HELLO": HELLO, b"CLUSTER": ALONE, b"CLIENT": OK, b"PING": b"+PONG\r\n"}
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    async def serve(self, *, task_status: trio.TaskStatus[None]) -> None:
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        self.port = listener.socket.getsockname()[1]
+        task_status.started()
+        await trio.serve_listeners(self._answer, [listener])
+
+    async def _answer(self, stream: trio.abc.Stream) -> None:
+        kept = b""
+        with suppress(trio.BrokenResourceError):
+            async for data in stream:
+                commands, kept = _commands(kept + data)
+                for name, *arguments in commands:
+                    await stream.send_all(self._answer_of(name, arguments))
+
+    def _answer_of(self, name: bytes, arguments: list[bytes]) -> bytes:
+        if name == b"SUBSCRIBE":
+            heard = [b">3\r\n$9\r\nsubscribe\r\n$%d\r\n%s\r\n:1\r\n" % (len(a), a) for a in arguments]
+            return b"".join(heard)
+        if name not in self._answers:
+            self.asked.add(name)
+        return self._answers.get(name, self.says)
+
+
+def _commands(data: bytes) -> tuple[list[list[bytes]], bytes]:
+    """Read whole commands, arrays of strings; return them, and what is left."""
+    found, lines = [], data.split(b"\r\n")
+    while lines and lines[0].startswith(b"*"):
+        words = int(lines[0][1:])
+        if len(lines) <= 2 * words + 1:
+            break
+        found.append(lines[2 : 2 * words + 1 : 2])
+        lines = lines[2 * words + 1 :]
+    return found, b"\r\n".join(lines)
+
+
+@asynccontextmanager
+async def liar(says: bytes) -> AsyncIterator[Liar]:
+    """Run such a server while the block runs."""
+    made = Liar(says)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(made.serve)
+        yield made
+        nursery.cancel_scope.cancel()
+
+
+async def wait_wrong(parts: Parts, *lines: str) -> None:
+    """Wait until it is said that just this is wrong with a Redis that is there."""
+    while parts.wrong() != lines:
+        await parts.soundness.changed.wait()

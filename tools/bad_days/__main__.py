@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +18,10 @@ import trio
 
 import qpqclient
 from qpqcore.model.errors import ErrorCode
+from qpqcore.runtime.clock import now_ms
 from tools.bad_days.days import DAYS, Day, Scene
 from tools.bad_days.revoked import Revoked, revoke
-from tools.bad_days.watch import DEADLINE_MS, SLACK_SECONDS, Watch, moved
+from tools.bad_days.watch import DEADLINE_MS, SHOWN_MAX, SLACK_SECONDS, Watch, moved
 from tools.bench.people import PASSWORD, STORE_KEY
 from tools.rolling.stage import BEHIND, stage
 
@@ -69,11 +72,13 @@ class Row:
 
 async def play(day: Day, scene: Scene, watch: Watch) -> Row:
     """Play one."""
-    since, before = watch.logs(), await watch.pages()
+    since, before, known = watch.logs(), await watch.pages(), await watch.readiness()
     watch.forget()
     async with day.plant(scene):
         await trio.sleep(BAD_SECONDS)
-        ready, after = await watch.readiness(), await watch.pages()
+        said, after = await watch.readiness(), await watch.pages()
+        # What a day before it is still said of is not of this one.
+        ready = [line for line in said if line not in known][:SHOWN_MAX]
         codes = tuple(f"`{code}` ({', '.join(sorted(of))})" for code, of in watch.codes.items())
         slowest_s, ended_s = watch.slowest_s, time.monotonic()
     try:
@@ -112,9 +117,19 @@ async def open_scene(folder: Path, place: Stage, stack: AsyncExitStack) -> tuple
     return Scene(place, people[0], lambda: watch.talk), watch
 
 
-async def drill(folder: Path, only: str, times: int, say: Callable[[str], None]) -> tuple[list[Row], Revoked | None]:
+@dataclass(slots=True)
+class Played:
+    """What has been played so far."""
+
+    rows: list[Row] = field(default_factory=list)
+    revoked: Revoked | None = None
+    loads: list[float] = field(default_factory=list)
+    """The machine's load averages, of a minute each."""
+
+
+async def drill(folder: Path, only: str, times: int, say: Callable[[str], None]) -> Played:
     """Play those whose name has one of the words in it."""
-    rows, revoked = [], None
+    done = Played()
     with stage(folder / "stage", dict.fromkeys(BEHIND, 1) | {"gateway": GATEWAYS}) as place:
         async with AsyncExitStack() as stack:
             scene, watch = await open_scene(folder, place, stack)
@@ -125,23 +140,33 @@ async def drill(folder: Path, only: str, times: int, say: Callable[[str], None])
             await watch.recovered(time.monotonic())
             for day in DAYS:
                 if any(word in day.name for word in only.split("|")):
-                    rows.append(await play(day, scene, watch))
-                    say(rows[-1].line())
+                    done.rows.append(await play(day, scene, watch))
+                    done.loads.append(os.getloadavg()[0])
+                    say(done.rows[-1].line())
             if times and only in "revoked":
-                revoked = await revoke(folder, place, scene.alice, times)
-                say(revoked.line())
+                done.revoked = await revoke(folder, place, scene.alice, times)
+                done.loads.append(os.getloadavg()[0])
+                say(done.revoked.line())
             nursery.cancel_scope.cancel()
-    return rows, revoked
+    return done
 
 
-def write(rows: list[Row], revoked: Revoked | None) -> None:
+def machine(loads: list[float]) -> str:
+    """Return in a line on what it was played."""
+    return (
+        f"Played in {datetime.fromtimestamp(now_ms() / 1000, UTC):%B %Y} on {os.cpu_count()} cores that much else was running on: "
+        f"load average {min(loads):.0f} to {max(loads):.0f}, this drill's own processes among it."
+    )
+
+
+def write(done: Played) -> None:
     """Put the table into the page."""
     text = PAGE.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
     _, _, tail = rest.partition(END)
-    lines = [HEAD, *(row.line() for row in rows)]
-    if revoked is not None:
-        lines += ["", revoked.line()]
+    lines = [machine(done.loads), "", HEAD, *(row.line() for row in done.rows)]
+    if done.revoked is not None:
+        lines += ["", done.revoked.line()]
     PAGE.write_text(f"{head}{BEGIN}\n" + "\n".join(lines) + f"\n{END}{tail}", encoding="utf-8")
 
 
@@ -160,11 +185,13 @@ def main() -> int:
         sys.stderr.write(f"{time.monotonic() - begun:6.1f} s  {line}\n")
 
     with tempfile.TemporaryDirectory(prefix="qpq-bad-days-") as folder:
-        rows, revoked = trio.run(drill, arguments.keep or Path(folder), arguments.only, arguments.times, say)
+        done = trio.run(drill, arguments.keep or Path(folder), arguments.only, arguments.times, say)
     if arguments.write:
-        write(rows, revoked)
-    bad = [row.name for row in rows if not row.holds] + ([] if revoked is None or revoked.holds else ["revoked"])
-    sys.stdout.write("\n".join([HEAD, *(row.line() for row in rows), *(f"  does not hold: {b}" for b in bad)]) + "\n")
+        write(done)
+    bad = [row.name for row in done.rows if not row.holds]
+    bad += [] if done.revoked is None or done.revoked.holds else ["revoked"]
+    lines = [HEAD, *(row.line() for row in done.rows), *(f"  does not hold: {b}" for b in bad)]
+    sys.stdout.write("\n".join(lines) + "\n")
     return 1 if bad else 0
 
 

@@ -38,11 +38,15 @@ ASKED: Final[dict[str, tuple[Any, Any]]] = {
     "delivery": (PeekParams(max_entries=1), PeekResult),
     "blob": (StatBlobParams(blob=make_id(bytes(32), "localhost"), secret=bytes(16)), StatBlobResult),
 }
-GAUGES: Final = re.compile(r"^(qpq_(?:ready|store_up|redis_up|bus_replicas)(?:\{[^}]*\})?) ([0-9.e+-]+)$", re.MULTILINE)
+GAUGES: Final = re.compile(
+    r"^(qpq_(?:ready|store_up|redis_up|redis_sound|bus_replicas|store_connections_in_use|store_waiting)(?:\{[^}]*\})?) ([0-9.e+-]+)$",
+    re.MULTILINE,
+)
 COUNTERS: Final = re.compile(
     r'^(qpq_(?:notices_foreign_total|limits_decided_total\{by="alone"\}|calls_total\{[^}]*code="(?!ok|not_found)[^"]*"[^}]*\})) ([0-9.e+-]+)$',
     re.MULTILINE,
 )
+SAID_CHARS_MAX: Final = 100
 SHOWN_MAX: Final = 4
 """Of a kind, in the table."""
 
@@ -179,7 +183,7 @@ class Watch:
                     said = json.loads(line)
                 except ValueError:
                     if line.startswith(("qpq-server:", "Error:")):
-                        found[line.strip()[:100]] += 1
+                        found[line.strip().replace(str(self._place.folder), "")[:SAID_CHARS_MAX]] += 1
                     continue
                 if said.get("level") in {"warning", "error", "critical"}:
                     found[said["event"]] += 1
@@ -199,25 +203,28 @@ class Watch:
         found = []
         for one in self._place.everyone:
             answer = await self._place.page(one, "/readyz")
-            head, _, body = answer.partition("\r\n\r\n")
-            said = body.strip().splitlines()[0] if body.strip() else ""
+            _, _, body = answer.partition("\r\n\r\n")
             if not answer:
                 found.append(f"{one.service}: no answer")
-            elif " 200 " not in head.splitlines()[0] or said not in {"", "ready", "ok"}:
-                found.append(f"{one.service}: {said}")
-        return sorted(set(found))[:SHOWN_MAX]
+            # A reason why not, or "ready" and what is wrong elsewhere.
+            found += [f"{one.service}: {line}" for line in body.splitlines() if line not in {"", "ready"}]
+        return sorted(set(found))
 
 
 def moved(before: dict[str, dict[str, float]], after: dict[str, dict[str, float]]) -> list[str]:
-    """Return the metrics that tell: gauges that fell, refusals that were counted."""
+    """Return the metrics that tell: gauges that fell, refusals that were counted; else who waits for a store."""
     found: Counter[str] = Counter()
+    waits: Counter[str] = Counter()
     for one, values in after.items():
         old = before.get(one, {})
         for name, value in values.items():
-            if name.startswith(("qpq_ready", "qpq_store_up", "qpq_redis_up", "qpq_bus_replicas")):
+            if name.startswith(("qpq_ready", "qpq_store_up", "qpq_redis_up", "qpq_redis_sound", "qpq_bus_replicas")):
                 if value < old.get(name, value):
                     found[f"`{name}` {value:g}"] += 1
+            elif name.startswith("qpq_store_"):
+                if value > old.get(name, 0.0) + 1:
+                    waits[f"`{name}` {value:g}"] += 1
             elif value > old.get(name, 0.0):
                 code = re.search(r'code="([^"]*)"', name)
                 found[f'`qpq_calls_total{{code="{code.group(1)}"}}`' if code else f"`{name}`"] += 1
-    return [name for name, _ in found.most_common(SHOWN_MAX)]
+    return [name for name, _ in (found or waits).most_common(SHOWN_MAX)]

@@ -88,6 +88,7 @@ OVERVIEW: Final = Board(
             (
                 Query("min by (process, store) (qpq_store_up)", "{{process}}: store"),
                 Query("min by (process) (qpq_redis_up)", "{{process}}: Redis"),
+                Query("min by (check) (qpq_redis_sound)", "Redis passes: {{check}}", only="Redis is full"),
             ),
             "1: yes.",
             moves="the database is stopped",

@@ -21,6 +21,7 @@ from qpqgateway.main import ALPN
 from tools.hostile.attacks import migrations, pings
 from tools.hostile.stage import Stage as HostileStage
 from tools.observability.load import TROUBLE
+from tools.observability.redis import redis_full, redis_stopped
 from trio_quic.testing.hostile import HostileClient
 
 if TYPE_CHECKING:
@@ -173,15 +174,6 @@ async def mailboxes_full(stage: Stage, load: Load) -> AsyncIterator[None]:
 
     async with while_running(fill, 0.5):
         yield
-
-
-@asynccontextmanager
-async def redis_stopped(stage: Stage, load: Load) -> AsyncIterator[None]:
-    """Redis is killed; it comes back empty."""
-    del load
-    stage.redis.kill()
-    yield
-    stage.redis.start()  # here: it ends with the thread that started it
 
 
 @asynccontextmanager
@@ -380,6 +372,7 @@ CONDITIONS: Final = (
     Condition("mailboxes cannot be filled", fan_out_held, ("QpqFanOutBehind",), 120),
     Condition("a mailbox runs over", mailboxes_full, ("QpqMailboxesCutOff",), 180),
     Condition("Redis is stopped", redis_stopped, ("QpqRedisAway", "QpqWakeUpsByFallback"), 180),
+    Condition("Redis is full", redis_full, ("QpqRedisUnsound",), 120),
     Condition("somebody else publishes", foreign_notices, ("QpqForeignNotices",), 180),
     Condition("a process hangs", stopped, ("QpqSlowCalls", "QpqSlowWakeUps")),
     Condition("too many calls come", too_many_calls, ("QpqOverloaded",)),

@@ -227,6 +227,10 @@ class Stage:
         """Return a process's id."""
         return self._running[one].pid
 
+    def runs(self, one: Replica) -> bool:
+        """Tell whether a process runs."""
+        return self._running[one].poll() is None
+
     async def migrate(self, program: Path) -> str:
         """Bring the schemas to a version's steps, by that version's program."""
         command = [sys.executable, "-c", "from qpqserver.ctl import main; main()", "migrate"]

@@ -73,6 +73,8 @@ class Surroundings:
     limiter: Limiter = field(default_factory=LocalLimiter)
     away: Callable[[], Sequence[str]] = tuple
     """Names of what is away, for `health`."""
+    wrong: Callable[[], Sequence[str]] = tuple
+    """What is wrong with what is there, a line each, for `/readyz`."""
     look_again_seconds: float = 30.0
     """So often those who wait look by themselves, where notices may be lost."""
     transport_factory: TransportFactory | None = None

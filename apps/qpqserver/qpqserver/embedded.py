@@ -34,7 +34,7 @@ from qpqserver.stores import Stores, beside, database_path
 from qpqserver.tracing import tracing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from qpqauth.operator import Operator
     from qpqcore.config.settings import Settings
@@ -59,6 +59,8 @@ class Embedded:
     operator: Operator
     away: Callable[[], str]
     """Which database is away, and why; empty: none is."""
+    notes: Callable[[], Sequence[str]]
+    """What is wrong beside that, a line each, for `/readyz`."""
 
 
 class Later:
@@ -117,5 +119,6 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
             gateway=front.gateway, endpoint=endpoint, metrics=metrics, spki_sha256=front.certificate.pin,
             made_certificate=front.made_certificate, services=services, reloading=reloading,
             operator=operator_of(services["auth"], around), away=place.stores.away,
+            notes=lambda: [*(f"{name} away" for name in around.away()), *around.wrong()],
         )  # fmt: skip
         nursery.cancel_scope.cancel()

@@ -132,7 +132,7 @@ async def serve(settings: Settings, signals: AsyncIterator[int], reread: Callabl
                 return state["away"] or server.away()
 
             show_process(server.metrics, away)
-            page = HealthPage(server.metrics, away)
+            page = HealthPage(server.metrics, away, server.notes)
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
         await listen_to_operator(settings, server.operator, nursery)
         state["away"] = ""

@@ -83,6 +83,8 @@ class Process:
     bus: TcpBus
     beside: Callable[[], Sequence[str]]
     """What is away that is no service."""
+    wrong: Callable[[], Sequence[str]]
+    """What is wrong with what is there, a line each."""
     stores: Stores
     service: Any = None
     """None at a gateway."""
@@ -109,7 +111,7 @@ class Process:
 
     def notes(self) -> list[str]:
         """Return what is wrong elsewhere, a line each."""
-        return [f"{name} away" for name in self.missing()]
+        return [*(f"{name} away" for name in self.missing()), *self.wrong()]
 
     def reload(self) -> None:
         """Read certificates again, the bus's and the edge's; what cannot be read leaves the old ones in use."""
@@ -206,8 +208,9 @@ async def open_process(
             metrics=metrics, tracing=traced,
         )  # fmt: skip
         process = Process(
-            name=name, metrics=metrics, credentials=credentials, bus=bus, beside=around.away, stores=place.stores
-        )
+            name=name, metrics=metrics, credentials=credentials, bus=bus, beside=around.away, wrong=around.wrong,
+            stores=place.stores,
+        )  # fmt: skip
         metrics.watch(lambda: readings(process))
         metrics.watch(lambda: limits.readings(around.limiter))
         on_made(process)

@@ -38,4 +38,4 @@ async def shared(
     async with open_redis(address, key=secret(SEAL), domain=settings.federation_domain) as parts:
         metrics.watch(parts.readings)
         metrics.watch(lambda: [parts.notices.wake_ups.reading()])
-        yield replace(around, notices=parts.notices, limiter=parts.limiter, away=parts.away)
+        yield replace(around, notices=parts.notices, limiter=parts.limiter, away=parts.away, wrong=parts.wrong)

@@ -21,6 +21,7 @@ from qpqcore.bus.redis.notices import RedisNotices
 from qpqcore.bus.redis.outbox import Notice, Outbox
 from qpqcore.bus.redis.sealing import Seal
 from qpqcore.bus.redis.shards import Shards, layout_of, slot_of
+from qpqcore.bus.redis.soundness import Soundness
 
 SEAL = Seal(b"k" * 32, "example.org")
 
@@ -59,7 +60,7 @@ def test_a_map_that_is_none_is_an_error_of_redis_and_no_fault(answer):
 
 
 def test_what_redis_may_push_besides_is_passed_over():
-    notices = RedisNotices(parse("redis://x"), SEAL)
+    notices = RedisNotices(parse("redis://x"), SEAL, Soundness())
     for push in ([], [b"invalidate", None], [b"unsubscribe", None, 0], [b"something", b"new", b"here", b"too"]):
         notices.on_push(None, push)
     assert (notices.foreign, notices.wake_ups.remote) == (0, 0)
@@ -115,7 +116,7 @@ async def test_past_its_bounds_an_outbox_keeps_of_a_mailbox_that_there_is_someth
     monkeypatch.setattr(outbox_module, "QUEUE_MAX", 3)
     monkeypatch.setattr(outbox_module, "OWED_MAX", 2)
     node, told = FakeNode(), []
-    outbox = Outbox(SEAL, b"PUBLISH", lambda channel, count: told.append((channel, count)), told.append)
+    outbox = Outbox(SEAL, b"PUBLISH", lambda channel, count: told.append((channel, count)), told.append, told.append)
     outbox.open()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(outbox.deliver, node)
@@ -135,7 +136,7 @@ async def test_past_its_bounds_an_outbox_keeps_of_a_mailbox_that_there_is_someth
 async def test_what_was_on_its_way_when_the_server_went_is_owed(autojump_clock):
     node = FakeNode()
     node.is_away = True
-    outbox = Outbox(SEAL, b"PUBLISH", lambda channel, count: None, lambda notice: None)
+    outbox = Outbox(SEAL, b"PUBLISH", lambda channel, count: None, lambda notice: None, lambda exc: None)
     outbox.open()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(outbox.deliver, node)
@@ -262,7 +263,7 @@ class Nobody:
 
 
 async def test_without_redis_a_shared_limiter_is_a_local_one():
-    rate, shared, local = Rate(3, 60, 5), RedisLimiter(Nobody(), SEAL), LocalLimiter()
+    rate, shared, local = Rate(3, 60, 5), RedisLimiter(Nobody(), SEAL, Soundness()), LocalLimiter()
     for step in range(40):
         now = step * 7_000
         assert shared.take(b"k", rate, now) == local.take(b"k", rate, now)

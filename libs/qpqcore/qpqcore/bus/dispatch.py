@@ -14,6 +14,7 @@ import trio
 
 from qpqcore.api.methods import METHODS
 from qpqcore.bus.allowed import check_carrier
+from qpqcore.crypto.assertion import read_claims
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.model.method import CallerClass, Method
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+SAID_EVERY_MS = 60_000
+"""Clocks that differ are said once in this time, not for each call."""
 OF_DEVICES = frozenset({CallerClass.DEVICE, CallerClass.MEMBER, CallerClass.MEMBER_ACCOUNT, CallerClass.OWNER})
 
 
@@ -77,6 +80,7 @@ class Dispatcher:
         self._observer = observer
         self._verifier = verifier
         self._clock_ms = clock_ms
+        self._said_ms = -SAID_EVERY_MS
         self._methods = {
             number: (method, getattr(target, method.attribute))
             for number, method in METHODS.items()
@@ -104,15 +108,25 @@ class Dispatcher:
             log.exception("call_failed", method=envelope.method)
             return BusReply(code=int(ErrorCode.INTERNAL), detail="internal error")
 
+    def _verified(self, assertion: bytes, now_ms: int) -> Caller:
+        try:
+            return self._verifier.verify(assertion, now_ms)
+        except Refusal as no:
+            if no.code is ErrorCode.UNAVAILABLE and now_ms - self._said_ms >= SAID_EVERY_MS:
+                self._said_ms = now_ms
+                claims = read_claims(assertion)
+                log.warning("clocks_differ", issuer=claims.issuer, late_seconds=(now_ms - claims.expiry_ms) // 1000)
+            raise
+
     async def _answer(self, envelope: Envelope, peer: str) -> BusReply:
         found = self._methods.get(envelope.method)
         if found is None:
             raise Refusal(ErrorCode.UNKNOWN_METHOD)
         method, body = found
         now_ms = self._clock_ms()
-        caller = self._verifier.verify(envelope.assertion or envelope.sender, now_ms)
+        caller = self._verified(envelope.assertion or envelope.sender, now_ms)
         if method.internal:
-            caller = self._verifier.verify(envelope.sender, now_ms)
+            caller = self._verified(envelope.sender, now_ms)
         check_caller(method, caller)
         if peer:
             check_carrier(method, caller, peer)

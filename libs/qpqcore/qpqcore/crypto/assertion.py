@@ -23,6 +23,8 @@ VERSION = 1
 LIFETIME_MS = 5 * 60 * 1000
 SKEW_MS = 30 * 1000
 """How far apart the clocks of two of our machines may be."""
+RETRY_MS = 1_000
+"""What a caller is told whose carrier came with an assertion that has run out: the next one may be good."""
 MAC_BYTES = 32
 CACHE_ASSERTIONS_MAX = 65_536
 """Verified assertions remembered by a service; the oldest goes."""
@@ -92,13 +94,17 @@ class AssertionVerifier:
         self._known: OrderedDict[bytes, Claims] = OrderedDict()
 
     def verify(self, assertion: bytes, now_ms: int) -> Caller:
-        """Return the caller; anonymous for an empty assertion; Refusal(unauthenticated)."""
+        """Return the caller; anonymous for an empty assertion; Refusal(unauthenticated), (unavailable).
+
+        Who carries an assertion renews it in time. One that has run out is no session that is over, which auth alone says:
+        our clocks differ, or it was long under way. Callers wait for that to pass and keep their session.
+        """
         if not assertion:
             return ANONYMOUS
         claims = self._known.get(assertion) or self._check(assertion, now_ms)
         if claims.expiry_ms + SKEW_MS <= now_ms:
             self._known.pop(assertion, None)
-            raise Refusal(ErrorCode.UNAUTHENTICATED, "the session has to be renewed")
+            raise Refusal(ErrorCode.UNAVAILABLE, "an assertion has run out on its way", retry_after_ms=RETRY_MS)
         return claims.caller
 
     def _check(self, assertion: bytes, now_ms: int) -> Claims:

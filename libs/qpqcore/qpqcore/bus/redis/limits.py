@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter, OrderedDict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +18,7 @@ from coredis.exceptions import AskError, NoScriptError, RedisError
 
 from qpqcore.bus.limits import KEYS_MAX, LocalLimiter, Rate
 from qpqcore.bus.redis.node import Away, Command
+from qpqcore.bus.redis.soundness import Nonsense
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from qpqcore.bus.redis.node import Node
     from qpqcore.bus.redis.sealing import Seal
     from qpqcore.bus.redis.shards import Shards
+    from qpqcore.bus.redis.soundness import Soundness
 
 log = structlog.get_logger()
 
@@ -76,12 +79,29 @@ def _triple(rate: Rate, count: int) -> tuple[float, int, int]:
     return rate.per_seconds * US / rate.count, rate.burst, count
 
 
+def read_answer(answer: Any, rates: Sequence[Rate]) -> tuple[bool, list[int]]:
+    """Return whether it was refused, and for each limit the microseconds until all of it is there again.
+
+    Nonsense for what the script cannot have said: who listens to that is open, or closed for as long as somebody likes.
+    """
+    if not isinstance(answer, list) or [type(n) for n in answer] != [int] * (1 + len(rates)):
+        raise Nonsense("the limits' script", answer)
+    refused, *due_us = answer
+    due = [(us, *_triple(rate, 1)) for us, rate in zip(due_us, rates, strict=True)]
+    possible = all(0 <= us <= math.ceil(2 * burst * interval) for us, interval, burst, _ in due)
+    grounds = any(us > interval * (burst - 1) for us, interval, burst, _ in due)
+    if not possible or refused not in {0, 1} or (refused and not grounds):
+        raise Nonsense("the limits' script", answer)
+    return bool(refused), due_us
+
+
 class RedisLimiter:
     """Implements `qpqcore.bus.limits.Limiter`; `run` tells Redis."""
 
-    def __init__(self, shards: Shards, seal: Seal) -> None:
+    def __init__(self, shards: Shards, seal: Seal, soundness: Soundness) -> None:
         self._shards = shards
         self._seal = seal
+        self._soundness = soundness
         self._local = LocalLimiter()
         self._counts: OrderedDict[bytes, int] = OrderedDict()
         self._lumps: dict[bytes, Lump] = {}
@@ -118,8 +138,9 @@ class RedisLimiter:
         if wait_ms:
             return wait_ms
         try:
-            refused, *due_us = await self._ask(takings)
-        except (Away, RedisError) as exc:
+            refused, due_us = read_answer(await self._ask(takings), [rate for _, rate in takings])
+        except (Away, RedisError, Nonsense) as exc:
+            self._soundness.met(exc)
             self._say(alone=True, reason=str(exc))
             self.alone += 1
             return self._local.take_all_nowait(takings, now_ms)
@@ -180,10 +201,14 @@ class RedisLimiter:
             for i, answer in zip(unknown, again, strict=True):
                 answers[i] = answer
         for (key, lump), answer in zip(lumps, answers, strict=True):
-            if not isinstance(answer, Exception):
-                self._local.learn(key, lump.now_ms + answer[1] / 1000)
-            elif isinstance(answer, AskError):
+            try:
+                if isinstance(answer, Exception):
+                    raise answer
+                self._local.learn(key, lump.now_ms + read_answer(answer, [lump.rate])[1][0] / 1000)
+            except AskError:
                 self._shards.look_again()
+            except (RedisError, Nonsense) as exc:
+                self._soundness.met(exc)
 
     def _note(self, command: bytes, script: bytes, key: bytes, lump: Lump) -> Command:
         return Command(command, (script, 1, self._seal.limit_key(key), b"note", *_triple(lump.rate, lump.takings)))

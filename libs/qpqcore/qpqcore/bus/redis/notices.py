@@ -18,6 +18,7 @@ from qpqcore.bus.redis.channels import Channels
 from qpqcore.bus.redis.outbox import Notice, Outbox
 from qpqcore.bus.redis.record import Record
 from qpqcore.bus.redis.shards import Shards
+from qpqcore.bus.redis.soundness import Check, Nonsense
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from qpqcore.bus.redis.address import Address
     from qpqcore.bus.redis.node import Node
     from qpqcore.bus.redis.sealing import Seal
+    from qpqcore.bus.redis.soundness import Soundness
 
 PUSHED_PARTS = 3
 """Of what is published: message, channel, content; what Redis may push besides is shorter and not for us."""
@@ -37,8 +39,9 @@ class RedisNotices:
 
     lossless = False
 
-    def __init__(self, address: Address, seal: Seal) -> None:
+    def __init__(self, address: Address, seal: Seal, soundness: Soundness) -> None:
         self._seal = seal
+        self._soundness = soundness
         self._local = LocalNotices()
         self.wake_ups = self._local.wake_ups
         self.shards = Shards(address, self)
@@ -46,8 +49,9 @@ class RedisNotices:
         self._channels = Channels(self.shards, self._look)
         self._revoked = seal.split(REVOKED)[0]
         self._record = Record(
-            self.shards, self._revoked, tell_anyway=self._tell_anyway, found=lambda s: self._hear(self._revoked, s)
-        )
+            self.shards, self._revoked, tell_anyway=self._tell_anyway, found=lambda s: self._hear(self._revoked, s),
+            met=soundness.met,
+        )  # fmt: skip
         self._record_home: Node | None = None
         self._listened: OrderedDict[bytes, None] = OrderedDict()
         self._dropped = 0
@@ -125,7 +129,7 @@ class RedisNotices:
         outbox = self._outboxes.get(node)
         if outbox is None:
             command = b"SPUBLISH" if self.shards.cluster else b"PUBLISH"
-            outbox = self._outboxes[node] = Outbox(self._seal, command, self._told, self._move)
+            outbox = self._outboxes[node] = Outbox(self._seal, command, self._told, self._move, self._soundness.met)
         return outbox
 
     def _told(self, channel: bytes, listeners: int) -> None:
@@ -170,6 +174,7 @@ class RedisNotices:
         opened = self._seal.opened(channel, data)
         if opened is None:
             self.foreign += 1
+            self._soundness.note(Check.SEALS, "a message that our key has not sealed")
         else:
             self.wake_ups.remote += self._local.tell(self._seal.topic(channel, opened[0]), opened[1])
 
@@ -201,9 +206,15 @@ class RedisNotices:
         if len(push) < PUSHED_PARTS:
             return
         kind, channel, data = push[:PUSHED_PARTS]
-        if kind in {b"message", b"smessage"}:
-            self._hear(channel, data)
-        elif kind in {b"subscribe", b"ssubscribe"}:
+        # Compared one by one: a server that is none may push what has no hash.
+        if kind in (b"message", b"smessage"):
+            if isinstance(channel, bytes) and isinstance(data, bytes):
+                self._hear(channel, data)
+            else:
+                self._soundness.met(Nonsense("a subscription", data))
+        elif not isinstance(channel, bytes):
+            return
+        elif kind in (b"subscribe", b"ssubscribe"):
             self._channels.on_confirmed(node, channel)
         elif kind == b"sunsubscribe":
             self._channels.on_ended(node, channel)
@@ -227,5 +238,11 @@ class RedisNotices:
         self._change()
 
     async def deliver(self, node: Node) -> None:
-        """Send what there is to send, for as long as the node is up."""
-        await self._outbox_of(node).deliver(node)
+        """Send what there is to send, and prove the node, for as long as it is up."""
+
+        def name() -> bytes | None:
+            return self.shards.name_at(node, self._seal.probe_keys())
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._soundness.prove, node, name, self._seal.origin)
+            await self._outbox_of(node).deliver(node)

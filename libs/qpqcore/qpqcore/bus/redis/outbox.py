@@ -14,6 +14,7 @@ from coredis.exceptions import AskError
 
 from qpqcore.bus.notices import MAILBOX
 from qpqcore.bus.redis.node import Away, Command
+from qpqcore.bus.redis.soundness import Nonsense
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,12 +43,14 @@ class Outbox:
     """Notices for one server; open, and `deliver` running, while it is up."""
 
     def __init__(
-        self, seal: Seal, command: bytes, told: Callable[[bytes, int], None], moved: Callable[[Notice], None]
-    ) -> None:
+        self, seal: Seal, command: bytes, told: Callable[[bytes, int], None], moved: Callable[[Notice], None],
+        met: Callable[[Exception], None],
+    ) -> None:  # fmt: skip
         self._seal = seal
         self._command = command
         self._told = told
         self._moved = moved
+        self._met = met
         self._queue: deque[Notice] = deque()
         self._bytes = 0
         self._owed: dict[bytes, None] = {}
@@ -122,7 +125,8 @@ class Outbox:
         for notice, answer in zip(batch, answers, strict=True):
             if isinstance(answer, AskError):
                 self._moved(notice)
-            elif isinstance(answer, Exception):
-                self.dropped += 1
-            else:
+            elif type(answer) is int:
                 self._told(notice.channel, answer)
+            else:
+                self.dropped += 1
+                self._met(answer if isinstance(answer, Exception) else Nonsense("PUBLISH", answer))

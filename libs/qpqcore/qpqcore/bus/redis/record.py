@@ -18,6 +18,7 @@ from coredis.exceptions import AskError
 
 from qpqcore.bus.notices import REVOCATIONS_MAX
 from qpqcore.bus.redis.node import Away, Command
+from qpqcore.bus.redis.soundness import Nonsense
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,12 +47,14 @@ class Record:
     """What this process has revoked, and the record that all share."""
 
     def __init__(
-        self, shards: Shards, channel: bytes, *, tell_anyway: Callable[[bytes], None], found: Callable[[bytes], None]
-    ) -> None:
+        self, shards: Shards, channel: bytes, *, tell_anyway: Callable[[bytes], None], found: Callable[[bytes], None],
+        met: Callable[[Exception], None],
+    ) -> None:  # fmt: skip
         self._shards = shards
         self._channel = channel
         self._tell_anyway = tell_anyway
         self._found = found
+        self._met = met
         self._own: deque[tuple[float, bytes]] = deque(maxlen=REVOCATIONS_MAX)
         self._untold: deque[bytes] = deque(maxlen=REVOCATIONS_MAX)
         self._unread = False
@@ -118,9 +121,11 @@ class Record:
             for sealed, answer in zip(batch, answers, strict=True):
                 if self._untold and self._untold[0] is sealed:
                     self._untold.popleft()
-                if isinstance(answer, Exception):
+                if type(answer) is not int:
                     # Out of memory, as it may be: telling needs none.
-                    log.error("revocation_not_recorded", reason=str(answer))
+                    refused = answer if isinstance(answer, Exception) else Nonsense("a revocation", answer)
+                    log.error("revocation_not_recorded", reason=str(refused))
+                    self._met(refused)
                     self._tell_anyway(sealed)
             self._told.set()
             self._told = trio.Event()
@@ -128,8 +133,10 @@ class Record:
     async def _read(self) -> None:
         (found,) = await self._send([Command(b"ZRANGE", (self._channel, 0, -1))])
         self._unread = False
-        if isinstance(found, Exception):
-            log.error("revocations_not_read", reason=str(found))
+        if not isinstance(found, list) or not all(isinstance(sealed, bytes) for sealed in found):
+            refused = found if isinstance(found, Exception) else Nonsense("ZRANGE", found)
+            log.error("revocations_not_read", reason=str(refused))
+            self._met(refused)
             return
         for sealed in found:
             self._found(sealed)

@@ -3,6 +3,7 @@
     channel   qpq/<domain>/ and the topic without its kind; in braces, so that a cluster keeps what belongs together
     message   origin (8) | MAC (16) | kind (1) | payload
     key       qpq/<domain>/l and 16 bytes of a MAC: no name and no address stands in Redis
+    probe     qpq/<domain>/p/<origin>/<number>
 
 Topics of a device differ in their kind alone, so one subscription hears all of them.
 """
@@ -11,8 +12,12 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from typing import TYPE_CHECKING
 
 from qpqcore.bus.notices import MAILBOX, SIGNAL, STOCK
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ORIGIN_BYTES = 8
 MAC_BYTES = 16
@@ -20,6 +25,8 @@ HEAD_BYTES = ORIGIN_BYTES + MAC_BYTES
 OF_DEVICES = frozenset({MAILBOX, SIGNAL, STOCK})
 WHOLE = b"\0"
 """The kind of a topic that has none."""
+PROBE_KEYS_MAX = 10_000
+"""Tried until a server has one: of a thousand servers one in twenty thousand is left without."""
 
 
 class Seal:
@@ -50,6 +57,10 @@ class Seal:
     def common_limit_key(self, key: bytes) -> bytes:
         """Return the same for limits that are taken together: one server of a cluster has them all."""
         return self._prefix + b"{l}" + hmac.digest(self._key, b"limit" + key, "sha256")[:MAC_BYTES]
+
+    def probe_keys(self) -> Iterator[bytes]:
+        """Return names of keys of this process alone: in a cluster each server has some of them."""
+        return (b"%sp/%s/%d" % (self._prefix, self.origin.hex().encode(), number) for number in range(PROBE_KEYS_MAX))
 
     def seal(self, channel: bytes, kind: bytes, payload: bytes) -> bytes:
         """Return a message."""

@@ -15,6 +15,8 @@ from coredis.exceptions import RedisError
 from qpqcore.bus.redis.node import AGAIN_SECONDS_MAX, Away, Hearer, Node, connections
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from qpqcore.bus.redis.address import Address
 
 log = structlog.get_logger()
@@ -70,6 +72,10 @@ class Shards:
     def node_of(self, name: bytes) -> Node | None:
         """Return the server of a key or channel; None while it is not known."""
         return self._slots[slot_of(name) if self.cluster else 0]
+
+    def name_at(self, node: Node, names: Iterable[bytes]) -> bytes | None:
+        """Return the first of some names that a server has."""
+        return next((name for name in names if self.node_of(name) is node), None)
 
     def look_again(self) -> None:
         """Say that a cluster's map is old; one server alone has nothing to look up."""
