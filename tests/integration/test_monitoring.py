@@ -25,6 +25,8 @@ from qpqcore.obs.histogram import COUNTS, SECONDS, Histogram
 from qpqcore.obs.metrics import Metrics
 from qpqcore.store.readings import Connections, Load
 from qpqfederation.counted import Counted
+from qpqserver import stores
+from qpqserver.embedded import open_embedded
 from qpqserver.main import show_process
 from tests.support.constellation import open_constellation
 from tools.dashboards.__main__ import FOLDER, written
@@ -178,3 +180,10 @@ def test_what_panels_say_moves_them_is_planted():
     for board in BOARDS:
         for panel in board.panels:
             assert {panel.moves, *(q.only for q in panel.queries)} - {""} <= names, panel.title
+
+
+async def test_readyz_says_which_store_is_slow(tmp_path, monkeypatch):
+    async with open_embedded(Settings(listen="127.0.0.1:0", data_dir=str(tmp_path))) as server:
+        assert server.notes() == []
+        monkeypatch.setattr(stores, "SLOW_SECONDS", 0.0)
+        assert sorted(server.notes()) == [f"{name}: the store is slow, a call waits for 0 s" for name in sorted(STORES)]

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 import trio
+import trio.testing
 
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.store.migrations import Migration
@@ -310,3 +311,20 @@ async def test_too_many_connections_are_overloaded(postgres, trial, monkeypatch)
             assert database.away == ""
     finally:
         await trio.to_thread.run_sync(postgres.sql, name, "DROP OWNED BY few", "DROP ROLE few")
+
+
+async def test_how_long_the_oldest_call_has_been_under_way_is_shown(trial, mock_clock):
+    go_on = asyncio.Event()
+
+    async def body(c):
+        await go_on.wait()
+
+    async with open_postgres(trial, SCHEMA) as database:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(database.read, body)
+            await trio.testing.wait_all_tasks_blocked()
+            mock_clock.jump(3)
+            assert await count(database) == 0
+            assert database.load.oldest_seconds == 3
+            database._loop.call_soon_threadsafe(go_on.set)
+        assert database.load.oldest_seconds == 0

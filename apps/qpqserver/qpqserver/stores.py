@@ -14,6 +14,7 @@ from qpqcore.config.settings import Settings, database_url_of
 from qpqcore.runtime import secrets
 from qpqcore.store.connection import connect
 from qpqcore.store.database import OpenStore, open_database
+from qpqcore.store.waits import SLOW_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
@@ -45,6 +46,11 @@ class Stores:
         """Return which service's database is away, and why; empty: none is."""
         found = (f"{name}: {store.away}" for name, store in self._opened if getattr(store, "away", ""))
         return next(found, "")
+
+    def slow(self) -> list[str]:
+        """Return which stores have let a call wait for long, a line each."""
+        waits = [(name, store.database.load.oldest_seconds) for name, store in self._opened]
+        return [f"{name}: the store is slow, a call waits for {s:.0f} s" for name, s in waits if s >= SLOW_SECONDS]
 
     @asynccontextmanager
     async def of(self, service: str, config: Any) -> AsyncIterator[Any]:

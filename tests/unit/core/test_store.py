@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import structlog
 import trio
 import trio.testing
 
@@ -390,3 +391,22 @@ async def test_a_queue_that_is_full_is_overload_and_loses_nothing(tmp_path, monk
     assert {code for _, code in refused} == {ErrorCode.OVERLOADED}
     assert len(refused) == 3
     assert set(rows) | {n for n, _ in refused} == set(range(6))
+
+
+async def test_a_slow_store_shows_while_it_is_slow_and_is_said_once_a_minute(tmp_path, mock_clock):
+    held = threading.Event()
+
+    async with open_database(tmp_path / "x.db", KEY, ONE) as db:
+        with structlog.testing.capture_logs() as said:
+            for _ in range(2):
+                held.clear()
+                assert db.load.oldest_seconds == 0
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(db.write, lambda _: held.wait())
+                    await trio.testing.wait_all_tasks_blocked()
+                    mock_clock.jump(3)
+                    await db.read(count)
+                    assert db.load.oldest_seconds == 3
+                    held.set()
+                assert db.load.oldest_seconds == 0
+        assert [(line["event"], line["store"], line["seconds"]) for line in said] == [("store_slow", "x", 3)]

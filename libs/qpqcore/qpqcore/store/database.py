@@ -31,6 +31,7 @@ from qpqcore.store.connection import Connection, connect, emptied_log, packed, t
 from qpqcore.store.errors import DatabaseBusy
 from qpqcore.store.migrations import Migration, migrate
 from qpqcore.store.readings import Load
+from qpqcore.store.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -90,11 +91,12 @@ class _Lane:
 class Database:
     """Runs functions over a connection; made by `open_database`."""
 
-    def __init__(self, writer: Connection, readers: Sequence[Connection], *, inline: bool) -> None:
+    def __init__(self, writer: Connection, readers: Sequence[Connection], *, inline: bool, name: str = "") -> None:
         self._writer = writer
         self._inline = inline
         self._token = trio.lowlevel.current_trio_token()
         self._writes, self._reads = _Lane(), _Lane()
+        self._waits = Waits(name)
         self._asked_to_erase = self._packed = self._erased = 0
         """How often it was asked for, and up to which asking the first half and all of it is done."""
         self._litter, self._erase_from_ms = False, 0
@@ -110,7 +112,7 @@ class Database:
         counted, waiting = self.statistics, self._writes.jobs.qsize() + self._reads.jobs.qsize()
         return Load(
             up=True, writes=counted.writes, reads=counted.reads, waiting=waiting,
-            commit_seconds=counted.commit_seconds, batch=counted.batch,
+            commit_seconds=counted.commit_seconds, batch=counted.batch, oldest_seconds=self._waits.oldest_seconds,
         )  # fmt: skip
 
     def _start(self, lane: _Lane, loop: Callable[[Connection], None], connection: Connection) -> None:
@@ -185,12 +187,16 @@ class Database:
         if lane.jobs.qsize() >= WAITING_MAX:
             raise Refusal(ErrorCode.OVERLOADED, "too much waits to be written", retry_after_ms=1_000)
         job = Job(body, trio.lowlevel.current_task())
+        self._waits.begin(job)
         lane.jobs.put(job)
 
         def abort(_: Any) -> trio.lowlevel.Abort:
             return trio.lowlevel.Abort.SUCCEEDED if job.give_up() else trio.lowlevel.Abort.FAILED
 
-        value: T = await trio.lowlevel.wait_task_rescheduled(abort)
+        try:
+            value: T = await trio.lowlevel.wait_task_rescheduled(abort)
+        finally:
+            self._waits.end(job)
         return value
 
     def _deliver(self, jobs: list[Job]) -> None:
@@ -338,7 +344,7 @@ async def open_database(
             migrate(writer, migrations, path)
             emptied_log(writer)  # what a process that died wanted erased is erased now
             others = [] if inline else [connect(path, key, read_only=True) for _ in range(readers)]
-            database = Database(writer, others, inline=inline)
+            database = Database(writer, others, inline=inline, name=path.stem if path is not None else "")
             try:
                 yield database
             finally:

@@ -30,6 +30,8 @@ class Load:
     waiting: int
     commit_seconds: Histogram
     batch: Histogram
+    oldest_seconds: float = 0.0
+    """How long the oldest call has been under way."""
     connections: Connections | None = None
     """None: it is a file."""
 
@@ -40,6 +42,10 @@ class Load:
             ("qpq_store_writes_total", "Transactions that write.", "store", {store: self.writes}),
             ("qpq_store_reads_total", "Reads.", "store", {store: self.reads}),
             ("qpq_store_waiting", "Jobs that wait for their turn.", "store", {store: self.waiting}),
+            (
+                "qpq_store_oldest_seconds", "How long the oldest call has been under way.", "store",
+                {store: self.oldest_seconds},
+            ),
             (
                 "qpq_store_commit_seconds", "Time of a transaction, from its beginning until it was durable.", "store",
                 {store: self.commit_seconds},

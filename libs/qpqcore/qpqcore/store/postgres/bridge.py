@@ -27,6 +27,7 @@ from qpqcore.store.postgres.batches import Batches
 from qpqcore.store.postgres.pool import Connection, Pool, Statistics
 from qpqcore.store.postgres.schemas import Schema, check_version, session_settings
 from qpqcore.store.readings import Load
+from qpqcore.store.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -60,6 +61,7 @@ class Postgres:
         self._done: list[Job] = []
         self._owed: set[str] = set()
         self._queues: list[Batches[Any, Any]] = []
+        self._waits = Waits(schema.name)
 
         async def check(connection: Connection) -> None:
             await check_version(connection, schema)
@@ -104,6 +106,7 @@ class Postgres:
         if len(self._asked) >= limits.WAITING_MAX:
             raise Refusal(ErrorCode.OVERLOADED, "too much waits for the database", retry_after_ms=limits.RETRY_AFTER_MS)
         job = Job(work, trio.lowlevel.current_task())
+        self._waits.begin(job)
         self._asked.append(job)
         if not self._is_called:
             self._is_called = True
@@ -118,6 +121,8 @@ class Postgres:
         except asyncio.CancelledError:
             await trio.lowlevel.checkpoint_if_cancelled()
             raise
+        finally:
+            self._waits.end(job)
         return value
 
     def batches(
@@ -137,6 +142,7 @@ class Postgres:
             up=not self.pool.away, writes=counted.transactions, reads=counted.reads,
             waiting=waiting + sum(queue.waiting for queue in self._queues),
             commit_seconds=counted.commit_seconds, batch=counted.batch, connections=self.pool.connections,
+            oldest_seconds=self._waits.oldest_seconds,
         )  # fmt: skip
 
     # --- on the bridge's thread
