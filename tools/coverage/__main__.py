@@ -12,6 +12,8 @@ from tools.coverage import report, rust
 from tools.coverage.report import WORK
 
 RUST_COUNTS = WORK / "rust.json"
+SUITE = (["--ignore=tests/oracle", "--dist", "loadfile", "--spread"], ["tests/oracle"])
+"""As `make test` runs it."""
 
 
 def measure(arguments: list[str]) -> bool:
@@ -25,9 +27,13 @@ def measure(arguments: list[str]) -> bool:
         rust.build(environment)
     else:
         sys.stdout.write("Rust is not counted: `rustup component add llvm-tools` brings what reads its counters.\n")
-    suite = [sys.executable, "-m", "coverage", "run", "-m", "pytest", "-q", "-ra", *arguments]
+    pytest = [sys.executable, "-m", "coverage", "run", "-m", "pytest", "-q", "-ra", "-n", "auto", "--maxprocesses", "4"]
     try:
-        passed = subprocess.run(suite, cwd=rust.ROOT, env=environment, check=False).returncode == 0
+        passed = True
+        for part in [arguments] if arguments else SUITE:
+            passed = (
+                subprocess.run([*pytest, *part], cwd=rust.ROOT, env=environment, check=False).returncode == 0 and passed
+            )
         if tools:
             programs = rust.run_own_tests(environment)
             RUST_COUNTS.write_text(json.dumps(rust.figures(WORK, tools, programs)))
