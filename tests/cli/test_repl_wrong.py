@@ -49,9 +49,10 @@ class World:
         return qpq(["repl", "--username", name], self.environment(name, **more), self.folder, typed)
 
     def full_repl(self, name, typed, file_bytes_max):
-        """Run one as a process on a full disk, which may write so much of each file still."""
+        """Run one as a process on a full disk, which may write so much of each file still; where coverage is counted, not of it."""
+        plain = {key: value for key, value in os.environ.items() if not key.startswith("COVERAGE")}
         return subprocess.run(
-            [QPQ, "repl", "--username", name], env={**os.environ, **self.environment(name)}, input=typed, capture_output=True,
+            [QPQ, "repl", "--username", name], env={**plain, **self.environment(name)}, input=typed, capture_output=True,
             text=True, timeout=PATIENCE_SECONDS, check=False,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_bytes_max,) * 2),
         )  # fmt: skip

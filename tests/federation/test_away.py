@@ -43,6 +43,7 @@ async def test_either_server_goes_away_and_comes_back(open_domains):
             people = {"a.example": alice, "b.example": bob}
             guest = {"a.example": "b.example", "b.example": "a.example"}[home]
             # The guests' server is away: the home takes what its own people say and keeps it.
+            await people[guest].flush()  # that it has "one"
             await domains.stop(guest)
             await own[home].send("two")
             await people[home].flush()
