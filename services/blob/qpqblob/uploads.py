@@ -179,21 +179,23 @@ class Uploads:
     async def add(self, fresh: Blob, offset: int, chunk: bytes, kept_ms: int) -> Blob:
         """Store a chunk in its turn; after the last one the blob is complete. The refusals of `begin` and of `Lane.add`."""
         while True:
-            lane = await self._lane(fresh)
+            lane, refused = await self._lane(fresh), None
             try:
                 row = await lane.add(offset, chunk, fresh.expires_ms, kept_ms)
             except Lost:
                 self._drop(lane)
                 continue
             except Refusal as no:
-                if no.code is not ErrorCode.BLOB_OFFSET:
+                refused = no
+            if refused is None:
+                if row.complete:
                     self._drop(lane)
-                elif await self._is_over(lane):
-                    continue
-                raise
-            if row.complete:
+                return row
+            if refused.code is not ErrorCode.BLOB_OFFSET:
                 self._drop(lane)
-            return row
+            elif await self._is_over(lane):
+                continue
+            raise refused
 
     async def _is_over(self, lane: Lane) -> bool:
         """Tell whether the store is elsewhere than the lane, which is over then."""
