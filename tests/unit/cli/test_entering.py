@@ -76,7 +76,11 @@ async def test_other_refusals_are_no_reason_to_log_in(profile):
     ("first", "second", "told"),
     [
         (ErrorCode.NAME_TAKEN, ErrorCode.LOGIN_FAILED, "loginFailed"),  # one's own, and the password is wrong
-        (ErrorCode.REGISTRATION_CLOSED, ErrorCode.LOGIN_FAILED, "registrationClosed"),  # there is none, and none to be had
+        (
+            ErrorCode.REGISTRATION_CLOSED,
+            ErrorCode.LOGIN_FAILED,
+            "registrationClosed",
+        ),  # there is none, and none to be had
         (ErrorCode.REGISTRATION_CLOSED, ErrorCode.RATE_LIMITED, "rateLimited"),
     ],
 )
