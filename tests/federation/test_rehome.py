@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import trio
 
+from qpq.commands import groups
+from qpq.commands.naming import label
+from qpq.here import Here
+from qpq.table.model import Face
 from qpqclient.errors import NotAllowed
 from qpqfederation.config import Config
 from qpqserver import peering
@@ -19,6 +24,16 @@ PATIENCE_SECONDS = 90
 def impatient(monkeypatch):
     """A server that is away answers nothing: it is given up after a second instead of four."""
     monkeypatch.setattr(peering, "Config", partial(Config, connect_seconds_max=1.0))
+
+
+async def rehomed_by_command(client, conversation):
+    """Have a group go on as `qpq rehome` does; return what it tells."""
+    told = []
+    here = Here(None, SimpleNamespace(tell=lambda _, *lines: told.extend(lines)), Face.SHELL, conversation=conversation)
+    here.client = client
+    await groups.rehome(here)
+    (line,) = told
+    return line
 
 
 async def test_a_group_goes_on_and_its_old_home_comes_back(open_domains):
@@ -42,7 +57,9 @@ async def test_a_group_goes_on_and_its_old_home_comes_back(open_domains):
             waiting = await at_bob.send("pending")
             assert at_bob.message(waiting.id).state == "pending"
             old = at_bob.id
-            await at_bob.rehome()
+            assert (
+                await rehomed_by_command(bob, at_bob) == f"{label(at_bob)} goes on here, with 2 members"
+            )  # Alice comes with her server
             assert at_bob.id != old
             assert at_bob.id[16:] == b"b.example"
             assert (bob.conversation(old).id, len(bob.conversations())) == (at_bob.id, 1)

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import pytest
 import trio
 
-from qpq.repl.arrivals import NAME_SECONDS, Arrivals
-from qpqclient import GroupChanged, MessageChanged, NotFound
+from qpq.harmless import MARK
+from qpq.repl.arrivals import NAME_SECONDS, Arrivals, mark_read
+from qpqclient import Connected, Disconnected, GroupChanged, MessageChanged, Missed, NotFound, Typing
+from qpqclient.settings import ON, TYPING_SHOWN
 
 GROUP, TALK = b"group", b"talk"
 
@@ -64,7 +66,7 @@ async def stage(nursery, autojump_clock):
 
 
 @pytest.mark.parametrize("opened", [True, False])
-async def test_a_group_is_announced_unless_it_was_opened_meanwhile(stage, opened):
+async def test_a_group_is_announced_unless_it_was_opened_meanwhile(stage, autojump_clock, opened):
     """Who makes a group is told of it before it is open, and may talk elsewhere by the time that its name is waited for."""
     stage.tell.send_nowait(GroupChanged(GROUP, active=True))
     await trio.testing.wait_all_tasks_blocked()
@@ -115,3 +117,48 @@ async def test_a_reaction_to_what_was_sent_elsewhere_is_told(nursery, autojump_c
     await trio.testing.wait_all_tasks_blocked()
     assert stage.shown == ['bob reacted 👍 to "hello"']
     nursery.cancel_scope.cancel()
+
+
+async def told(stage, *events):
+    for event in events:
+        stage.tell.send_nowait(event)
+        await trio.testing.wait_all_tasks_blocked()
+
+
+async def test_a_stranger_who_waits_is_told_once_and_a_group_that_went_is_not_looked_for(stage):
+    spam = stage.conversations[b"spam"] = Conversation(id=b"spam", kind="direct", name="eve\x1b", requested=True)
+    await told(stage, *[GroupChanged(b"spam", active=True)] * 2)
+    assert stage.shown == [f"@eve{MARK} wants to talk to you: /requests"]
+    assert stage.here.unopened == []
+    del stage.conversations[spam.id]
+    await told(stage, GroupChanged(b"spam", active=False), MessageChanged(b"spam", b"m"))
+    assert len(stage.shown) == 1, "and it goes on"
+    await told(stage, Missed(TALK))
+    assert "messages are missing here" in stage.shown[-1]
+
+
+async def test_the_server_is_spoken_of_when_it_goes_and_when_it_comes_again(stage):
+    here, away = Connected(b""), Disconnected(b"")
+    await told(stage, here)
+    assert stage.shown == [], "as it should be, from the beginning"
+    await told(stage, away, away, here)
+    assert [line.partition(":")[0] for line in stage.shown] == ["the server is away", "the server is there again"]
+
+
+@pytest.mark.parametrize("on", [True, False])
+async def test_who_types_is_told_while_that_is_wanted(stage, on):
+    stage.here.client.setting = lambda name: {TYPING_SHOWN: ON if on else "off"}[name]
+    await told(stage, Typing(TALK, "bob\x1b", on=True), Typing(TALK, "bob", on=False))
+    assert stage.shown == [f"bob{MARK} is typing"] * on
+
+
+@pytest.mark.parametrize(("active", "unread", "asked"), [(True, 1, 1), (True, 0, 0), (False, 1, 0)])
+async def test_what_was_seen_is_noted_and_a_group_left_at_that_moment_is_no_error(active, unread, asked):
+    calls = []
+
+    async def mark():
+        calls.append("mark")
+        raise NotFound("left")
+
+    await mark_read(Conversation(active=active, unread=unread, mark_read=mark))
+    assert len(calls) == asked

@@ -1,8 +1,16 @@
-"""How far a file has come: a bar, the rate, the time left."""
+"""What a subcommand writes beside its results: questions, and how far a file has come (a bar, the rate, the time left)."""
 
 from __future__ import annotations
 
-from qpq.output import Progress, megabytes
+import sys
+
+import click
+import pytest
+import trio
+from click.testing import CliRunner
+
+from qpq.harmless import MARK
+from qpq.output import PROGRESS_SECONDS, Emitter, Progress, megabytes
 
 
 def test_a_file_on_its_way():
@@ -30,3 +38,40 @@ def test_bytes_as_people_read_them():
         "0.1 MB",
         "1234.6 MB",
     )
+
+
+def asked(question, typed):
+    """Return what a command that asks gets, and what stands at the terminal."""
+
+    @click.command()
+    def command():
+        click.echo(repr(trio.run(getattr(Emitter(as_json=False), question), "which\x1bone")))
+
+    done = CliRunner().invoke(command, input=typed)
+    return done.stdout.strip(), done.stderr
+
+
+def test_questions_are_asked_beside_the_results_and_secrets_twice():
+    answer, shown = asked("ask", "that one\n")
+    assert answer == "'that one'"
+    assert "\x1b" not in shown
+    assert shown.startswith(f"which{MARK}one: ")
+    answer, shown = asked("ask_secret", "first\nsecond\nsame\nsame\n")
+    assert answer == "'same'"
+    assert "first" not in shown
+
+
+@pytest.mark.parametrize("looking", [True, False])
+def test_how_far_a_file_has_come_is_shown_where_somebody_looks(monkeypatch, capsys, looking):
+    moments_s = iter([0.0, PROGRESS_SECONDS / 2, 1.0])
+    monkeypatch.setattr("qpq.output.time.monotonic", lambda: next(moments_s))
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: looking)
+    for as_json in (True, False):
+        emitter = Emitter(as_json=as_json)
+        emitter.progress("film", 0, 1_000)
+        emitter.progress("film", 1, 1_000)  # at once: eyes do not follow
+        emitter.progress("film", 1_000, 1_000)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert [line.split("]")[0] for line in err.split("\r")[1:]] == [f"film [{'-' * 20}", f"film [{'#' * 20}"] * looking
+    assert err.endswith("\x1b[K\n") is looking

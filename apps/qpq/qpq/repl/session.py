@@ -22,7 +22,7 @@ from qpq.table.parsing import command_of, find_command, read_line, text_of
 from qpqclient import QpqError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from qpq.profile import Profile
     from qpq.repl.view import View
@@ -115,9 +115,10 @@ class Session:
     async def _breakable(self, run: Callable[[], Awaitable[None]]) -> None:
         """Run a command that Ctrl-C breaks off; at the prompt Ctrl-C is a key."""
         problem: Exception | None = None
-        with trio.CancelScope() as scope:
+        # Received from before the command's first step on: there it would be raised, and end the chat.
+        with trio.CancelScope() as scope, trio.open_signal_receiver(signal.SIGINT) as interrupts:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_cancel_on_interrupt, scope)
+                nursery.start_soon(_cancel_on_interrupt, interrupts, scope)
                 try:
                     await run()
                 except Exception as exc:  # noqa: BLE001 - raised again below, outside of the nursery's group
@@ -202,8 +203,7 @@ async def _end_on_signals(scope: trio.CancelScope) -> None:
             scope.cancel()
 
 
-async def _cancel_on_interrupt(scope: trio.CancelScope) -> None:
+async def _cancel_on_interrupt(interrupts: AsyncIterator[int], scope: trio.CancelScope) -> None:
     """Cancel on Ctrl-C."""
-    with trio.open_signal_receiver(signal.SIGINT) as received:
-        async for _ in received:
-            scope.cancel()
+    async for _ in interrupts:
+        scope.cancel()
