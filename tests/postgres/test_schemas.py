@@ -21,6 +21,7 @@ from qpqcore.store.postgres.schemas import programs_from, schema_of
 from qpqserver.ctl import main
 from tests.support.postgres import SERVICES
 
+PATIENCE_SECONDS = 60
 AUTH = schema_of("auth")
 NOW = AUTH.migrations[-1].number
 NEXT = NOW + 1
@@ -217,20 +218,20 @@ def test_a_database_that_is_only_read_gets_no_roles(postgres, empty):
 def test_a_role_made_at_this_moment_beside_another_database_is_taken(postgres, empty):
     """Whoever migrates another database has made it and not committed: it is not seen yet, and cannot be made either."""
 
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE ROLE%' AND wait_event_type = 'Lock'"
+
     async def race():
         beside, watch = await asyncpg.connect(postgres.url("postgres")), await asyncpg.connect(empty)
-        begun = beside.transaction()
-        await begun.start()
-        await beside.execute("CREATE ROLE qpq_strange LOGIN")
-        ours = asyncio.create_task(asyncio.to_thread(migrate, empty, [STRANGE]))
-        waits = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE ROLE%' AND wait_event_type = 'Lock'"
-        while not await watch.fetchval(waits):
-            assert not ours.done(), "it was to wait for the other"
-        await begun.commit()
-        found = await ours
-        await beside.close()
-        await watch.close()
-        return found
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS), beside.transaction():
+                await beside.execute("CREATE ROLE qpq_strange LOGIN")
+                ours = asyncio.create_task(asyncio.to_thread(migrate, empty, [STRANGE]))
+                while not await watch.fetchval(waits):
+                    assert not ours.done(), "it was to wait for the other"
+            return await ours
+        finally:
+            await beside.close()
+            await watch.close()
 
     assert [(o.before, o.after) for o in asyncio.run(race())] == [(0, NOW)]
 
