@@ -95,6 +95,7 @@ class Server(Peers):
 
     async def batch_enqueue(self, call, params):
         assert not self.homes.asked  # one's own first: they wait for nobody
+        assert params.items
         self.own += [item.payload for item in params.items]
         return BatchEnqueueResult(items=tuple(BatchItem(result=EnqueueResult(log_number=99)) for _ in params.items))
 
@@ -124,6 +125,12 @@ async def test_one_home_answers_one_is_away_and_one_refuses():
         (THERE, ALICE, [b"2", b"stale", b"6"]), (GONE, ALICE, [b"1", b"5"]), (CLOSED, ALICE, [b"3"]),
     ]  # fmt: skip
     assert homes.at_once == 3
+
+
+async def test_a_batch_of_others_channels_alone_asks_nobody_here():
+    server = Server(Homes(others=2))
+    assert shown(await server.take(message(THERE, b"1"), message("f.example", b"2"))) == [1, 2]
+    assert server.own == []
 
 
 async def test_a_home_whose_answer_does_not_fit_has_taken_nothing():

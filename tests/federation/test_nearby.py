@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import json
+from types import SimpleNamespace
 
+import ifaddr
 import pytest
+import structlog
 import trio
+import zeroconf
 from click.testing import CliRunner
+from zeroconf import Zeroconf
 
 from qpq.main import main
 from qpqclient import nearby
 from qpqclient.nearby import Nearby, discover
+from qpqserver import nearby as served
 from qpqserver.nearby import announced
 
 LOOPBACK = ("127.0.0.1",)
@@ -49,3 +56,37 @@ def test_the_command_shows_them(monkeypatch):
     first, second = map(json.loads, done.output.splitlines())
     assert (first["domain"], first["server"], first["pin"]) == ("a.example", "192.0.2.1:7000", "ab" * 32)
     assert second["server"] == "192.0.2.2:7000"
+
+
+async def test_a_server_whose_domain_is_no_label_of_the_network_serves_unannounced():
+    with structlog.testing.capture_logs() as said, trio.fail_after(30):
+        async with announced("x" * 63 + ".example", ("127.0.0.1", 7000), bytes(32)):
+            assert [(one["event"], one["log_level"]) for one in said] == [("not_announced", "warning")]
+    assert said[0]["reason"].startswith("multicast DNS: ")
+
+
+async def test_a_network_without_multicast_is_no_reason_not_to_serve_and_nothing_stays_open(monkeypatch):
+    seen = []
+
+    def unreachable(net, info, **_more):
+        seen.append(net)
+        raise OSError(errno.ENETUNREACH, "Network is unreachable")
+
+    monkeypatch.setattr(Zeroconf, "register_service", unreachable)
+    with structlog.testing.capture_logs() as said, trio.fail_after(30):
+        async with announced("a.example", ("127.0.0.1", 7000), bytes(32)):
+            assert "Network is unreachable" in said[0]["reason"]
+            assert [net.done for net in seen] == [True]
+
+
+def test_who_listens_everywhere_is_announced_at_the_networks_addresses(monkeypatch):
+    adapters = [
+        ifaddr.Adapter("lo", "lo", [ifaddr.IP("127.0.0.1", 8, "lo")]),
+        ifaddr.Adapter("eth0", "eth0", [ifaddr.IP("192.0.2.7", 24, "eth0"), ifaddr.IP(("fe80::1", 0, 2), 64, "eth0")]),
+    ]
+    monkeypatch.setattr(Zeroconf, "register_service", lambda net, info, **_more: None)
+    monkeypatch.setattr(zeroconf, "InterfaceChoice", SimpleNamespace(All=["127.0.0.1"]))  # it binds to these alone
+    monkeypatch.setattr(ifaddr, "get_adapters", lambda: adapters)
+    net, info = served._announce("a.example", ("0.0.0.0", 7000), bytes(32))  # noqa: S104 - announced, not bound
+    net.close()
+    assert (info.parsed_addresses(), info.port) == (["192.0.2.7"], 7000)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
+from types import SimpleNamespace
 
 import asyncpg
 import pytest
@@ -14,11 +16,12 @@ from qpqcore.store.errors import DatabaseAway, DatabaseError, DatabaseTooNew, Da
 from qpqcore.store.migrations import Migration
 from qpqcore.store.postgres import limits
 from qpqcore.store.postgres.bridge import open_postgres
-from qpqcore.store.postgres.migrate import look, migrate
+from qpqcore.store.postgres.migrate import grant, look, migrate
 from qpqcore.store.postgres.schemas import programs_from, schema_of
 from qpqserver.ctl import main
 from tests.support.postgres import SERVICES
 
+PATIENCE_SECONDS = 60
 AUTH = schema_of("auth")
 NOW = AUTH.migrations[-1].number
 NEXT = NOW + 1
@@ -170,3 +173,88 @@ def test_the_operators_tool_migrates_checks_and_lists(empty, tmp_path):
 def test_a_database_that_cannot_be_reached_is_said_so():
     with pytest.raises(DatabaseAway, match="cannot be reached"):
         migrate("postgresql://qpq@127.0.0.1:1/nowhere", [AUTH])
+
+
+# --- roles
+
+
+STRANGE = replace(AUTH, service="strange")
+"""A schema whose role nobody has made yet."""
+
+
+@pytest.fixture
+def humble(postgres, empty):
+    """Return the address of an empty database, as a user who may make schemas there, and no roles."""
+    name = empty.rsplit("/", 1)[1]
+    postgres.sql(name, "CREATE ROLE humble LOGIN", f"GRANT CREATE ON DATABASE {name} TO humble")
+    yield postgres.url(name, "humble")
+    postgres.sql(name, "DROP OWNED BY humble", "DROP ROLE humble")
+
+
+@pytest.fixture
+def no_role(postgres, empty):
+    """Leave no role behind: roles are of all databases."""
+    yield
+    postgres.sql(empty.rsplit("/", 1)[1], "DROP OWNED BY qpq_strange", "DROP ROLE qpq_strange")
+
+
+def test_who_may_make_no_roles_is_told_to_and_can_leave_them_out(humble):
+    with pytest.raises(DatabaseError, match="role qpq_strange is missing, and this user may not create it"):
+        migrate(humble, [STRANGE])
+    assert [o.after for o in migrate(humble, [STRANGE], roles=False)] == [NOW]
+
+
+def test_a_database_that_is_only_read_gets_no_roles(postgres, empty):
+    """So is a standby."""
+    name = empty.rsplit("/", 1)[1]
+    postgres.sql(name, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    with pytest.raises(
+        DatabaseError, match="cannot be migrated: cannot execute CREATE ROLE in a read-only transaction"
+    ):
+        migrate(empty, [STRANGE])
+
+
+@pytest.mark.usefixtures("no_role")
+def test_a_role_made_at_this_moment_beside_another_database_is_taken(postgres, empty):
+    """Whoever migrates another database has made it and not committed: it is not seen yet, and cannot be made either."""
+
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'CREATE ROLE%' AND wait_event_type = 'Lock'"
+
+    async def race():
+        beside, watch = await asyncpg.connect(postgres.url("postgres")), await asyncpg.connect(empty)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS), beside.transaction():
+                await beside.execute("CREATE ROLE qpq_strange LOGIN")
+                ours = asyncio.create_task(asyncio.to_thread(migrate, empty, [STRANGE]))
+                while not await watch.fetchval(waits):
+                    assert not ours.done(), "it was to wait for the other"
+            return await ours
+        finally:
+            await beside.close()
+            await watch.close()
+
+    assert [(o.before, o.after) for o in asyncio.run(race())] == [(0, NOW)]
+
+
+class Old:
+    """A connection to a PostgreSQL of some version; notes what is said to it."""
+
+    def __init__(self, major):
+        self._major = major
+        self.said = []
+
+    def get_server_version(self):
+        return SimpleNamespace(major=self._major)
+
+    async def execute(self, statement):
+        self.said.append(statement)
+
+
+@pytest.mark.parametrize(("major", "maintains"), [(16, False), (17, True)])
+async def test_the_right_to_vacuum_is_given_where_there_is_one(major, maintains):
+    connection = Old(major)
+    await grant(connection, "qpq_auth")
+    assert [s for s in connection.said if "MAINTAIN" in s] == [
+        "GRANT SELECT, INSERT, UPDATE, DELETE, MAINTAIN ON ALL TABLES IN SCHEMA qpq_auth TO qpq_auth"
+    ] * maintains
+    assert any("SELECT, INSERT, UPDATE, DELETE" in s for s in connection.said)

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from dataclasses import replace
 
 import asyncpg
 import pytest
 
 from qpqcore.config.settings import Settings
-from qpqserver.backup import keys, manifest
+from qpqserver.backup import keys, manifest, places
 from qpqserver.backup import rows as backup_rows
 from qpqserver.backup.check import verify
 from qpqserver.backup.contents import LEFT_OUT, TABLES
 from qpqserver.backup.create import create
 from qpqserver.backup.errors import BackupBroken, BackupError
+from qpqserver.backup.restore import add_secrets, restore
 from qpqserver.backup.rows import Table, Writer, read
 from qpqserver.backup.sealing import opened, sealing
 from qpqserver.stores import SERVICES, beside
@@ -218,6 +220,33 @@ def test_a_backup_is_not_written_over_and_not_made_without_the_setup(made, tmp_p
     with pytest.raises(BackupError, match="no OPAQUE setup"):
         create(Settings(data_dir=str(world / "server")), tmp_path / "backup", folder / "keys", None)
     assert not (tmp_path / "backup").exists()
+
+
+def test_a_backup_of_another_store_is_not_put_back(made):
+    folder, settings, _ = made
+    other = replace(settings, store_backend="postgres", database_url="postgresql://qpq@127.0.0.1:1/nowhere")
+    with pytest.raises(BackupError, match="of store_backend = 'sql', this server has 'postgres'"):
+        restore(other, folder / "backup", folder / "keys", None, replace=True)
+
+
+def test_secrets_that_are_missing_are_added_and_those_that_are_there_stay(tmp_path):
+    where = places.of(Settings(), tmp_path)
+    setup, sender = where.path("opaque-setup-1"), where.path(places.SENDER)
+    add_secrets(where, {"opaque-setup-1": b"one", places.SENDER: b"two"})
+    assert [p.read_bytes() for p in (setup, sender)] == [b"one", b"two"]
+    assert all(p.stat().st_mode & 0o077 == 0 for p in (setup, sender))
+    before = setup.stat()
+    add_secrets(where, {"opaque-setup-1": b"one"})
+    assert setup.stat() == before
+
+
+def test_where_another_secret_stands_none_is_written(tmp_path):
+    where = places.of(Settings(), tmp_path)
+    add_secrets(where, {places.SENDER: b"another"})
+    with pytest.raises(BackupError, match="external-sender is another secret than the backup's"):
+        add_secrets(where, {"opaque-setup-1": b"one", places.SENDER: b"two"})
+    assert not where.path("opaque-setup-1").exists()
+    assert where.path(places.SENDER).read_bytes() == b"another"
 
 
 def test_keys_are_made_once_and_told_from_others(tmp_path):
