@@ -67,20 +67,21 @@ class Orchestrated:
     cluster: Cluster
     address: str
     victims: Sequence[str]
-    jobs: frozenset[str]
     deaths: dict[str, float] = field(default_factory=dict)
     """Seconds from each death until the pod was ready again."""
-    _left: list[str] = field(default_factory=list)
+    _next: tuple[Pod, int] | None = None
+    """Who is killed next, and its process: looked up beforehand, as kubectl takes its time."""
     _fallen: tuple[Pod, float] | None = None
-
-    def __post_init__(self) -> None:
-        self._left = list(self.victims)
 
     async def start(self) -> None:
         """Return once clients are served; after a kill, once the kubelet has brought its victim back."""
         if self._fallen is not None:
             await self._back(*self._fallen)
             self._fallen = None
+        left = [kind for kind in self.victims if kind not in self.deaths]
+        if left:
+            victim = next(p for p in await pods(self.cluster) if p.kind == left[0] and p.well)
+            self._next = victim, (await processes(self.cluster))[victim.container]
         with trio.fail_after(BACK_SECONDS_MAX):
             while not await answers(self.address):
                 await trio.sleep(LOOK_SECONDS)
@@ -100,9 +101,8 @@ class Orchestrated:
 
     async def kill(self) -> float:
         """Kill the first process of a pod of the next kind with SIGKILL; return the moment."""
-        kind = self._left.pop(0)
-        victim = next(p for p in await pods(self.cluster) if p.kind == kind and p.well)
-        pid = (await processes(self.cluster))[victim.container]
+        assert self._next is not None
+        victim, pid = self._next
         moment = time.monotonic()
         await self.cluster.within("kill", "-KILL", str(pid))
         self._fallen = victim, moment
@@ -264,7 +264,7 @@ async def run(cluster: Cluster, folder: Path, root: Path) -> list[str]:
     port = await cluster.kubectl("-n", NAMESPACE, "get", "service", "gateway", "-o", path)
     address = f"{ADDRESS}:{port}"
     say((await cluster.runner.call(str(Path(sys.executable).with_name("qpqctl")), "test", "--server", address)).strip())
-    server = Orchestrated(cluster, address, [*SERVICES, *STORES], frozenset(JOBS))
+    server = Orchestrated(cluster, address, [*SERVICES, *STORES])
     rollout = Rollout(cluster)
     if await play_at(server, root, "native", rollout):
         off.append("the demo found something")
