@@ -53,7 +53,7 @@ class Pod:
 def pod(entry: dict[str, Any]) -> Pod:
     """Read what kubectl prints of a pod."""
     meta, status = entry["metadata"], entry["status"]
-    first = next(iter(status.get("containerStatuses", ())), {})
+    first: dict[str, Any] = next(iter(status.get("containerStatuses", ())), {})
     conditions = {c["type"]: c["status"] for c in status.get("conditions", ())}
     return Pod(
         name=meta["name"], kind=meta["labels"].get("app.kubernetes.io/name", ""), phase=status.get("phase", ""),
