@@ -51,11 +51,20 @@ def test_kubernetes_own_modules_get_their_real_versions():
 
 
 def test_each_program_is_built_and_started():
-    modules = (*kube_build.OTHERS, kube_build.kubernetes(GOMOD))
-    made = {name for module in modules for name in module.programs}
-    assert set(PARTS.arguments()) - {"containerd"} == made - {"pause", "coredns"}
+    assert set(PARTS.arguments()) - {"containerd"} == set(kube_build.PROGRAMS) - {"pause", "coredns"}
+    sources = kube_build.sources(GOMOD)
+    for name, package in kube_build.PROGRAMS.items():
+        assert f"{name}/main.go" in sources if package.startswith("./") else f'"{package}"' in sources["tools.go"]
     images = {kube_parts.PAUSE_IMAGE, kube_parts.COREDNS_IMAGE}
     assert {i.partition("/")[2].partition(":")[0] for i in images} == {"pause", "coredns"}
+
+
+def test_what_is_built_already_is_not_built_again(tmp_path):
+    assert kube_build.lacking(tmp_path) == kube_build.PROGRAMS
+    (tmp_path / "kubelet").write_text("")
+    assert kube_build.PROGRAMS.items() - kube_build.lacking(tmp_path).items() == {
+        ("kubelet", "k8s.io/kubernetes/cmd/kubelet")
+    }
 
 
 def test_what_a_part_is_told_to_read_is_written():

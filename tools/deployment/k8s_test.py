@@ -35,7 +35,7 @@ from tools.deployment.compose import (
 )
 from tools.deployment.compose_test import SERVICES, STORES, answers, say, standins
 from tools.deployment.k8s_check import K8S, built
-from tools.deployment.kube_build import build, complete
+from tools.deployment.kube_build import build, lacking
 from tools.deployment.kube_cluster import Cluster, lacks, running
 from tools.deployment.kube_look import JOBS, NAMESPACE, Pod, look, pods, processes, wait_well
 from tools.deployment.kube_parts import ADDRESS
@@ -293,7 +293,7 @@ async def tell(cluster: Cluster) -> None:
 async def perform(cache: Path, shares: int, *, make: bool) -> int:
     """Play, and undo everything; return the exit code."""
     needs = lacks()
-    if not complete(cache) and shutil.which("go") is None:
+    if lacking(cache) and shutil.which("go") is None:
         needs.append(GO_MISSING)
     for sentence in needs:
         say(f"k8s-test: {sentence}")
@@ -302,9 +302,11 @@ async def perform(cache: Path, shares: int, *, make: bool) -> int:
     off: list[str] = []
     root = Path(tempfile.mkdtemp(prefix="qpq-k8s-test-"))
     try:
-        if not complete(cache):
-            say(f"building Kubernetes into {cache}: it takes a while")
-            say(f"built: {', '.join(await build(cache))}")
+        if programs := lacking(cache):
+            began = time.monotonic()
+            say(f"building {', '.join(programs)} into {cache}: it takes a while")
+            await build(cache)
+            say(f"built: {time.monotonic() - began:.0f} s")
         replaced = await image(Deployment("", {}, []), make=make)
         (root / "kustomization.yaml").write_text(overlay(root, replaced))
         began = time.monotonic()

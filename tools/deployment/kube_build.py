@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import trio
@@ -15,14 +14,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KUBERNETES = "1.36.3"
-"""The newest that `make k8s-check` knows the schemas of."""
-ETCD = "3.6.16"
-COREDNS = "1.15.0"
+"""The newest that `make k8s-check` knows the schemas of; etcd is of the version that it names."""
+COREDNS = "1.14.1"
+"""The newest that wants nothing newer than this Kubernetes does: all is one module, and what they share is compiled once."""
 GO_BUILD_SECONDS_MAX = 4 * BUILD_SECONDS_MAX
 """Two busy cores take more than an hour for Kubernetes."""
-GO_DIRECTIVE = "1.26.0"
 OWN = "example.test/qpq-kube"
-"""What our modules are called: they only require the real ones, and nobody downloads them."""
+"""What our module is called: it only requires the real ones, and nobody downloads it."""
 
 ETCD_MAIN = """\
 package main
@@ -69,19 +67,16 @@ func main() {
 """Holds a pod's namespaces open, and does nothing else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Module:
-    """A Go module of ours, whose programs are those of the modules that it requires."""
-
-    folder: str
-    programs: dict[str, str]
-    """Each program's file, and the package that it is built from."""
-    sources: dict[str, str] = field(default_factory=dict)
-    """Files of our own, by their paths in the module."""
-    requires: str = ""
-    """A module and its version, for `go get`; none: `sources` have a go.mod."""
-    stamp: str = ""
-    """What the linker writes into the programs."""
+PROGRAMS = {
+    "pause": "./pause",
+    "etcd": "./etcd",
+    "coredns": "./coredns",
+    **{
+        name: f"k8s.io/kubernetes/cmd/{name}"
+        for name in ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
+    },
+}
+"""Each program's file, and the package that it is built from."""
 
 
 def stagings(gomod: str) -> list[str]:
@@ -103,69 +98,44 @@ def imports(packages: list[str]) -> str:
     return f"//go:build tools\n\npackage tools\n\nimport (\n{lines})\n"
 
 
-def kubernetes(gomod: str) -> Module:
-    """Return the module of Kubernetes' five programs."""
-    names = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kube-proxy")
-    packages = {name: f"k8s.io/kubernetes/cmd/{name}" for name in names}
-    major, minor, _ = KUBERNETES.split(".")
+def stamp(version: str) -> str:
+    """Return what the linker writes into the programs: clients ask for the version, and go by it."""
+    major, minor, _ = version.split(".")
     at = "k8s.io/component-base/version"
-    return Module(
-        "kubernetes", packages,
-        {"go.mod": kubernetes_gomod(gomod, KUBERNETES), "tools.go": imports(list(packages.values()))},
-        stamp=f"-X {at}.gitVersion=v{KUBERNETES} -X {at}.gitMajor={major} -X {at}.gitMinor={minor}",
-    )  # fmt: skip
+    return f"-X {at}.gitVersion=v{version} -X {at}.gitMajor={major} -X {at}.gitMinor={minor}"
 
 
-OTHERS = (
-    Module("etcd", {"etcd": "./etcd"}, {"etcd/main.go": ETCD_MAIN}, f"go.etcd.io/etcd/server/v3@v{ETCD}"),
-    Module(
-        "coredns", {"pause": "./pause", "coredns": "./coredns"},
-        {"coredns/main.go": COREDNS_MAIN, "pause/main.go": PAUSE_MAIN}, f"github.com/coredns/coredns@v{COREDNS}",
-    ),
-)  # fmt: skip
+def sources(gomod: str) -> dict[str, str]:
+    """Return the files of our module, by their paths; `gomod`: Kubernetes' own go.mod."""
+    return {
+        "go.mod": kubernetes_gomod(gomod, KUBERNETES),
+        "tools.go": imports([package for package in PROGRAMS.values() if not package.startswith("./")]),
+        "etcd/main.go": ETCD_MAIN, "coredns/main.go": COREDNS_MAIN, "pause/main.go": PAUSE_MAIN,
+    }  # fmt: skip
 
 
-def lacking(cache: Path, module: Module) -> dict[str, str]:
-    """Return the module's programs that are not built yet."""
-    return {name: package for name, package in module.programs.items() if not (cache / name).exists()}
+def lacking(cache: Path) -> dict[str, str]:
+    """Return the programs that are not built yet, and their packages."""
+    return {name: package for name, package in PROGRAMS.items() if not (cache / name).exists()}
 
 
-async def build(cache: Path) -> list[str]:
-    """Build what is missing of all programs into `cache`; return their names. ComposeFailed: Go's last lines."""
-    runner, built = Deployment("", {"CGO_ENABLED": "0"}, []), list[str]()
-    cache.mkdir(parents=True, exist_ok=True)
-    answer = await runner.call("go", "mod", "download", "-json", f"k8s.io/kubernetes@v{KUBERNETES}")
+async def build(cache: Path) -> None:
+    """Build what is missing of all programs into `cache`. ComposeFailed: Go's last lines."""
+    folder, runner = cache / "module", Deployment("", {"CGO_ENABLED": "0"}, [])
+    answer = await runner.call(
+        "go", "mod", "download", "-json", f"k8s.io/kubernetes@v{KUBERNETES}", seconds_max=BUILD_SECONDS_MAX
+    )
     gomod = await trio.Path(json.loads(answer)["GoMod"]).read_text()
-    for module in (*OTHERS, kubernetes(gomod)):
-        programs = lacking(cache, module)
-        if not programs:
-            continue
-        folder = write(cache, module)
-        if module.requires:
-            await runner.call("go", "-C", str(folder), "get", module.requires, seconds_max=BUILD_SECONDS_MAX)
-        # -e: Kubernetes' tests import what nobody outside it can have.
-        await runner.call("go", "-C", str(folder), "mod", "tidy", "-e", seconds_max=BUILD_SECONDS_MAX)
-        for name, package in programs.items():
-            await runner.call(
-                "go", "-C", str(folder), "build", "-trimpath", "-ldflags", f"-s -w {module.stamp}",
-                "-o", str(cache / name), package, seconds_max=GO_BUILD_SECONDS_MAX,
-            )  # fmt: skip
-            built.append(name)
-    return built
-
-
-def write(cache: Path, module: Module) -> Path:
-    """Write the module's files; return its folder."""
-    folder = cache / f"module-{module.folder}"
-    for path, text in {"go.mod": f"module {OWN}\n\ngo {GO_DIRECTIVE}\n", **module.sources}.items():
+    for path, text in sources(gomod).items():
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    return folder
-
-
-def complete(cache: Path) -> bool:
-    """Tell whether all programs are there, so that Go is not needed."""
-    return all(
-        (cache / name).exists() for name in (*(n for m in OTHERS for n in m.programs), *kubernetes("go 1\n").programs)
-    )
+    here = ("go", "-C", str(folder))
+    await runner.call(*here, "get", f"github.com/coredns/coredns@v{COREDNS}", seconds_max=BUILD_SECONDS_MAX)
+    # -e: Kubernetes' tests import what nobody outside it can have.
+    await runner.call(*here, "mod", "tidy", "-e", seconds_max=BUILD_SECONDS_MAX)
+    for name, package in lacking(cache).items():
+        await runner.call(
+            *here, "build", "-trimpath", "-ldflags", f"-s -w {stamp(KUBERNETES)}", "-o", str(cache / name), package,
+            seconds_max=GO_BUILD_SECONDS_MAX,
+        )  # fmt: skip
