@@ -194,10 +194,11 @@ def overlay(folder: Path, replaced: dict[str, str]) -> str:
         {"name": name, "newName": image.rpartition(":")[0], "newTag": image.rpartition(":")[2]}
         for name, image in sorted(replaced.items())
     ]
-    return yaml.safe_dump({
+    text: str = yaml.safe_dump({
         "apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization",
         "resources": [os.path.relpath(K8S, folder.resolve())], "images": images,
     })  # fmt: skip
+    return text
 
 
 def changed(applied: str) -> list[str]:
