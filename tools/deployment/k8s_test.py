@@ -244,7 +244,7 @@ async def apply(cluster: Cluster, folder: Path) -> list[str]:
     found = await wait_well(cluster, frozenset())
     say(f"pods ready: {len(found)}, Jobs done: {', '.join(JOBS)}; {time.monotonic() - began:.0f} s")
     again = changed(await cluster.kubectl(*words))
-    say(f"applied once more: {len(again)} changed")
+    say(f"applied once more: {len(again)} changed" + "".join(f"\n  {line}" for line in again))
     off += [f"applied once more: {line}" for line in again]
     await cluster.kubectl("-n", NAMESPACE, "create", "job", "once", "--from=cronjob/renewal")
     await cluster.kubectl(
@@ -254,9 +254,9 @@ async def apply(cluster: Cluster, folder: Path) -> list[str]:
     return off
 
 
-async def run(cluster: Cluster, folder: Path, root: Path) -> list[str]:
-    """Play it all; return what is off, a sentence each. ComposeFailed."""
-    off = await apply(cluster, folder)
+async def run(cluster: Cluster, folder: Path, root: Path, off: list[str]) -> None:
+    """Play it all; add what is off, a sentence each. ComposeFailed."""
+    off += await apply(cluster, folder)
     found = await wait_well(cluster, frozenset(JOBS))
     weak = await look(cluster, found)
     say(f"processes looked at: {len(found)}, findings {len(weak)}")
@@ -275,7 +275,6 @@ async def run(cluster: Cluster, folder: Path, root: Path) -> list[str]:
         f"the slowest was accepted after {rollout.longest:.1f} s"
     )
     off += await look(cluster, await wait_well(cluster, frozenset(JOBS), BACK_SECONDS_MAX))
-    return off
 
 
 async def tell(cluster: Cluster) -> None:
@@ -314,7 +313,7 @@ async def perform(cache: Path, shares: int, *, make: bool) -> int:
         async with running(cache, shares) as cluster:
             say(f"the cluster runs: {time.monotonic() - began:.0f} s")
             try:
-                off = await run(cluster, root if replaced else K8S, root)
+                await run(cluster, root if replaced else K8S, root, off)
             except BaseException:
                 with trio.CancelScope(shield=True):
                     await tell(cluster)

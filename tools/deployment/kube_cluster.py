@@ -105,7 +105,8 @@ def cgroups(shares: int) -> Iterator[None]:
                 (inner / "cpu.shares").write_text(str(shares))
         yield
     finally:
-        for root in controllers():
+        # With cgroup v1, containers have folders beside the controllers' too.
+        for root in {*controllers(), CGROUPS / "unified"}:
             for path, _, _ in os.walk(root / CGROUP, topdown=False):
                 with suppress(OSError):
                     Path(path).rmdir()
