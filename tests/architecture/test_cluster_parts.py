@@ -168,10 +168,29 @@ def test_all_is_well_once_each_kind_has_its_pods_and_no_other_is_there():
     assert kube_look.missing([auth[0], unready], {"auth": 2}, done) == ["auth-2 Running", "auth: 1 of 2 ready"]
 
 
-def test_a_second_apply_that_changes_something_is_found():
-    assert changed("namespace/qpq unchanged\nsecret/x configured\njob.batch/migrate created\n") == [
-        "secret/x configured", "job.batch/migrate created",
-    ]  # fmt: skip
+def test_what_kubectl_prints_is_read():
+    job = {
+        "kind": "Job",
+        "metadata": {"name": "migrate"},
+        "status": {"conditions": [{"type": "Complete", "status": "True"}]},
+    }
+    found = kube_look.state([
+        {"kind": "Pod", "metadata": {"name": "auth-1", "labels": {}}, "status": {}},
+        {"kind": "HorizontalPodAutoscaler", "metadata": {"name": "auth"}, "spec": {"minReplicas": 2}},
+        {"kind": "Deployment", "metadata": {"name": "auth", "generation": 3}},
+        {"kind": "StatefulSet", "metadata": {"name": "redis", "generation": 1}, "spec": {"replicas": 1}},
+        job, {"kind": "Job", "metadata": {"name": "secrets"}, "status": {}},
+    ])  # fmt: skip
+    assert [p.name for p in found.pods] == ["auth-1"]
+    assert not found.pods[0].well
+    assert found.numbers == {"auth": 2, "redis": 1}
+    assert found.done == {"migrate"}
+    assert found.generations == {"auth": 3, "redis": 1}
+
+
+def test_a_second_apply_that_replaces_pods_is_found():
+    assert changed({"auth": 2, "redis": 1}, {"auth": 2, "redis": 1}) == []
+    assert changed({"auth": 2, "redis": 1}, {"auth": 3, "blob": 1}) == ["auth", "blob", "redis"]
 
 
 def test_what_is_off_makes_it_fail_and_what_was_not_shown_is_said():

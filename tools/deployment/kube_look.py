@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from tools.deployment.compose import LOOK_SECONDS, ComposeFailed
+from tools.deployment.compose import ComposeFailed
 
 if TYPE_CHECKING:
     from tools.deployment.kube_cluster import Cluster
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 NAMESPACE = "qpq"
 UP_SECONDS_MAX = 900
 """From nothing to all ready, on a machine that does other things: PostgreSQL's first start and the migration among it."""
+POD_LOOK_SECONDS = 1.0
 JOBS = ("secrets", "migrate")
 UID = 10001
 SECCOMP_FILTER = "2"
@@ -62,19 +63,45 @@ def pod(entry: dict[str, Any]) -> Pod:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the API server says of all that is QPQ's, at one moment."""
+
+    pods: list[Pod]
+    numbers: dict[str, int]
+    """How many pods of each kind there are to be: what autoscalers ask for at least, and the StatefulSets."""
+    done: frozenset[str]
+    """The Jobs that have completed."""
+    generations: dict[str, int]
+    """How often what is wanted of the Deployments and StatefulSets has changed."""
+
+
+def state(entries: list[dict[str, Any]]) -> State:
+    """Read what kubectl prints of pods, Jobs, autoscalers, Deployments and StatefulSets."""
+    of = {kind: [e for e in entries if e["kind"] == kind] for kind in {e["kind"] for e in entries}}
+    scaled = of.get("HorizontalPodAutoscaler", []), of.get("StatefulSet", [])
+    return State(
+        pods=[pod(e) for e in of.get("Pod", [])],
+        numbers={e["metadata"]["name"]: e["spec"]["minReplicas"] for e in scaled[0]}
+        | {e["metadata"]["name"]: e["spec"]["replicas"] for e in scaled[1]},
+        done=frozenset(
+            e["metadata"]["name"] for e in of.get("Job", [])
+            if any(c["type"] == "Complete" and c["status"] == "True" for c in e["status"].get("conditions", ()))
+        ),
+        generations={e["metadata"]["name"]: e["metadata"]["generation"] for e in (*of.get("Deployment", []), *scaled[1])},
+    )  # fmt: skip
+
+
+async def seen(cluster: Cluster) -> State:
+    """Ask for everything, in one call: each costs a third of a second of a core."""
+    kinds = "pods,jobs,hpa,deployments,statefulsets"
+    return state(json.loads(await cluster.kubectl("-n", NAMESPACE, "get", kinds, "-o", "json"))["items"])
+
+
 async def pods(cluster: Cluster) -> list[Pod]:
     """Return all pods of QPQ."""
     answer = await cluster.kubectl("-n", NAMESPACE, "get", "pods", "-o", "json")
     return [pod(entry) for entry in json.loads(answer)["items"]]
-
-
-async def wanted(cluster: Cluster) -> dict[str, int]:
-    """Return how many pods of each kind there are to be: what autoscalers ask for at least, and the StatefulSets."""
-    answer = json.loads(await cluster.kubectl("-n", NAMESPACE, "get", "hpa,statefulset", "-o", "json"))
-    return {
-        entry["metadata"]["name"]: entry["spec"].get("minReplicas") or entry["spec"].get("replicas", 1)
-        for entry in answer["items"]
-    }
 
 
 def missing(found: list[Pod], numbers: dict[str, int], jobs: frozenset[str]) -> list[str]:
@@ -87,29 +114,19 @@ def missing(found: list[Pod], numbers: dict[str, int], jobs: frozenset[str]) -> 
     return off + [f"job {name} not done" for name in JOBS if name not in jobs]
 
 
-async def completed(cluster: Cluster) -> frozenset[str]:
-    """Return the Jobs that are done."""
-    answer = json.loads(await cluster.kubectl("-n", NAMESPACE, "get", "jobs", "-o", "json"))
-    return frozenset(
-        entry["metadata"]["name"]
-        for entry in answer["items"]
-        if any(c["type"] == "Complete" and c["status"] == "True" for c in entry["status"].get("conditions", ()))
-    )
-
-
 async def wait_well(cluster: Cluster, jobs: frozenset[str], seconds_max: float = UP_SECONDS_MAX) -> list[Pod]:
     """Wait until as many pods as there are to be are ready, and no other; `jobs`: done earlier. ComposeFailed says who is not."""
     until = time.monotonic() + seconds_max
     while True:
-        found, done = await pods(cluster), jobs | await completed(cluster)
-        off = missing(found, await wanted(cluster), done)
+        now = await seen(cluster)
+        off = missing(now.pods, now.numbers, jobs | now.done)
         if not off:
-            return [p for p in found if not p.job]
+            return [p for p in now.pods if not p.job]
         if dead := cluster.dead():
             raise ComposeFailed("\n".join(f"{name} has ended: {cluster.last(name)}" for name in dead))
         if time.monotonic() > until:
             raise ComposeFailed("not well: " + ", ".join(off))
-        await trio.sleep(LOOK_SECONDS)
+        await trio.sleep(POD_LOOK_SECONDS)
 
 
 def fields(status: str) -> dict[str, str]:
