@@ -7,7 +7,7 @@ PACKAGES := libs/qpqcore services/gateway services/auth services/delivery servic
 RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.toml Cargo.lock libs/trio_quic/Cargo.toml libs/qpqnative/Cargo.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run quickstart walkthrough screenshots demo demo-federation federation-drill test check simulate soak backup-drill client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check clean observability-test rolling overload scale test-forms replicas-drill bad-days
+.PHONY: help setup run quickstart walkthrough screenshots demo demo-federation federation-drill test check simulate soak backup-drill client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check k8s-test clean observability-test rolling overload scale test-forms replicas-drill bad-days
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -161,6 +161,9 @@ compose-test: setup ## build the image, run compose.yaml, kill every container u
 
 k8s-check: .venv/deploy ## build deploy/k8s and overlays; schemas, keys, ports, arguments, planted faults (needs kubectl)
 	@$(BIN)/python -m tools.deployment.k8s_check
+
+k8s-test: setup ## apply deploy/k8s to a real Kubernetes made here, kill and roll out under traffic (root, Go, containerd; QPQ_STANDINS=1)
+	@$(BIN)/python -m tools.deployment.k8s_test $(if $(CACHE),--cache $(CACHE))
 
 lock: ## write requirements/*.txt: hashes, no addresses
 	$(BIN)/python -m pip install --quiet uv

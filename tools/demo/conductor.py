@@ -17,6 +17,7 @@ from tools.demo.checker import Audience, Sent, Shown, Verdict, calls_in_flight, 
 from tools.demo.processes import PersonProcess, Server, ServerProcess, stage
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
 FILE_BYTES = 5 * 1024 * 1024
@@ -120,8 +121,10 @@ async def perform(root: Path, engine: str, port: int) -> int:
     return await play_at(ServerProcess(root / "server", port, engine), root, engine)
 
 
-async def play_at(server: Server, root: Path, engine: str) -> int:
-    """Play everything at a server; return the exit code."""
+async def play_at(
+    server: Server, root: Path, engine: str, interlude: Callable[[Play, str, str], Awaitable[None]] | None = None
+) -> int:
+    """Play everything at a server, and an interlude with the group and the conversation of two; return the exit code."""
     started = time.monotonic()
     async with stage() as nursery:
         play = Play(root, server, engine, nursery)
@@ -129,6 +132,8 @@ async def play_at(server: Server, root: Path, engine: str) -> int:
         play.stage_line(f"a server on {server.address}, three people, three processes")
         group, direct = await first_act(play)
         await second_act(play, group, direct)
+        if interlude is not None:
+            await interlude(play, group, direct)
         await third_act(play, group, direct)
         code = await verdict(play, started)
         for person in play.people.values():

@@ -282,6 +282,8 @@ def _files(
 def _probes(all_: Manifests, where: str, container: Document, ports: dict[str, Document], *, ours: bool) -> None:
     for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
         probe = container.get(kind, {})
+        if "exec" in probe and "timeoutSeconds" not in probe:
+            all_.off(where, f"{kind}: a program has one second, unless timeoutSeconds says more")
         asked = probe.get("httpGet") or probe.get("tcpSocket")
         if asked and isinstance(asked["port"], str) and asked["port"] not in ports:
             all_.off(where, f"{kind}: there is no port {asked['port']}")

@@ -92,6 +92,10 @@ FAULTS: dict[str, tuple[Callable[[Manifests], object], str]] = {
         lambda a: first(a, "Deployment", "auth")["livenessProbe"]["httpGet"].update(port="http"),
         "there is no port http",
     ),
+    "a probe whose program has one second": (
+        lambda a: first(a, "StatefulSet", "postgres")["readinessProbe"].pop("timeoutSeconds"),
+        "a program has one second",
+    ),
     "a Service of a port that is not there": (
         lambda a: a.of("Service")["delivery"]["spec"]["ports"][0].update(targetPort="buss"),
         "its pods have no port buss/TCP",
