@@ -13,7 +13,7 @@ from tools.deployment.k8s_test import NOT_SHOWN, changed, images_of, judge, over
 from tools.deployment.policies import FILES
 
 ROOT = Path(__file__).parents[2]
-PARTS = kube_parts.Parts(Path("/programs"), Path("/work"), Path("/plugins"))
+PARTS = kube_parts.Parts(Path("/programs"), Path("/cluster"), Path("/plugins"))
 GOMOD = """module k8s.io/kubernetes
 
 go 1.26.0
@@ -68,16 +68,16 @@ def test_what_is_built_already_is_not_built_again(tmp_path):
 
 
 def test_what_a_part_is_told_to_read_is_written():
-    written = {f"/work/{path}" for path in PARTS.files("token")}
-    made_later = {"/work/certs/sa.key", "/work/certs/apiserver.crt", "/work/certs"}
-    folders = {"/work/etcd", "/work/kubelet", "/work/kubelet-certs"}
+    written = {f"/cluster/{path}" for path in PARTS.files("token")}
+    made_later = {"/cluster/certs/sa.key", "/cluster/certs/apiserver.crt", "/cluster/certs"}
+    folders = {"/cluster/etcd", "/cluster/kubelet", "/cluster/kubelet-certs"}
     told = {
-        word.rpartition("=")[2] for words in PARTS.arguments().values() for word in words if "/work/" in word
+        word.rpartition("=")[2] for words in PARTS.arguments().values() for word in words if "/cluster/" in word
     }  # fmt: skip
     assert told - written - made_later - folders == set()
     settings = yaml.safe_load(PARTS.files("token")["kubelet.yaml"])
     assert settings["resolvConf"] in written
-    assert "/work/cni/10-pods.conflist" in written
+    assert "/cluster/cni/10-pods.conflist" in written
     assert json.loads(PARTS.files("token")["cni/10-pods.conflist"])["plugins"][0]["type"] in kube_parts.CNI_PLUGINS
 
 
