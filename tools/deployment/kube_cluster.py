@@ -154,7 +154,7 @@ class Cluster:
 
     def proc(self, pid: int) -> Path:
         """Return what the kernel says of a process in the namespaces, by its id there."""
-        return Path(f"/proc/{self.first}/root/proc/{pid}")
+        return Path("/proc", str(self.first), "root", "proc", str(pid))
 
     def start(self, name: str) -> None:
         """Start a part."""
