@@ -61,18 +61,18 @@ class Births:
         """Found the channel in which another one goes on (`Moves`)."""
         await self._found(later, policy, added, suite, name)
 
-    async def reset(self, channel: bytes, stuck_generation: int, *, known: set[bytes] | None = None) -> set[bytes]:
+    async def reset(self, channel: bytes, stuck_generation: int, *, known: set[bytes] | None = None) -> None:
         """Begin a group that is stuck anew, with the same members (RFC 9750 §5.3); somebody else's reset will do too.
 
-        `known`: no more than these, by the policy that stands here. Return the members that the server has.
+        `known`: no more than these, by the policy that stands here; those of them whom the server does not have are added later.
         """
         before = self._groups.generation(channel)
         policy, accounts, suite = await self._present(channel)
         if policy.generation != stuck_generation:
-            return accounts
-        served, missing = accounts, set[bytes]()
+            return
+        missing = set[bytes]()
         if known is not None:
-            missing = known - served
+            missing = known - accounts
             group = self._groups.load(channel)
             policy = replace(read_policy(group.policy), generation=stuck_generation)
             accounts, suite = accounts & known, group.suite
@@ -83,7 +83,6 @@ class Births:
         except (Refused, GroupUnusable) as exc:
             log.info("reset_refused", code=exc.name)
         await self._core.catch_up()
-        return served
 
     async def _present(self, channel: bytes) -> tuple[GroupPolicy, set[bytes], int]:
         """Return the policy, the accounts and the suite of a stuck group, as the server has them, else as stored here."""

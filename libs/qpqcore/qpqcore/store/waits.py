@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 SLOW_SECONDS = 2.0
-"""A call of a well store takes milliseconds; a vacuum, a restore or a packing none of this."""
+"""A call of a well store takes milliseconds; a vacuum after many deletions may take longer, and is said, too."""
 SAID_EVERY_SECONDS = 60.0
 """A slow store is said once in this time, not for each call."""
 
