@@ -14,7 +14,7 @@ from qpq.repl import session
 from qpq.repl.view import Snapshot, Style
 from qpq.table.commands import CHAT
 from qpq.table.model import Mistake
-from qpqcore.api.keystore import ResolveUserResult
+from tests.support.answers import with_another_key
 from tests.support.people import settle, texts
 
 PATIENCE_SECONDS = 60
@@ -188,15 +188,7 @@ async def test_the_prompt_says_whose_key_was_compared_and_whose_is_doubtful(open
         await alice.verify("bob")
         chat._refresh()
         assert view.snapshot.prompt == "(verified) @bob> "
-        call = alice._core.wire.call
-
-        async def lies(params, result, *, key=b""):
-            answer = await call(params, result, key=key)
-            if isinstance(answer, ResolveUserResult) and answer.name == "bob":
-                answer = replace(answer, identity_key=b"\7" * 32, device_list=b"")
-            return answer
-
-        monkeypatch.setattr(alice._core.wire, "call", lies)
+        monkeypatch.setattr(alice._core.wire, "call", with_another_key(alice, "bob"))
         with pytest.raises(qpqclient.IdentityChanged):
             await alice.resolve("bob")
         chat._refresh()

@@ -8,6 +8,7 @@ import pytest
 
 import qpqclient
 from qpqcore.api.keystore import ResolveUserResult
+from tests.support.answers import with_another_key
 from tests.support.people import settle, texts
 
 
@@ -28,14 +29,7 @@ async def test_a_mark_of_verification_is_of_one_key_and_its_loss_is_announced(op
         assert hers.verified
         assert await alice.verified("bob")
         assert not alice.conversation(w.club).verified, "carol is there too"
-        call = alice._core.wire.call
-
-        async def lies(params, result, *, key=b""):
-            answer = await call(params, result, key=key)
-            if isinstance(answer, ResolveUserResult) and answer.name == "bob":
-                answer = replace(answer, identity_key=b"\7" * 32, device_list=b"")
-            return answer
-
+        lies = with_another_key(alice, "bob")
         with pytest.MonkeyPatch.context() as lying:
             lying.setattr(alice._core.wire, "call", lies)
             for _ in range(2):

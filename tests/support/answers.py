@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import trio
 
 import qpqclient
+from qpqcore.api.keystore import ResolveUserResult
 from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
@@ -34,6 +36,19 @@ def refused_once(client: qpqclient.Client, params_type: type, code: ErrorCode) -
 def answer_lost_then_refused(client: qpqclient.Client, params_type: type, code: ErrorCode) -> None:
     """Have the server do the next call of a kind, and the client hear that it has no session: as when that ended between two tries."""
     _refuse(client, params_type, code, is_done=True)
+
+
+def with_another_key(client: qpqclient.Client, name: str) -> Callable[..., Awaitable[Any]]:
+    """Return a client's `wire.call` to a server that names another identity key for somebody."""
+    real = client._core.wire.call
+
+    async def lies(params: Any, result: Any, *, key: bytes = b"") -> Any:
+        answer = await real(params, result, key=key)
+        if isinstance(answer, ResolveUserResult) and answer.name == name:
+            answer = replace(answer, identity_key=b"\7" * 32, device_list=b"")
+        return answer
+
+    return lies
 
 
 def _refuse(client: qpqclient.Client, params_type: type, code: ErrorCode, *, is_done: bool) -> None:

@@ -71,9 +71,7 @@ class Composed:
         else:
             found = await self.deployment.wait_well()
             self._next = [found[name] for name in self.victims]
-        with trio.fail_after(BACK_SECONDS_MAX):
-            while not await answers(self.address):
-                await trio.sleep(LOOK_SECONDS)
+        await wait_answers(self.address)
 
     async def _back(self, victim: Container, since: float) -> None:
         until = time.monotonic() + BACK_SECONDS_MAX
@@ -98,6 +96,13 @@ class Composed:
     async def stop(self) -> int:
         """Leave it running: it is looked at once more."""
         return 0
+
+
+async def wait_answers(address: str) -> None:
+    """Return once a server answers clients there."""
+    with trio.fail_after(BACK_SECONDS_MAX):
+        while not await answers(address):
+            await trio.sleep(LOOK_SECONDS)
 
 
 async def answers(address: str) -> bool:

@@ -33,7 +33,7 @@ from tools.deployment.compose import (
     ComposeFailed,
     Deployment,
 )
-from tools.deployment.compose_test import SERVICES, STORES, answers, say, standins
+from tools.deployment.compose_test import SERVICES, STORES, say, standins, wait_answers
 from tools.deployment.k8s_check import K8S, built
 from tools.deployment.kube_build import build, lacking
 from tools.deployment.kube_cluster import Cluster, lacks, running
@@ -83,9 +83,7 @@ class Orchestrated:
         if left:
             victim = next(p for p in await pods(self.cluster) if p.kind == left[0] and p.well)
             self._next = victim, (await processes(self.cluster))[victim.container]
-        with trio.fail_after(BACK_SECONDS_MAX):
-            while not await answers(self.address):
-                await trio.sleep(LOOK_SECONDS)
+        await wait_answers(self.address)
 
     async def _back(self, victim: Pod, since: float) -> None:
         until = time.monotonic() + BACK_SECONDS_MAX
