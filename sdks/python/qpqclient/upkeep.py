@@ -181,8 +181,7 @@ class Upkeep:
         self._failed = self._failed or exc
 
     async def _finish_births(self) -> None:
-        births = self._core.births
-        waiting = [(*row, births.stored(*row)) for row in self._store.rows("SELECT channel, generation FROM births")]
+        waiting = self._store.rows("SELECT channel, generation, params FROM births")
         if not waiting:
             return
         await self._core.catch_up()  # a first commit may lie in the mailbox: then it is done
