@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
 import pytest
 import structlog
 import trio
@@ -67,10 +69,11 @@ async def test_full_it_is_said_once_though_nobody_logs_in_and_taken_back(own_red
             await wait_wrong(one)
             assert sound_of(one) == {"commands": 1, "answers": 1, "seals": 1}
     ours = [s for s in said if s["event"] in EVENTS]
-    # Both processes say it, each once a change.
-    assert sorted(s["event"] for s in ours) == ["redis_sound"] * 2 + ["redis_unsound"] * 2 or (
-        sorted(s["event"] for s in ours) == ["redis_sound"] + ["redis_unsound"] * 2
-    )
+    # Both processes say it, each once a change: at any time, those that have said it and not taken it back are 0 to 2.
+    # (On a machine that stands still for HELD_SECONDS between two probes a process may rightly say it again.)
+    balance = list(accumulate(1 if s["event"] == "redis_unsound" else -1 for s in ours))
+    assert set(balance) <= {0, 1, 2}
+    assert balance[-1] <= 1
     first = ours[0]
     assert (first["check"], first["log_level"]) == ("commands", "warning")
     assert "maxmemory" in first["reason"]
