@@ -9,6 +9,7 @@ import trio
 
 from qpqclient.errors import IdentityChanged, NotFound, QpqError, Refused, ServerBroke
 from qpqclient.log import log
+from qpqclient.model import GroupChanged
 from qpqcore.api.keystore import ResolveIdentityParams, ResolveIdentityResult, ResolveUserParams, ResolveUserResult
 from qpqcore.crypto.identity import Credential, DeviceList
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -42,6 +43,8 @@ class People:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._store = core.store
+        self.unanswered = False
+        """Whether a member's name could not be had the last time, and is to be asked for again: its domain may be away."""
 
     def name(self, account: bytes) -> str:
         """Return a known account's name, else the beginning of its id."""
@@ -144,10 +147,11 @@ class People:
         return [r[0] for r in rows]
 
     async def learn(self) -> None:
-        """Resolve the names of members that are not known yet."""
+        """Resolve the names of members that are not known yet; who cannot be asked for now is asked for later."""
         unknown = self._store.rows(
             "SELECT DISTINCT account, identity_key FROM leaves WHERE account NOT IN (SELECT account FROM people)"
         )
+        unanswered = False
         for start in range(0, len(unknown), ASKED_AT_ONCE):
             some = unknown[start : start + ASKED_AT_ONCE]
             questions = [ResolveIdentityParams(account=account) for account, _ in some]
@@ -158,10 +162,30 @@ class People:
                     for (account, key), answer in zip(some, answers, strict=True)
                     if not isinstance(answer, Refused)
                 ]
+            unanswered = unanswered or any(isinstance(a, Refused) and a.retryable for a in answers)
+            self._tell_of([account for account, _ in some])
             try:
                 self._settle(doubts)
             except IdentityChanged as exc:
                 log.warning("member_doubtful", reason=str(exc))
+        self.unanswered = unanswered
+        if unanswered:
+            self._core.upkeep.wake()
+
+    def _tell_of(self, accounts: Sequence[bytes]) -> None:
+        """Say of the conversations of people whose names have just come that they are shown otherwise now."""
+        channels = {
+            channel
+            for account in accounts
+            if account != self._core.account.account
+            for (channel,) in self._store.rows(
+                "SELECT l.channel FROM leaves l JOIN people p ON p.account = l.account JOIN channels c ON c.channel = l.channel "
+                "WHERE c.active = 1 AND l.account = ?",
+                account,
+            )
+        }
+        for channel in sorted(channels):
+            self._core.tell(GroupChanged(channel, active=True))
 
     def _learn(self, account: bytes, key: bytes, shown: ResolveIdentityResult) -> Doubt | None:
         if (shown.account, shown.identity_key) != (account, key or shown.identity_key):

@@ -45,7 +45,7 @@ class Upkeep:
         self._work = trio.Event()
         self._work.set()
         self._put_off = False
-        """Whether something could not be done because a conversation's home, another domain, was away."""
+        """Whether something could not be done because another domain was away: a conversation's home, or a member's."""
         self.noted = 0
         """How often groups were noted to be rejoined since the start: who waited for something sees whether one was meanwhile."""
         self._failed: Exception | None = None
@@ -113,7 +113,7 @@ class Upkeep:
             try:
                 await self.settle()
                 if self._put_off:
-                    raise QpqError("a conversation's home is away")
+                    raise QpqError("another domain is away")
             except (
                 QpqError,
                 Refusal,
@@ -148,6 +148,9 @@ class Upkeep:
                 async with self._core.held_link() as link:
                     await self._core.account.enrol(link)
                 await self._core.put_back.restock()
+                if self._core.people.unanswered:
+                    await self._core.people.learn()
+                    self._put_off = self._core.people.unanswered
                 await self._finish_births()
                 await self._survey()
                 await self._rejoin()
