@@ -68,9 +68,9 @@ async def _once(alice: qpqclient.Client, device: bytes, link: qpqclient.transpor
             try:
                 await link.call(PeekParams(), PeekResult)
             except qpqclient.Refused as no:
-                if no.name != "unauthenticated":
+                if no.name not in {"unauthenticated", "deviceUnknown"}:
                     raise
-                ended = time.monotonic()
-            else:
-                await trio.sleep(LOOK_SECONDS)
+                if no.name == "unauthenticated":  # else its mailbox has gone, and its session goes on
+                    ended = time.monotonic()
+            await trio.sleep(0 if ended else LOOK_SECONDS)
     return ended - begun
