@@ -115,6 +115,8 @@ OVER_ALL = {
     "DROP_OLD_NAMES": "the sweep",
     "DROP_OLD_INVITES": "the sweep",
 }
+ON_CITUS: dict[str, str] = {}
+"""No statement has to be said otherwise there."""
 CROSSING = {
     "create_account": "once in an account's life: name, invitation, account and the reply that is repeated",
     "change_password": "rare: the sessions that end take their tokens along, and the reply is repeated",

@@ -36,6 +36,8 @@ OVER_ALL = {
     "BLOBS_OF": "an account's end",
     "OLD_BLOBS": "the sweep",
 }
+ON_CITUS: dict[str, str] = {}
+"""No statement has to be said otherwise there."""
 CROSSING = {
     "begin": "once an upload: its account's row is held while what it keeps is counted",
 }

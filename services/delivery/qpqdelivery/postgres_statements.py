@@ -5,6 +5,7 @@ Arrays carry batches: `unnest` makes rows of them, in their order, and each row 
 
 from __future__ import annotations
 
+from qpqcore.store.postgres.layout import listed
 from qpqdelivery import guests
 
 # --- channels
@@ -346,5 +347,15 @@ OVER_ALL = {
     "AWAY_OF": "rare: a list of channels; each place has an index by account",
     "BACKLOG": "the operator's numbers: the outbox is empty but for what is under way",
 }
+ON_CITUS = {
+    text: listed(text)
+    for text in (
+        HOLD_HEADS, TRIM_HEADS, FOUND_ALL, RATCHETS, LEAVES, CLEAR, ADVANCE, PAYLOADS, ARE_KEPT, DROP_HASHES, DROP_PAYLOADS,
+    )
+} | {
+    ARE_WAITED_FOR: "SELECT DISTINCT w.channel, w.number FROM unnest($1::bytea[], $2::bigint[]) AS w(channel, number) "
+    "JOIN entries e ON e.channel = w.channel AND e.log_number = w.number",
+}  # fmt: skip
+"""In words of Citus' own: it correlates no subquery with rows that come along, which plain PostgreSQL ends at the first find."""
 CROSSING: dict[str, str] = {}
 """No transaction goes over both groups: from the log into mailboxes leads the outbox."""
