@@ -13,6 +13,8 @@ from hypothesis import settings as hypothesis_settings
 
 from qpqcore.config.settings import Settings
 from tests.support import constellation, domains, forms, servers, world
+from tests.support.citus import TEMPLATE as CITUS_TEMPLATE
+from tests.support.citus import ask, check, make_template
 from tests.support.forms import STORES, Form
 from tests.support.postgres import QUICK, ended, started
 from tools.redis_server import RedisServer, redis_server
@@ -91,6 +93,31 @@ def fresh_postgres(postgres):
     name = postgres.lend()
     yield postgres.url(name)
     postgres.give_back(name)
+
+
+@pytest.fixture(scope="session")
+def citus(postgres):
+    """Return the same server with the template of a distributed database in it (tests/support/citus.py)."""
+    make_template(postgres)
+    return postgres
+
+
+@pytest.fixture
+def fresh_citus(citus):
+    """Return the address of a database that the stand-in for Citus distributes; what came to a wrong node is a failure."""
+    url = citus.url(name := citus.lend(CITUS_TEMPLATE))
+    ask(url, "TRUNCATE stand_in.writes")
+    yield url
+    check(url)
+    citus.give_back(name)
+
+
+@pytest.fixture
+def own_citus(citus):
+    """Return the address of one whose nodes a test may move, or cut off."""
+    name = citus.fresh(f"citus_{uuid4().hex}", CITUS_TEMPLATE)
+    yield citus.url(name)
+    citus.drop(name)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import asyncpg
 from qpqcore.store.errors import DatabaseError, DatabaseTooNew
 from qpqcore.store.postgres import direct
 from qpqcore.store.postgres import distribute as distributing
-from qpqcore.store.postgres.schemas import Schema, check_version, programs_from, session_settings
+from qpqcore.store.postgres.schemas import Schema, become_routed, check_version, programs_from, session_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -72,7 +72,8 @@ def ask(url: str, schema: Schema, query: str, *values: object) -> list[Any]:
     """Return what a query finds in a schema. DatabaseAway; DatabaseTooOld, DatabaseTooNew if this program cannot use it."""
 
     async def body(connection: Any) -> list[Any]:
-        await check_version(connection, schema)
+        if await check_version(connection, schema):
+            await become_routed(connection, schema)
         return list(await connection.fetch(query, *values))
 
     return direct.run(url, body, name=schema.name, settings=session_settings(schema))
