@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -19,10 +19,10 @@ import trio
 
 from qpqcore.store.postgres.migrate import migrate
 from qpqcore.store.postgres.schemas import schema_of
-from tests.support.postgres import SERVICES, Server
+from tests.support.postgres import EMPTY, SERVICES, Server
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
 ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 COORDINATOR, *WORKERS = ADDRESSES
@@ -154,6 +154,21 @@ def ask(url: str, query: str, *values: Any) -> list[tuple[Any, ...]]:
             await connection.close()
 
     return asyncio.run(run())
+
+
+@contextmanager
+def alone(url: str) -> Iterator[None]:
+    """Have a real Citus for oneself, with our tables in it, distributed and empty."""
+    loop = asyncio.new_event_loop()
+    try:
+        connection = loop.run_until_complete(asyncpg.connect(url))
+        loop.run_until_complete(connection.execute("SELECT pg_advisory_lock($1)", LOCK))
+        migrate(url, [schema_of(service) for service in SERVICES], distribute=True)
+        loop.run_until_complete(connection.execute(EMPTY))
+        yield
+        loop.run_until_complete(connection.close())
+    finally:
+        loop.close()
 
 
 def check(url: str) -> None:
