@@ -7,7 +7,7 @@ COLUMNS = (
 )
 
 NAMED = "SELECT account FROM names WHERE name = $1 AND freed_ms IS NULL"
-NAMES_LOCKED = "SELECT freed_ms FROM names WHERE name = ANY($1::text[]) ORDER BY name FOR UPDATE"
+NAME_LOCKED = "SELECT freed_ms FROM names WHERE name = $1 FOR UPDATE"
 TAKE_NAME = (
     "INSERT INTO names AS n (name, account) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE "
     "SET account = excluded.account, freed_ms = NULL WHERE n.freed_ms <= $3"
