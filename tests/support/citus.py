@@ -37,7 +37,7 @@ INSERT INTO pg_extension (oid, extname, extowner, extnamespace, extrelocatable, 
     VALUES (99999, 'citus', 10, 11, false, 'stand-in');
 CREATE TABLE pg_catalog.pg_dist_node (groupid int PRIMARY KEY, address text, nodename text, nodeport int,
     noderole text DEFAULT 'primary', isactive bool DEFAULT true, hasmetadata bool DEFAULT true,
-    metadatasynced bool DEFAULT true, shouldhaveshards bool);
+    metadatasynced bool DEFAULT true, shouldhaveshards bool, is_dead bool DEFAULT false);
 CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass PRIMARY KEY, partmethod "char", partkey text,
     colocationid int);
 CREATE TABLE pg_catalog.pg_dist_shard (logicalrelid regclass, shardid bigint PRIMARY KEY, place int);
@@ -70,11 +70,14 @@ CREATE FUNCTION stand_in.owner_of(relation regclass, value text) RETURNS text LA
     WHERE s.shardid = get_shard_id_for_distribution_column(relation, value) $$;
 CREATE FUNCTION stand_in.note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
     SET search_path = pg_catalog SET enable_seqscan = on AS $$
-DECLARE found jsonb;
+DECLARE found jsonb; owner text;
 BEGIN
     found := CASE WHEN TG_OP = 'DELETE' THEN to_jsonb(OLD) ELSE to_jsonb(NEW) END;
-    INSERT INTO stand_in.writes VALUES (pg_current_xact_id(), TG_RELID::regclass,
-        stand_in.owner_of(TG_RELID::regclass, found ->> TG_ARGV[0]), host(inet_server_addr()));
+    owner := stand_in.owner_of(TG_RELID::regclass, found ->> TG_ARGV[0]);
+    IF EXISTS (SELECT 1 FROM pg_dist_node WHERE address = owner AND is_dead) THEN
+        RAISE EXCEPTION 'connection to the remote node % failed', owner USING ERRCODE = 'connection_failure';
+    END IF;
+    INSERT INTO stand_in.writes VALUES (pg_current_xact_id(), TG_RELID::regclass, owner, host(inet_server_addr()));
     RETURN NULL;
 END $$;
 
@@ -131,6 +134,8 @@ MOVE = (
 )
 """What a move of a value's shard, and of those that lie beside it, leaves in Citus' tables."""
 OWNER = "SELECT stand_in.owner_of($1::text::regclass, $2::bytea::text)"
+DIES = "UPDATE pg_dist_node SET is_dead = $2 WHERE address = $1"
+"""What the coordinator says, in Citus' words and with its code, of rows of a node that is away; it has no other way to them."""
 WIRED = "UPDATE pg_dist_node SET nodename = '127.0.0.1', nodeport = $2 WHERE address = $1"
 
 
@@ -222,13 +227,32 @@ class Wire:
         self._scope.cancel()
 
 
+class Cluster:
+    """The nodes of a database, each behind a wire."""
+
+    def __init__(self, url: str, wires: dict[str, Wire]) -> None:
+        self.url = url
+        self.wires = wires
+
+    def dies(self, address: str) -> None:
+        """Take a node away, for us and for the coordinator."""
+        ask(self.url, DIES, address, True)
+        self.wires[address].cut()
+
+    async def lives(self, address: str) -> None:
+        """Bring it back."""
+        await self.wires[address].mend()
+        ask(self.url, DIES, address, False)
+
+
 @asynccontextmanager
-async def wired(url: str, port: int) -> AsyncIterator[dict[str, Wire]]:
-    """Put a wire before each worker; yield them by the worker's address."""
+async def wired(url: str) -> AsyncIterator[Cluster]:
+    """Put a wire before each worker."""
+    port = int(url.rsplit(":", 1)[1].split("/")[0])
     async with trio.open_nursery() as nursery:
         wires = {address: Wire(nursery, (address, port)) for address in WORKERS}
         for address, wire in wires.items():
             await wire.mend()
             ask(url, WIRED, address, wire.port)
-        yield wires
+        yield Cluster(url, wires)
         nursery.cancel_scope.cancel()
