@@ -139,12 +139,16 @@ DIES = "UPDATE pg_dist_node SET is_dead = $2 WHERE address = $1"
 WIRED = "UPDATE pg_dist_node SET nodename = '127.0.0.1', nodeport = $2 WHERE address = $1"
 
 
+def known(port: int) -> str:
+    """Return the statement that makes the nodes known: the coordinator, which takes no shards, and the workers."""
+    rows = ", ".join(f"({at}, '{place}', '{place}', {port}, {at > 0})" for at, place in enumerate(ADDRESSES))
+    return f"INSERT INTO pg_dist_node (groupid, address, nodename, nodeport, shouldhaveshards) VALUES {rows}"
+
+
 def make_template(server: Server) -> None:
     """Make the database that the tests' are copied from: distributed by the product's own `migrate --distribute`."""
-    rows = ", ".join(f"({at}, '{place}', '{place}', {server.port}, {at > 0})" for at, place in enumerate(ADDRESSES))
-    known = f"INSERT INTO pg_dist_node (groupid, address, nodename, nodeport, shouldhaveshards) VALUES {rows}"
     server.fresh(TEMPLATE)
-    server.sql(TEMPLATE, STAND_IN, known)
+    server.sql(TEMPLATE, STAND_IN, known(server.port))
     migrate(server.url(TEMPLATE), [schema_of(service) for service in SERVICES], distribute=True)
 
 
