@@ -84,7 +84,7 @@ class PostgresGuests:
     _fan_out: FanOut
 
     async def box(self, box: bytes, entries_max: int, bytes_max: int, now_ms: int) -> tuple[list[Boxed], int]:
-        async def body(c: Connection) -> tuple[list[Any], int]:
+        async def body(c: Connection) -> tuple[tuple[list[Any], int], list[log.Place]]:
             last = await c.fetchval(sql.BOX_LAST, box)
             rows: list[Any] = []
             room = bytes_max
@@ -93,14 +93,10 @@ class PostgresGuests:
                 if rows and room < 0:
                     break
                 rows.append(row)
-            return rows, last or 0
+            return (rows, last or 0), [(row[2], row[5]) for row in rows]
 
-        async def work() -> tuple[list[Boxed], int]:
-            rows, last = await self._db.nodes.single(body, at=("mailboxes", box))
-            logged = await log.read(self._db.nodes, sql.PAYLOADS, [(r[2], r[5]) for r in rows])
-            return [boxed_of((*r[:BOX_COLUMNS], logged.get(p)), now_ms) for p, r in enumerate(rows, start=1)], last
-
-        return await self._db.look_up(work)
+        (rows, last), logged = await self._db.look_up(lambda: log.read(self._db.nodes, box, body, sql.PAYLOADS))
+        return [boxed_of((*r[:BOX_COLUMNS], logged.get(p)), now_ms) for p, r in enumerate(rows, start=1)], last
 
     async def boxes(self, limit: int) -> list[BoxLoad]:
         rows = await self._db.read(lambda c: c.fetch(sql.BOXES, NOBODY, NOBODY + b"\xff", limit))

@@ -171,20 +171,20 @@ class PostgresStore(PostgresGuests):
         limit = min(entries_max or self._bounds.fetch_entries_max, self._bounds.fetch_entries_max)
 
         room = self._bounds.fetch_bytes_max if payloads else 0
+        statement = sql.PAYLOADS if payloads else sql.ARE_KEPT
 
-        async def work() -> tuple[list[Entry], Mailbox] | None:
-            rows = await self._db.nodes.single(
-                lambda c: c.fetch(sql.FETCH, device, after, limit, room), at=("mailboxes", device)
-            )
-            if not rows:
-                return None
-            account, last, acked, size, seen_ms, oldest_ms = rows[0][:BOX_COLUMNS]
+        async def body(c: Connection) -> tuple[tuple[Any, list[Any]], list[log.Place]]:
+            rows = await c.fetch(sql.FETCH, device, after, limit, room)
             heads = self._page([row[BOX_COLUMNS:] for row in rows if row[BOX_COLUMNS] is not None], payloads=payloads)
-            bodies = await self._bodies(heads, payloads=payloads)
-            found = [_entry(h, bodies.get(p), payloads=payloads, now_ms=now_ms) for p, h in enumerate(heads, start=1)]
-            return found, Mailbox(account, last, acked, size, oldest_ms or 0, seen_ms)
+            in_log = any(EntryKind(h[1]) in IN_LOG for h in heads)
+            return (rows[0][:BOX_COLUMNS] if rows else None, heads), [(h[2], h[5]) for h in heads] if in_log else []
 
-        return await self._db.look_up(work)
+        (box, heads), bodies = await self._db.look_up(lambda: log.read(self._db.nodes, device, body, statement))
+        if box is None:
+            return None
+        account, last, acked, size, seen_ms, oldest_ms = box
+        found = [_entry(h, bodies.get(p), payloads=payloads, now_ms=now_ms) for p, h in enumerate(heads, start=1)]
+        return found, Mailbox(account, last, acked, size, oldest_ms or 0, seen_ms)
 
     def _page(self, rows: list[Any], *, payloads: bool) -> list[Any]:
         """Return as many entries as one answer holds; the first one always."""
@@ -195,13 +195,6 @@ class PostgresStore(PostgresGuests):
             room -= row[-1]
             count += 1
         return rows[:count]
-
-    async def _bodies(self, heads: list[Any], *, payloads: bool) -> dict[int, bytes]:
-        """Return the payloads that lie in logs, by place; those that are gone are missing."""
-        if not any(EntryKind(h[1]) in IN_LOG for h in heads):
-            return {}
-        statement = sql.PAYLOADS if payloads else sql.ARE_KEPT
-        return await log.read(self._db.nodes, statement, [(h[2], h[5]) for h in heads])
 
     async def ack(self, device: bytes, up_to: int, now_ms: int) -> int | None:
         step_ms = self._bounds.seen_step_ms

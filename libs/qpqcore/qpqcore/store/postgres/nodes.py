@@ -78,10 +78,14 @@ class Nodes:
 
     async def transaction(self, body: Callable[[Connection], Awaitable[T]], at: Place | None = None) -> T:
         """Run `body` in a transaction where the rows of `at` are, as `Pool.transaction` does."""
+        if not self._home.is_citus:
+            return await self._home.transaction(body)
         return await self.transaction_on(await self.owner(at), body)
 
     async def single(self, body: Callable[[Connection], Awaitable[T]], at: Place | None = None) -> T:
         """Run `body` where the rows of `at` are, as `Pool.single` does."""
+        if not self._home.is_citus:
+            return await self._home.single(body)
         return await self.single_on(await self.owner(at), body)
 
     async def transaction_on(self, node: Address | None, body: Callable[[Connection], Awaitable[T]]) -> T:
