@@ -19,7 +19,7 @@ import trio
 
 from qpqcore.store.postgres.migrate import migrate
 from qpqcore.store.postgres.schemas import schema_of
-from tests.support.postgres import EMPTY, SERVICES, Server
+from tests.support.postgres import SERVICES, Server
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -41,7 +41,7 @@ CREATE TABLE pg_catalog.pg_dist_node (groupid int PRIMARY KEY, address text, nod
 CREATE TABLE pg_catalog.pg_dist_partition (logicalrelid regclass PRIMARY KEY, partmethod "char", partkey text,
     colocationid int);
 CREATE TABLE pg_catalog.pg_dist_shard (logicalrelid regclass, shardid bigint PRIMARY KEY, place int);
-CREATE TABLE pg_catalog.pg_dist_placement (shardid bigint PRIMARY KEY, groupid int);
+CREATE TABLE pg_catalog.pg_dist_placement (shardid bigint PRIMARY KEY, groupid int, shardstate int DEFAULT 1);
 CREATE SEQUENCE pg_catalog.pg_dist_shardid_seq START 102008;
 CREATE SEQUENCE pg_catalog.pg_dist_colocationid_seq;
 GRANT SELECT ON pg_dist_node, pg_dist_partition, pg_dist_shard, pg_dist_placement TO PUBLIC;
@@ -117,6 +117,9 @@ BEGIN
         'EXECUTE FUNCTION stand_in.note(%L)', table_name, distribution_column);
 END $$;
 """
+TABLES = (
+    "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname LIKE 'qpq\\_%' AND tablename <> 'migrations'"
+)
 TEMPLATE = "template_citus"
 STRAYED = "SELECT DISTINCT relation::text, owner, came FROM stand_in.writes WHERE came NOT IN (owner, $1)"
 """Writes that came to a node that does not own their row, and is not the coordinator."""
@@ -173,7 +176,8 @@ def alone(url: str) -> Iterator[None]:
         connection = loop.run_until_complete(asyncpg.connect(url))
         loop.run_until_complete(connection.execute("SELECT pg_advisory_lock($1)", LOCK))
         migrate(url, [schema_of(service) for service in SERVICES], distribute=True)
-        loop.run_until_complete(connection.execute(EMPTY))
+        for (table,) in loop.run_until_complete(connection.fetch(TABLES)):
+            loop.run_until_complete(connection.execute(f"DELETE FROM {table}"))
         yield
         loop.run_until_complete(connection.close())
     finally:

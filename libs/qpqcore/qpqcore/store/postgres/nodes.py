@@ -4,7 +4,7 @@
 2. A route is a hint. Each node has Citus' metadata and takes the same statements, and passes on what is not its own: an old
    route costs time and is never wrong. So the map is read again only now and then, and after a failure.
 3. A node that cannot be reached is left out: its work goes by the coordinator until a connection can be had again. Work that
-   has begun is not begun elsewhere, unless it only reads or may be repeated.
+   has begun is not begun elsewhere, unless it may be repeated: then its pool tries again, and finds that nobody is there.
 4. On a plain PostgreSQL nothing is asked and nothing is kept.
 """
 
@@ -39,7 +39,7 @@ MAP = (
     "SELECT c.relname::text, s.shardid, n.nodename::text, n.nodeport, "
     "n.groupid <> 0 AND n.hasmetadata AND n.metadatasynced FROM pg_dist_partition t "
     "JOIN pg_class c ON c.oid = t.logicalrelid AND c.relnamespace = to_regnamespace($1) "
-    "JOIN pg_dist_shard s ON s.logicalrelid = t.logicalrelid JOIN pg_dist_placement p ON p.shardid = s.shardid "
+    "JOIN pg_dist_shard s ON s.logicalrelid = t.logicalrelid JOIN pg_dist_placement p ON p.shardid = s.shardid AND p.shardstate = 1 "
     "JOIN pg_dist_node n ON n.groupid = p.groupid AND n.noderole = 'primary' AND n.isactive "
     "WHERE t.partmethod = 'h' AND c.relname = ANY($2::text[]) LIMIT $3"
 )
@@ -90,11 +90,11 @@ class Nodes:
 
     async def transaction_on(self, node: Address | None, body: Callable[[Connection], Awaitable[T]]) -> T:
         """Run `body` in a transaction on a node, or by the coordinator if it cannot be reached."""
-        return await self._on(node, lambda pool: pool.transaction(body), may_repeat=False)
+        return await self._on(node, lambda pool: pool.transaction(body))
 
     async def single_on(self, node: Address | None, body: Callable[[Connection], Awaitable[T]]) -> T:
         """Run `body`, which may be repeated, on a node, or by the coordinator."""
-        return await self._on(node, lambda pool: pool.single(body), may_repeat=True)
+        return await self._on(node, lambda pool: pool.single(body))
 
     async def transactions(self, bodies: Mapping[Address | None, Callable[[Connection], Awaitable[T]]]) -> list[T]:
         """Run a transaction on each of some nodes, at once; return what they do when all have ended, or raise a failure."""
@@ -107,7 +107,7 @@ class Nodes:
                 raise value
         return [value for value in done if not isinstance(value, BaseException)]
 
-    async def _on(self, node: Address | None, work: Callable[[Pool], Coroutine[Any, Any, T]], *, may_repeat: bool) -> T:
+    async def _on(self, node: Address | None, work: Callable[[Pool], Coroutine[Any, Any, T]]) -> T:
         if not self._home.is_citus:
             return await work(self._home)
         pool = self._pool(node) if node is not None else None
@@ -117,7 +117,7 @@ class Nodes:
             except Refusal as no:
                 if no.code is ErrorCode.UNAVAILABLE:
                     self.look_again()
-                if not (isinstance(no, Unreached) or (may_repeat and no.code is ErrorCode.UNAVAILABLE)):
+                if not isinstance(no, Unreached):
                     raise
             else:
                 self._home.statistics.by_owner += 1
