@@ -244,7 +244,6 @@ DELIVERY: Final = Board(
             (
                 Query(rate("qpq_store_writes_total", where='{store="delivery"}'), "writes"),
                 Query(rate("qpq_store_reads_total", where='{store="delivery"}'), "reads"),
-                Query(rate("qpq_store_by_owner_total", where='{store="delivery"}'), "by their rows' node (Citus)"),
                 Query(rate("qpq_store_by_coordinator_total", where='{store="delivery"}'), "by the coordinator (Citus)"),
             ),
             "Of delivery.",
