@@ -34,7 +34,11 @@ OF_ALL_ROWS = {
     "STORED_BYTES": "the operator's number: a sum over every blob, every 15 s at most, while somebody scrapes"
 }
 TOO_WIDE = {"FORGET_OLD": "the sweep"}
-SAID_OTHERWISE = {"ARE_WAITED_FOR": "Citus correlates no subquery with rows that come along"}
+SAID_OTHERWISE = {
+    "ARE_WAITED_FOR": "Citus correlates no subquery with rows that come along",
+    "WEIGH": "none that has a LIMIT, over several shards",
+    "BOXES": "the same",
+}
 
 
 def statements_of(service):
@@ -173,6 +177,18 @@ def test_a_statement_over_rows_that_come_along_tells_citus_of_their_shards(servi
         }
         alias = next(a for a in tables_in(text, module.DISTRIBUTED_BY)[table] if a != table)
         assert told.replace(f" AND {alias}.{module.DISTRIBUTED_BY[table]} = ANY($1)", "") == text
+
+
+@pytest.mark.parametrize(("service", "name"), ALL)
+def test_over_all_nodes_no_subquery_of_another_row_has_a_limit_or_counts_without_a_group(service, name):
+    """Citus: "Limit in subquery is currently unsupported when a subquery references a column from another query"."""
+    module, text = STATEMENTS[service], statements_of(service)[name]
+    if name in module.OVER_ALL:
+        for inner in re.findall(r"\(SELECT [^()]*(?:\([^()]*\)[^()]*)*\)", module.ON_CITUS.get(text, text)):
+            own = {alias for _, alias in TABLE.findall(inner)}
+            if set(re.findall(r"= ([a-z])\.\w+", inner)) - own:
+                assert "LIMIT" not in inner, inner
+                assert ("GROUP BY" in inner) == bool(re.search(r"\b(?:count|min|max|sum)\(", inner)), inner
 
 
 @pytest.mark.parametrize(("service", "name"), ALL)

@@ -14,6 +14,7 @@ import asyncpg
 from qpqcore.store.errors import DatabaseError, DatabaseTooNew
 from qpqcore.store.postgres import direct
 from qpqcore.store.postgres import distribute as distributing
+from qpqcore.store.postgres.face import OnCitus
 from qpqcore.store.postgres.schemas import Schema, become_routed, check_version, programs_from, session_settings
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def ask(url: str, schema: Schema, query: str, *values: object) -> list[Any]:
     async def body(connection: Any) -> list[Any]:
         if await check_version(connection, schema):
             await become_routed(connection, schema)
+            return list(await OnCitus(connection, schema.layout.on_citus).fetch(query, *values))
         return list(await connection.fetch(query, *values))
 
     return direct.run(url, body, name=schema.name, settings=session_settings(schema))
