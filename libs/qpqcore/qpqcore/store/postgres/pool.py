@@ -316,7 +316,7 @@ class Pool:
                 ) from exc
             raise
         if self.away:
-            log.info("database_back")
+            log.info("database_back", **self._at)
         self.away = ""
         self.statistics.connections_opened += 1
         return connection
@@ -326,7 +326,7 @@ class Pool:
         self._away_until = asyncio.get_running_loop().time() + limits.AWAY_SECONDS
         reason = str(exc) if isinstance(exc, DatabaseError) else type(exc).__name__
         if self.away != reason:
-            log.warning("database_away", reason=reason)
+            log.warning("database_away", reason=reason, **self._at)
         self.away = reason
         if self._knocking is None or self._knocking.done():
             self._knocking = asyncio.get_running_loop().create_task(self._knock())
