@@ -15,6 +15,7 @@ import trio
 from qpqcore.api.delivery import EntryKind
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.store.postgres import limits
+from qpqcore.store.postgres.bridge import open_postgres
 from qpqcore.store.postgres.face import OnCitus, holds
 from qpqcore.store.postgres.layout import Layout
 from qpqcore.store.postgres.shards import Shards
@@ -34,7 +35,7 @@ from tests.contract.test_delivery_store import (
     message,
     put,
 )
-from tests.postgres.test_delivery import all_of, cleared, opened
+from tests.postgres.test_delivery import SCHEMA, all_of, cleared, opened
 from tests.support import citus
 from tests.support.citus import COORDINATOR, WORKERS, ask, wired
 
@@ -445,6 +446,34 @@ async def test_without_the_coordinator_the_nodes_go_on_with_what_is_known(own_ci
             await put(store, message(b"meanwhile"))
             assert await texts_of(store, BOB) == [b"before", b"meanwhile"]
         nursery.cancel_scope.cancel()
+
+
+async def test_what_waits_for_its_turn_at_a_node_and_is_cancelled_is_not_begun(own_citus):
+    at = ("heads", CHANNEL)
+    let_go = await trio.to_thread.run_sync(_hold, own_citus)
+    begun = []
+
+    async def first(c):
+        await c.execute("SELECT pg_advisory_xact_lock(1)")
+
+    async def second(c):
+        begun.append(await c.fetchval("SELECT 1"))
+
+    async with open_postgres(own_citus, SCHEMA, connections_max=1) as database:
+        await database.read(lambda c: c.fetchval("SELECT 1"), at=at)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(database.write, first, at)
+            await until(lambda: _waits(own_citus))
+            with trio.CancelScope() as scope:
+                async with trio.open_nursery() as inner:
+                    inner.start_soon(database.write, second, at)
+                    await until(lambda: database.load.waiting)
+                    scope.cancel()
+            assert scope.cancelled_caught
+            let_go()
+        assert begun == []
+        await database.write(second, at)
+        assert begun == [1]
 
 
 # --- bounds
