@@ -13,12 +13,21 @@ from hypothesis import settings as hypothesis_settings
 
 from qpqcore.config.settings import Settings
 from tests.support import constellation, domains, forms, servers, world
+from tests.support.citus import TEMPLATE as CITUS_TEMPLATE
+from tests.support.citus import URL as CITUS_URL
+from tests.support.citus import alone, ask, check, make_template
 from tests.support.forms import STORES, Form
 from tests.support.postgres import QUICK, ended, started
 from tools.redis_server import RedisServer, redis_server
 from trio_quic import EngineName
 
 PATIENCE_SECONDS = 60
+CITUS_SAID = (
+    "Citus: the stores' contract runs on QPQ_TEST_CITUS as well."
+    if CITUS_URL
+    else "Citus: NOT TESTED, only a stand-in (tests/support/citus.py). QPQ_TEST_CITUS=postgresql://owner@coordinator/database"
+    " runs the stores' contract on a real one, which is emptied (docs/operate/postgresql.md#citus)."
+)
 
 # A busy machine is slow, not wrong: no example has a time limit of its own. The suite tries the same examples each time;
 # `--hypothesis-profile search` looks for new ones.
@@ -49,6 +58,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(SaysAtOnce(config))
     constellation.chosen = config.getoption("--bus")
     servers.stored.in_postgres = config.getoption("--store") == "postgres"
+
+
+def pytest_report_header() -> list[str]:
+    """Say what is left out."""
+    return [CITUS_SAID]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it once more at the end, where it is read."""
+    terminalreporter.write_line(CITUS_SAID)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -91,6 +110,38 @@ def fresh_postgres(postgres):
     name = postgres.lend()
     yield postgres.url(name)
     postgres.give_back(name)
+
+
+@pytest.fixture(scope="session")
+def citus(postgres):
+    """Return the same server with the template of a distributed database in it (tests/support/citus.py)."""
+    make_template(postgres)
+    return postgres
+
+
+@pytest.fixture
+def fresh_citus(citus):
+    """Return the address of a database that the stand-in for Citus distributes; what came to a wrong node is a failure."""
+    url = citus.url(name := citus.lend(CITUS_TEMPLATE))
+    ask(url, "TRUNCATE stand_in.writes")
+    yield url
+    check(url)
+    citus.give_back(name)
+
+
+@pytest.fixture
+def real_citus():
+    """Return the address of the real Citus that QPQ_TEST_CITUS names, emptied, while no other test has it."""
+    with alone(CITUS_URL):
+        yield CITUS_URL
+
+
+@pytest.fixture
+def own_citus(citus):
+    """Return the address of one whose nodes a test may move, or cut off."""
+    name = citus.fresh(f"citus_{uuid4().hex}", CITUS_TEMPLATE)
+    yield citus.url(name)
+    citus.drop(name)
 
 
 @pytest.fixture

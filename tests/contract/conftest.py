@@ -20,6 +20,7 @@ from qpqdelivery.store_postgres import PostgresStore as DeliveryPostgres
 from qpqdelivery.store_sqlite import SqliteStore as DeliverySqlite
 from qpqkeystore.store_postgres import PostgresStore as KeystorePostgres
 from qpqkeystore.store_sqlite import SqliteStore as KeystoreSqlite
+from tests.support import citus
 
 SQLITE = {"qpqauth": AuthSqlite, "qpqkeystore": KeystoreSqlite, "qpqdelivery": DeliverySqlite, "qpqblob": BlobSqlite}
 POSTGRES = {
@@ -69,10 +70,14 @@ class Listening:
         return listen
 
 
-@pytest.fixture(params=["sqlite in memory", "sqlite file", "postgres"])
+KINDS = {"postgres": "fresh_postgres", "citus stand-in": "fresh_citus"} | ({"citus": "real_citus"} if citus.URL else {})
+"""Kinds of PostgreSQL, with the fixture that lends one."""
+
+
+@pytest.fixture(params=["sqlite in memory", "sqlite file", *KINDS])
 def open_store(request, tmp_path):
     """Return a context manager that opens a service's store: `async with open_store("qpqauth") as store`."""
-    url = request.getfixturevalue("fresh_postgres") if request.param == "postgres" else ""
+    url = request.getfixturevalue(KINDS[request.param]) if request.param in KINDS else ""
 
     @asynccontextmanager
     async def opened(package, *parts):

@@ -23,7 +23,7 @@ from qpqcore.model.errors import ErrorCode
 from qpqcore.obs import logs
 from qpqcore.obs.histogram import COUNTS, SECONDS, Histogram
 from qpqcore.obs.metrics import Metrics
-from qpqcore.store.readings import Connections, Load
+from qpqcore.store.readings import Connections, Load, Routes
 from qpqfederation.counted import Counted
 from qpqserver import stores
 from qpqserver.embedded import open_embedded
@@ -85,7 +85,7 @@ async def all_there_is(tmp_path):
     rest = Metrics()
     load = Load(
         up=True, writes=0, reads=0, waiting=0, commit_seconds=Histogram(), batch=Histogram(COUNTS),
-        connections=Connections(open=0, in_use=0, dropped=0),
+        connections=Connections(open=0, in_use=0, dropped=0), routes=Routes(0, 0),
     )  # fmt: skip
     rest.watch(lambda: load.readings("auth"))
     show_process(rest, str)

@@ -200,8 +200,10 @@ async def test_connections_that_died_while_nobody_used_them_are_not_noticed(tria
 
 
 async def test_of_two_that_stand_in_each_others_way_both_get_through(trial):
-    held = [trio.Event(), trio.Event()]
-    token = trio.lowlevel.current_trio_token()
+    holding = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' "
+        "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
 
     async with open_postgres(trial, SCHEMA) as database:
         for a in (0, 1):
@@ -212,8 +214,10 @@ async def test_of_two_that_stand_in_each_others_way_both_get_through(trial):
             async def run(c):
                 tries.append(first)
                 await c.execute("UPDATE t SET b = concat(b, 'x') WHERE a = $1", first)
-                token.run_sync_soon(held[first].set)
-                await c.execute("SELECT pg_sleep(0.1)")
+                if len(tries) <= 2:  # each goes on when both hold their first row
+                    await c.execute("SELECT pg_advisory_xact_lock($1)", first)
+                    while await c.fetchval(holding) < 2:
+                        pass
                 await c.execute("UPDATE t SET b = concat(b, 'x') WHERE a = $1", second)
 
             return run

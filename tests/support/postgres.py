@@ -44,7 +44,8 @@ ENDS_WITH_US = 'exec 3<&0; (read -r _ <&3 || kill -QUIT $$) & exec "$@" 3<&- </d
 QUICK = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
 """For tests in which no machine dies."""
 ALWAYS = {
-    "listen_addresses": "127.0.0.1", "max_connections": "200", "shared_buffers": "64MB", "logging_collector": "off",
+    # The others stand for nodes of Citus (tests/support/citus.py).
+    "listen_addresses": "127.0.0.1,127.0.0.2,127.0.0.3", "max_connections": "200", "shared_buffers": "64MB", "logging_collector": "off",
     "max_wal_size": "256MB", "dynamic_shared_memory_type": "mmap",
 }  # fmt: skip
 
@@ -69,7 +70,8 @@ class Server:
         self.data = folder / "data"
         self._settings = ALWAYS | settings
         self._process: subprocess.Popen[bytes] | None = None
-        self._free: list[str] = []
+        self._free: dict[str, list[str]] = {}
+        self._templates: dict[str, str] = {}
         self._user: int | None = None
         self._prefix: list[str] = []
         self._programs = PROGRAMS
@@ -160,11 +162,13 @@ class Server:
         self.sql("postgres", f"CREATE DATABASE {TEMPLATE}")
         migrate(self.url(TEMPLATE), [schema_of(service) for service in SERVICES])
 
-    def lend(self) -> str:
+    def lend(self, template: str = TEMPLATE) -> str:
         """Return a database in which nothing is; `give_back` makes it so again."""
-        if not self._free:
-            self._free.append(self.fresh(f"test_{uuid4().hex}"))
-        return self._free.pop()
+        free = self._free.setdefault(template, [])
+        if not free:
+            free.append(self.fresh(f"test_{uuid4().hex}", template))
+            self._templates[free[0]] = template
+        return free.pop()
 
     def give_back(self, name: str) -> None:
         """Empty a database for the next: some ten times as quick as a copy of the template."""
@@ -175,7 +179,7 @@ class Server:
             await connection.close()
 
         asyncio.run(run())
-        self._free.append(name)
+        self._free[self._templates[name]].append(name)
 
     def fresh(self, name: str, template: str = TEMPLATE) -> str:
         """Make a database; return its name."""

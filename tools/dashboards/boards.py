@@ -244,6 +244,7 @@ DELIVERY: Final = Board(
             (
                 Query(rate("qpq_store_writes_total", where='{store="delivery"}'), "writes"),
                 Query(rate("qpq_store_reads_total", where='{store="delivery"}'), "reads"),
+                Query(rate("qpq_store_by_coordinator_total", where='{store="delivery"}'), "by the coordinator (Citus)"),
             ),
             "Of delivery.",
         ),

@@ -7,7 +7,7 @@ COLUMNS = (
 )
 
 NAMED = "SELECT account FROM names WHERE name = $1 AND freed_ms IS NULL"
-NAMES_LOCKED = "SELECT freed_ms FROM names WHERE name = ANY($1::text[]) ORDER BY name FOR UPDATE"
+NAME_LOCKED = "SELECT freed_ms FROM names WHERE name = $1 FOR UPDATE"
 TAKE_NAME = (
     "INSERT INTO names AS n (name, account) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE "
     "SET account = excluded.account, freed_ms = NULL WHERE n.freed_ms <= $3"
@@ -115,6 +115,8 @@ OVER_ALL = {
     "DROP_OLD_NAMES": "the sweep",
     "DROP_OLD_INVITES": "the sweep",
 }
+ON_CITUS: dict[str, str] = {}
+"""No statement has to be said otherwise there."""
 CROSSING = {
     "create_account": "once in an account's life: name, invitation, account and the reply that is repeated",
     "change_password": "rare: the sessions that end take their tokens along, and the reply is repeated",

@@ -67,8 +67,11 @@ async def _use(c: Connection, used: UsedState) -> None:
 
 
 async def _take_name(c: Connection, fresh: Account, held: Held) -> None:
-    for (freed_ms,) in await c.fetch(sql.NAMES_LOCKED, [fresh.name, *held.disguises]):
-        if freed_ms is None or freed_ms > held.after_ms:
+    for name in sorted(
+        {fresh.name, *held.disguises}
+    ):  # one by one, in order: Citus holds no rows of several nodes at once
+        row = await c.fetchrow(sql.NAME_LOCKED, name)
+        if row is not None and (row[0] is None or row[0] > held.after_ms):
             raise Refusal(ErrorCode.NAME_TAKEN, "this name is taken")
     if not rows_of(await c.execute(sql.TAKE_NAME, fresh.name, fresh.account, held.after_ms)):
         raise Refusal(ErrorCode.NAME_TAKEN, "this name is taken")
@@ -86,11 +89,16 @@ class PostgresStore:
         return self._db.away
 
     async def account_by_name(self, name: str) -> Account | None:
-        async def body(c: Connection) -> Account | None:
-            account = await c.fetchval(sql.NAMED, name)
-            return None if account is None else _account(await c.fetchrow(sql.ACCOUNT, account))
+        async def work() -> Account | None:
+            account = await self._db.nodes.single(lambda c: c.fetchval(sql.NAMED, name), at=("names", name))
+            return None if account is None else await self._account(account)
 
-        return await self._db.read(body)
+        return await self._db.look_up(work)
+
+    async def _account(self, account: bytes) -> Account | None:
+        """Return an account. On the bridge."""
+        place = ("accounts", account)
+        return _account(await self._db.nodes.single(lambda c: c.fetchrow(sql.ACCOUNT, account), at=place))
 
     async def account_for_login(self, name: str, elsewhere: bytes) -> tuple[Account | None, bool]:
         async def body(c: Connection) -> tuple[Account | None, bool]:
@@ -101,10 +109,7 @@ class PostgresStore:
         return await self._db.read(body)
 
     async def account(self, account: bytes) -> Account | None:
-        async def body(c: Connection) -> Account | None:
-            return _account(await c.fetchrow(sql.ACCOUNT, account))
-
-        return await self._db.read(body)
+        return await self._db.look_up(lambda: self._account(account))
 
     async def create_account(
         self, fresh: Account, jobs: Sequence[tuple[str, bytes]], held: Held, keyed: Keyed, reply: bytes, *,
@@ -149,7 +154,7 @@ class PostgresStore:
         return await self._db.write(body)
 
     async def use_login_state(self, used: UsedState) -> None:
-        await self._db.write(lambda c: _use(c, used))
+        await self._db.write(lambda c: _use(c, used), at=("login_states", used.state_hash))
 
     async def begin_session(
         self, session: Session, used: UsedState, sessions_max: int, decide: Callable[[Account | None], Account]
@@ -201,8 +206,8 @@ class PostgresStore:
             await c.execute(sql.SEEN, account, row[0], now_ms)
             return Session(token_hash, stored.account, row[0], now_ms), stored
 
-        account = await self._db.read(whose)
-        return None if account is None else await self._db.write(body)
+        account = await self._db.read(whose, at=("tokens", token_hash))
+        return None if account is None else await self._db.write(body, at=("accounts", account))
 
     async def end_sessions(self, account: bytes, token_hash: bytes | None) -> list[bytes]:
         async def body(c: Connection) -> list[bytes]:
@@ -216,7 +221,7 @@ class PostgresStore:
         async def body(c: Connection) -> list[DeviceRow]:
             return [DeviceRow(*row) for row in await c.fetch(sql.DEVICES, account)]
 
-        return await self._db.read(body)
+        return await self._db.read(body, at=("devices", account))
 
     async def advance_list(
         self, account: bytes, offered: bytes, decide: Callable[[Account], DeviceList], *,
@@ -296,7 +301,7 @@ class PostgresStore:
         async def body(c: Connection) -> bool:
             return rows_of(await c.execute(sql.CHANGE_STATE, account, int(state))) == 1
 
-        return await self._db.write(body)
+        return await self._db.write(body, at=("accounts", account))
 
     async def entry(self, token_hash: bytes, now_ms: int) -> rules.Entry:
         async def body(c: Connection) -> rules.Entry:
@@ -307,23 +312,25 @@ class PostgresStore:
 
     async def add_invite(self, invite: Invite) -> None:
         row = (invite.token_hash, invite.uses_left, invite.expires_ms, invite.created_ms, invite.note)
-        await self._db.write(lambda c: c.execute(sql.ADD_INVITE, *row))
+        await self._db.write(lambda c: c.execute(sql.ADD_INVITE, *row), at=("invites", invite.token_hash))
 
     async def drop_invite(self, token_hash: bytes) -> bool:
-        return rows_of(await self._db.write(lambda c: c.execute(sql.DROP_INVITE, token_hash))) == 1
+        place = ("invites", token_hash)
+        return rows_of(await self._db.write(lambda c: c.execute(sql.DROP_INVITE, token_hash), at=place)) == 1
 
     async def set_switch(self, name: str, value: str) -> None:
-        await self._db.change(lambda c: c.execute(sql.SET_SWITCH, name, value))
+        await self._db.change(lambda c: c.execute(sql.SET_SWITCH, name, value), at=("switches", name))
 
     async def jobs(self, account: bytes | None, limit: int) -> list[Job]:
         async def body(c: Connection) -> list[Job]:
             rows = await (c.fetch(sql.ALL_JOBS, limit) if account is None else c.fetch(sql.JOBS, account, limit))
             return [Job(*row) for row in rows]
 
-        return await self._db.read(body)
+        return await self._db.read(body, at=None if account is None else ("jobs", account))
 
     async def finish_job(self, job: Job) -> None:
-        await self._db.change(lambda c: c.execute(sql.DROP_JOB, job.account, job.number))
+        place = ("jobs", job.account)
+        await self._db.change(lambda c: c.execute(sql.DROP_JOB, job.account, job.number), at=place)
 
     async def session_count(self) -> int:
         return int(await self._db.read(lambda c: c.fetchval(sql.SESSION_COUNT)))

@@ -21,9 +21,9 @@ COMPLETE = f"UPDATE blobs SET complete = true, expires_ms = $2 WHERE blob = $1 R
 EXTEND = f"UPDATE blobs SET expires_ms = greatest(expires_ms, $2) WHERE blob = $1 RETURNING {COLUMNS}"  # noqa: S608 - fixed text
 DROP_CHUNKS = "DELETE FROM chunks WHERE blob = ANY($1::bytea[])"
 DROP_BLOBS = "DELETE FROM blobs WHERE blob = ANY($1::bytea[])"
-BLOBS_OF = "SELECT blob FROM blobs WHERE account = $1 ORDER BY blob FOR UPDATE"
+BLOBS_OF = "SELECT blob FROM blobs WHERE account = $1 ORDER BY blob"
 OLD_BLOBS = "SELECT blob FROM blobs WHERE expires_ms <= $1 ORDER BY expires_ms LIMIT $2"
-STILL_OLD = "SELECT blob FROM blobs WHERE blob = ANY($1::bytea[]) AND expires_ms <= $2 ORDER BY blob FOR UPDATE"
+DROP_OLD = "DELETE FROM blobs WHERE blob = ANY($1::bytea[]) AND expires_ms <= $2 RETURNING blob"
 
 STORED_BYTES = "SELECT coalesce(sum(received), 0) FROM blobs"
 
@@ -36,6 +36,8 @@ OVER_ALL = {
     "BLOBS_OF": "an account's end",
     "OLD_BLOBS": "the sweep",
 }
+ON_CITUS: dict[str, str] = {}
+"""No statement has to be said otherwise there."""
 CROSSING = {
     "begin": "once an upload: its account's row is held while what it keeps is counted",
 }

@@ -29,8 +29,8 @@ def _need(row: Any) -> Blob:
 
 async def _drop(c: Connection, blobs: Sequence[bytes]) -> int:
     if blobs:
+        await c.execute(sql.DROP_BLOBS, blobs)  # first: it waits for who appends, whose chunks go with the next
         await c.execute(sql.DROP_CHUNKS, blobs)
-        await c.execute(sql.DROP_BLOBS, blobs)
     return len(blobs)
 
 
@@ -50,7 +50,7 @@ class PostgresStore:
             row = await c.fetchrow(sql.BLOB, blob)
             return Blob(*row) if row else None
 
-        return await self._db.read(body)
+        return await self._db.read(body, at=("blobs", blob))
 
     async def begin(self, fresh: Blob, account_bytes_max: int) -> Blob:
         async def body(c: Connection) -> Blob:
@@ -80,7 +80,7 @@ class PostgresStore:
                 at += len(chunk)
             return _need(await c.fetchrow(sql.RECEIVED, blob, at, expires_ms))
 
-        return await self._db.write(body)
+        return await self._db.write(body, at=("blobs", blob))
 
     async def chunk(self, blob: bytes, offset: int, bytes_max: int) -> bytes:
         async def body(c: Connection) -> bytes:
@@ -88,7 +88,7 @@ class PostgresStore:
             found = b"".join(data[max(0, offset - at) : offset + bytes_max - at] for at, data in rows)
             return found[:bytes_max]
 
-        return await self._db.read(body)
+        return await self._db.read(body, at=("chunks", blob))
 
     async def complete(self, blob: bytes, expires_ms: int) -> Blob:
         return await self._changed(sql.COMPLETE, blob, expires_ms)
@@ -100,10 +100,10 @@ class PostgresStore:
         async def body(c: Connection) -> Blob:
             return _need(await c.fetchrow(statement, blob, expires_ms))
 
-        return await self._db.change(body)
+        return await self._db.change(body, at=("blobs", blob))
 
     async def delete(self, blob: bytes) -> None:
-        await self._db.write(lambda c: _drop(c, [blob]))
+        await self._db.write(lambda c: _drop(c, [blob]), at=("blobs", blob))
 
     async def purge(self, account: bytes) -> int:
         """Drop an account's blobs, then take them out of the tables' pages, as far as that goes.
@@ -127,7 +127,10 @@ class PostgresStore:
 
         async def body(c: Connection) -> int:
             # One that was extended since stays; one that another process drops at this moment is not there any more.
-            return await _drop(c, [row[0] for row in await c.fetch(sql.STILL_OLD, old, now_ms)])
+            gone = [row[0] for row in await c.fetch(sql.DROP_OLD, old, now_ms)]
+            if gone:
+                await c.execute(sql.DROP_CHUNKS, gone)
+            return len(gone)
 
         old = await self._db.read(over)
         count = await self._db.write(body) if old else 0

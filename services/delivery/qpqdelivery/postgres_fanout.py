@@ -25,7 +25,8 @@ from qpqdelivery.store import Arrival
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from qpqcore.store.postgres.pool import Connection, Pool
+    from qpqcore.store.postgres.nodes import Nodes
+    from qpqcore.store.postgres.pool import Connection
     from qpqdelivery.store import Bounds
 
 log = structlog.get_logger()
@@ -115,20 +116,32 @@ async def pending(c: Connection, channels: Sequence[bytes]) -> list[Note]:
 class FanOut:
     """Fills mailboxes. On the bridge."""
 
-    def __init__(self, pool: Pool, bounds: Bounds) -> None:
-        self._pool = pool
+    def __init__(self, nodes: Nodes, bounds: Bounds) -> None:
+        self._nodes = nodes
         self._bounds = bounds
 
     async def deliver(self, notes: Sequence[Note]) -> list[list[Arrival]]:
         """Put notes into their mailboxes, in order; return for each where it arrived (number 0: told, but not now)."""
         arrivals: list[list[Arrival]] = []
         for some in _portions(notes):
-
-            async def body(c: Connection, some: Sequence[Note] = some) -> list[list[Arrival]]:
-                return await _Round(some, self._bounds).put(c)
-
-            arrivals += await self._pool.transaction(body)
+            arrivals += await self._put(some)
         return arrivals
+
+    async def _put(self, some: Sequence[Note]) -> list[list[Arrival]]:
+        """Fill mailboxes: on each node that has some of them in a transaction of its own.
+
+        Where one of these fails all notes stay: what the others have put they will find in its mailboxes by the marks.
+        """
+        told = [sorted_out(note.devices, self._bounds.domain) for note in some]
+        if not self._nodes.is_distributed:
+            return await self._nodes.transaction(_Round(some, told, self._bounds).put)
+        shares = await self._nodes.spread("mailboxes", dict.fromkeys(d for both in told for part in both for d in part))
+        rounds = {
+            node: _Round(some, [_within(both, set(devices)) for both in told], self._bounds).put
+            for node, devices in shares.items()
+        }
+        done = await self._nodes.transactions(rounds)
+        return [[arrival for part in done for arrival in part[place]] for place in range(len(some))]
 
     async def try_deliver(self, before: Sequence[Note], own: Sequence[Note]) -> tuple[list[list[Arrival]], bool]:
         """Deliver what was pending and what is our own; return where our own arrived, and whether that is done.
@@ -150,8 +163,9 @@ class FanOut:
 
     async def clear(self, notes: Sequence[Note]) -> None:
         """Take notes out of the outbox that all mailboxes have."""
-        if notes:
-            await self._pool.single(lambda c: c.execute(sql.CLEAR, *_places(notes)))
+        for node, channels in (await self._nodes.spread("outbox", dict.fromkeys(n.channel for n in notes))).items():
+            places = _places([n for n in notes if n.channel in set(channels)])
+            await self._nodes.single_on(node, lambda c, places=places: c.execute(sql.CLEAR, *places))  # type: ignore[misc]  # the loop's value
 
     async def try_clear(self, notes: Sequence[Note]) -> bool:
         """Clear, or leave it to the sweep."""
@@ -164,10 +178,17 @@ class FanOut:
     async def drain(self, channel: bytes) -> list[bytes]:
         """Deliver all that is pending of a channel; return the devices reached."""
         woken: list[bytes] = []
-        while notes := await self._pool.single(lambda c: pending(c, [channel])):
+        while notes := await self._nodes.single(lambda c: pending(c, [channel]), at=("outbox", channel)):
             woken += [a.device for told in await self.deliver(notes) for a in told]
             await self.clear(notes)
         return woken
+
+
+def _within(
+    both: tuple[Sequence[bytes], dict[bytes, bytes]], chosen: set[bytes]
+) -> tuple[list[bytes], dict[bytes, bytes]]:
+    here, away = both
+    return [d for d in here if d in chosen], {box: packed for box, packed in away.items() if box in chosen}
 
 
 def _places(notes: Sequence[Note]) -> tuple[list[bytes], list[int]]:
@@ -196,26 +217,25 @@ def _portions(notes: Sequence[Note]) -> Iterator[Sequence[Note]]:
 
 
 class _Round:
-    """One transaction's worth of notes."""
+    """One transaction's worth of notes, with the devices and the boxes that get each."""
 
-    def __init__(self, notes: Sequence[Note], bounds: Bounds) -> None:
+    def __init__(
+        self, notes: Sequence[Note], told: Sequence[tuple[Sequence[bytes], dict[bytes, bytes]]], bounds: Bounds
+    ) -> None:
         self._notes = notes
         self._bounds = bounds
-        sorted_devices = [sorted_out(note.devices, bounds.domain) for note in notes]
-        self._told = [[*here, *away] for here, away in sorted_devices]
+        self._told = [[*here, *away] for here, away in told]
         """For each note the mailboxes and boxes that get it."""
-        self._packed = {
-            (place, box): packed for place, (_, away) in enumerate(sorted_devices) for box, packed in away.items()
-        }
+        self._packed = {(place, box): packed for place, (_, away) in enumerate(told) for box, packed in away.items()}
+
+    async def put(self, c: Connection) -> list[list[Arrival]]:
+        """Mark, number, write; anew each time, for a transaction is run again after a deadlock."""
         self._wanted: defaultdict[bytes, list[int]] = defaultdict(list)
         """For each device the places of the notes that it does not have yet."""
-        self._arrivals: list[list[Arrival]] = [[] for _ in notes]
+        self._arrivals: list[list[Arrival]] = [[] for _ in self._notes]
         self._rows: list[tuple[Any, ...]] = []
         self._numbers: defaultdict[int, list[tuple[bytes, int]]] = defaultdict(list)
         """For each note's place the devices that simply get it, with its number there."""
-
-    async def put(self, c: Connection) -> list[list[Arrival]]:
-        """Mark, number, write."""
         await self._mark(c)
         for device, load in (await self._advance(c)).items():
             await self._place(c, device, load)
@@ -230,6 +250,8 @@ class _Round:
                 due[device, note.channel] = note.note
         pairs = sorted(due)
         rows = await c.fetch(sql.MARK, [p[0] for p in pairs], [p[1] for p in pairs], [due[p] for p in pairs])
+        if len(rows) < len(pairs):
+            raise Again  # their shard was being moved at this moment
         had = {(row[0], row[1]): row[2] for row in rows}
         for place, note in enumerate(self._notes):
             for device in self._told[place]:

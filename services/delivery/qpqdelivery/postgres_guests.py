@@ -13,6 +13,7 @@ from qpqcore.api.delivery import ChannelInfo, EntryKind
 from qpqcore.api.federation import PurgeNoticeParams
 from qpqcore.model.ids import NOBODY, box_of
 from qpqdelivery import postgres_fanout as fanout
+from qpqdelivery import postgres_log as log
 from qpqdelivery import postgres_statements as sql
 from qpqdelivery.guests import IN_LOG, Boxed, BoxLoad, Relayed, boxed_of
 from qpqdelivery.postgres_fanout import FanOut, Note
@@ -83,7 +84,7 @@ class PostgresGuests:
     _fan_out: FanOut
 
     async def box(self, box: bytes, entries_max: int, bytes_max: int, now_ms: int) -> tuple[list[Boxed], int]:
-        async def body(c: Connection) -> tuple[list[Boxed], int]:
+        async def body(c: Connection) -> tuple[tuple[list[Any], int], list[log.Place]]:
             last = await c.fetchval(sql.BOX_LAST, box)
             rows: list[Any] = []
             room = bytes_max
@@ -92,12 +93,10 @@ class PostgresGuests:
                 if rows and room < 0:
                     break
                 rows.append(row)
-            logged: dict[int, bytes] = {}
-            if rows:
-                logged = dict(await c.fetch(sql.PAYLOADS, [r[2] for r in rows], [r[5] for r in rows]))
-            return [boxed_of((*r[:BOX_COLUMNS], logged.get(p)), now_ms) for p, r in enumerate(rows, start=1)], last or 0
+            return (rows, last or 0), [(row[2], row[5]) for row in rows]
 
-        return await self._db.read(body)
+        (rows, last), logged = await self._db.look_up(lambda: log.read(self._db.nodes, box, body, sql.PAYLOADS))
+        return [boxed_of((*r[:BOX_COLUMNS], logged.get(p)), now_ms) for p, r in enumerate(rows, start=1)], last
 
     async def boxes(self, limit: int) -> list[BoxLoad]:
         rows = await self._db.read(lambda c: c.fetch(sql.BOXES, NOBODY, NOBODY + b"\xff", limit))
@@ -109,7 +108,7 @@ class PostgresGuests:
                 return 0
             return int(await c.fetchval(sql.LEASED_BOX, box))
 
-        return await self._db.write(body)
+        return await self._db.write(body, at=("box_leases", box))
 
     async def skip_box(self, box: bytes, past: int, now_ms: int) -> None:
         del now_ms
@@ -125,13 +124,14 @@ class PostgresGuests:
             await c.execute(sql.TURN_BOX, box)
             await c.execute(sql.SET_BOX, box, by, past)
 
-        await self._db.write(body)
+        await self._db.write(body, at=("mailboxes", box))
 
     async def take(
         self, home: str, relayed: Sequence[Relayed], standings: Sequence[Standing], now_ms: int
     ) -> tuple[int, list[bytes]]:
         async def work() -> tuple[int, list[bytes]]:
-            position = await self._db.pool.single(lambda c: c.fetchval(sql.POSITION, home)) or 0
+            here = ("homes", home)
+            position = await self._db.nodes.single(lambda c: c.fetchval(sql.POSITION, home), at=here) or 0
             due = [r for r in relayed if r.number > position]
             woken: list[bytes] = []
             if (due and due[0].number != position + 1) or any(r.kind is EntryKind.GAP for r in due):
@@ -145,7 +145,7 @@ class PostgresGuests:
                 woken += await self._take_channel(home, channel, some, stands.get(channel), now_ms)
             if due:
                 position = due[-1].number
-                await self._db.pool.single(lambda c: c.execute(sql.SET_POSITION, home, position))
+                await self._db.nodes.single(lambda c: c.execute(sql.SET_POSITION, home, position), at=here)
             return position, woken
 
         return await self._db.call(work)
@@ -164,11 +164,11 @@ class PostgresGuests:
             await taking.save(c)
             return taking
 
-        return await self._told(await self._db.pool.transaction(body))
+        return await self._told(await self._db.nodes.transaction(body, at=("heads", channel)))
 
     async def _tell_gap(self, home: str, number: int, now_ms: int) -> list[bytes]:
         """Say to all who are in a domain's channels that something is missing, once for each number. On the bridge."""
-        devices = [row[0] for row in await self._db.pool.single(lambda c: c.fetch(sql.GUESTS_OF_HOME, home))]
+        devices = [row[0] for row in await self._db.nodes.single(lambda c: c.fetch(sql.GUESTS_OF_HOME, home))]
 
         async def body(c: Connection) -> Taking:
             taking = await Taking.hold(c, box_of(home), now_ms)
@@ -178,16 +178,17 @@ class PostgresGuests:
             await taking.save(c)
             return taking
 
-        return await self._told(await self._db.pool.transaction(body))
+        return await self._told(await self._db.nodes.transaction(body, at=("heads", box_of(home))))
 
     async def _told(self, taking: Any) -> list[bytes]:
         raise NotImplementedError
 
     async def home_position(self, home: str) -> int:
-        return await self._db.read(lambda c: c.fetchval(sql.POSITION, home)) or 0
+        return await self._db.read(lambda c: c.fetchval(sql.POSITION, home), at=("homes", home)) or 0
 
     async def has_log(self, channel: bytes, number: int) -> bool:
-        return await self._db.read(lambda c: c.fetchval(sql.HAS_LOG, channel, number)) is not None
+        found = await self._db.read(lambda c: c.fetchval(sql.HAS_LOG, channel, number), at=("log", channel))
+        return found is not None
 
     async def away_of(self, account: bytes, device: bytes, limit: int) -> list[ChannelInfo]:
         rows = await self._db.read(lambda c: c.fetch(sql.AWAY_OF, account, device, limit))
@@ -199,7 +200,7 @@ class PostgresGuests:
     async def leave_away(self, device: bytes, now_ms: int) -> list[bytes]:
         async def work() -> list[bytes]:
             reached: list[bytes] = []
-            for home, account in await self._db.pool.single(lambda c: c.fetch(sql.HOMES_OF_DEVICE, device)):
+            for home, account in await self._db.nodes.single(lambda c: c.fetch(sql.HOMES_OF_DEVICE, device)):
                 notice, box = PurgeNoticeParams(account=account, devices=(device,)).to_bytes(), box_of(home)
 
                 async def body(c: Connection, notice: bytes = notice, box: bytes = box) -> Taking:
@@ -209,14 +210,16 @@ class PostgresGuests:
                     await taking.save(c)
                     return taking
 
-                reached += await self._told(await self._db.pool.transaction(body))
-            await self._db.pool.single(lambda c: c.execute(sql.DROP_GUEST, device))
+                at = ("heads", NOBODY + box)
+                reached += await self._told(await self._db.nodes.transaction(body, at=at))
+            await self._db.nodes.single(lambda c: c.execute(sql.DROP_GUEST, device))
             return reached
 
         return await self._db.call(work)
 
     async def had_leaf(self, channel: bytes, device: bytes) -> bool:
-        return await self._db.read(lambda c: c.fetchval(sql.HAD_LEAF, channel, device)) is not None
+        found = await self._db.read(lambda c: c.fetchval(sql.HAD_LEAF, channel, device), at=("leaves", channel))
+        return found is not None
 
 
 async def _keep(c: Connection, home: str, s: Standing) -> None:

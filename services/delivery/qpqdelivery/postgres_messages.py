@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from qpqcore.api.delivery import EntryKind
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.store.postgres.limits import NODES_MAX
 from qpqcore.store.postgres.refusals import Again
 from qpqdelivery import postgres_fanout as fanout
 from qpqdelivery import postgres_statements as sql
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
 
     from qpqcore.store.postgres.bridge import Postgres
     from qpqcore.store.postgres.pool import Connection
+    from qpqcore.store.postgres.shards import Address
     from qpqdelivery.postgres_fanout import FanOut
     from qpqdelivery.store import Bounds, Message
 
 FLUSHERS = 2
 """While one waits for the disk the other's batch is worked on."""
+FLUSHERS_MAX = FLUSHERS * (NODES_MAX + 1)
+"""A node that is left keeps its own; past this many those of the coordinator serve."""
 
 
 class Head:
@@ -88,10 +92,16 @@ def _place(m: Message) -> tuple[bytes, int, int, bytes]:
 
 
 class Flusher:
-    """Takes batches of messages, one at a time. On the bridge."""
+    """Takes batches of messages, one at a time. On the bridge.
 
-    def __init__(self, database: Postgres, bounds: Bounds, fan_out: FanOut, rosters: Rosters) -> None:
-        self._pool = database.pool
+    On Citus each node has flushers of its own: a node that is slow, or away, holds nobody up whose channels lie elsewhere.
+    """
+
+    def __init__(
+        self, database: Postgres, bounds: Bounds, fan_out: FanOut, rosters: Rosters, node: Address | None
+    ) -> None:
+        self._nodes = database.nodes
+        self._node = node
         self._bounds = bounds
         self._fan_out = fan_out
         self._rosters = rosters
@@ -110,7 +120,7 @@ class Flusher:
         async def body(c: Connection) -> Taken:
             return await self._append(c, messages, done)
 
-        taken = await self._pool.transaction(body)
+        taken = await self._nodes.transaction_on(self._node, body)
         self._done = []
         arrivals, is_done = await self._fan_out.try_deliver(taken.pending, taken.notes)
         if is_done:
@@ -180,6 +190,38 @@ class Flusher:
         head.number += 1
         head.noted += 1
         return Accepted(head.number, m.now_ms, m.epoch, duplicate=False)
+
+
+class Flushers:
+    """FLUSHERS for each node; a channel goes by one of its node's. On the bridge.
+
+    While a channel moves to another node two may have it for a moment, as two processes may: the head's row keeps the order.
+    """
+
+    def __init__(self, database: Postgres, bounds: Bounds, fan_out: FanOut) -> None:
+        self._nodes = database.nodes
+        self._parts = database, bounds, fan_out, Rosters()
+        self._made: dict[tuple[Address | None, int], Flusher] = {}
+
+    def _of(self, node: Address | None, shard: int) -> Flusher:
+        if (node, shard) not in self._made:
+            if node is not None and len(self._made) >= FLUSHERS_MAX:
+                return self._of(None, shard)
+            self._made[node, shard] = Flusher(*self._parts, node)
+        return self._made[node, shard]
+
+    async def take(self, shard: int, share: Sequence[Message]) -> list[tuple[Accepted, list[Arrival]] | Refusal]:
+        """Take messages of one share (`shard_of`); those of one channel in one transaction."""
+        if not self._nodes.is_distributed:
+            return await self._of(None, shard).batches.add(share)
+        answers: dict[int, tuple[Accepted, list[Arrival]] | Refusal] = {}
+        owners = await self._nodes.spread("heads", dict.fromkeys(m.channel for m in share))
+        for node, channels in owners.items():
+            here = set(channels)
+            places = [place for place, m in enumerate(share) if m.channel in here]
+            taken = await self._of(node, shard).batches.add([share[place] for place in places])
+            answers |= zip(places, taken, strict=True)
+        return [answers[place] for place in range(len(share))]
 
 
 def shard_of(channel: bytes) -> int:

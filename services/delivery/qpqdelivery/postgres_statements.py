@@ -5,6 +5,7 @@ Arrays carry batches: `unnest` makes rows of them, in their order, and each row 
 
 from __future__ import annotations
 
+from qpqcore.store.postgres.layout import listed
 from qpqdelivery import guests
 
 # --- channels
@@ -250,6 +251,7 @@ LEAF_PAGE = (
     "WHERE removed_epoch IS NULL AND (channel, generation, device, added_epoch) > ($1, $2, $3, $4) "
     "ORDER BY channel, generation, device, added_epoch LIMIT $5"
 )
+OLDEST = " ORDER BY number LIMIT 1)"
 WEIGH = (
     "SELECT device, entries, bytes, (SELECT accepted_ms FROM entries e WHERE e.device = m.device ORDER BY number LIMIT 1) "
     "FROM mailboxes m WHERE device > $1 AND account <> '' ORDER BY device LIMIT $2"
@@ -346,5 +348,20 @@ OVER_ALL = {
     "AWAY_OF": "rare: a list of channels; each place has an index by account",
     "BACKLOG": "the operator's numbers: the outbox is empty but for what is under way",
 }
+ON_CITUS = {
+    text: listed(text)
+    for text in (
+        HOLD_HEADS, TRIM_HEADS, FOUND_ALL, RATCHETS, LEAVES, CLEAR, ADVANCE, PAYLOADS, ARE_KEPT, DROP_HASHES, DROP_PAYLOADS,
+    )
+} | {
+    ARE_WAITED_FOR: "SELECT DISTINCT w.channel, w.number FROM unnest($1::bytea[], $2::bigint[]) AS w(channel, number) "
+    "JOIN entries e ON e.channel = w.channel AND e.log_number = w.number",
+    **{
+        text: text.replace("(SELECT accepted_ms FROM", "(SELECT min(accepted_ms) FROM").replace(OLDEST, " GROUP BY device)")
+        for text in (WEIGH, BOXES)
+    },
+}  # fmt: skip
+"""In words of Citus' own: it correlates no subquery with rows that come along, and none that has a LIMIT, where plain
+PostgreSQL stops at the first find."""
 CROSSING: dict[str, str] = {}
 """No transaction goes over both groups: from the log into mailboxes leads the outbox."""

@@ -17,7 +17,8 @@ from qpqdelivery.store import Member
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qpqcore.store.postgres.pool import Connection, Pool
+    from qpqcore.store.postgres.nodes import Nodes
+    from qpqcore.store.postgres.pool import Connection
     from qpqdelivery.postgres_fanout import FanOut
 
 ROWS_MAX = 500
@@ -34,8 +35,8 @@ START_OF_LEAVES = (b"", -1, b"", -1)
 class Sweeps:
     """Goes round and round; where it is it keeps in memory, a new process begins anew."""
 
-    def __init__(self, pool: Pool, fan_out: FanOut, domain: str = "") -> None:
-        self._pool = pool
+    def __init__(self, nodes: Nodes, fan_out: FanOut, domain: str = "") -> None:
+        self._nodes = nodes
         self._domain = domain
         """Whose devices have mailboxes here; empty: all."""
         self._fan_out = fan_out
@@ -46,17 +47,17 @@ class Sweeps:
     async def late(self, now_ms: int) -> list[bytes]:
         """Finish what a process left in the outbox that died; return the devices reached."""
         woken: list[bytes] = []
-        for (channel,) in await self._pool.single(lambda c: c.fetch(sql.LATE, now_ms - LATE_MS, ROWS_MAX)):
+        for (channel,) in await self._nodes.single(lambda c: c.fetch(sql.LATE, now_ms - LATE_MS, ROWS_MAX)):
             woken += await self._fan_out.drain(channel)
         return woken
 
     async def expire(self, now_ms: int, handshakes_before_ms: int, hashes_before_ms: int) -> list[bytes]:
         """Drop payloads, hashes and trees whose time is over; cut off who holds what is too old; return the devices."""
-        await self._pool.single(lambda c: c.execute(sql.EXPIRE, now_ms, ROWS_MAX))
+        await self._nodes.single(lambda c: c.execute(sql.EXPIRE, now_ms, ROWS_MAX))
         await self._drop_hashes(hashes_before_ms)
-        await self._pool.single(lambda c: c.execute(sql.DROP_OLD_TREES, handshakes_before_ms, ROWS_MAX))
+        await self._nodes.single(lambda c: c.execute(sql.DROP_OLD_TREES, handshakes_before_ms, ROWS_MAX))
         cut: list[bytes] = []
-        for (device,) in await self._pool.single(
+        for (device,) in await self._nodes.single(
             lambda c: c.fetch(sql.LATE_HANDSHAKES, handshakes_before_ms, ROWS_MAX)
         ):
 
@@ -65,25 +66,25 @@ class Sweeps:
                 still = await c.fetchval(sql.STILL_LATE, device, handshakes_before_ms)
                 return bool(still) and await fanout.cut_off(c, device, now_ms)
 
-            if await self._pool.transaction(body):
+            if await self._nodes.transaction(body, at=("mailboxes", device)):
                 cut.append(device)
         return cut
 
     async def _drop_hashes(self, before_ms: int) -> None:
         at = self._hashes_at
-        rows = await self._pool.single(lambda c: c.fetch(sql.OLD_HASHES, before_ms, *at, ROWS_MAX))
+        rows = await self._nodes.single(lambda c: c.fetch(sql.OLD_HASHES, before_ms, *at, ROWS_MAX))
         free = await self._not_waited_for([(row[1], row[2]) for row in rows])
         if free:
-            await self._pool.single(lambda c: c.execute(sql.DROP_HASHES, *_columns(free)))
+            await self._nodes.single(lambda c: c.execute(sql.DROP_HASHES, *_columns(free)))
         self._hashes_at = tuple(rows[-1]) if len(rows) == ROWS_MAX else START_OF_HASHES
 
     async def purge(self, before_ms: int, rows_max: int) -> bool:
         """Look at the next rows of the log; drop payloads that nobody waits for. False: the round is over."""
         at = self._log_at
-        rows = await self._pool.single(lambda c: c.fetch(sql.LOG_PAGE, *at, before_ms, rows_max))
+        rows = await self._nodes.single(lambda c: c.fetch(sql.LOG_PAGE, *at, before_ms, rows_max))
         free = await self._not_waited_for([(row[0], row[1]) for row in rows if row[2]])
         if free:
-            await self._pool.single(lambda c: c.execute(sql.DROP_PAYLOADS, *_columns(free)))
+            await self._nodes.single(lambda c: c.execute(sql.DROP_PAYLOADS, *_columns(free)))
         is_more = len(rows) == rows_max
         self._log_at = (rows[-1][0], rows[-1][1]) if is_more else START_OF_LOG
         return is_more
@@ -91,7 +92,7 @@ class Sweeps:
     async def _not_waited_for(self, places: list[tuple[bytes, int]]) -> list[tuple[bytes, int]]:
         if not places:
             return []
-        rows = await self._pool.single(lambda c: c.fetch(sql.ARE_WAITED_FOR, *_columns(places)))
+        rows = await self._nodes.single(lambda c: c.fetch(sql.ARE_WAITED_FOR, *_columns(places)))
         kept = {(row[0], row[1]) for row in rows}
         return [place for place in places if place not in kept]
 
@@ -100,10 +101,10 @@ class Sweeps:
         found: dict[Member, None] = {}
         for _ in range(LEAF_PAGES_MAX):
             at = self._leaves_at
-            rows = await self._pool.single(lambda c, at=at: c.fetch(sql.LEAF_PAGE, *at, LEAF_ROWS))  # type: ignore[misc]  # the loop's value
+            rows = await self._nodes.single(lambda c, at=at: c.fetch(sql.LEAF_PAGE, *at, LEAF_ROWS))  # type: ignore[misc]  # the loop's value
             unproposed = [Member(row[2], row[4]) for row in rows if row[5] and self._is_ours(row[2])]
             devices = sorted({m.device for m in unproposed})
-            have = {row[0] for row in await self._pool.single(lambda c, d=devices: c.fetch(sql.HAVE_MAILBOX, d))}  # type: ignore[misc]  # the loop's value
+            have = {row[0] for row in await self._nodes.single(lambda c, d=devices: c.fetch(sql.HAVE_MAILBOX, d))}  # type: ignore[misc]  # the loop's value
             found |= dict.fromkeys(m for m in unproposed if m.device not in have)
             if len(rows) < LEAF_ROWS:
                 self._leaves_at = START_OF_LEAVES
@@ -119,7 +120,7 @@ class Sweeps:
     async def drop_channel(self, channel: bytes) -> None:
         """Drop a channel; what still lies in somebody's mailbox was acknowledged: it stays until it is fetched."""
         await self._fan_out.drain(channel)
-        rows = await self._pool.single(lambda c: c.fetch(sql.WAITED_FOR, channel))
+        rows = await self._nodes.single(lambda c: c.fetch(sql.WAITED_FOR, channel))
         numbers = sorted({row[0] for row in rows})
         trees = sorted({row[1] for row in rows if row[1] is not None})
 
@@ -131,7 +132,7 @@ class Sweeps:
             await c.execute(sql.DROP_TREES, channel, trees)
             await c.execute(sql.DROP_LOG, channel, numbers)
 
-        await self._pool.transaction(body)
+        await self._nodes.transaction(body, at=("channels", channel))
 
 
 def _columns(places: Sequence[tuple[bytes, int]]) -> tuple[list[bytes], list[int]]:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from qpqcore.api.delivery import EntryKind
 from qpqdelivery import postgres_channels as channels
+from qpqdelivery import postgres_log as log
 from qpqdelivery import postgres_statements as sql
 from qpqdelivery.guests import IN_LOG
 from qpqdelivery.postgres_fanout import FanOut
 from qpqdelivery.postgres_guests import PostgresGuests
-from qpqdelivery.postgres_messages import FLUSHERS, Flusher, shard_of
+from qpqdelivery.postgres_messages import Flushers, shard_of
 from qpqdelivery.postgres_sweeps import Sweeps
-from qpqdelivery.rosters import Rosters
 from qpqdelivery.store import (
     Accepted,
     Arrival,
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from qpqcore.model.errors import Refusal
     from qpqcore.store.postgres.bridge import Postgres
     from qpqcore.store.postgres.pool import Connection
+    from qpqcore.store.postgres.shards import Place
 
 ERASED_TABLES = ("mailboxes", "entries", "marks", "ratchets")
 BOX_COLUMNS = 6
@@ -51,10 +52,9 @@ class PostgresStore(PostgresGuests):
         self._db = self.database = database
         self._bounds = bounds
         self.tally = bounds.tally
-        self._fan_out = FanOut(database.pool, bounds)
-        self._sweeps = Sweeps(database.pool, self._fan_out, bounds.domain)
-        rosters = Rosters()
-        self._flushers = [Flusher(database, bounds, self._fan_out, rosters) for _ in range(FLUSHERS)]
+        self._fan_out = FanOut(database.nodes, bounds)
+        self._sweeps = Sweeps(database.nodes, self._fan_out, bounds.domain)
+        self._flushers = Flushers(database, bounds, self._fan_out)
 
     @property
     def away(self) -> str:
@@ -64,60 +64,62 @@ class PostgresStore(PostgresGuests):
     # --- channels
 
     async def channel(self, channel: bytes) -> Channel | None:
-        return await self._db.read(lambda c: channels.find(c, channel))
+        return await self._db.read(lambda c: channels.find(c, channel), at=("channels", channel))
 
     async def tree(self, channel: bytes, tree_hash: bytes) -> bytes | None:
-        tree: bytes | None = await self._value(sql.TREE, channel, tree_hash)
+        tree: bytes | None = await self._value(("trees", channel), sql.TREE, channel, tree_hash)
         return tree
 
     async def members(self, channel: bytes, generation: int) -> list[Member]:
-        return await self._db.read(lambda c: channels.members(c, channel, generation))
+        return await self._db.read(lambda c: channels.members(c, channel, generation), at=("leaves", channel))
 
     async def is_member(self, channel: bytes, generation: int, device: bytes) -> bool:
-        return await self._value(sql.IS_MEMBER, channel, generation, device) is not None
+        return await self._value(("leaves", channel), sql.IS_MEMBER, channel, generation, device) is not None
 
     async def has_account(self, channel: bytes, generation: int, account: bytes) -> bool:
-        return await self._value(sql.HAS_ACCOUNT, channel, generation, account) is not None
+        return await self._value(("leaves", channel), sql.HAS_ACCOUNT, channel, generation, account) is not None
 
     async def write_key(self, channel: bytes, generation: int, epoch: int) -> bytes | None:
-        key: bytes | None = await self._value(sql.WRITE_KEY, channel, generation, epoch)
+        key: bytes | None = await self._value(("epochs", channel), sql.WRITE_KEY, channel, generation, epoch)
         return key
 
-    async def _value(self, statement: str, *values: object) -> Any:
-        return await self._db.read(lambda c: c.fetchval(statement, *values))
+    async def _value(self, at: Place, statement: str, *values: object) -> Any:
+        return await self._db.read(lambda c: c.fetchval(statement, *values), at=at)
 
     async def proposals(self, channel: bytes) -> list[Stored]:
-        return [Stored(*row) for row in await self._db.read(lambda c: c.fetch(sql.PROPOSALS, channel))]
+        rows = await self._db.read(lambda c: c.fetch(sql.PROPOSALS, channel), at=("proposals", channel))
+        return [Stored(*row) for row in rows]
 
     async def found(self, channel: bytes, payload_hash: bytes) -> Accepted | None:
-        return await self._db.read(lambda c: channels.found(c, channel, payload_hash))
+        return await self._db.read(lambda c: channels.found(c, channel, payload_hash), at=("log", channel))
 
     async def create(self, birth: Birth) -> tuple[Accepted, list[bytes]]:
-        return await self._handshake(partial(channels.create, birth=birth))
+        return await self._handshake(birth.channel, partial(channels.create, birth=birth))
 
     async def reset(self, birth: Birth) -> tuple[Accepted, list[bytes]]:
-        return await self._handshake(partial(channels.reset, birth=birth))
+        return await self._handshake(birth.channel, partial(channels.reset, birth=birth))
 
     async def accept_commit(self, commit: Commit) -> tuple[Accepted, list[bytes]] | None:
-        return await self._offered(partial(channels.accept_commit, commit=commit, past_epochs=self._bounds.past_epochs))
+        body = partial(channels.accept_commit, commit=commit, past_epochs=self._bounds.past_epochs)
+        return await self._offered(commit.channel, body)
 
     async def accept_proposal(self, offer: Offer) -> tuple[Accepted, list[bytes]] | None:
-        return await self._offered(partial(channels.accept_proposal, offer=offer))
+        return await self._offered(offer.channel, partial(channels.accept_proposal, offer=offer))
 
     async def _handshake(
-        self, body: Callable[[Connection], Awaitable[tuple[Accepted, channels.Change | None]]]
+        self, channel: bytes, body: Callable[[Connection], Awaitable[tuple[Accepted, channels.Change | None]]]
     ) -> tuple[Accepted, list[bytes]]:
         async def work() -> tuple[Accepted, list[bytes]]:
-            accepted, change = await self._db.pool.transaction(body)
+            accepted, change = await self._db.nodes.transaction(body, at=("heads", channel))
             return accepted, await self._told(change)
 
         return await self._db.call(work)
 
     async def _offered(
-        self, body: Callable[[Connection], Awaitable[tuple[Accepted, channels.Change | None] | None]]
+        self, channel: bytes, body: Callable[[Connection], Awaitable[tuple[Accepted, channels.Change | None] | None]]
     ) -> tuple[Accepted, list[bytes]] | None:
         async def work() -> tuple[Accepted, list[bytes]] | None:
-            done = await self._db.pool.transaction(body)
+            done = await self._db.nodes.transaction(body, at=("heads", channel))
             return None if done is None else (done[0], await self._told(done[1]))
 
         return await self._db.call(work)
@@ -145,7 +147,7 @@ class PostgresStore(PostgresGuests):
         await self._db.call(lambda: self._sweeps.drop_channel(channel))
 
     async def is_welcomed(self, device: bytes, channel: bytes, tree_hash: bytes) -> bool:
-        return await self._value(sql.IS_WELCOMED, device, channel, tree_hash) is not None
+        return await self._value(("entries", device), sql.IS_WELCOMED, device, channel, tree_hash) is not None
 
     # --- messages and mailboxes
 
@@ -160,7 +162,7 @@ class PostgresStore(PostgresGuests):
         answers: dict[int, tuple[Accepted, list[Arrival]] | Refusal] = {}
         for shard, places in shares.items():
             share = [messages[place] for place in places]
-            answers |= zip(places, await self._db.call(partial(self._flushers[shard].batches.add, share)), strict=True)
+            answers |= zip(places, await self._db.call(partial(self._flushers.take, shard, share)), strict=True)
         return [answers[place] for place in range(len(messages))]
 
     async def fetch(
@@ -168,18 +170,21 @@ class PostgresStore(PostgresGuests):
     ) -> tuple[list[Entry], Mailbox] | None:
         limit = min(entries_max or self._bounds.fetch_entries_max, self._bounds.fetch_entries_max)
 
-        async def body(c: Connection) -> tuple[list[Entry], Mailbox] | None:
-            room = self._bounds.fetch_bytes_max if payloads else 0
-            rows = await c.fetch(sql.FETCH, device, after, limit, room)
-            if not rows:
-                return None
-            account, last, acked, size, seen_ms, oldest_ms = rows[0][:BOX_COLUMNS]
-            heads = self._page([row[BOX_COLUMNS:] for row in rows if row[BOX_COLUMNS] is not None], payloads=payloads)
-            bodies = await self._bodies(c, heads, payloads=payloads)
-            found = [_entry(h, bodies.get(p), payloads=payloads, now_ms=now_ms) for p, h in enumerate(heads, start=1)]
-            return found, Mailbox(account, last, acked, size, oldest_ms or 0, seen_ms)
+        room = self._bounds.fetch_bytes_max if payloads else 0
+        statement = sql.PAYLOADS if payloads else sql.ARE_KEPT
 
-        return await self._db.read(body)
+        async def body(c: Connection) -> tuple[tuple[Any, list[Any]], list[log.Place]]:
+            rows = await c.fetch(sql.FETCH, device, after, limit, room)
+            heads = self._page([row[BOX_COLUMNS:] for row in rows if row[BOX_COLUMNS] is not None], payloads=payloads)
+            in_log = any(EntryKind(h[1]) in IN_LOG for h in heads)
+            return (rows[0][:BOX_COLUMNS] if rows else None, heads), [(h[2], h[5]) for h in heads] if in_log else []
+
+        (box, heads), bodies = await self._db.look_up(lambda: log.read(self._db.nodes, device, body, statement))
+        if box is None:
+            return None
+        account, last, acked, size, seen_ms, oldest_ms = box
+        found = [_entry(h, bodies.get(p), payloads=payloads, now_ms=now_ms) for p, h in enumerate(heads, start=1)]
+        return found, Mailbox(account, last, acked, size, oldest_ms or 0, seen_ms)
 
     def _page(self, rows: list[Any], *, payloads: bool) -> list[Any]:
         """Return as many entries as one answer holds; the first one always."""
@@ -191,14 +196,6 @@ class PostgresStore(PostgresGuests):
             count += 1
         return rows[:count]
 
-    @staticmethod
-    async def _bodies(c: Connection, heads: list[Any], *, payloads: bool) -> dict[int, bytes]:
-        """Return the payloads that lie in logs, by place; those that are gone are missing."""
-        if not any(EntryKind(h[1]) in IN_LOG for h in heads):
-            return {}
-        statement = sql.PAYLOADS if payloads else sql.ARE_KEPT
-        return dict(await c.fetch(statement, [h[2] for h in heads], [h[5] for h in heads]))
-
     async def ack(self, device: bytes, up_to: int, now_ms: int) -> int | None:
         step_ms = self._bounds.seen_step_ms
 
@@ -206,13 +203,14 @@ class PostgresStore(PostgresGuests):
             position: int | None = await c.fetchval(sql.ACK, device, up_to, now_ms, step_ms)
             return position
 
-        return await self._db.change(body)
+        return await self._db.change(body, at=("mailboxes", device))
 
     async def note_seen(self, device: bytes, now_ms: int) -> None:
-        await self._db.change(lambda c: c.execute(sql.NOTE_SEEN, device, now_ms))
+        await self._db.change(lambda c: c.execute(sql.NOTE_SEEN, device, now_ms), at=("mailboxes", device))
 
     async def open_mailbox(self, account: bytes, device: bytes, now_ms: int) -> None:
-        await self._db.change(lambda c: c.execute(sql.OPEN_MAILBOX, device, account, now_ms))
+        place = ("mailboxes", device)
+        await self._db.change(lambda c: c.execute(sql.OPEN_MAILBOX, device, account, now_ms), at=place)
 
     async def close_mailbox(self, device: bytes) -> None:
         """Drop a mailbox and all in it; the next sweep takes them out of the tables' pages, as far as that goes.
@@ -227,7 +225,7 @@ class PostgresStore(PostgresGuests):
 
         # First what the mailbox does not lead to: who dies in between begins again with it.
         await self._db.read(lambda c: c.execute(sql.DROP_PLACES, device))
-        await self._db.write(body)
+        await self._db.write(body, at=("mailboxes", device))
         self._db.owe_vacuum(*ERASED_TABLES)
 
     async def mailboxes_of(self, account: bytes) -> list[bytes]:

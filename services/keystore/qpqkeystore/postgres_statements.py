@@ -85,6 +85,8 @@ OVER_ALL = {
     "DROP_OLD_PACKAGES": "the sweep",
     "DROP_OLD_ENDPOINTS": "the sweep",
 }
+ON_CITUS: dict[str, str] = {}
+"""No statement has to be said otherwise there."""
 CROSSING = {
     "put_account": "once in an account's life: name, identity key, account",
     "put_list": "rare: a device that goes takes its keys along",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qpqcore.store.keyed import Keyed
     from qpqcore.store.postgres.bridge import Postgres
     from qpqcore.store.postgres.pool import Connection
+    from qpqcore.store.postgres.shards import Place
     from qpqkeystore.rules import Package
 
 SWEEP_ROWS_MAX = 1_000
@@ -75,20 +76,24 @@ class PostgresStore:
         return await self._db.write(body)
 
     async def by_name(self, name: str) -> Entry | None:
-        return await self._found(sql.NAMED, name)
+        return await self._found(sql.NAMED, ("names", name))
 
     async def by_identity(self, identity_key: bytes) -> Entry | None:
-        return await self._found(sql.IDENTIFIED, identity_key)
+        return await self._found(sql.IDENTIFIED, ("identities", identity_key))
 
-    async def _found(self, statement: str, by: str | bytes) -> Entry | None:
-        async def body(c: Connection) -> Entry | None:
-            account = await c.fetchval(statement, by)
-            return None if account is None else (await _entries(c, [account]))[0]
+    async def _found(self, statement: str, at: Place) -> Entry | None:
+        async def work() -> Entry | None:
+            account = await self._db.nodes.single(lambda c: c.fetchval(statement, at[1]), at=at)
+            if account is None:
+                return None
+            (entry,) = await self._db.nodes.single(lambda c: _entries(c, [account]), at=("accounts", account))
+            return entry
 
-        return await self._db.read(body)
+        return await self._db.look_up(work)
 
     async def entries(self, accounts: Sequence[bytes]) -> list[Entry | None]:
-        return await self._db.read(lambda c: _entries(c, accounts))
+        place = ("accounts", accounts[0]) if len(accounts) == 1 else None
+        return await self._db.read(lambda c: _entries(c, accounts), at=place)
 
     async def add_packages(
         self, account: bytes, device: bytes, packages: Sequence[Package], per_suite_max: int
@@ -104,13 +109,13 @@ class PostgresStore:
             if await c.fetchval(sql.TOO_MANY, account, device, per_suite_max):
                 raise Refusal(ErrorCode.KEY_PACKAGE_LIMIT, f"at most {per_suite_max} packages may wait for a device")
 
-        await self._db.write(body)
+        await self._db.write(body, at=("packages", account))
 
     async def stock(self, account: bytes, device: bytes, now_ms: int) -> dict[int, tuple[int, bool]]:
         async def body(c: Connection) -> dict[int, tuple[int, bool]]:
             return {s: (one_time, last) for s, one_time, last in await c.fetch(sql.STOCK, account, device, now_ms)}
 
-        return await self._db.read(body)
+        return await self._db.read(body, at=("packages", account))
 
     async def take(
         self, accounts: Sequence[bytes], suites: Sequence[int], keyed: Keyed,
@@ -135,7 +140,8 @@ class PostgresStore:
         return await self._db.write(body)
 
     async def put_hybrid_key(self, account: bytes, device: bytes, hybrid_key: bytes, created_ms: int) -> None:
-        await self._db.change(lambda c: c.execute(sql.PUT_HYBRID_KEY, device, account, hybrid_key, created_ms))
+        row = device, account, hybrid_key, created_ms
+        await self._db.change(lambda c: c.execute(sql.PUT_HYBRID_KEY, *row), at=("hybrid_keys", device))
 
     async def hybrid_keys(self, devices: Sequence[bytes]) -> list[bytes]:
         async def body(c: Connection) -> list[bytes]:
@@ -149,7 +155,8 @@ class PostgresStore:
             lambda c: c.execute(
                 sql.PUT_ENDPOINT, device, account, endpoint.endpoint, endpoint.ttl_seconds, endpoint.signature,
                 endpoint.expires_ms,
-            )
+            ),
+            at=("endpoints", device),
         )  # fmt: skip
 
     async def endpoint(self, device: bytes, now_ms: int) -> Endpoint | None:
@@ -157,7 +164,7 @@ class PostgresStore:
             row = await c.fetchrow(sql.ENDPOINT, device, now_ms)
             return Endpoint(*row) if row else None
 
-        return await self._db.read(body)
+        return await self._db.read(body, at=("endpoints", device))
 
     async def purge(self, account: bytes) -> None:
         """Drop every row of an account, then take them out of the tables' pages, as far as that goes.

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from qpqcore.runtime import clock
 from qpqcore.store.postgres.direct import run
+from qpqcore.store.postgres.distribute import is_distributed
 from qpqcore.store.postgres.migrate import LOCK, RECORD, grant, take_step
-from qpqcore.store.postgres.schemas import Schema, schema_of
+from qpqcore.store.postgres.schemas import ROUTED, Schema, schema_of
 from qpqserver.backup import check
 from qpqserver.backup.contents import ONLY_POSTGRES, TABLES
 from qpqserver.backup.errors import BackupError
@@ -41,6 +42,7 @@ def write_to(url: str, making: Making) -> None:
     """Write all that a backup has, out of one snapshot. BackupError, DatabaseError, OSError."""
 
     async def body(connection: Any) -> None:
+        await _check_one_server(connection)
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             for service in SERVICES:
                 with making.data(service, await _step(connection, service)) as writer:
@@ -50,6 +52,16 @@ def write_to(url: str, making: Making) -> None:
                             writer.row(row)
 
     run(url, body, name=NAME)
+
+
+async def _check_one_server(connection: Any) -> None:
+    """No snapshot goes over the nodes of Citus, and no transaction of ours puts back what lies on several."""
+    for service in SERVICES:
+        if await is_distributed(connection, schema_of(service)):
+            raise BackupError(
+                "the tables are distributed by Citus, over whose nodes no snapshot goes: back up every node by itself "
+                "(docs/operate/postgresql.md#citus)"
+            )
 
 
 async def _step(connection: Any, service: str) -> int:
@@ -78,6 +90,7 @@ def put_back(url: str, folder: Path, manifest: Manifest, seed: bytes, *, replace
     """Put a backup's data into PostgreSQL, in one transaction: all of it, or nothing. BackupError, DatabaseError."""
 
     async def body(connection: Any) -> None:
+        await _check_one_server(connection)
         async with connection.transaction():
             await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
             await _check_free(connection, replace=replace)
@@ -89,7 +102,7 @@ def put_back(url: str, folder: Path, manifest: Manifest, seed: bytes, *, replace
 
 
 async def _check_free(connection: Any, *, replace: bool) -> None:
-    names = [schema_of(service).name for service in SERVICES]
+    names = [schema_of(service).name + suffix for service in SERVICES for suffix in ("", ROUTED)]
     if at_work := [row[0] for row in await connection.fetch(AT_WORK, names)]:
         raise BackupError(f"services are at work as {', '.join(at_work)}: stop them first")
     there = await connection.fetchval("SELECT to_regclass('qpq_auth.accounts') IS NOT NULL")

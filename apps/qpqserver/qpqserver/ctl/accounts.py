@@ -26,7 +26,8 @@ LIST_SQLITE = (
     "FROM accounts a ORDER BY a.name LIMIT ?"
 )
 LIST_POSTGRES = (
-    "SELECT a.name, encode(a.account, 'hex'), a.state, (SELECT count(*) FROM devices d WHERE d.account = a.account) "
+    "SELECT a.name, encode(a.account, 'hex'), a.state, "
+    "coalesce((SELECT count(*) FROM devices d WHERE d.account = a.account GROUP BY d.account), 0) "  # so that Citus takes it
     "FROM accounts a ORDER BY a.name LIMIT $1"
 )
 ONE_SQLITE = "SELECT lower(hex(account)), state, created_ms FROM accounts WHERE name = ?"

@@ -23,5 +23,9 @@ class DatabaseTooOld(DatabaseError):
     """Its schema lacks what this program needs."""
 
 
+class NotDistributable(DatabaseError):
+    """Citus is not there, or not so that it could distribute the tables now."""
+
+
 class DatabaseAway(DatabaseError):
     """It cannot be reached, or does not let us in."""

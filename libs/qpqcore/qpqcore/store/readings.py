@@ -20,6 +20,15 @@ class Connections:
     """Broken, or cut short, so far."""
 
 
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """Transactions and reads of a database that is distributed, by whom they went to."""
+
+    owner: int
+    """The node that owns the rows."""
+    coordinator: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
     """A store's counters, and what it does at this moment."""
@@ -34,6 +43,8 @@ class Load:
     """How long the oldest call has been under way."""
     connections: Connections | None = None
     """None: it is a file."""
+    routes: Routes | None = None
+    """None: it is one server."""
 
     def readings(self, store: str) -> list[Reading]:
         """Return them as `qpqcore.obs.metrics` reads them; `store` is the service whose store it is."""
@@ -58,5 +69,11 @@ class Load:
                 ("qpq_store_connections_open", "Connections that stand.", "store", {store: c.open}),
                 ("qpq_store_connections_in_use", "Connections that are at work.", "store", {store: c.in_use}),
                 ("qpq_store_connections_dropped_total", "Connections that were dropped.", "store", {store: c.dropped}),
+            ]
+        if self.routes is not None:
+            r = self.routes
+            found += [
+                ("qpq_store_by_owner_total", "Calls sent to the node that owns their rows.", "store", {store: r.owner}),
+                ("qpq_store_by_coordinator_total", "Calls sent by the coordinator.", "store", {store: r.coordinator}),
             ]
         return found

@@ -24,13 +24,17 @@ from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.obs import traces
 from qpqcore.store.postgres import limits
 from qpqcore.store.postgres.batches import Batches
+from qpqcore.store.postgres.face import OnCitus
+from qpqcore.store.postgres.nodes import Nodes
 from qpqcore.store.postgres.pool import Connection, Pool, Statistics
-from qpqcore.store.postgres.schemas import Schema, check_version, session_settings
-from qpqcore.store.readings import Load
+from qpqcore.store.postgres.schemas import Schema, become_routed, check_version, node_settings, session_settings
+from qpqcore.store.readings import Connections, Load, Routes
 from qpqcore.store.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+
+    from qpqcore.store.postgres.shards import Address, Place
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -64,9 +68,22 @@ class Postgres:
         self._waits = Waits(schema.name)
 
         async def check(connection: Connection) -> None:
-            await check_version(connection, schema)
+            self.pool.is_citus = await check_version(connection, schema)
+            if self.pool.is_citus:
+                await become_routed(connection, schema)
+
+        def face(connection: Any) -> Connection:
+            return OnCitus(connection, schema.layout.on_citus) if self.pool.is_citus else connection
+
+        def open_node(address: Address) -> Pool:
+            settings, count = node_settings(schema), connections_max
+            made = Pool(url, settings, _nothing, connections_max=count, at=address, beside=self.pool)
+            made.face, made.is_started = face, True
+            return made
 
         self.pool = Pool(url, session_settings(schema), check, connections_max=connections_max)
+        self.pool.face = face
+        self.nodes = Nodes(self.pool, schema.name, schema.layout, open_node)
         """For coroutines that run on the bridge: `call`."""
         self._thread = threading.Thread(target=self._serve, name="qpq-postgres", daemon=True)
         self._thread.start()
@@ -81,18 +98,27 @@ class Postgres:
         """Counters since the database was opened."""
         return self.pool.statistics
 
-    async def write(self, body: Callable[[Connection], Awaitable[T]]) -> T:
-        """Run `body` in a transaction on the bridge; see `Pool.transaction`."""
-        return await self.call(lambda: self.pool.transaction(body))
+    async def write(self, body: Callable[[Connection], Awaitable[T]], at: Place | None = None) -> T:
+        """Run `body` in a transaction on the bridge; see `Pool.transaction`.
 
-    async def read(self, body: Callable[[Connection], Awaitable[T]]) -> T:
+        `at`, here and below: a table and a value of the column by which it is distributed, if all that the body touches is
+        of this value and of tables in that table's group. Then it goes to the node that owns it (`nodes`).
+        """
+        return await self.call(lambda: self.nodes.transaction(body, at))
+
+    async def read(self, body: Callable[[Connection], Awaitable[T]], at: Place | None = None) -> T:
         """Run `body`, which only reads, without a transaction on the bridge; see `Pool.single`."""
         self.statistics.reads += 1
-        return await self.call(lambda: self.pool.single(body))
+        return await self.call(lambda: self.nodes.single(body, at))
 
-    async def change(self, body: Callable[[Connection], Awaitable[T]]) -> T:
+    async def change(self, body: Callable[[Connection], Awaitable[T]], at: Place | None = None) -> T:
         """Run `body`, one statement whose repetition changes nothing more, on the bridge; see `Pool.single`."""
-        return await self.call(lambda: self.pool.single(body))
+        return await self.call(lambda: self.nodes.single(body, at))
+
+    async def look_up(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine function on the bridge that only reads, over `nodes` in steps of its own."""
+        self.statistics.reads += 1
+        return await self.call(work)
 
     async def call(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine function on the bridge's thread; return, or raise, what it does."""
@@ -137,12 +163,18 @@ class Postgres:
     @property
     def load(self) -> Load:
         """Return what an operator sees of it."""
-        counted, waiting = self.pool.statistics, len(self._asked) + self.pool.waiting
+        counted, pools = self.pool.statistics, [self.pool, *self.nodes.pools]
+        waiting = len(self._asked) + sum(pool.waiting for pool in pools)
+        connections = [pool.connections for pool in pools]
         return Load(
             up=not self.pool.away, writes=counted.transactions, reads=counted.reads,
             waiting=waiting + sum(queue.waiting for queue in self._queues),
-            commit_seconds=counted.commit_seconds, batch=counted.batch, connections=self.pool.connections,
-            oldest_seconds=self._waits.oldest_seconds,
+            commit_seconds=counted.commit_seconds, batch=counted.batch, oldest_seconds=self._waits.oldest_seconds,
+            connections=Connections(
+                open=sum(c.open for c in connections), in_use=sum(c.in_use for c in connections),
+                dropped=counted.connections_dropped,
+            ),
+            routes=Routes(counted.by_owner, counted.by_coordinator) if self.pool.is_citus else None,
         )  # fmt: skip
 
     # --- on the bridge's thread
@@ -194,11 +226,13 @@ class Postgres:
 
     async def _finish(self) -> None:
         """Let what is under way end: it is bounded."""
-        self.pool.stop_knocking()
+        for pool in [self.pool, *self.nodes.pools]:
+            pool.stop_knocking()
         own = asyncio.current_task()
         while left := [task for task in self.pool.running if task is not own]:
             await asyncio.wait(left)
-        await self.pool.close()
+        for pool in [self.pool, *self.nodes.pools]:
+            await pool.close()
 
     def close(self) -> None:
         """Finish what is under way and end the thread."""

@@ -38,3 +38,16 @@ BATCH_BYTES_MAX = 8 * 1024 * 1024
 """Payload in one group commit: a batch of the largest messages is still written within the deadline."""
 VACUUM_MS_MAX = 12_000
 """One table's VACUUM after a deletion; autovacuum does what is left."""
+NODES_MAX = 64
+"""Nodes to which a service has connections of its own; the work of others goes by the coordinator."""
+SHARDS_MAX = 8_192
+"""Shards in the map, of the tables that speak for their groups: 64 nodes with 4 shards for each of a service's 7 groups
+are 1,792."""
+VALUES_KNOWN_MAX = 50_000
+"""Channels, devices and accounts whose shard is kept in memory, some 250 bytes each; one more costs a look-up."""
+MAP_SECONDS = 5.0
+"""How old the map of shards and nodes may be: a moved shard is found by its new node then."""
+MAP_AGAIN_SECONDS = 0.25
+"""After a failure it is read again so soon."""
+SHARDS_A_NODE = 4
+"""A statement over many values costs by the shards that it touches; fewer could not be moved to a node that is added."""

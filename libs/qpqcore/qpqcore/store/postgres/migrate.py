@@ -13,7 +13,9 @@ import asyncpg
 
 from qpqcore.store.errors import DatabaseError, DatabaseTooNew
 from qpqcore.store.postgres import direct
-from qpqcore.store.postgres.schemas import Schema, check_version, programs_from, session_settings
+from qpqcore.store.postgres import distribute as distributing
+from qpqcore.store.postgres.face import OnCitus
+from qpqcore.store.postgres.schemas import Schema, become_routed, check_version, programs_from, session_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,16 +47,20 @@ class Outcome:
     schema: str
     before: int
     after: int
+    distributed: int | None = None
+    """Tables that were distributed now; None: it is one server."""
 
 
 def migrate(
-    url: str, schemas: Sequence[Schema], *, roles: bool = True, passwords: Mapping[str, str] | None = None
-) -> list[Outcome]:
+    url: str, schemas: Sequence[Schema], *, roles: bool = True, passwords: Mapping[str, str] | None = None,
+    distribute: bool = False,
+) -> list[Outcome]:  # fmt: skip
     """Bring the schemas to their last steps; make roles and give them their rights unless `roles` is False.
 
-    `passwords`: of roles, by service. Raises DatabaseAway, DatabaseTooNew, DatabaseError.
+    `passwords`: of roles, by service. `distribute`: the tables over Citus' nodes; of a schema that is distributed already new
+    ones are in any case. Raises DatabaseAway, DatabaseTooNew, NotDistributable, DatabaseError.
     """
-    return asyncio.run(_migrate(url, schemas, roles=roles, passwords=passwords or {}))
+    return asyncio.run(_migrate(url, schemas, roles=roles, passwords=passwords or {}, distribute=distribute))
 
 
 def look(url: str, schema: Schema) -> int:
@@ -67,25 +73,35 @@ def ask(url: str, schema: Schema, query: str, *values: object) -> list[Any]:
     """Return what a query finds in a schema. DatabaseAway; DatabaseTooOld, DatabaseTooNew if this program cannot use it."""
 
     async def body(connection: Any) -> list[Any]:
-        await check_version(connection, schema)
+        if await check_version(connection, schema):
+            await become_routed(connection, schema)
+            return list(await OnCitus(connection, schema.layout.on_citus).fetch(query, *values))
         return list(await connection.fetch(query, *values))
 
     return direct.run(url, body, name=schema.name, settings=session_settings(schema))
 
 
-async def _migrate(url: str, schemas: Sequence[Schema], *, roles: bool, passwords: Mapping[str, str]) -> list[Outcome]:
+async def _migrate(
+    url: str, schemas: Sequence[Schema], *, roles: bool, passwords: Mapping[str, str], distribute: bool
+) -> list[Outcome]:
     settings = {"lock_timeout": str(LOCK_WAIT_MS_MAX), "application_name": "qpqctl migrate"}
     connection = await direct.connected(url, settings)
     try:
         await connection.execute("SELECT pg_advisory_lock($1)", LOCK)
-        return [await _bring(connection, s, roles=roles, password=passwords.get(s.service, "")) for s in schemas]
+        if distribute:  # refused before anything is changed
+            for schema in schemas:
+                await distributing.ready(connection, schema)
+        return [
+            await _bring(connection, s, roles=roles, password=passwords.get(s.service, ""), distribute=distribute)
+            for s in schemas
+        ]
     except asyncpg.PostgresError as exc:
         raise DatabaseError(f"the database cannot be migrated: {exc}") from exc
     finally:
         await connection.close()
 
 
-async def _bring(connection: Any, schema: Schema, *, roles: bool, password: str) -> Outcome:
+async def _bring(connection: Any, schema: Schema, *, roles: bool, password: str, distribute: bool) -> Outcome:
     if roles:
         await _make_role(connection, schema.name, password)
     await connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema.name}")
@@ -101,7 +117,10 @@ async def _bring(connection: Any, schema: Schema, *, roles: bool, password: str)
             await take_step(connection, migration)
     if roles:
         await grant(connection, schema.name)
-    return Outcome(schema.name, before, len(schema.migrations))
+    distributed = None
+    if distribute or await distributing.is_distributed(connection, schema):
+        distributed = await distributing.distribute(connection, schema)
+    return Outcome(schema.name, before, len(schema.migrations), distributed)
 
 
 async def take_step(connection: Any, migration: Migration) -> None:

@@ -23,11 +23,13 @@ from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.obs.histogram import COUNTS, Histogram
 from qpqcore.store.errors import DatabaseError
 from qpqcore.store.postgres import limits
-from qpqcore.store.postgres.refusals import is_again, is_away, translated
+from qpqcore.store.postgres.refusals import Unreached, is_again, is_away, translated
 from qpqcore.store.readings import Connections
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+
+    from qpqcore.store.postgres.shards import Address
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -67,6 +69,9 @@ class Statistics:
     batches: int = 0
     batched: int = 0
     largest_batch: int = 0
+    by_owner: int = 0
+    """Transactions and reads that went to the node that owns their rows; 0 on a plain PostgreSQL."""
+    by_coordinator: int = 0
     batch: Histogram = field(default_factory=lambda: Histogram(COUNTS))
     commit_seconds: Histogram = field(default_factory=Histogram)
 
@@ -78,8 +83,19 @@ class _Waiter:
         self.turn: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
 
+def _itself(connection: Any) -> Connection:
+    found: Connection = connection
+    return found
+
+
 class _Stale(Exception):
     """A connection was broken before anything was done on it."""
+
+
+def _is_lost(connection: Any, exc: Exception) -> bool:
+    """Tell whether a connection is of no use any more: not where Citus says over it that another node is away (08...)."""
+    is_told = isinstance(exc, asyncpg.PostgresError) and (exc.sqlstate or "").startswith("08")
+    return is_away(exc) and (connection.is_closed() or not is_told)
 
 
 class Pool:
@@ -92,8 +108,17 @@ class Pool:
         check: Callable[[Connection], Awaitable[None]],
         *,
         connections_max: int,
+        at: Address | None = None,
+        beside: Pool | None = None,
     ) -> None:
+        """`at`: of another node than `url` says. `beside`: with whose tasks its own are counted, cancelled and awaited."""
         self._url = url
+        self._at = {} if at is None else {"host": at[0], "port": at[1]}
+        self.is_citus = False
+        """Whether the newest connection has found the extension."""
+        self.face: Callable[[Any], Connection] = _itself
+        """What bodies see of a connection."""
+        self._is_closed = False
         self._settings = settings
         self._check = check
         self._max = connections_max
@@ -108,11 +133,11 @@ class Pool:
         self._knocking: asyncio.Task[None] | None = None
         self.away = ""
         """Why no connection could be had the last time; empty: one could."""
-        self.cancellable: set[asyncio.Task[Any]] = set()
+        self.cancellable: set[asyncio.Task[Any]] = beside.cancellable if beside else set()
         """Tasks that only wait for their turn: nothing is begun yet."""
-        self.running: set[asyncio.Task[Any]] = set()
+        self.running: set[asyncio.Task[Any]] = beside.running if beside else set()
         """Tasks that have to end before the connections are closed."""
-        self.statistics = Statistics()
+        self.statistics: Statistics = beside.statistics if beside else Statistics()
 
     @property
     def waiting(self) -> int:
@@ -163,9 +188,9 @@ class Pool:
     async def _single(self, body: Callable[[Connection], Awaitable[T]]) -> T:
         async with self._borrowed() as connection:
             try:
-                return await body(connection)
+                return await body(self.face(connection))
             except Exception as exc:
-                if is_away(exc):
+                if _is_lost(connection, exc):
                     raise self._stale() from exc
                 raise
 
@@ -179,14 +204,14 @@ class Pool:
                     raise self._stale() from exc
                 raise
             try:
-                value = await body(connection)
+                value = await body(self.face(connection))
             except Exception as exc:  # noqa: BLE001 - raised again when it is undone
                 failed = exc
             else:
                 await connection.execute("COMMIT")
                 self.statistics.commit_seconds.observe(time.perf_counter() - begun_s)
                 return value
-            if not is_away(failed):
+            if not _is_lost(connection, failed):
                 await connection.execute("ROLLBACK")
             raise failed
 
@@ -206,9 +231,8 @@ class Pool:
                 yield connection
             sound = True
         except Exception as exc:
-            sound = not is_away(exc) and not isinstance(
-                exc, _Stale
-            )  # an ordinary error leaves the connection as it was
+            # an ordinary error leaves the connection as it was
+            sound = not isinstance(exc, _Stale) and not _is_lost(connection, exc)
             raise
         finally:
             usable = sound and not connection.is_closed() and not connection.is_in_transaction()
@@ -259,7 +283,7 @@ class Pool:
             with self.may_cancel():
                 async with self._opening:
                     if asyncio.get_running_loop().time() < self._away_until:
-                        raise Refusal(
+                        raise Unreached(
                             ErrorCode.UNAVAILABLE, "the database is away", retry_after_ms=limits.RETRY_AFTER_MS
                         )
                     connection = await self._connect()
@@ -271,7 +295,7 @@ class Pool:
     async def _connect(self) -> Any:
         try:
             connection = await asyncpg.connect(
-                self._url, timeout=limits.CONNECT_SECONDS_MAX, server_settings=self._settings,
+                self._url, timeout=limits.CONNECT_SECONDS_MAX, server_settings=self._settings, **self._at,
                 statement_cache_size=limits.STATEMENTS_CACHED_MAX, max_cached_statement_lifetime=0,
             )  # fmt: skip
             try:
@@ -283,13 +307,16 @@ class Pool:
             raise DatabaseError(f"the database_url cannot be used: {exc}") from exc
         except Exception as exc:
             self._not_had(exc)
-            if isinstance(exc, asyncpg.PostgresError) and translated(exc) is exc:
-                raise Refusal(
+            no = translated(exc)
+            if isinstance(no, Refusal):
+                raise Unreached(no.code, no.detail, retry_after_ms=no.retry_after_ms) from exc
+            if isinstance(exc, asyncpg.PostgresError):
+                raise Unreached(
                     ErrorCode.UNAVAILABLE, "the database is away", retry_after_ms=limits.RETRY_AFTER_MS
                 ) from exc
             raise
         if self.away:
-            log.info("database_back")
+            log.info("database_back", **self._at)
         self.away = ""
         self.statistics.connections_opened += 1
         return connection
@@ -299,7 +326,7 @@ class Pool:
         self._away_until = asyncio.get_running_loop().time() + limits.AWAY_SECONDS
         reason = str(exc) if isinstance(exc, DatabaseError) else type(exc).__name__
         if self.away != reason:
-            log.warning("database_away", reason=reason)
+            log.warning("database_away", reason=reason, **self._at)
         self.away = reason
         if self._knocking is None or self._knocking.done():
             self._knocking = asyncio.get_running_loop().create_task(self._knock())
@@ -314,6 +341,7 @@ class Pool:
 
     def _give_back(self, connection: Any, *, sound: bool) -> None:
         """Hand a connection, or the room of one that is gone, to who has waited longest."""
+        sound = sound and not self._is_closed
         if not sound:
             self._dropped(connection)
         while self._waiting:
@@ -357,8 +385,11 @@ class Pool:
             self._knocking.cancel()
 
     async def close(self) -> None:
-        """Close the connections that are free; nothing runs any more."""
-        for connection in self._free:
+        """Close the connections that are free, and those that are at work when that is done."""
+        self._is_closed = True
+        self.stop_knocking()
+        free, self._free = self._free, []
+        self._open -= len(free)
+        for connection in free:
             with contextlib.suppress(Exception):
                 await connection.close(timeout=1.0)
-        self._free.clear()

@@ -29,6 +29,10 @@ class Again(Exception):
     """Raised by a body whose transaction has to be run again: another one did the same at the same time."""
 
 
+class Unreached(Refusal):
+    """No connection could be had: nothing was begun."""
+
+
 def is_away(exc: BaseException) -> bool:
     """Tell whether the connection is of no use any more, or could not be had."""
     if isinstance(exc, asyncpg.PostgresError):

@@ -11,7 +11,7 @@ that is: programs that know step 7 and later may use the schema from then on. A 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -19,6 +19,7 @@ import asyncpg
 from qpqcore.store.errors import DatabaseTooNew, DatabaseTooOld
 from qpqcore.store.migrations import Migration, migrations_of
 from qpqcore.store.postgres import limits
+from qpqcore.store.postgres.layout import Layout, layout_of
 
 if TYPE_CHECKING:
     from qpqcore.store.postgres.pool import Connection
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 FOLDER = "migrations_postgres"
 MISSING = frozenset({"42P01", "3F000", "42501"})
 """No such table or schema, or none that this role may see."""
-VERSION = "SELECT coalesce(max(number), 0), coalesce(max(programs_from), 0) FROM migrations"
+VERSION = (
+    "SELECT coalesce(max(number), 0), coalesce(max(programs_from), 0), "
+    "EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus') FROM migrations"
+)
 _PROGRAMS = re.compile(r"^-- programs from: (\d+)$", re.MULTILINE)
 
 
@@ -36,6 +40,7 @@ class Schema:
 
     service: str
     migrations: tuple[Migration, ...]
+    layout: Layout = field(default_factory=Layout)
 
     @property
     def name(self) -> str:
@@ -45,7 +50,7 @@ class Schema:
 
 def schema_of(service: str) -> Schema:
     """Return the schema that the package of a service carries."""
-    return Schema(service, migrations_of(f"qpq{service}", FOLDER))
+    return Schema(service, migrations_of(f"qpq{service}", FOLDER), layout_of(service))
 
 
 def programs_from(migration: Migration) -> int:
@@ -73,15 +78,32 @@ def session_settings(schema: Schema) -> dict[str, str]:
     }
 
 
-async def check_version(connection: Connection, schema: Schema) -> None:
-    """Refuse a schema that this program cannot work with. DatabaseTooOld, DatabaseTooNew."""
+ON_CITUS = {"plan_cache_mode": "force_custom_plan"}
+"""Of Citus' planner a statement over several shards has a plan only with its values (`could not create distributed plan`)."""
+ROUTED = "/citus"
+"""What the name of a connection ends with that knows of Citus: `qpqctl migrate --distribute` looks for those that do not."""
+
+
+def node_settings(schema: Schema) -> dict[str, str]:
+    """Return what a connection to a node of Citus is told at its start."""
+    return session_settings(schema) | ON_CITUS | {"application_name": schema.name + ROUTED}
+
+
+async def become_routed(connection: Connection, schema: Schema) -> None:
+    """Tell a connection that is open already what `node_settings` says."""
+    for name in (*ON_CITUS, "application_name"):
+        await connection.execute("SELECT set_config($1, $2, false)", name, node_settings(schema)[name])
+
+
+async def check_version(connection: Connection, schema: Schema) -> bool:
+    """Refuse a schema that this program cannot work with; tell whether Citus is there. DatabaseTooOld, DatabaseTooNew."""
     known = len(schema.migrations)
     try:
-        number, needs = await connection.fetchrow(VERSION)
+        number, needs, is_citus = await connection.fetchrow(VERSION)
     except asyncpg.PostgresError as exc:
         if exc.sqlstate not in MISSING:
             raise
-        number, needs = 0, 0
+        number, needs, is_citus = 0, 0, False
     if number < known:
         raise DatabaseTooOld(
             f"schema {schema.name} is at step {number}, this program needs {known}: run `qpqctl migrate`"
@@ -91,3 +113,4 @@ async def check_version(connection: Connection, schema: Schema) -> None:
             f"schema {schema.name} is at step {number}, which programs that know step {needs} can use; this one knows "
             f"{known}: use the newer one"
         )
+    return bool(is_citus)
