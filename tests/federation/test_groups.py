@@ -21,7 +21,9 @@ async def test_a_group_of_three_domains_changes_and_agrees(open_domains):
             alice, bob, carol = friends.alice, friends.bob, friends.carol
             group, at_bob, at_carol = friends.at_alice, friends.at_bob, friends.at_carol
             names = ["alice@a.example", "bob", "carol@c.example"]
-            await until(bob, lambda: sorted(m.name for m in at_bob.members()) == names)  # asked for once the group is there
+            await until(
+                bob, lambda: sorted(m.name for m in at_bob.members()) == names
+            )  # asked for once the group is there
             await group.invite("dave@b.example")
             await until(dave, lambda: any(c.name == "friends" or c.active for c in dave.conversations()))
             at_dave = dave.conversations()[0]

@@ -24,6 +24,7 @@ from qpqcore.obs import logs
 from qpqcore.obs.histogram import COUNTS, SECONDS, Histogram
 from qpqcore.obs.metrics import Metrics
 from qpqcore.store.readings import Connections, Load, Routes
+from qpqcore.store.waits import Waits
 from qpqfederation.counted import Counted
 from qpqserver import stores
 from qpqserver.embedded import open_embedded
@@ -187,3 +188,9 @@ async def test_readyz_says_which_store_is_slow(tmp_path, monkeypatch):
         assert server.notes() == []
         monkeypatch.setattr(stores, "SLOW_SECONDS", 0.0)
         assert sorted(server.notes()) == [f"{name}: the store is slow, a call waits for 0 s" for name in sorted(STORES)]
+
+
+async def test_readyz_says_whose_disk_is_full(tmp_path, monkeypatch):
+    async with open_embedded(Settings(listen="127.0.0.1:0", data_dir=str(tmp_path))) as server:
+        monkeypatch.setattr(Waits, "is_full", True)
+        assert sorted(server.notes()) == [f"{name}: the disk is full, writes are refused" for name in sorted(STORES)]

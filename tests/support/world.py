@@ -48,6 +48,7 @@ FULL = (
     "$$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$",
     "CREATE TRIGGER full_disk BEFORE INSERT ON log FOR EACH ROW EXECUTE FUNCTION full_disk()",
 )
+FREED = ("DROP TRIGGER full_disk ON qpq_delivery.log", "DROP FUNCTION qpq_delivery.full_disk()")
 TABLES = {"sql": "SELECT name FROM sqlite_master WHERE type = 'table'", "postgres": TABLES_OF}
 
 

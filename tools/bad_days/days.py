@@ -21,7 +21,7 @@ from qpqcore.groups.policy import group_id
 from qpqcore.net import authority
 from qpqcore.runtime.clock import now_ms
 from tests.support.redis import relay
-from tests.support.world import FULL
+from tests.support.world import FREED, FULL
 from tools.rolling.stage import DATABASE, Replica, Stage
 
 if TYPE_CHECKING:
@@ -39,10 +39,6 @@ STARTED_SECONDS_MAX: Final = 240.0
 POISONED: Final = 20
 SKEW_MS: Final = 10 * 60 * 1000
 """An assertion lives for five minutes."""
-FREED = (
-    "DROP TRIGGER full_disk ON qpq_delivery.log",
-    "DROP FUNCTION qpq_delivery.full_disk()",
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from qpqgateway.main import ALPN
 from tools.hostile.attacks import migrations, pings
 from tools.hostile.stage import Stage as HostileStage
 from tools.observability.load import TROUBLE
+from tools.observability.postgres import database_stopped, disk_full
 from tools.observability.redis import redis_full, redis_stopped
 from trio_quic.testing.hostile import HostileClient
 
@@ -110,15 +111,6 @@ async def starts_again(stage: Stage, load: Load) -> AsyncIterator[None]:
 
     async with while_running(once, SCRAPED_SECONDS):
         yield
-
-
-@asynccontextmanager
-async def database_stopped(stage: Stage, load: Load) -> AsyncIterator[None]:
-    """PostgreSQL is stopped `immediate`."""
-    del load
-    stage.database.stop()
-    yield
-    await trio.to_thread.run_sync(stage.database.start)
 
 
 @asynccontextmanager
@@ -368,6 +360,7 @@ CONDITIONS: Final = (
     Condition("a process starts again and again", starts_again, ("QpqRestarts",), 180),
     Condition("the database is stopped", database_stopped, ("QpqStoreAway",)),
     Condition("the database is slow", database_slow, ("QpqStoreSlow",)),
+    Condition("the disk is full", disk_full, ("QpqStorageFull",), 120),
     Condition("a table is away", table_away, ("QpqInternalErrors",)),
     Condition("mailboxes cannot be filled", fan_out_held, ("QpqFanOutBehind",), 120),
     Condition("a mailbox runs over", mailboxes_full, ("QpqMailboxesCutOff",), 180),

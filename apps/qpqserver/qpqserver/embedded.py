@@ -119,6 +119,6 @@ async def open_embedded(settings: Settings, around: Surroundings | None = None) 
             gateway=front.gateway, endpoint=endpoint, metrics=metrics, spki_sha256=front.certificate.pin,
             made_certificate=front.made_certificate, services=services, reloading=reloading,
             operator=operator_of(services["auth"], around), away=place.stores.away,
-            notes=lambda: [*(f"{name} away" for name in around.away()), *around.wrong(), *place.stores.slow()],
+            notes=lambda: [*(f"{name} away" for name in around.away()), *around.wrong(), *place.stores.troubles()],
         )  # fmt: skip
         nursery.cancel_scope.cancel()

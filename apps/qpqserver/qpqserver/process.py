@@ -111,7 +111,7 @@ class Process:
 
     def notes(self) -> list[str]:
         """Return what is wrong elsewhere, a line each."""
-        return [*(f"{name} away" for name in self.missing()), *self.wrong(), *self.stores.slow()]
+        return [*(f"{name} away" for name in self.missing()), *self.wrong(), *self.stores.troubles()]
 
     def reload(self) -> None:
         """Read certificates again, the bus's and the edge's; what cannot be read leaves the old ones in use."""

@@ -47,10 +47,16 @@ class Stores:
         found = (f"{name}: {store.away}" for name, store in self._opened if getattr(store, "away", ""))
         return next(found, "")
 
-    def slow(self) -> list[str]:
-        """Return which stores have let a call wait for long, a line each."""
-        waits = [(name, store.database.load.oldest_seconds) for name, store in self._opened]
-        return [f"{name}: the store is slow, a call waits for {s:.0f} s" for name, s in waits if s >= SLOW_SECONDS]
+    def troubles(self) -> list[str]:
+        """Return which stores have let a call wait for long, and whose disk is full, a line each."""
+        found = []
+        for name, store in self._opened:
+            load = store.database.load
+            if load.oldest_seconds >= SLOW_SECONDS:
+                found.append(f"{name}: the store is slow, a call waits for {load.oldest_seconds:.0f} s")
+            if load.full:
+                found.append(f"{name}: the disk is full, writes are refused")
+        return found
 
     @asynccontextmanager
     async def of(self, service: str, config: Any) -> AsyncIterator[Any]:

@@ -18,7 +18,7 @@ import trio
 import trio.testing
 
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.store import connection, keyed
+from qpqcore.store import connection, keyed, waits
 from qpqcore.store.database import ERASE_MS, open_database
 from qpqcore.store.errors import DatabaseBusy, DatabaseTooNew, DatabaseUnreadable
 from qpqcore.store.migrations import Migration, migrations_of
@@ -410,3 +410,27 @@ async def test_a_slow_store_shows_while_it_is_slow_and_is_said_once_a_minute(tmp
                     held.set()
                 assert db.load.oldest_seconds == 0
         assert [(line["event"], line["store"], line["seconds"]) for line in said] == [("store_slow", "x", 3)]
+
+
+async def test_a_full_disk_shows_until_nothing_was_refused_for_a_while_and_is_said_once(tmp_path, mock_clock):
+    async with open_database(tmp_path / "x.db", KEY, ONE) as db:
+        with structlog.testing.capture_logs() as said:
+            assert not db.load.full
+            for _ in range(2):
+                with pytest.raises(Refusal):
+                    await db.write(full_disk)
+            mock_clock.jump(waits.FULL_SECONDS - 1)
+            await db.read(count)
+            assert db.load.full
+            mock_clock.jump(1)
+            assert not db.load.full
+            with pytest.raises(Refusal):
+                await db.write(full_disk)
+        assert [(line["event"], line["store"], line["log_level"]) for line in said] == [
+            ("storage_full", "x", "error")
+        ] * 2
+
+
+def full_disk(c):
+    c.execute("PRAGMA max_page_count = 1").fetchone()
+    c.execute("INSERT INTO t VALUES (?, zeroblob(80000))", (1,))

@@ -113,6 +113,7 @@ class Database:
         return Load(
             up=True, writes=counted.writes, reads=counted.reads, waiting=waiting,
             commit_seconds=counted.commit_seconds, batch=counted.batch, oldest_seconds=self._waits.oldest_seconds,
+            full=self._waits.is_full,
         )  # fmt: skip
 
     def _start(self, lane: _Lane, loop: Callable[[Connection], None], connection: Connection) -> None:
@@ -195,6 +196,9 @@ class Database:
 
         try:
             value: T = await trio.lowlevel.wait_task_rescheduled(abort)
+        except Refusal as no:
+            self._waits.met(no)
+            raise
         finally:
             self._waits.end(job)
         return value

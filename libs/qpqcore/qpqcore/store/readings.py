@@ -41,6 +41,8 @@ class Load:
     batch: Histogram
     oldest_seconds: float = 0.0
     """How long the oldest call has been under way."""
+    full: bool = False
+    """Whether a write was refused lately since the disk had no room."""
     connections: Connections | None = None
     """None: it is a file."""
     routes: Routes | None = None
@@ -56,6 +58,10 @@ class Load:
             (
                 "qpq_store_oldest_seconds", "How long the oldest call has been under way.", "store",
                 {store: self.oldest_seconds},
+            ),
+            (
+                "qpq_store_full", "Whether a write was refused in the last 30 s since the disk had no room.", "store",
+                {store: int(self.full)},
             ),
             (
                 "qpq_store_commit_seconds", "Time of a transaction, from its beginning until it was durable.", "store",

@@ -147,6 +147,9 @@ class Postgres:
         except asyncio.CancelledError:
             await trio.lowlevel.checkpoint_if_cancelled()
             raise
+        except Refusal as no:
+            self._waits.met(no)
+            raise
         finally:
             self._waits.end(job)
         return value
@@ -170,6 +173,7 @@ class Postgres:
             up=not self.pool.away, writes=counted.transactions, reads=counted.reads,
             waiting=waiting + sum(queue.waiting for queue in self._queues),
             commit_seconds=counted.commit_seconds, batch=counted.batch, oldest_seconds=self._waits.oldest_seconds,
+            full=self._waits.is_full,
             connections=Connections(
                 open=sum(c.open for c in connections), in_use=sum(c.in_use for c in connections),
                 dropped=counted.connections_dropped,
