@@ -42,6 +42,8 @@ class People:
     def __init__(self, core: Core) -> None:
         self._core = core
         self._store = core.store
+        self._learning = trio.Lock()
+        """Whoever takes entries asks who the new people are: both the subscription and `sync`, after the same Welcome."""
 
     def name(self, account: bytes) -> str:
         """Return a known account's name, else the beginning of its id."""
@@ -144,7 +146,11 @@ class People:
         return [r[0] for r in rows]
 
     async def learn(self) -> None:
-        """Resolve the names of members that are not known yet."""
+        """Resolve the names of members that are not known yet; who comes second waits, and finds nothing left to ask."""
+        async with self._learning:
+            await self._learn_all()
+
+    async def _learn_all(self) -> None:
         unknown = self._store.rows(
             "SELECT DISTINCT account, identity_key FROM leaves WHERE account NOT IN (SELECT account FROM people)"
         )
