@@ -130,7 +130,7 @@ class Handshakes:
             now_ms=call.now_ms, after=after, write_key=handshake.write_key,
             added=[Member(leaf.device, leaf.account) for leaf in change.added],
             removed=[leaf.device for leaf in (*change.removed, *change.self_removed)],
-            welcomes=[Welcome(w.device, w.to_bytes()) for w in handshake.welcomes],
+            welcomes=[Welcome(w.device, w.to_bytes()) for w in handshake.welcomes], committer=change.committer.device,
         )  # fmt: skip
 
     @staticmethod
