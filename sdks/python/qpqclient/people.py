@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KEY_BYTES = 32
+PATIENCE_SECONDS = 2.0
+"""How long is waited for another task's answers: its connection may have gone. Then they are asked for again."""
 ASKED_AT_ONCE = 32
 """People asked for at a time, and stored in one transaction: a connection takes 100 calls."""
 
@@ -147,8 +149,15 @@ class People:
 
     async def learn(self) -> None:
         """Resolve the names of members that are not known yet; who comes second waits, and finds nothing left to ask."""
-        async with self._learning:
+        first = False
+        with trio.move_on_after(PATIENCE_SECONDS):
+            await self._learning.acquire()
+            first = True
+        try:
             await self._learn_all()
+        finally:
+            if first:
+                self._learning.release()
 
     async def _learn_all(self) -> None:
         unknown = self._store.rows(

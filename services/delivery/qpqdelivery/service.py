@@ -75,6 +75,11 @@ class Delivery(Peers):
             nursery.start_soon(self._filling.run)
             await repeat("delivery", self._config.sweep_seconds, lambda: self.sweep(self._clock_ms()))
 
+    @property
+    def is_filled(self) -> bool:
+        """Whether mailboxes have all that logs have."""
+        return not self._store.notes_wait
+
     def begin_drain(self) -> None:
         """Answer those who wait, now and from here on: they ask again elsewhere."""
         self._draining = True

@@ -1,7 +1,7 @@
-"""Puts references into mailboxes, within the transaction that appends to the log (SQLCipher).
+"""Puts references into mailboxes, within a transaction of its caller's (SQLCipher).
 
-Idempotent by (device, channel, number) because log and mailboxes commit together here; a store that
-defers the fan-out keeps that promise with a unique key.
+Each mailbox has an entry once because its number is moved in the transaction that appends to the log, or that moves the
+mark of the note in the outbox (`qpqdelivery.sqlite_outbox`).
 """
 
 from __future__ import annotations
