@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import trio
 
 from qpqclient import people
 from qpqcore.api.keystore import ResolveIdentityParams
-from tests.support.people import settle
+from qpqdelivery import main as delivery_main
+from qpqdelivery import sqlite_outbox
+from qpqdelivery.main import bounds_of
+from tests.support.people import settle, texts
 
 
 def counted(client, monkeypatch):
@@ -57,12 +62,16 @@ async def test_a_commit_writes_the_leaves_that_changed_and_no_others(open_world,
         seen = counted(bob, monkeypatch)
         await club.invite("eve")
         await settle(alice, bob)
-        assert [sql for sql in seen if "leaves VALUES" in sql] == ["each INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?, ?)"]
+        assert [sql for sql in seen if "leaves VALUES" in sql] == [
+            "each INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?, ?)"
+        ]
         assert leaves(alice) == leaves(bob)
         assert [row[0] for row in leaves(bob)] == by_the_group(bob)
         await club.remove("eve")
         await settle(alice, bob)
-        assert [sql for sql in seen if "DELETE FROM leaves" in sql] == ["each DELETE FROM leaves WHERE channel = ? AND leaf = ?"]
+        assert [sql for sql in seen if "DELETE FROM leaves" in sql] == [
+            "each DELETE FROM leaves WHERE channel = ? AND leaf = ?"
+        ]
         assert leaves(alice) == leaves(bob)
         assert [row[0] for row in leaves(bob)] == by_the_group(bob)
 
@@ -87,3 +96,39 @@ async def test_two_tasks_that_want_the_names_ask_once(open_world, monkeypatch):
                 nursery.start_soon(alice._core.people.learn)
         assert asked
         assert len(asked) == len(set(asked))
+
+
+async def test_a_conversation_that_is_told_after_the_answer_is_like_any_other(open_world, monkeypatch):
+    """Every group is a large one here, and mailboxes are filled one entry at a time."""
+
+    def few_at_once(config):
+        return replace(bounds_of(config), told_at_once_max=1)
+
+    monkeypatch.setattr(delivery_main, "bounds_of", few_at_once)
+    monkeypatch.setattr(sqlite_outbox, "COPIES_MAX", 1)
+    async with open_world() as w:
+        alice, bob, eve = await w.client("alice"), await w.client("bob"), await w.client("eve")
+        await settle(alice, bob)
+        club = alice.conversation(w.club)
+        before = len(texts(bob.conversation(w.club)))
+        for number in range(5):
+            await club.send(f"message {number}")
+        await club.invite("eve")
+        await club.send("welcome")
+        await alice.flush()
+        for client, wanted in ((bob, "message 4"), (bob, "welcome"), (eve, "welcome")):
+            await has(client, w.club, wanted)
+        said = [t for t in texts(bob.conversation(w.club))[before:] if t.startswith(("message", "welcome"))]
+        assert said == [*(f"message {n}" for n in range(5)), "welcome"]
+        await bob.conversation(w.club).send("me too")
+        await has(alice, w.club, "me too")
+        await has(eve, w.club, "me too")
+        assert len({c.conversation(w.club).authenticator for c in (alice, bob, eve)}) == 1
+
+
+async def has(client, channel, text):
+    """Wait until a client that follows has a message."""
+    events = client.events()
+    with trio.fail_after(60):
+        while text not in texts(client.conversation(channel)):
+            await anext(events)
