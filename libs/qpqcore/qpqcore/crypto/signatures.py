@@ -10,7 +10,6 @@ import secrets
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 import qpqnative
-
 from qpqcore.crypto.parts import signed_string
 
 KEY_BYTES = 32
