@@ -225,6 +225,19 @@ async def test_who_adds_to_too_much_that_waits_does_as_much_of_it():
         assert await count_rows(store, "entries WHERE kind = 0") == 40 * 2
 
 
+async def test_what_a_small_group_gets_behind_a_note_is_noted_too():
+    """The limit is another one since the last start: a mailbox has the log's order all the same."""
+    async with opened(None) as database:
+        store = SqliteStore(database, LARGE)
+        await begin(store)
+        await put(store, message(b"one"))
+        store = SqliteStore(database, BOUNDS)
+        ((_, arrivals),) = await store.enqueue([message(b"two")])
+        assert arrivals == []
+        await fill(store)
+        assert await texts(store, BOB) == [b"one", b"two"]
+
+
 async def test_a_small_group_behind_no_note_is_told_at_once():
     async with opened(None) as database:
         store = SqliteStore(database, BOUNDS)
