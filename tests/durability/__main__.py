@@ -28,7 +28,7 @@ def main() -> int:
     arguments = parser.parse_args()
     off = False
     with tempfile.TemporaryDirectory(prefix="qpq-cuts-") as made:
-        for what, count in (("secrets", 100), ("server", arguments.writes), ("client", arguments.writes)):
+        for what, count in (("secrets", 100), *((store, arguments.writes) for store in ("server", "large", "client"))):
             found = play(Path(made), what, count, "safe")
             off |= bool(found.lost or found.broken) or found.acknowledged != count
             print(found.line(), flush=True)

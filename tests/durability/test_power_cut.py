@@ -22,7 +22,7 @@ def recorder(tmp_path_factory):
     return compiled(tmp_path_factory.mktemp("recorder"))
 
 
-@pytest.mark.parametrize(("what", "count"), [("server", 400), ("client", 250)])
+@pytest.mark.parametrize(("what", "count"), [("server", 400), ("large", 120), ("client", 250)])
 def test_no_power_cut_takes_what_was_acknowledged(recorder, tmp_path, what, count):
     outcome = judge(what, tmp_path, record(recorder, tmp_path, what, count, "safe"))
     print(outcome.line())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import trio
@@ -30,6 +31,8 @@ BOUNDS = Bounds(
     past_epochs=5,
     seen_step_ms=1_000,
 )
+LARGE = replace(BOUNDS, told_at_once_max=1)
+"""Two people are a large group then: their mailboxes are filled after the acknowledgement."""
 
 
 def payload(number: int) -> bytes:
@@ -43,8 +46,11 @@ def state(epoch: int) -> NextState:
     )
 
 
-async def serve(folder: Path, count: int, *, safe: bool) -> None:
-    """Enqueue `count` messages, eight at a time; each acknowledgement is written down when it is there."""
+async def serve(folder: Path, count: int, *, safe: bool, bounds: Bounds = BOUNDS) -> None:
+    """Enqueue `count` messages, eight at a time; each acknowledgement is written down when it is there.
+
+    Of a large group mailboxes are filled beside that.
+    """
     acks = os.open(folder / "acks", os.O_WRONLY | os.O_CREAT, 0o600)
     key = secrets.database_key(folder, "")
     (folder / "opened.key").write_bytes(key)
@@ -52,7 +58,7 @@ async def serve(folder: Path, count: int, *, safe: bool) -> None:
         if not safe:
             await database.write(lambda c: None)
             database._writer.execute("PRAGMA synchronous = OFF")
-        store = SqliteStore(database, BOUNDS)
+        store = SqliteStore(database, bounds)
         for name in (b"alice", b"bob"):
             await store.open_mailbox(name, name, NOW_MS)
         first = Commit(
@@ -83,6 +89,8 @@ async def serve(folder: Path, count: int, *, safe: bool) -> None:
                 (answer,) = await store.enqueue([message])
                 assert not isinstance(answer, Exception)
                 os.write(acks, b"%06d" % number)
+                while bounds is LARGE and await store.fill() is not None:
+                    pass
 
         async with trio.open_nursery() as nursery:
             for _ in range(WRITERS):
@@ -115,8 +123,9 @@ def make(folder: Path, count: int) -> None:
 
 if __name__ == "__main__":
     what, where, how_many, how = sys.argv[1:]
-    if what == "server":
-        trio.run(lambda: serve(Path(where), int(how_many), safe=how == "safe"))
+    if what in {"server", "large"}:
+        bounds = LARGE if what == "large" else BOUNDS
+        trio.run(lambda: serve(Path(where), int(how_many), safe=how == "safe", bounds=bounds))
     elif what == "secrets":
         make(Path(where), int(how_many))
     else:

@@ -10,6 +10,7 @@ from qpq.commands.files import file_message
 from qpq.commands.naming import find, label
 from qpq.here import Here
 from qpq.table.model import Face, Mistake
+from qpqclient import people
 from tests.support.people import settle
 
 
@@ -75,6 +76,7 @@ async def test_who_has_read_all_knows_whom_it_is_of(open_world, monkeypatch):
             return await ask(questions, result)
 
         monkeypatch.setattr(eve._core.people, "_asked", has_no_answer)
+        monkeypatch.setattr(people, "PATIENCE_SECONDS", 0.01)
         await alice.conversation(w.club).invite("eve")
         await asking.wait()
         await eve.sync()

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.hashes import SHA256, SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+import qpqnative
 from qpqnative import MlsError, testing
 
 Vectors = Callable[[str, int], Any]
@@ -67,9 +68,11 @@ def test_ed25519(vectors: Vectors) -> None:
         valid = test["result"] == "valid"
         assert testing.suite_verify(public, message, signature) is valid, test["tcId"]
         assert verifies(public, message, signature) is valid, test["tcId"]
+        assert qpqnative.is_signed(public, message, signature) is valid, test["tcId"]
         if valid:
             assert not testing.suite_verify(public, message, flipped(signature))
             assert not verifies(public, message, flipped(signature))
+            assert not qpqnative.is_signed(public, message, flipped(signature))
 
 
 def test_aes_gcm(vectors: Vectors) -> None:

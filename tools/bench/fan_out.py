@@ -39,6 +39,7 @@ async def fan_out(root: Path, effort: Effort) -> list[Row]:
                 for _ in range(effort.repetitions):
                     before = await server.usage()
                     rate, _ = await in_flight([lambda w=waiting: send(link, w)], effort.fan_outs, WIDTH)  # type: ignore[misc]
+                    await server.filled()
                     cpu_us = ((await server.usage()).cpu_s - before.cpu_s) * 1e6 / effort.fan_outs
                     runs.append({"per_second": rate, "server_cpu_us": cpu_us, "cpu_us_a_copy": cpu_us / copies})
                 facts = {"what": "fan-out", "devices": copies, "messages": effort.fan_outs}

@@ -131,7 +131,12 @@ def _large(rows: list[Row]) -> Iterator[str]:
     (r,) = rows
     yield (
         f"A group of {r['members']:,} through the server, by the SDK: create {r['create_s']:.2f} s, join {r['join_s']:.2f} s, "
-        f"add one {r['add_ms']:.0f} ms, send {r['send_ms']:.1f} ms; {r['server_cpu_s']:.1f} s of the server in all, peak {r['server_peak_mib']:.0f} MiB."
+        f"add one {r['add_ms']:.0f} ms, send {r['send_ms']:.1f} ms, and a member who is online has it after {r['reached_ms']:.1f} ms "
+        "a message. CPU of the clients and of the server, ms: "
+        + ", ".join(
+            f"{n} {r[f'{n}_client_ms']:.1f} and {r[f'{n}_server_ms']:.1f}" for n in ("create", "join", "add", "send")
+        )
+        + f"; {r['server_cpu_s']:.1f} s of the server in all, peak {r['server_peak_mib']:.0f} MiB."
     )
 
 

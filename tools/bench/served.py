@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 ALPN_ECHO = b"echo"
 START_SECONDS_MAX = 60
 LINE_BYTES_MAX = 4096
+LOOK_SECONDS = 0.005
 WARNING = 30
 """structlog's level: what the server says of connections that come and go stays out."""
 
@@ -86,6 +87,11 @@ class Served:
     async def usage(self) -> Usage:
         """Ask what it has used."""
         return Usage(**await self._ask("usage"))
+
+    async def filled(self) -> None:
+        """Wait until mailboxes have what large groups were sent: it is put there after the answer."""
+        while not await self._ask("filled"):
+            await trio.sleep(LOOK_SECONDS)
 
     async def census(self) -> dict[str, int]:
         """Ask what it has open: files, threads, tasks; a server also connections, half-open ones, calls."""
@@ -142,11 +148,12 @@ def census(endpoint: QuicEndpoint) -> dict[str, int]:
     }  # fmt: skip
 
 
-async def _obey(endpoint: QuicEndpoint) -> None:
+async def _obey(endpoint: QuicEndpoint, filled: Callable[[], bool] = lambda: True) -> None:
     """Say where; answer each line until the input ends."""
     sys.stdout.write(json.dumps(endpoint.address) + "\n")
     sys.stdout.flush()
-    await answer_orders({b"usage": lambda: asdict(usage()), b"census": lambda: census(endpoint)})
+    answers = {b"usage": lambda: asdict(usage()), b"census": lambda: census(endpoint), b"filled": filled}
+    await answer_orders(answers)
 
 
 async def obey_usage() -> None:
@@ -180,7 +187,7 @@ class NoLimits(LocalLimiter):
 
 async def _server(settings: Settings) -> None:
     async with open_embedded(settings, Surroundings(limiter=NoLimits())) as server:
-        await _obey(server.endpoint)
+        await _obey(server.endpoint, lambda: server.services["delivery"].is_filled)
 
 
 async def _echo(settings: Settings, engine: EngineName) -> None:

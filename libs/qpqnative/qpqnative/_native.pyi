@@ -366,6 +366,9 @@ class GroupView:
 def generate_signature_key() -> tuple[bytes, bytes]:
     """A new Ed25519 key for both suites: 32-byte seed, 32-byte public key."""
 
+def is_signed(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Tells whether an Ed25519 signature is the key's over the message; False also for bytes that are no key or signature."""
+
 def inspect_key_package(message: bytes, now_s: int | None) -> KeyPackageInfo:
     """Checks a KeyPackage: signatures, suite, lifetime (unless None), the capabilities that every group asks for."""
 

@@ -24,8 +24,8 @@ from qpqcore.model.ids import domain_of, make_id
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qpqclient.commits import Added
     from qpqclient.core import Core
+    from qpqclient.packages import Added
 
 SUITE_DEFAULT = qpqnative.SUITE_1
 SUBMITTED = b"\1"

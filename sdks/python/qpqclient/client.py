@@ -144,7 +144,8 @@ class Client(Own):
         """Make a group with these people; `post_quantum`: its keys are agreed by X-Wing in every epoch."""
         suite = qpqnative.SUITE_XWING if post_quantum else SUITE_DEFAULT
         accounts = await self._core.people.resolve_all(members)
-        self._core.contacts.know(accounts)
+        with self._core.store.transaction():
+            self._core.contacts.know(accounts)
         made = Conversation(self._core, await self._core.births.create(ChannelKind.GROUP, accounts, name, suite))
         await made.rename(name)
         return made

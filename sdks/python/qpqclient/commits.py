@@ -10,12 +10,10 @@ from qpqclient.errors import UNDECIDED, GroupBusy, GroupUnusable, Refused
 from qpqclient.groups import leaves_of, sha256, write_key
 from qpqclient.log import log
 from qpqclient.pacing import jitter, pause
-from qpqclient.transport import new_key
+from qpqclient.packages import Added, Packages
 from qpqcore.api import delivery
 from qpqcore.api.delivery import Handshake, WelcomeItem
-from qpqcore.api.keystore import AccountKeys, DeviceKeys, FetchKeyPackageParams, FetchKeyPackageResult
 from qpqcore.crypto.hybrid import seal_welcome
-from qpqcore.crypto.identity import DeviceList, SignedHybridKey
 from qpqcore.groups.policy import GroupPolicy, read_policy
 from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -28,74 +26,14 @@ if TYPE_CHECKING:
 TRIES_MAX = 40
 LOST_RACE = frozenset({ErrorCode.EPOCH_CONFLICT, ErrorCode.PROPOSAL_MISSING, ErrorCode.GENERATION_CONFLICT})
 BACKOFF_SECONDS = 0.15
-ACCOUNTS_AT_ONCE = 256
-"""KeyPackages of so many accounts are fetched by one call (docs/spec: fetchKeyPackage takes no more)."""
 
 
-class Added:
-    """One device to be added: its KeyPackage and, if it has one, its hybrid key."""
-
-    def __init__(self, account: bytes, device: bytes, key_package: bytes, hybrid_key: bytes, reference: bytes) -> None:
-        self.account = account
-        self.device = device
-        self.key_package = key_package
-        self.reference = reference
-        """The KeyPackage's, by which a Welcome names it (RFC 9420 §5.2)."""
-        self.hybrid_key = hybrid_key
-
-
-class Commits:
+class Commits(Packages):
     """Brings changes into effect."""
 
     def __init__(self, core: Core) -> None:
-        self._core = core
-        self._store = core.store
+        super().__init__(core)
         self._groups = core.groups
-
-    # --- people to add
-
-    async def packages(
-        self, accounts: Sequence[bytes], suite: int, *, but: frozenset[bytes] = frozenset()
-    ) -> list[Added]:
-        """Return a KeyPackage of each active device of the accounts, this device and `but` left out."""
-        found: list[AccountKeys] = []
-        for start in range(0, len(accounts), ACCOUNTS_AT_ONCE):
-            some = tuple(accounts[start : start + ACCOUNTS_AT_ONCE])
-            params = FetchKeyPackageParams(accounts=some, suites=(suite,))
-            found += (await self._core.call(params, FetchKeyPackageResult, key=new_key())).accounts
-        left_out = but | {self._core.account.device}
-        with self._store.transaction():
-            return [a for keys in found for a in self._usable(keys) if a.device not in left_out]
-
-    def _usable(self, keys: AccountKeys) -> list[Added]:
-        """Return what the account has signed for; what it has not is left out, with a warning."""
-        if not keys.device_list or not self._core.people.pin(keys.account, keys.device_list):
-            return []
-        listed = DeviceList.from_bytes(keys.device_list)
-        usable = []
-        for d in keys.packages:
-            if not d.key_package:
-                continue
-            try:
-                usable.append(self._genuine(keys.account, listed, d))
-            except (Refusal, qpqnative.MlsError) as exc:
-                log.warning("device_doubtful", reason=str(exc))
-        return usable
-
-    def _genuine(self, account: bytes, listed: DeviceList, d: DeviceKeys) -> Added:
-        info = qpqnative.inspect_key_package(d.key_package, self._core.now_ms() // 1000)
-        leaf = read_leaf(info.credential, info.signature_key)
-        if (leaf.account, leaf.device, leaf.identity_key) != (account, d.device, listed.identity_key):
-            raise Refusal(ErrorCode.CREDENTIAL_INVALID, "a KeyPackage of somebody else")
-        if listed.key_of(d.device) != leaf.key:
-            raise Refusal(ErrorCode.CREDENTIAL_INVALID, "a KeyPackage of a device that its account does not list")
-        hybrid = b""
-        if d.hybrid_key:
-            signed = SignedHybridKey.from_bytes(d.hybrid_key)
-            if signed.device != d.device or not signed.verify(leaf.key):
-                raise Refusal(ErrorCode.HYBRID_KEY_INVALID, "a hybrid key that its device has not signed")
-            hybrid = signed.public_key
-        return Added(leaf.account, d.device, d.key_package, hybrid, info.reference)
 
     def _welcomes(
         self, channel: bytes, generation: int, pending: qpqnative.PendingCommit, added: Sequence[Added]

@@ -42,12 +42,11 @@ class Contacts:
         return self.state(account) == BLOCKED
 
     def put(self, accounts: Iterable[bytes], state: str) -> None:
-        """Make people known, blocked, or neither."""
-        for account in accounts:
-            self._store.db.execute(
-                "INSERT INTO contacts VALUES (?, ?, x'', x'') ON CONFLICT (account) DO UPDATE SET state = excluded.state",
-                (account, state),
-            )
+        """Make people known, blocked, or neither. Of many, inside a transaction: else each is a commit of its own."""
+        self._store.db.executemany(
+            "INSERT INTO contacts VALUES (?, ?, x'', x'') ON CONFLICT (account) DO UPDATE SET state = excluded.state",
+            [(account, state) for account in accounts],
+        )
 
     def know(self, accounts: Iterable[bytes]) -> None:
         """Make people known whom one turns to oneself; who is blocked stays so."""

@@ -112,19 +112,25 @@ class Groups:
         )
 
     def save_members(self, channel: bytes, group: qpqnative.Group) -> None:
-        """Write who is in the group; inside a transaction."""
+        """Write who is in the group, as far as that has changed; inside a transaction."""
+        members = group.members()
+        rows = self._store.rows("SELECT leaf, account, device, identity_key FROM leaves WHERE channel = ?", channel)
+        before = {row[0]: row for row in rows}
+        after = {
+            m.index: (m.index, leaf.account, leaf.device, leaf.identity_key)
+            for m, leaf in zip(members, leaves_of(members), strict=True)
+        }
         db = self._store.db
-        db.execute("DELETE FROM leaves WHERE channel = ?", (channel,))
-        for member in group.members():
-            leaf = read_leaf(member.credential, member.signature_key)
-            row = (channel, member.index, leaf.account, leaf.device, leaf.identity_key)
-            db.execute("INSERT INTO leaves VALUES (?, ?, ?, ?, ?)", row)
-        self._save_policy(channel, group)
+        gone = [(channel, index) for index in before.keys() - after.keys()]
+        db.executemany("DELETE FROM leaves WHERE channel = ? AND leaf = ?", gone)
+        fresh = [(channel, *row) for index, row in after.items() if before.get(index) != row]
+        db.executemany("INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?, ?)", fresh)
+        self._save_policy(channel, group, {row[1] for row in after.values()})
 
-    def _save_policy(self, channel: bytes, group: qpqnative.Group) -> None:
+    def _save_policy(self, channel: bytes, group: qpqnative.Group, accounts: set[bytes]) -> None:
         """Write who may what in the present epoch: its messages are judged by it, also after it has ended."""
-        policy, members = read_policy(group.policy), {leaf.account for leaf in leaves_of(group.members())}
-        present = replace(policy, admins=tuple(a for a in policy.admins if a in members))
+        policy = read_policy(group.policy)
+        present = replace(policy, admins=tuple(a for a in policy.admins if a in accounts))
         db, generation = self._store.db, policy.generation
         db.execute(
             "INSERT OR REPLACE INTO policies VALUES (?, ?, ?, ?)",

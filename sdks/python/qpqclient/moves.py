@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from qpqclient.commits import Added
     from qpqclient.core import Core
+    from qpqclient.packages import Added
 
 OUT_OF_REACH = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.NOT_FOUND, ErrorCode.OVERLOADED, ErrorCode.RATE_LIMITED})
 """Answers about people whose server is away, or not known here: they are added when it can be asked."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 KEY_BYTES = 32
+PATIENCE_SECONDS = 2.0
+"""How long is waited for another task's answers: its connection may have gone. Then they are asked for again."""
 ASKED_AT_ONCE = 32
 """People asked for at a time, and stored in one transaction: a connection takes 100 calls."""
 
@@ -45,6 +47,8 @@ class People:
         self._store = core.store
         self.unanswered = False
         """Whether a member's name could not be had the last time, and is to be asked for again: its domain may be away."""
+        self._learning = trio.Lock()
+        """Whoever takes entries asks who the new people are: both the subscription and `sync`, after the same Welcome."""
 
     def name(self, account: bytes) -> str:
         """Return a known account's name, else the beginning of its id."""
@@ -147,30 +151,50 @@ class People:
         return [r[0] for r in rows]
 
     async def learn(self) -> None:
-        """Resolve the names of members that are not known yet; who cannot be asked for now is asked for later."""
+        """Resolve the names of members that are not known yet; who cannot be asked for now is asked for later.
+
+        Who comes second waits, and finds nothing left to ask.
+        """
+        first = False
+        with trio.move_on_after(PATIENCE_SECONDS):
+            await self._learning.acquire()
+            first = True
+        try:
+            await self._learn_all()
+        finally:
+            if first:
+                self._learning.release()
+
+    async def _learn_all(self) -> None:
         unknown = self._store.rows(
             "SELECT DISTINCT account, identity_key FROM leaves WHERE account NOT IN (SELECT account FROM people)"
         )
-        unanswered = False
-        for start in range(0, len(unknown), ASKED_AT_ONCE):
-            some = unknown[start : start + ASKED_AT_ONCE]
-            questions = [ResolveIdentityParams(account=account) for account, _ in some]
-            answers = await self._asked(questions, ResolveIdentityResult)
-            with self._store.transaction():
-                doubts = [
-                    self._learn(account, key, answer)
-                    for (account, key), answer in zip(some, answers, strict=True)
-                    if not isinstance(answer, Refused)
-                ]
-            unanswered = unanswered or any(isinstance(a, Refused) and a.retryable for a in answers)
-            self._tell_of([account for account, _ in some])
-            try:
-                self._settle(doubts)
-            except IdentityChanged as exc:
-                log.warning("member_doubtful", reason=str(exc))
-        self.unanswered = unanswered
-        if unanswered:
-            self._core.upkeep.wake()
+        asked: list[bytes] = []
+        self.unanswered = False
+        try:
+            for start in range(0, len(unknown), ASKED_AT_ONCE):
+                some = unknown[start : start + ASKED_AT_ONCE]
+                await self._learn_some(some)
+                asked += [account for account, _ in some]
+        finally:
+            self._tell_of(asked)
+            if self.unanswered:
+                self._core.upkeep.wake()
+
+    async def _learn_some(self, some: Sequence[tuple[bytes, bytes]]) -> None:
+        questions = [ResolveIdentityParams(account=account) for account, _ in some]
+        answers = await self._asked(questions, ResolveIdentityResult)
+        with self._store.transaction():
+            doubts = [
+                self._learn(account, key, answer)
+                for (account, key), answer in zip(some, answers, strict=True)
+                if not isinstance(answer, Refused)
+            ]
+        self.unanswered = self.unanswered or any(isinstance(a, Refused) and a.retryable for a in answers)
+        try:
+            self._settle(doubts)
+        except IdentityChanged as exc:
+            log.warning("member_doubtful", reason=str(exc))
 
     def _tell_of(self, accounts: Sequence[bytes]) -> None:
         """Say of the conversations of people whose names have just come that they are shown otherwise now."""

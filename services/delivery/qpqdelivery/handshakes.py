@@ -97,14 +97,19 @@ class Handshakes:
         self, call: CallContext, view: qpqnative.GroupView, state: Channel, handshake: api.Handshake,
         stored: Sequence[Stored] = (),
     ) -> tuple[Commit, qpqnative.GroupView]:  # fmt: skip
-        now_s = call.now_ms // 1000
-        try:
-            after, facts = await trio.to_thread.run_sync(view.check, handshake.commit, now_s)
-        except qpqnative.MlsError as exc:
-            raise refusal_of(exc, ErrorCode.COMMIT_INVALID) from exc
-        if not isinstance(facts, qpqnative.CommitFacts) or facts.committer is None:
-            raise Refusal(ErrorCode.COMMIT_INVALID, "not a commit")
-        change = self._change(view, after, facts, {p.target for p in stored if p.by_server})
+        proposed = {p.target for p in stored if p.by_server}
+
+        def judge() -> tuple[qpqnative.GroupView, qpqnative.CommitFacts, Change]:
+            try:
+                after, facts = view.check(handshake.commit, call.now_ms // 1000)
+            except qpqnative.MlsError as exc:
+                raise refusal_of(exc, ErrorCode.COMMIT_INVALID) from exc
+            if not isinstance(facts, qpqnative.CommitFacts) or facts.committer is None:
+                raise Refusal(ErrorCode.COMMIT_INVALID, "not a commit")
+            # A thousand new leaves are 0.1 s of signatures: in this thread, so that others are served meanwhile.
+            return after, facts, self._change(view, after, facts, proposed)
+
+        after, facts, change = await trio.to_thread.run_sync(judge)
         if change.committer.device != call.caller.device:
             raise Refusal(ErrorCode.FORBIDDEN, "a device commits for itself only")
         # A Remove and a SelfRemove of one leaf are one departure: no commit can take up both.
@@ -130,7 +135,7 @@ class Handshakes:
             now_ms=call.now_ms, after=after, write_key=handshake.write_key,
             added=[Member(leaf.device, leaf.account) for leaf in change.added],
             removed=[leaf.device for leaf in (*change.removed, *change.self_removed)],
-            welcomes=[Welcome(w.device, w.to_bytes()) for w in handshake.welcomes],
+            welcomes=[Welcome(w.device, w.to_bytes()) for w in handshake.welcomes], committer=change.committer.device,
         )  # fmt: skip
 
     @staticmethod

@@ -19,6 +19,7 @@ from qpqcore.model.ids import domain_of
 from qpqdelivery import rules
 from qpqdelivery.abroad import Abroad
 from qpqdelivery.counted import Counted
+from qpqdelivery.filling import Filling
 from qpqdelivery.handshakes import Handshakes
 from qpqdelivery.peers import Peers
 from qpqdelivery.store import Accepted, Arrival, Entry, Mailbox, Message
@@ -63,6 +64,7 @@ class Delivery(Peers):
         self._abroad = Abroad(config, store, notices, federation)
         self.counted = Counted(store, store.tally, clock_ms)
         """For the operator."""
+        self._filling = Filling(config, store, notices, self.counted)
         self._draining = False
         self._waiters: defaultdict[bytes, OrderedDict[object, trio.CancelScope]] = defaultdict(OrderedDict)
 
@@ -70,7 +72,13 @@ class Delivery(Peers):
         """Collect what is over and propose the removal of absent devices, for ever."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._abroad.signals.run)
+            nursery.start_soon(self._filling.run)
             await repeat("delivery", self._config.sweep_seconds, lambda: self.sweep(self._clock_ms()))
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether mailboxes have all that logs have."""
+        return not self._store.notes_wait
 
     def begin_drain(self) -> None:
         """Answer those who wait, now and from here on: they ask again elsewhere."""
@@ -232,21 +240,10 @@ class Delivery(Peers):
         return api.BatchEnqueueResult(items=tuple(items))
 
     def _taken(self, message: Message, accepted: Accepted, arrivals: Sequence[Arrival]) -> api.EnqueueResult:
-        """Tell the devices that listen, and the sender. A small message is told whole: nobody has to read it again."""
-        small = len(message.payload) <= self._config.carried_bytes_max
-        for device, number in arrivals:
-            topic, carried = mailbox_topic(device), b""
-            if number and small and self._notices.has_listener(topic):
-                carried = api.Entry(
-                    number=number, kind=api.EntryKind.MESSAGE, channel=message.channel, generation=message.generation,
-                    epoch=message.epoch, log_number=accepted.log_number, accepted_ms=accepted.accepted_ms,
-                    payload=message.payload, expires_ms=message.expires_ms,
-                ).to_bytes()  # fmt: skip
-            self._notices.publish(topic, carried)
-        counted = self.counted
-        counted.messages += not accepted.duplicate
-        counted.repeated += accepted.duplicate
-        counted.entries += len(arrivals)
+        """Tell the devices that listen, and the sender."""
+        self._filling.taken(message, accepted, arrivals)
+        self.counted.messages += not accepted.duplicate
+        self.counted.repeated += accepted.duplicate
         return api.EnqueueResult(
             log_number=accepted.log_number, accepted_ms=accepted.accepted_ms, duplicate=accepted.duplicate
         )
@@ -385,6 +382,7 @@ class Delivery(Peers):
     def _wake(self, devices: Iterable[bytes]) -> None:
         for device in devices:
             self._notices.publish(mailbox_topic(device))
+        self._filling.go_on()
 
 
 def _entry(e: Entry) -> api.Entry:

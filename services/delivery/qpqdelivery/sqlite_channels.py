@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qpqcore.api.delivery import EntryKind
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqdelivery import sqlite_outbox as outbox
 from qpqdelivery.sqlite_fanout import Reference, deliver
 from qpqdelivery.store import Accepted, Birth, Bounds, Channel, Commit, Member, Message, NextState, Offer
 
@@ -123,6 +124,7 @@ def reset(c: Connection, bounds: Bounds, birth: Birth) -> tuple[Accepted, list[b
         return Accepted(there.log_number, birth.now_ms, there.epoch, duplicate=True), []
     if there is None or there.generation != birth.generation - 1:
         raise Refusal(ErrorCode.GENERATION_CONFLICT, "the channel has been reset already: fetch, then go on there")
+    early = outbox.work_off(c, bounds, birth.channel)
     before = {m.device for m in members(c, birth.channel, there.generation)}
     c.execute(
         "UPDATE leaves SET removed_epoch = ? WHERE channel = ? AND generation = ? AND removed_epoch IS NULL",
@@ -134,7 +136,7 @@ def reset(c: Connection, bounds: Bounds, birth: Birth) -> tuple[Accepted, list[b
         kind=EntryKind.RESET, channel=birth.channel, generation=birth.generation, epoch=accepted.epoch,
         log_number=accepted.log_number, now_ms=birth.now_ms,
     )  # fmt: skip
-    return accepted, [*woken, *tell(c, bounds, sorted(left_out), ref)]
+    return accepted, [*(a.device for a in early), *woken, *tell(c, bounds, sorted(left_out), ref)]
 
 
 def accept_commit(c: Connection, bounds: Bounds, commit: Commit) -> tuple[Accepted, list[bytes]] | None:
@@ -154,6 +156,7 @@ def accept_commit(c: Connection, bounds: Bounds, commit: Commit) -> tuple[Accept
 
 def apply_commit(c: Connection, bounds: Bounds, commit: Commit) -> tuple[Accepted, list[bytes]]:
     """Append a commit, move the group on, tell all concerned."""
+    early = outbox.work_off(c, bounds, commit.channel)
     audience = [m.device for m in members(c, commit.channel, commit.generation)]
     number = append(c, EntryKind.COMMIT, commit, 0)
     for device in commit.removed:
@@ -172,7 +175,11 @@ def apply_commit(c: Connection, bounds: Bounds, commit: Commit) -> tuple[Accepte
     rejoined = {m.device for m in commit.added if not commit.welcomes}
     told = [*audience, *(d for d in rejoined if d not in audience)]
     ref = Reference(kind=EntryKind.COMMIT, epoch=commit.epoch, size_bytes=len(commit.payload), **common)
-    woken = tell(c, bounds, told, ref)
+    if len(audience) > bounds.told_at_once_max:
+        author = commit.committer or next(iter(rejoined), b"")  # who joins anew has made the commit
+        told = [device for device in told if device == author]
+        outbox.note(c, bounds, ref, commit.epoch, author)  # alone: what was there is worked off
+    woken = [*(a.device for a in early), *tell(c, bounds, told, ref)]
     for welcome in commit.welcomes:
         ref = Reference(
             kind=EntryKind.WELCOME, epoch=commit.after.epoch, size_bytes=len(welcome.item), payload=welcome.item,
@@ -208,7 +215,10 @@ def accept_proposal(c: Connection, bounds: Bounds, offer: Offer) -> tuple[Accept
         log_number=number, now_ms=offer.now_ms, size_bytes=len(offer.payload),
     )  # fmt: skip
     audience = [m.device for m in members(c, offer.channel, offer.generation)]
-    return Accepted(number, offer.now_ms, offer.epoch, duplicate=False), tell(c, bounds, audience, ref)
+    accepted = Accepted(number, offer.now_ms, offer.epoch, duplicate=False)
+    if len(audience) > bounds.told_at_once_max or outbox.waits(c, bounds, offer.channel):
+        return accepted, [a.device for a in outbox.note(c, bounds, ref, offer.epoch, b"")]
+    return accepted, tell(c, bounds, audience, ref)
 
 
 def tell(c: Connection, bounds: Bounds, devices: Iterable[bytes], ref: Reference) -> list[bytes]:
@@ -225,8 +235,11 @@ def accept_message(c: Connection, bounds: Bounds, m: Message) -> tuple[Accepted,
     if earlier is not None:
         return earlier, []
     generation, epoch = row
-    audience = _audience(c, m, generation)
-    if m.device and m.device not in audience:
+    values = {"channel": m.channel, "generation": generation, "epoch": m.epoch, "as_of": max(epoch, m.epoch)}
+    limit = bounds.told_at_once_max + 1
+    audience = [row[0] for row in c.execute(outbox.FIRST_OF_AUDIENCE, {**values, "limit": limit})]
+    is_large = len(audience) == limit
+    if m.device and m.device not in audience and not (is_large and _is_member(c, values, m.device)):
         _explain_absence(c, m, generation)
     if generation != m.generation or not epoch - bounds.past_epochs <= m.epoch <= epoch:
         raise Refusal(ErrorCode.STALE_EPOCH, "the group has moved on: encrypt anew")
@@ -239,19 +252,15 @@ def accept_message(c: Connection, bounds: Bounds, m: Message) -> tuple[Accepted,
         kind=EntryKind.MESSAGE, channel=m.channel, generation=m.generation, epoch=m.epoch, log_number=number,
         now_ms=m.now_ms, expires_ms=m.expires_ms, size_bytes=len(m.payload),
     )  # fmt: skip
-    reached = deliver(c, bounds, (d for d in audience if d != m.device), ref)
-    return Accepted(number, m.now_ms, m.epoch, duplicate=False), reached
+    accepted = Accepted(number, m.now_ms, m.epoch, duplicate=False)
+    if is_large or outbox.waits(c, bounds, m.channel):
+        return accepted, outbox.note(c, bounds, ref, epoch, m.device)
+    return accepted, deliver(c, bounds, (d for d in audience if d != m.device), ref)
 
 
-def _audience(c: Connection, m: Message, generation: int) -> list[bytes]:
-    """Return the devices that are members and were at the message's epoch; one that rejoined since was one too."""
-    rows = c.execute(
-        "SELECT DISTINCT device FROM leaves WHERE channel = ?1 AND generation = ?2 AND added_epoch <= ?3 "
-        "AND (removed_epoch IS NULL OR removed_epoch > ?3 AND device IN "
-        "(SELECT device FROM leaves WHERE channel = ?1 AND generation = ?2 AND removed_epoch IS NULL))",
-        (m.channel, generation, m.epoch),
-    )
-    return [r[0] for r in rows]
+def _is_member(c: Connection, values: dict[str, Any], device: bytes) -> bool:
+    """Tell whether a device is in the audience of a message."""
+    return c.execute(outbox.IS_IN_AUDIENCE, {**values, "device": device}).fetchone() is not None
 
 
 def _leaf_is_gone(c: Connection, m: Message) -> bool:
@@ -259,12 +268,11 @@ def _leaf_is_gone(c: Connection, m: Message) -> bool:
 
     Its device may have come back by another leaf. A sealed sender may be any member of that epoch.
     """
-    row = c.execute(
-        "SELECT 1 FROM leaves WHERE channel = ?1 AND generation = ?2 AND added_epoch <= ?3 AND removed_epoch > ?3 "
-        "AND (?4 = x'' OR device = ?4)",
-        (m.channel, m.generation, m.epoch, m.device),
-    ).fetchone()
-    return row is not None
+    gone = "SELECT 1 FROM leaves WHERE channel = ? AND generation = ? AND added_epoch <= ?3 AND removed_epoch > ?3"
+    values = (m.channel, m.generation, m.epoch)
+    if m.device:
+        return c.execute(f"{gone} AND device = ?", (*values, m.device)).fetchone() is not None
+    return c.execute(f"{gone} LIMIT 1", values).fetchone() is not None
 
 
 def _advance_ratchet(c: Connection, m: Message) -> None:

@@ -1,7 +1,7 @@
-"""Puts references into mailboxes, within the transaction that appends to the log (SQLCipher).
+"""Puts references into mailboxes, within a transaction of its caller's (SQLCipher).
 
-Idempotent by (device, channel, number) because log and mailboxes commit together here; a store that
-defers the fan-out keeps that promise with a unique key.
+Each mailbox has an entry once because its number is moved in the transaction that appends to the log, or that moves the
+mark of the note in the outbox (`qpqdelivery.sqlite_outbox`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from qpqdelivery.boxes import sorted_out
 from qpqdelivery.store import Arrival
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from qpqcore.store.connection import Connection
     from qpqdelivery.store import Bounds
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 STEPS = (1, 4, 16, 64)
 """Mailboxes in one statement; the last device is named again to fill one up, so that there are four statements in all."""
 ADVANCE = {
-    step: "UPDATE mailboxes SET last = last + 1, entries = entries + 1, bytes = bytes + ? "  # noqa: S608 - question marks
+    step: "UPDATE mailboxes SET last = last + ?, entries = entries + ?, bytes = bytes + ? "  # noqa: S608 - question marks
     f"WHERE device IN ({', '.join('?' * step)}) RETURNING device, last, entries, bytes"
     for step in STEPS
 }
@@ -52,24 +52,36 @@ def deliver(c: Connection, bounds: Bounds, devices: Iterable[bytes], ref: Refere
     """
     told, away = sorted_out(devices, bounds.domain)
     reached = [put_in_box(c, bounds, box, packed, ref) for box, packed in away.items()]
-    common = (
-        int(ref.kind), ref.channel, ref.generation, ref.epoch, ref.log_number, ref.now_ms, ref.expires_ms,
-        ref.size_bytes, ref.payload, ref.tree_hash,
-    )  # fmt: skip
+    return reached + put_all(c, bounds, told, [ref])[0]
+
+
+def put_all(c: Connection, bounds: Bounds, told: Sequence[bytes], refs: Sequence[Reference]) -> list[list[Arrival]]:
+    """Append references to the mailbox of each device of this domain; return for each reference where it stands."""
+    count, size = len(refs), sum(ref.size_bytes for ref in refs)
+    common = [
+        (
+            int(ref.kind), ref.channel, ref.generation, ref.epoch, ref.log_number, ref.now_ms, ref.expires_ms,
+            ref.size_bytes, ref.payload, ref.tree_hash,
+        )
+        for ref in refs
+    ]  # fmt: skip
+    reached: list[list[Arrival]] = [[] for _ in refs]
     for start in range(0, len(told), STEPS[-1]):
         some = told[start : start + STEPS[-1]]
         step = next(step for step in STEPS if step >= len(some))
-        rows = c.execute(ADVANCE[step], (ref.size_bytes, *some, *some[-1:] * (step - len(some)))).fetchall()
+        values = (count, count, size, *some, *[some[-1]] * (step - len(some)))
+        rows = c.execute(ADVANCE[step], values).fetchall()
         c.executemany(
             "INSERT INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [(device, number, *common) for device, number, _, _ in rows],
+            [(device, last - count + i, *said) for device, last, _, _ in rows for i, said in enumerate(common, 1)],
         )
-        for device, number, entries, size in rows:
-            is_full = entries > bounds.mailbox_entries_max or size > bounds.mailbox_bytes_max
+        for device, last, entries, held in rows:
+            is_full = entries > bounds.mailbox_entries_max or held > bounds.mailbox_bytes_max
             if is_full:
                 bounds.tally.cut_offs += 1
-                cut_off(c, device, ref.now_ms)
-            reached.append(Arrival(device, 0 if is_full else number))
+                cut_off(c, device, refs[-1].now_ms)
+            for i, arrivals in enumerate(reached, 1):
+                arrivals.append(Arrival(device, 0 if is_full else last - count + i))
     return reached
 
 

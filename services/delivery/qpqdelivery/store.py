@@ -90,6 +90,8 @@ class Commit:
     added: Sequence[Member]
     removed: Sequence[bytes]
     welcomes: Sequence[Welcome]
+    committer: bytes = b""
+    """Its author's device, which is told at once, however large the group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +159,14 @@ class Arrival(NamedTuple):
     """In the mailbox; 0: another entry stands there by now (the mailbox was emptied behind a gap)."""
 
 
+class Filled(NamedTuple):
+    """What of a log entry has come from the outbox into mailboxes now."""
+
+    channel: bytes
+    log_number: int
+    arrivals: Sequence[Arrival]
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A mailbox entry with its payload (None where it was not asked for)."""
@@ -192,6 +202,8 @@ class Tally:
 
     cut_offs: int = 0
     """Mailboxes emptied behind `gap`."""
+    notes_wait: bool = True
+    """Whether something may be in the outbox: what a run before this one left there is looked for first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +245,8 @@ class Bounds:
     box_entries_max: int = 200_000
     box_bytes_max: int = 1 << 30
     """How full a box for another domain may be."""
+    told_at_once_max: int = 256
+    """Members told in the transaction that appends to the log, some 6 ms; more are told after the answer (SQLCipher)."""
 
 
 def weighed(rows: Sequence[tuple[bytes, int, int, int | None]], limit: int) -> Weighed:
@@ -334,6 +348,13 @@ class Store(GuestStore, Protocol):
 
     async def weigh(self, after: bytes, limit: int) -> Weighed:
         """Look at the next mailboxes after a device, for the operator."""
+
+    @property
+    def notes_wait(self) -> bool:
+        """Whether `fill` may find something."""
+
+    async def fill(self) -> list[Filled] | None:
+        """Put the oldest of what is noted into the next mailboxes, a bounded number; None when nothing is noted."""
 
     async def backlog(self) -> Backlog:
         """Return what has yet to be put into mailboxes."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import trio
-
 from qpqcore.api.delivery import EntryKind
 from qpqcore.model.errors import Refusal
 from qpqdelivery import sqlite_channels as channels
+from qpqdelivery import sqlite_outbox as outbox
 from qpqdelivery.guests import IN_LOG
 from qpqdelivery.sqlite_fanout import cut_off
 from qpqdelivery.sqlite_guests import SqliteGuests
@@ -21,6 +20,7 @@ from qpqdelivery.store import (
     Channel,
     Commit,
     Entry,
+    Filled,
     Mailbox,
     Member,
     Message,
@@ -148,6 +148,7 @@ class SqliteStore(SqliteGuests):
 
     async def delete_channel(self, channel: bytes) -> None:
         def body(c: Connection) -> None:
+            outbox.work_off(c, self._bounds, channel)
             for table in PRUNED_TABLES:
                 c.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
             # What still lies in somebody's mailbox was acknowledged: it stays until it is fetched (`expire`).
@@ -298,7 +299,8 @@ class SqliteStore(SqliteGuests):
             c.execute(
                 "DELETE FROM log WHERE (channel, number) IN (SELECT channel, number FROM log WHERE payload IS NULL "
                 "AND accepted_ms < ? AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.channel = log.channel "
-                "AND e.log_number = log.number) LIMIT ?)",
+                "AND e.log_number = log.number) AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.channel = log.channel "
+                "AND o.log_number = log.number) LIMIT ?)",
                 (hashes_before_ms, SWEEP_ROWS_MAX),
             )
             c.execute(
@@ -334,6 +336,7 @@ class SqliteStore(SqliteGuests):
             lives = c.execute(
                 "UPDATE log SET payload = NULL WHERE rowid > ? AND rowid <= ? AND payload IS NOT NULL AND accepted_ms < ? "
                 "AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.channel = log.channel AND e.log_number = log.number) "
+                "AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.channel = log.channel AND o.log_number = log.number) "
                 "RETURNING expires_ms - accepted_ms",
                 (self._purged_to, last, before_ms),
             ).fetchall()
@@ -355,10 +358,17 @@ class SqliteStore(SqliteGuests):
 
         return await self._db.read(body)
 
+    @property
+    def notes_wait(self) -> bool:
+        return self.tally.notes_wait
+
+    async def fill(self) -> list[Filled] | None:
+        return await self._db.write(lambda c: outbox.step(c, self._bounds))
+
     async def backlog(self) -> Backlog:
-        """Return nothing: log and mailboxes commit together here."""
-        await trio.lowlevel.checkpoint()
-        return Backlog(0, 0)
+        return await self._db.read(
+            lambda c: Backlog(*c.execute("SELECT count(*), coalesce(min(now_ms), 0) FROM outbox").fetchone())
+        )
 
     async def absent(self, seen_before_ms: int, limit: int) -> list[Member]:
         return await self._db.read(

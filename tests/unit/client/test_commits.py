@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 
-from qpqclient.commits import ACCOUNTS_AT_ONCE, Commits
+import pytest
+
+from qpqclient.commits import Commits
+from qpqclient.errors import DiskFull, Refused
+from qpqclient.packages import ACCOUNTS_AT_ONCE
 from qpqcore.api.keystore import AccountKeys, FetchKeyPackageResult
+from qpqcore.model.errors import ErrorCode, Refusal
 from qpqkeystore.config import Config
 
 
@@ -31,6 +36,30 @@ async def test_packages_of_a_thousand_accounts_are_fetched_in_calls_that_the_key
     assert [a for some in core.asked for a in some] == accounts
     assert max(map(len, core.asked)) == ACCOUNTS_AT_ONCE == Config().accounts_per_fetch_max
     assert len(core.keys) == len(core.asked) == 4
+
+
+@pytest.mark.parametrize("where", ["call", "disk"])
+async def test_an_error_amid_many_packages_is_raised_as_it_is_and_ends_the_fetching(where):
+    core, accounts = Core(), [number.to_bytes(16) for number in range(1_000)]
+    call = core.call
+
+    async def fails(params, result, *, key):
+        if len(core.asked) == 1:
+            raise Refused(Refusal(ErrorCode.RATE_LIMITED, "later"))
+        return await call(params, result, key=key)
+
+    @contextmanager
+    def full():
+        raise DiskFull("full")
+        yield
+
+    if where == "call":
+        core.call = fails
+    else:
+        core.store.transaction = full
+    with pytest.raises(Refused if where == "call" else DiskFull):
+        await Commits(core).packages(accounts, 1)
+    assert len(core.asked) <= 3
 
 
 def test_a_group_of_a_thousand_can_be_looked_up_and_drawn_at_once():

@@ -9,10 +9,11 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+import sqlcipher3.dbapi2
 import structlog
 import trio
 import trio.testing
@@ -35,6 +36,14 @@ def add(number):
 
 def count(c):
     return c.execute("SELECT count(*) FROM t").fetchone()[0]
+
+
+def test_bytes_and_nothing_are_bound_as_they_are_and_without_a_search_for_adapters():
+    with closing(connection.connect(None, KEY, shared_name="bound")) as c:
+        row = c.execute("SELECT ?, ?, ?, typeof(?), typeof(?)", (b"\0x", b"", None, b"", None)).fetchone()
+    assert tuple(row) == (b"\0x", b"", None, "blob", "null")
+    for kind in (bytes, type(None)):  # else each costs two exceptions inside the driver
+        assert (kind, sqlcipher3.dbapi2.PrepareProtocol) in sqlcipher3.dbapi2.adapters
 
 
 async def test_writes_that_wait_together_share_a_commit(tmp_path):

@@ -32,6 +32,11 @@ STORE_ERRORS = (sqlcipher3.Error, MemoryError)
 _memory_used = ctypes.CDLL(_sqlite3.__file__).sqlite3_memory_used
 _memory_used.restype = ctypes.c_int64
 
+# For each value bound that is no int, float, str or bytearray, the driver looks for an adapter, and finds by way of two
+# exceptions that there is none: 2.3 us for each bytes and None. These give back what they are given, in 0.1 us.
+sqlcipher3.register_adapter(bytes, bytes)
+sqlcipher3.register_adapter(type(None), {}.get)
+
 Connection: TypeAlias = Any
 """A sqlcipher3.Connection: the driver has no type stubs, so its rows are untyped too."""
 

@@ -8,7 +8,7 @@ use super::lie::Lie;
 use super::rules::{Identity, LEAF_EXTENSIONS, Rules};
 use super::store::{Changes, DeviceStore, GroupStore, Value};
 use super::suite::{Provider, provider, suite};
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use mls_rs::client_builder::{
     BaseConfig, ClientBuilder, WithCryptoProvider, WithGroupStateStorage, WithIdentityProvider, WithKeyPackageRepo,
     WithMlsRules, WithPskStore,
@@ -53,6 +53,12 @@ pub fn generate_signature_key() -> Result<(Value, Vec<u8>)> {
     random.map_err(|_| Error::new(Kind::Internal, "no randomness"))?;
     let public = public_key(&seed)?;
     Ok((seed, public))
+}
+
+/// Whether a signature is the key's over a message (RFC 8032 §5.1.7); false also for bytes that are neither.
+#[must_use]
+pub fn is_signed(public: &[u8], message: &[u8], signature: &[u8]) -> bool {
+    UnparsedPublicKey::new(&ED25519, public).verify(message, signature).is_ok()
 }
 
 fn public_key(seed: &[u8]) -> Result<Vec<u8>> {
