@@ -30,7 +30,7 @@ TABLES = {
     ),
     "blob": ("blobs", "chunks", "uploaders"),
 }  # fmt: skip
-"""By service; `log_heads` is SQLCipher's, `heads`, `outbox`, `marks` and `uploaders` are PostgreSQL's."""
+"""By service; `log_heads` is SQLCipher's, `heads`, `marks` and `uploaders` are PostgreSQL's; each has an `outbox` of its own."""
 ONLY = {("keystore", "packages"): "last_resort = 1"}
 """Of these tables, the rows of which this is true: a last-resort KeyPackage is handed out again and again, and says so."""
 ONLY_POSTGRES = {("keystore", "packages"): "last_resort"}
