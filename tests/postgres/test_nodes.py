@@ -19,6 +19,7 @@ from qpqcore.store.postgres.bridge import open_postgres
 from qpqcore.store.postgres.face import OnCitus, holds
 from qpqcore.store.postgres.layout import Layout
 from qpqcore.store.postgres.shards import Shards
+from qpqcore.store.readings import Routes
 from qpqdelivery import postgres_messages
 from qpqdelivery import postgres_statements as sql
 from qpqdelivery.store import Member
@@ -125,7 +126,7 @@ async def test_one_server_is_asked_nothing_and_keeps_nothing(fresh_postgres):
         await put(store, message(b"hello"))
         nodes = store._db.nodes
         assert (nodes.is_distributed, nodes.pools, len(nodes.shards), nodes._reading) == (False, [], 0, None)
-        assert store._db.load.routes is None
+        assert store._db.load.routes == Routes(0, 0)
         plan = await store._db.read(lambda c: c.fetchval("SHOW plan_cache_mode"))
         assert plan == "force_generic_plan"
 

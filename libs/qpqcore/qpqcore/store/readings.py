@@ -46,7 +46,7 @@ class Load:
     connections: Connections | None = None
     """None: it is a file."""
     routes: Routes | None = None
-    """None: it is one server."""
+    """None: it is a file; of one server nothing is counted."""
 
     def readings(self, store: str) -> list[Reading]:
         """Return them as `qpqcore.obs.metrics` reads them; `store` is the service whose store it is."""

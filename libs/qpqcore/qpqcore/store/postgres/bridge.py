@@ -178,7 +178,7 @@ class Postgres:
                 open=sum(c.open for c in connections), in_use=sum(c.in_use for c in connections),
                 dropped=counted.connections_dropped,
             ),
-            routes=Routes(counted.by_owner, counted.by_coordinator) if self.pool.is_citus else None,
+            routes=Routes(counted.by_owner, counted.by_coordinator),
         )  # fmt: skip
 
     # --- on the bridge's thread
