@@ -15,6 +15,7 @@ import trio
 
 import qpqclient
 from qpqclient.transport import Link, Trust, open_link
+from qpqcore.api.auth import ListDevicesParams, ListDevicesResult
 from qpqcore.api.delivery import PeekParams, PeekResult
 from qpqcore.api.keystore import ResolveUserParams, ResolveUserResult
 from qpqcore.model.errors import ErrorCode
@@ -162,11 +163,14 @@ class Load:
         return wrong
 
 
+PEEK: Final = (PeekParams(max_entries=1), PeekResult)
 CALLS: Final[list[tuple[Any, Any]]] = [
-    (PeekParams(max_entries=1), PeekResult),
-    (ResolveUserParams(name="person0"), ResolveUserResult),
-]
-"""Delivery and keystore in turn; enqueue and all else is what the SDK does of itself while people talk."""
+    *5 * [PEEK, (ListDevicesParams(), ListDevicesResult)], PEEK, (ResolveUserParams(name="person0"), ResolveUserResult),
+]  # fmt: skip
+"""Delivery, auth and keystore in turn; enqueue and all else is what the SDK does of itself while people talk.
+
+An account may resolve ten names a second: the last of twelve calls, at 100 a second of an account's two callers.
+"""
 
 
 @asynccontextmanager
