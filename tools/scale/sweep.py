@@ -27,6 +27,7 @@ PAIRS: Final = 13
 """Of people: one address may register 30. Each may send 200 a second, and 2,000 at once before that."""
 CONNECTIONS: Final = 52
 IN_FLIGHT: Final = 128
+"""For each process of the tier: with fewer, group commit would have smaller batches for four than for one, and each message cost more."""
 WARM_SECONDS: Final = 2.0
 
 
@@ -68,9 +69,9 @@ async def _measured(folder: Path, place: Stage, tier: str, size: int, effort: Ef
     place.redis.command("FLUSHALL")  # what one address may register in an hour is less than all sizes together need
     async with senders(folder, where[0], PAIRS, CONNECTIONS, where, f"{tier}{size}-") as to:
         with held([place.pid(one) for one in used], effort.share):
-            await _keep_sending(to, WARM_SECONDS)
+            await _keep_sending(to, WARM_SECONDS, IN_FLIGHT * size)
             before, begun_s = taken(place), time.perf_counter()
-            outcome = await _keep_sending(to, effort.seconds)
+            outcome = await _keep_sending(to, effort.seconds, IN_FLIGHT * size)
             seconds, after = time.perf_counter() - begun_s, taken(place)
     spent = {name: after[name] - before[name] for name in before}
     done = len(outcome.took_s)
@@ -90,7 +91,7 @@ async def _know_only(place: Stage, used: Sequence[Replica]) -> None:
         await place.replace(one, None)
 
 
-async def _keep_sending(to: Sequence[Sender], seconds: float) -> Outcome:
+async def _keep_sending(to: Sequence[Sender], seconds: float, in_flight: int) -> Outcome:
     """Keep so many messages in flight for a while."""
     outcome, until_s = Outcome(seconds=seconds), time.perf_counter() + seconds
 
@@ -99,6 +100,6 @@ async def _keep_sending(to: Sequence[Sender], seconds: float) -> Outcome:
             await sender.send(secrets.token_bytes(TAIL_BYTES), time.perf_counter(), outcome)
 
     async with trio.open_nursery() as nursery:
-        for number in range(IN_FLIGHT):
+        for number in range(in_flight):
             nursery.start_soon(worker, to[number % len(to)])
     return outcome
