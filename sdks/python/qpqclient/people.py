@@ -16,7 +16,7 @@ from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.model.ids import domain_of, is_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from qpqclient.core import Core
 
@@ -169,15 +169,15 @@ class People:
         unknown = self._store.rows(
             "SELECT DISTINCT account, identity_key FROM leaves WHERE account NOT IN (SELECT account FROM people)"
         )
-        asked: list[bytes] = []
         self.unanswered = False
+        if not unknown:
+            return
+        before = self._nameless()
         try:
             for start in range(0, len(unknown), ASKED_AT_ONCE):
-                some = unknown[start : start + ASKED_AT_ONCE]
-                await self._learn_some(some)
-                asked += [account for account, _ in some]
+                await self._learn_some(unknown[start : start + ASKED_AT_ONCE])
         finally:
-            self._tell_of(asked)
+            self._tell_of(before)
             if self.unanswered:
                 self._core.upkeep.wake()
 
@@ -196,20 +196,21 @@ class People:
         except IdentityChanged as exc:
             log.warning("member_doubtful", reason=str(exc))
 
-    def _tell_of(self, accounts: Sequence[bytes]) -> None:
-        """Say of the conversations of people whose names have just come that they are shown otherwise now."""
-        channels = {
-            channel
-            for account in accounts
-            if account != self._core.account.account
-            for (channel,) in self._store.rows(
-                "SELECT l.channel FROM leaves l JOIN people p ON p.account = l.account JOIN channels c ON c.channel = l.channel "
-                "WHERE c.active = 1 AND l.account = ?",
-                account,
-            )
-        }
-        for channel in sorted(channels):
-            self._core.tell(GroupChanged(channel, active=True))
+    def _nameless(self) -> dict[bytes, int]:
+        """Return how many leaves of others have no name yet, by conversation."""
+        rows = self._store.rows(
+            "SELECT l.channel, count(*) FROM leaves l JOIN channels c ON c.channel = l.channel WHERE c.active = 1 "
+            "AND l.account <> ? AND l.account NOT IN (SELECT account FROM people) GROUP BY l.channel",
+            self._core.account.account,
+        )
+        return dict(rows)
+
+    def _tell_of(self, before: Mapping[bytes, int]) -> None:
+        """Say of conversations in which names have come that they are shown otherwise now."""
+        after = self._nameless()
+        for channel, count in before.items():
+            if after.get(channel, 0) < count:
+                self._core.tell(GroupChanged(channel, active=True))
 
     def _learn(self, account: bytes, key: bytes, shown: ResolveIdentityResult) -> Doubt | None:
         if (shown.account, shown.identity_key) != (account, key or shown.identity_key):
