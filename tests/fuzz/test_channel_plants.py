@@ -25,7 +25,9 @@ def nobody(real):
 
 
 def everybody(real):
-    return lambda c, m, generation: [each.device for each in sqlite_channels.members(c, m.channel, generation)]
+    return lambda c, values: [
+        each.device for each in sqlite_channels.members(c, values["channel"], values["generation"])
+    ]
 
 
 @pytest.mark.parametrize(

@@ -235,11 +235,14 @@ def accept_message(c: Connection, bounds: Bounds, m: Message) -> tuple[Accepted,
     if earlier is not None:
         return earlier, []
     generation, epoch = row
-    values = {"channel": m.channel, "generation": generation, "epoch": m.epoch, "as_of": max(epoch, m.epoch)}
     limit = bounds.told_at_once_max + 1
-    audience = [row[0] for row in c.execute(outbox.FIRST_OF_AUDIENCE, {**values, "limit": limit})]
+    values = {
+        "channel": m.channel, "generation": generation, "epoch": m.epoch, "as_of": max(epoch, m.epoch),
+        "device": m.device, "limit": limit,
+    }  # fmt: skip
+    audience = _audience(c, values)
     is_large = len(audience) == limit
-    if m.device and m.device not in audience and not (is_large and _is_member(c, values, m.device)):
+    if m.device and m.device not in audience and not (is_large and _is_member(c, values)):
         _explain_absence(c, m, generation)
     if generation != m.generation or not epoch - bounds.past_epochs <= m.epoch <= epoch:
         raise Refusal(ErrorCode.STALE_EPOCH, "the group has moved on: encrypt anew")
@@ -258,9 +261,17 @@ def accept_message(c: Connection, bounds: Bounds, m: Message) -> tuple[Accepted,
     return accepted, deliver(c, bounds, (d for d in audience if d != m.device), ref)
 
 
-def _is_member(c: Connection, values: dict[str, Any], device: bytes) -> bool:
-    """Tell whether a device is in the audience of a message."""
-    return c.execute(outbox.IS_IN_AUDIENCE, {**values, "device": device}).fetchone() is not None
+def _audience(c: Connection, values: dict[str, Any]) -> list[bytes]:
+    """Return the devices that are members and were at the message's epoch, or the first of them.
+
+    One that rejoined since was one too.
+    """
+    return [row[0] for row in c.execute(outbox.FIRST_OF_AUDIENCE, values)]
+
+
+def _is_member(c: Connection, values: dict[str, Any]) -> bool:
+    """Tell whether the device of a message is in its audience."""
+    return c.execute(outbox.IS_IN_AUDIENCE, values).fetchone() is not None
 
 
 def _leaf_is_gone(c: Connection, m: Message) -> bool:

@@ -93,10 +93,9 @@ def audience(name: str, expected: str, query: str) -> None:
     """Enter a fault of who gets a message."""
 
     def make(_original):
-        def bad(c, m, generation):
-            rows = c.execute(query, {"channel": m.channel, "generation": generation, "epoch": m.epoch})
-            found = [r[0] for r in rows]
-            return [*found, *([m.device] if m.device and m.device not in found else [])]
+        def bad(c, values):
+            found = [r[0] for r in c.execute(query, values)]
+            return [*found, *([values["device"]] if values["device"] and values["device"] not in found else [])]
 
         return bad
 
