@@ -18,6 +18,8 @@ KEY = b"k" * 32
 SLOW = Rate(10, 600, 3)
 """One a minute: none comes back while a test runs."""
 PATIENCE_SECONDS = 20
+ON_ITS_WAY_MS = 20
+"""Redis counts from when it is asked, a process from when it began to ask: by that it may take a wait for shorter than it is."""
 
 
 @pytest.fixture(autouse=True)
@@ -92,8 +94,13 @@ async def test_who_waits_as_long_as_it_was_told_is_let_through(open_limiter):
     async with open_limiter() as limiter:
         while (wait_ms := await limiter.take_all([(b"k", rate)], now_ms())) == 0:
             pass
-        await trio.sleep(wait_ms / 1000)  # what is tested is that this time is enough, by two clocks
-        assert await limiter.take_all([(b"k", rate)], now_ms()) == 0
+        waited_ms = 0
+        while wait_ms:  # what is tested is that this time is enough, by two clocks
+            assert waited_ms == 0 or wait_ms <= ON_ITS_WAY_MS
+            await trio.sleep(wait_ms / 1000)
+            waited_ms += wait_ms
+            wait_ms = await limiter.take_all([(b"k", rate)], now_ms())
+        assert waited_ms <= 1000 / rate.count + 3 * ON_ITS_WAY_MS
 
 
 async def test_an_idle_key_is_whole_again(open_limiter):
