@@ -39,7 +39,7 @@ def _(enqueue):
     async def bad(self, messages):
         answers = await enqueue(self, messages)
         for m in messages:
-            if answers and isinstance(answers[0], tuple) and answers[0][0].log_number % 6 == 0:
+            if answers and isinstance(answers[0], tuple) and answers[0][0].log_number % 5 == 0:
                 await self._db.write(
                     lambda c, m=m: (
                         c.execute("DELETE FROM entries WHERE channel = ? AND log_number = ?", (m.channel, answers[0][0].log_number)),

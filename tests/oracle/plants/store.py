@@ -46,12 +46,14 @@ for kind, number in KINDS.items():
             "e.device = NEW.device AND e.number = NEW.number AND m.device <> NEW.device",
         ),
     )  # fmt: skip
+ELSEWHERE = {"message": "lost", "commit": "stuck"}
+"""What becomes of an entry that says a channel that nobody knows: who misses a commit cannot follow."""
 for column in ("epoch = epoch + 1", "generation = generation + 1", "log_number = log_number - 1", "channel = x'00'"):
     for kind in ("message", "commit"):
         some = f"NEW.kind = {KINDS[kind]} AND NEW.log_number > 3 AND NEW.log_number % 3 = 0"
         sql(
             f"store: a {kind}'s entry says another {column.split()[0]}",
-        "rewritten" if column[0] != "c" else "lost", "delivery",
+            "rewritten" if column[0] != "c" else ELSEWHERE[kind], "delivery",
             on_entry(some, f"UPDATE entries SET {column} WHERE {HERE}"),
         )  # fmt: skip
 for kind in ("message", "commit"):
