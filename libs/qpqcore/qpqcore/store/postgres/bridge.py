@@ -84,7 +84,7 @@ class Postgres:
         self.pool = Pool(url, session_settings(schema), check, connections_max=connections_max)
         self.pool.face = face
         self.nodes = Nodes(self.pool, schema.name, schema.layout, open_node)
-        """For coroutines that run on the bridge: `call`."""
+        """For coroutines that run on the bridge, `call`: the connections that the database_url names, and all nodes'."""
         self._thread = threading.Thread(target=self._serve, name="qpq-postgres", daemon=True)
         self._thread.start()
 
