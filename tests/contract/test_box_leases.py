@@ -13,9 +13,9 @@ from qpqcore.runtime.clock import now_ms
 from qpqdelivery.config import Config
 from qpqdelivery.peers import Peers
 from qpqfederation.outbox import Outbox
-from tests.contract import test_delivery_store as own
 from tests.contract.test_guest_store import ALICE, BOUNDS, BOX, OWN, begin
 from tests.federation.test_liars import liar
+from tests.support import channels as own
 
 PATIENCE_SECONDS = 30
 MESSAGES = 12

@@ -13,7 +13,7 @@ from qpqdelivery.boxes import targets_of
 from qpqdelivery.guests import Relayed
 from qpqdelivery.rules import sha256
 from qpqdelivery.store import Member
-from tests.contract import test_delivery_store as own
+from tests.support import channels as own
 
 OWN, OTHER, THIRD = "localhost", "b.example", "c.example"
 BOUNDS = replace(own.BOUNDS, domain=OWN)

@@ -23,7 +23,7 @@ from qpqdelivery import sqlite_outbox
 from qpqdelivery.store import Arrival, Backlog, Member
 from qpqdelivery.store_sqlite import SqliteStore
 from tests.contract.conftest import KEY, count_rows
-from tests.contract.test_delivery_store import (
+from tests.support.channels import (
     ALICE,
     BOB,
     BOUNDS,
@@ -33,15 +33,16 @@ from tests.contract.test_delivery_store import (
     OUTSIDE,
     PEOPLE,
     accept,
+    agree,
     begin,
     birth,
     box,
     commit,
     kinds,
     message,
+    play,
     put,
 )
-from tests.support.channel_model import ChannelModel
 
 LARGE = replace(BOUNDS, told_at_once_max=1)
 
@@ -300,24 +301,11 @@ STEPS = st.lists(
 )
 
 
-async def play(store, steps):
-    """Play a history, steps of filling and another limit in between, in the store and in a simple model."""
-    model = ChannelModel(PEOPLE, LARGE.past_epochs)
-    model.begin(ALICE, (BOB, CAROL))
-    await begin(store)
-    for number, (what, person, amount, ratchet) in enumerate(steps):
-        if what == "say" and model.epoch >= amount:
-            sent = message(b"%d" % number, sender=person, epoch=model.epoch - amount, ratchet=ratchet)
-            (answer,) = await put(store, sent)
-            code = answer.code if isinstance(answer, Refusal) else ErrorCode.OK
-            assert model.say(person, model.epoch - amount, ratchet=ratchet) is code
-        elif what == "add" and person not in model.members:
-            await accept(store, commit(model.epoch, added=(person,)))
-            model.change(add=(person,))
-        elif what == "remove" and person in model.members:
-            await accept(store, commit(model.epoch, removed=(person,)))
-            model.change(remove=(person,))
-        elif what == "rejoin":
+async def played(store, steps):
+    """Play a history, steps of filling and another limit in between: each mailbox is what the model says."""
+
+    async def further(model, what, person, amount):
+        if what == "rejoin":
             old = (person,) if person in model.members else ()
             await accept(store, commit(model.epoch, added=(person,), removed=old, external=True))
             model.rejoin(person)
@@ -326,19 +314,16 @@ async def play(store, steps):
                 await store.fill()
         elif what == "limit":  # as after a start with another one
             store._bounds = replace(store._bounds, told_at_once_max=amount)
+
+    model = await play(store, steps, further)
     await fill(store)
-    for person in PEOPLE:
-        after, found = 0, []
-        while page := (await box(store, person, after))[0]:
-            found += [(e.number, e.kind, e.log_number) for e in page]
-            after = page[-1].number
-        assert found == model.boxes[person]
+    await agree(store, model)
 
 
 @given(STEPS)
 def test_any_history_is_the_models(steps):
     async def in_memory():
         async with opened(None) as database:
-            await play(SqliteStore(database, LARGE), steps)
+            await played(SqliteStore(database, LARGE), steps)
 
     trio.run(in_memory)

@@ -20,8 +20,8 @@ from qpqcore.store.migrations import migrations_of
 from qpqdelivery.config import Config
 from qpqdelivery.peers import GENERATION_MAX, METHODS, NUMBER_MAX, Peers
 from qpqdelivery.store_sqlite import SqliteStore
-from tests.contract.test_delivery_store import BOUNDS, CHANNEL, NOW_MS, birth
 from tests.contract.test_guest_store import ALICE, BEA, BOB, CAROL, OTHER, OWN, THIRD
+from tests.support.channels import BOUNDS, CHANNEL, NOW_MS, birth
 
 KEY = b"k" * 32
 CALL = CallContext(now_ms=NOW_MS)

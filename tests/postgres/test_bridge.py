@@ -225,8 +225,8 @@ async def test_of_two_that_stand_in_each_others_way_both_get_through(trial):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(database.write, body(0, 1))
             nursery.start_soon(database.write, body(1, 0))
-        # The one that is tried again may overtake the other at the row that it has left, and meet it once more.
-        assert 3 <= len(tries) <= 1 + limits.TRIES_MAX
+        # Who is tried again may overtake the other at the row that it has left, and they meet once more; either may lose then.
+        assert 3 <= len(tries) < 2 * limits.TRIES_MAX
         rows = await database.read(lambda c: c.fetch("SELECT b FROM t"))
         assert [row[0] for row in rows] == ["xx", "xx"]
 

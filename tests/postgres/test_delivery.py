@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import replace
 
 import pytest
@@ -11,15 +11,11 @@ import trio
 
 from qpqcore.api.delivery import EntryKind
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.store.postgres.bridge import open_postgres
-from qpqcore.store.postgres.schemas import schema_of
 from qpqdelivery import postgres_fanout
 from qpqdelivery.rules import sha256
-from qpqdelivery.store_postgres import PostgresStore
-from tests.contract.test_delivery_store import (
+from tests.support.channels import (
     ALICE,
     BOB,
-    BOUNDS,
     CAROL,
     CHANNEL,
     DAY_MS,
@@ -33,41 +29,14 @@ from tests.contract.test_delivery_store import (
     message,
     put,
 )
+from tests.support.nodes import PATIENCE_SECONDS, Talk, all_of, cleared, opened, outbox
 from tests.support.postgres import QUICK, ended, started
-
-SCHEMA = schema_of("delivery")
-WIDE = replace(
-    BOUNDS, mailbox_entries_max=100_000, mailbox_bytes_max=10**9, fetch_entries_max=1_000, fetch_bytes_max=10**9
-)
-PATIENCE_SECONDS = 60
 
 
 @pytest.fixture(params=["fresh_postgres", "fresh_citus"])
 def database(request):
     """Return the address of one server's database, and of one that the stand-in for Citus distributes."""
     return request.getfixturevalue(request.param)
-
-
-@asynccontextmanager
-async def opened(url, bounds=WIDE):
-    """Open the store as one process does."""
-    async with open_postgres(url, SCHEMA) as found:
-        yield PostgresStore(found, bounds)
-
-
-async def outbox(store):
-    return await store._db.read(lambda c: c.fetchval("SELECT count(*) FROM outbox"))
-
-
-async def cleared(store):
-    """Wait until the outbox is empty: it is cleared beside the answers, or with the next batch."""
-    with trio.fail_after(PATIENCE_SECONDS):
-        while await outbox(store):
-            pass
-
-
-async def all_of(store, person):
-    return [(e.number, e.kind, e.log_number, e.payload) for e in (await box(store, person))[0]]
 
 
 async def test_what_arrives_during_a_flush_shares_the_next(database):
@@ -209,38 +178,18 @@ async def test_stopped_in_the_middle_and_started_again_it_has_lost_nothing_that_
 
 async def _under_kills(store, server):
     """Send while the server is stopped `immediate` twice; return what was acknowledged, and how the rest was refused."""
-    taken, refused = [], []
-    is_over = False
-
-    async def talk(sender, name):
-        n = 0
-        while not is_over:
-            text = b"%s %d" % (name, n)
-            try:
-                (answer,) = await put(store, message(text, sender=sender))
-            except Refusal as no:  # again: the same message, so that it is there once
-                refused.append(no.code)
-                await trio.sleep(no.retry_after_ms / 1000)
-                continue
-            assert not isinstance(answer, Refusal)
-            taken.append(text)
-            n += 1
-
+    talk = Talk(store)
     async with trio.open_nursery() as nursery:
         for at in range(8):
-            nursery.start_soon(talk, (ALICE, BOB, CAROL)[at % 3], b"%d" % at)
+            nursery.start_soon(talk, b"%d" % at, (ALICE, BOB, CAROL)[at % 3])
         for _ in range(2):
-            wanted = len(taken) + 150
-            while len(taken) < wanted:
-                await trio.sleep(0.01)
+            await talk.more(150)
             await trio.to_thread.run_sync(server.stop, signal.SIGQUIT)
             await trio.to_thread.run_sync(server.start)
-        wanted = len(taken) + 50
-        while len(taken) < wanted:
-            await trio.sleep(0.01)
-        is_over = True
+        await talk.more(50)
+        talk.is_over = True
     # Bob's own are not in his mailbox.
-    return [text for text in taken if (int(text.split()[0]) % 3) != 1], refused
+    return [text for text in talk.taken if (int(text.split()[0]) % 3) != 1], talk.refused
 
 
 async def test_an_acknowledgement_beside_an_arrival_leaves_no_entry_behind(database):

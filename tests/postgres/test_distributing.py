@@ -12,7 +12,6 @@ import pytest
 import trio
 from click.testing import CliRunner
 
-from qpqcore.model.errors import Refusal
 from qpqcore.store.errors import DatabaseError, NotDistributable
 from qpqcore.store.migrations import Migration
 from qpqcore.store.postgres.layout import Layout
@@ -21,11 +20,10 @@ from qpqcore.store.postgres.schemas import schema_of
 from qpqserver.backup.errors import BackupError
 from qpqserver.backup.postgres import write_to
 from qpqserver.ctl import main
-from tests.contract.test_delivery_store import BOB, CHANNEL, begin, message, put
-from tests.postgres.test_delivery import SCHEMA, opened
-from tests.postgres.test_nodes import LOG, owner, read_map, texts_of, written_by
 from tests.support import citus
+from tests.support.channels import BOB, CHANNEL, begin, message, put
 from tests.support.citus import COORDINATOR, WORKERS, ask
+from tests.support.nodes import LOG, SCHEMA, Talk, opened, owner, read_map, texts_of, written_by
 from tests.support.postgres import SERVICES
 
 TABLES = [table for group in SCHEMA.layout.groups for table in group]
@@ -103,23 +101,16 @@ def test_killed_at_any_table_it_goes_on_from_there(postgres, plain, table, is_ha
 async def test_it_is_done_while_messages_come_and_none_is_lost(plain):
     async with opened(plain) as store:
         await begin(store)
-        sent, is_over = [], False
-
-        async def talk(name):
-            while not is_over:
-                text = b"%s %d" % (name, len(sent))
-                (answer,) = await put(store, message(text))
-                assert not isinstance(answer, Refusal)
-                sent.append(text)
-
+        talk = Talk(store)
         async with trio.open_nursery() as nursery:
             for n in range(3):
                 nursery.start_soon(talk, b"%d" % n)
             assert await spread_aside(plain) == [len(TABLES)]
             await read_map(store)
-            is_over = True
+            talk.is_over = True
+        assert not talk.refused
         await put(store, message(b"after"))
-        assert sorted(await texts_of(store, BOB)) == sorted([*sent, b"after"])
+        assert sorted(await texts_of(store, BOB)) == sorted([*talk.taken, b"after"])
     assert written_by(plain, LOG) <= {COORDINATOR, owner(plain, LOG, CHANNEL)}
     assert owner(plain, LOG, CHANNEL) in written_by(plain, LOG)
 

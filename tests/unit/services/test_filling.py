@@ -18,7 +18,7 @@ from qpqdelivery.config import Config
 from qpqdelivery.counted import Counted
 from qpqdelivery.filling import Filling
 from qpqdelivery.store_sqlite import SqliteStore
-from tests.contract.test_delivery_store import ALICE, BOB, BOUNDS, CAROL, NOW_MS, begin, box, commit, message
+from tests.support.channels import ALICE, BOB, BOUNDS, CAROL, NOW_MS, begin, box, commit, message
 
 KEY = b"k" * 32
 
