@@ -22,6 +22,7 @@ import trio
 
 from qpqcore.bus.limits import LocalLimiter, Rate
 from qpqcore.config.settings import Settings
+from qpqcore.runtime import memory
 from qpqcore.store.connection import memory_bytes
 from qpqserver.embedded import Surroundings, edge_certificate, open_embedded
 from trio_quic import ClientTls, IncomingCall, QuicConfiguration, serve_quic
@@ -150,6 +151,7 @@ def census(endpoint: QuicEndpoint) -> dict[str, int]:
 
 async def _obey(endpoint: QuicEndpoint, filled: Callable[[], bool] = lambda: True) -> None:
     """Say where; answer each line until the input ends."""
+    memory.settle()  # as qpq-server does
     sys.stdout.write(json.dumps(endpoint.address) + "\n")
     sys.stdout.flush()
     answers = {b"usage": lambda: asdict(usage()), b"census": lambda: census(endpoint), b"filled": filled}

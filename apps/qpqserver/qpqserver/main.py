@@ -18,6 +18,7 @@ from qpqcore.net.certificates import CertificateUnreadable
 from qpqcore.net.places import place_of
 from qpqcore.obs import logs
 from qpqcore.obs.metrics import Metrics
+from qpqcore.runtime import memory
 from qpqcore.runtime.health import HealthPage
 from qpqcore.store.connection import memory_bytes
 from qpqcore.store.errors import DatabaseError
@@ -135,6 +136,7 @@ async def serve(settings: Settings, signals: AsyncIterator[int], reread: Callabl
             page = HealthPage(server.metrics, away, server.notes)
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
         await listen_to_operator(settings, server.operator, nursery)
+        memory.settle()
         state["away"] = ""
         welcome(settings, server)
 
@@ -189,6 +191,7 @@ async def serve_one(
             await nursery.start(page.serve, *address_of(settings.metrics_listen))
         async with open_process(settings, service, metrics=metrics, on_made=running.append) as process:
             await listen_to_operator(settings, process.operator, nursery)
+            memory.settle()
             state["away"] = ""
             log.info(
                 "serving", service=service, bus=process.address, quic=process.endpoint and process.endpoint.address
