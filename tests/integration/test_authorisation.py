@@ -92,6 +92,7 @@ ATTEMPTS = {
     "fetchHybridKey": lambda w, a: keystore.FetchHybridKeyParams(device=a.id),
     "fetchHybridKeys": lambda w, a: keystore.FetchHybridKeysParams(devices=(a.id,)),
     "resolveIdentity": lambda w, a: keystore.ResolveIdentityParams(account=a.account.account),
+    "resolveIdentities": lambda w, a: keystore.ResolveIdentitiesParams(accounts=(a.account.account,)),
     "publishEndpoint": lambda w, a: recipes.endpoint(a),
     "createChannel": lambda w, a: recipes.new_channel(a),
     "enqueue": lambda w, a: a.message(w.club),

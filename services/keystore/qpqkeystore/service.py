@@ -18,6 +18,7 @@ from qpqcore.crypto.names import split_name
 from qpqcore.crypto.signatures import verify
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.model.ids import domain_of, is_id
 from qpqcore.store.keyed import Keyed
 from qpqkeystore import rules
 from qpqkeystore.abroad import Abroad
@@ -202,9 +203,9 @@ class Keystore(Peers):
 
     # --- the directory
 
-    def _limit_look_ups(self, call: CallContext) -> None:
+    def _limit_look_ups(self, call: CallContext, count: int = 1) -> None:
         if not call.caller.name:  # another domain pays in `for_peer`
-            enforce(self._limiter, b"u" + call.caller.account, self._config.resolve_per_account, call.now_ms)
+            enforce(self._limiter, b"u" + call.caller.account, self._config.resolve_per_account, call.now_ms, count)
 
     async def resolve_user(self, call: CallContext, params: api.ResolveUserParams) -> api.ResolveUserResult:
         self._limit_look_ups(call)
@@ -230,8 +231,24 @@ class Keystore(Peers):
             entry = await self._store.by_identity(params.identity_key)
         if entry is None:
             raise Refusal(ErrorCode.NOT_FOUND, "nobody has this identity")
-        return api.ResolveIdentityResult(
-            account=entry.account, name=entry.name, identity_key=entry.identity_key, device_list=entry.device_list
+        return _identity(entry)
+
+    async def resolve_identities(
+        self, call: CallContext, params: api.ResolveIdentitiesParams
+    ) -> api.ResolveIdentitiesResult:
+        own = self._config.domain
+        if not params.accounts:
+            raise Refusal(ErrorCode.MALFORMED, "no accounts")
+        if len(params.accounts) > self._config.accounts_per_fetch_max:
+            raise Refusal(ErrorCode.TOO_LARGE, f"at most {self._config.accounts_per_fetch_max} accounts")
+        # A wrong call, and not `peerMismatch`, which domains tell each other: a client sees by an id whose it is, and one
+        # domain that is away must not keep it from the names of its own.
+        if not all(is_id(account) and domain_of(account) == own for account in params.accounts):
+            raise Refusal(ErrorCode.MALFORMED, "an account of another domain, or no account")
+        self._limit_look_ups(call, len(params.accounts))
+        entries = await self._store.entries(params.accounts)
+        return api.ResolveIdentitiesResult(
+            identities=tuple(_identity(entry) if entry else api.ResolveIdentityResult() for entry in entries)
         )
 
     # --- endpoints
@@ -312,6 +329,12 @@ class Keystore(Peers):
         del call
         await self._store.purge(params.account)
         return api.PurgeAccountResult()
+
+
+def _identity(entry: Entry) -> api.ResolveIdentityResult:
+    return api.ResolveIdentityResult(
+        account=entry.account, name=entry.name, identity_key=entry.identity_key, device_list=entry.device_list
+    )
 
 
 def _reply(accounts: list[bytes], taken: list[tuple[Entry | None, list[Taken]]]) -> api.FetchKeyPackageResult:

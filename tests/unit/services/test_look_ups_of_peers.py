@@ -160,6 +160,28 @@ async def test_a_domain_that_looks_up_many_is_let_through_after_the_wait_it_is_t
     assert await tries(look_up) == 28_001
 
 
+async def test_who_asks_for_many_names_is_let_through_after_the_wait_it_is_told():
+    service, _ = made(resolve_per_account=Rate(600, 60, 100))
+
+    def ask(call):
+        accounts = tuple(of(n, OWN) for n in range(64))
+        return service.resolve_identities(call, keystore.ResolveIdentitiesParams(accounts=accounts))
+
+    assert await tries(ask) == 0
+    assert await tries(ask) == 2_801  # 36 were left, ten come back in a second
+
+
+async def test_names_that_are_not_asked_for_rightly_cost_nothing():
+    service, _ = made(resolve_per_account=Rate(1, 60, 1))
+    for accounts in ((), (of(1, OTHER),), (b"no id",), (of(1, OWN),) * 257):
+        asked = keystore.ResolveIdentitiesParams(accounts=accounts)
+        too_many = len(accounts) > 256
+        wanted = ErrorCode.TOO_LARGE if too_many else ErrorCode.MALFORMED
+        assert await code(service.resolve_identities(context(), asked)) is wanted
+    asked = keystore.ResolveIdentitiesParams(accounts=(of(1, OWN),))
+    assert len((await service.resolve_identities(context(), asked)).identities) == 1
+
+
 async def test_of_the_limits_of_a_fetch_all_or_none_are_taken():
     """One person drawn too often costs nothing of the others, and nothing of what the account may draw in all."""
     limiter = LocalLimiter()
