@@ -108,7 +108,7 @@ async def test_who_has_no_account_any_more_stays_without_a_name_and_is_no_doubt(
         forgetful(alice, gone)
         await alice._core.people.learn()
         assert known(alice) == {account: name for name, account in club.items()}
-        assert alice._core.store.rows("SELECT account FROM contacts WHERE length(announced) > 0") == []
+        assert alice._core.store.rows("SELECT announced FROM contacts WHERE account = ?", gone) == []
 
 
 BENT = {
