@@ -20,6 +20,8 @@ interface Keystore $service(2) {
   resolveEndpoint @8 ResolveEndpointParams -> ResolveEndpointResult $caller("device") $idempotent;
   publishDeviceList @9 PublishDeviceListParams -> PublishDeviceListResult $caller("owner") $idempotent;
   # Brings again the list that auth took last (after a restore); any other list is refused.
+  resolveIdentities @10 ResolveIdentitiesParams -> ResolveIdentitiesResult $caller("account") $idempotent;
+  # Who many accounts are, of this domain and no other; counts as so many look-ups.
 }
 
 interface KeystoreInternal $service(2) $internal {
@@ -63,6 +65,9 @@ struct ResolveUserParams { name @0 :Text; }                   # "name" or "name@
 struct ResolveUserResult { account @0 :Data; name @1 :Text; identityKey @2 :Data; deviceList @3 :Data; }
 struct ResolveIdentityParams { identityKey @0 :Data; account @1 :Data; }   # one of the two
 struct ResolveIdentityResult { account @0 :Data; name @1 :Text; identityKey @2 :Data; deviceList @3 :Data; }
+
+struct ResolveIdentitiesParams { accounts @0 :List(Data); }   # 1 to 256
+struct ResolveIdentitiesResult { identities @0 :List(ResolveIdentityResult); }   # in the order asked for; all empty: nobody
 
 struct PublishEndpointParams { endpoint @0 :Data; ttlSeconds @1 :UInt32; signature @2 :Data; }
 # signature: device key over "qpq endpoint v1", device, ttlSeconds (4 bytes little-endian), endpoint

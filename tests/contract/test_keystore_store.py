@@ -145,6 +145,18 @@ async def test_an_endpoint_lives_as_long_as_it_says(open_store):
         assert await store.endpoint(PHONE, NOW_MS) is None
 
 
+async def test_accounts_are_shown_in_the_order_asked_for_and_as_often(open_store):
+    async with open_store("qpqkeystore") as store:
+        others = [make_id(bytes([n]) * 16, "localhost") for n in range(3)]
+        await begin(store)
+        for number, account in enumerate(others[:2]):
+            await store.put_account(account, f"other {number}", bytes([number]) * 32)
+        asked = [others[1], others[2], ACCOUNT, others[0], ACCOUNT]
+        found = await store.entries(asked)
+        assert [entry and entry.name for entry in found] == ["other 1", None, "alice", "other 0", "alice"]
+        assert [entry.device_list for entry in found if entry] == [b"", FIRST.to_bytes(), b"", FIRST.to_bytes()]
+
+
 async def test_a_purged_account_leaves_nothing(open_store):
     async with open_store("qpqkeystore") as store:
         await begin(store)

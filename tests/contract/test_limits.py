@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 import trio
 
-from qpqcore.bus.limits import LocalLimiter, Rate, enforce, enforce_all
+from qpqcore.bus.limits import LocalLimiter, Rate, enforce, enforce_all, enforce_each
 from qpqcore.bus.redis import limits as redis_limits
 from qpqcore.bus.redis.address import parse
 from qpqcore.bus.redis.parts import open_redis
@@ -17,6 +17,7 @@ from qpqcore.runtime.clock import now_ms
 KEY = b"k" * 32
 SLOW = Rate(10, 600, 3)
 """One a minute: none comes back while a test runs."""
+FEW = Rate(10, 600, 5)
 PATIENCE_SECONDS = 20
 ON_ITS_WAY_MS = 20
 """Redis counts from when it is asked, a process from when it began to ask: by that it may take a wait for shorter than it is."""
@@ -125,3 +126,72 @@ async def test_a_refusal_says_when_to_come_back(open_limiter):
             await enforce_all(limiter, [(b"s", SLOW)], now)
         assert (no.value.code, no.value.retry_after_ms > 59_000) == (ErrorCode.RATE_LIMITED, True)
         await enforce_all(limiter, [], now)
+
+
+async def test_of_several_at_once_all_or_none_are_taken(open_limiter):
+    async with open_limiter() as limiter:
+        now = now_ms()
+        assert limiter.take(b"k", FEW, now, 3) == 0
+        waits = [limiter.take(b"k", FEW, now, 4) for _ in range(5)]
+        assert limiter.take(b"k", FEW, now, 2) == 0  # what was refused was not taken
+        assert limiter.take(b"k", FEW, now) > 0
+        # Two of four were there: the wait is for the other two, however often it was asked.
+        assert 119_000 < min(waits) <= max(waits) <= 120_001
+
+
+async def test_who_waits_for_several_as_long_as_it_was_told_is_let_through(open_limiter):
+    async with open_limiter() as limiter:
+        now = now_ms()
+        assert limiter.take(b"k", FEW, now, 5) == 0
+        wait_ms = limiter.take(b"k", FEW, now, 4)
+        assert 239_000 < wait_ms <= 240_001
+        assert limiter.take(b"k", FEW, now + wait_ms - ON_ITS_WAY_MS, 4) > 0
+        assert limiter.take(b"k", FEW, now + wait_ms, 4) == 0
+        assert limiter.take(b"k", FEW, now + wait_ms) > 0
+
+
+async def test_several_at_once_are_as_many_one_by_one(open_limiter):
+    async with open_limiter() as limiter:
+        now = now_ms()
+        assert limiter.take(b"at once", FEW, now, 4) == 0
+        assert [limiter.take(b"one by one", FEW, now) for _ in range(4)] == [0] * 4
+        for count in (1, 2, 3):
+            at_once, one_by_one = (limiter.wait_ms(key, FEW, now, count) for key in (b"at once", b"one by one"))
+            assert (at_once > 0, abs(at_once - one_by_one) <= ON_ITS_WAY_MS) == (count > 1, True)
+
+
+async def test_more_than_ever_come_at_once_wait_for_all_there_is_and_are_paid_for(open_limiter):
+    """Else they were never let through; and for the price of the burst the rate would be multiplied."""
+    async with open_limiter() as limiter:
+        now = now_ms()
+        assert limiter.take(b"k", FEW, now) == 0
+        wait_ms = limiter.take(b"k", FEW, now, 8)
+        assert 59_000 < wait_ms <= 60_001
+        later = now + wait_ms
+        assert limiter.take(b"k", FEW, later, 8) == 0
+        assert 3 * 60_000 < limiter.take(b"k", FEW, later) <= 4 * 60_000 + 1
+
+
+async def test_what_is_asked_for_without_taking_is_there_still(open_limiter):
+    async with open_limiter() as limiter:
+        now = now_ms()
+        assert [limiter.wait_ms(b"k", FEW, now, 5) for _ in range(3)] == [0, 0, 0]
+        assert limiter.take(b"k", FEW, now, 5) == 0
+        assert 0 < limiter.wait_ms(b"k", FEW, now) <= 60_001
+
+
+async def test_of_several_keys_that_a_process_decides_all_or_none_are_taken(open_limiter):
+    async with open_limiter() as limiter:
+        now = now_ms()
+        enforce(limiter, b"full", FEW, now, 5)
+        for takings in ([(b"free", FEW, 2), (b"full", FEW, 1)], [(b"full", FEW, 3), (b"free", FEW, 2)]):
+            with pytest.raises(Refusal) as no:
+                enforce_each(limiter, takings, now)
+            told = (no.value.code, no.value.retry_after_ms > 59_000)
+            assert told == (ErrorCode.RATE_LIMITED, True)
+        enforce_each(limiter, [(b"free", FEW, 2), (b"other", FEW, 5)], now)
+        enforce_each(limiter, [(b"free", FEW, 3)], now)
+        enforce_each(limiter, [], now)
+        assert limiter.refused == {b"f": 2}
+        with pytest.raises(Refusal):
+            enforce(limiter, b"free", FEW, now, 1)

@@ -12,6 +12,7 @@ from qpqcore.api import keystore
 from qpqcore.crypto.identity import Credential
 from qpqcore.crypto.signatures import generate_key
 from qpqcore.model.errors import ErrorCode
+from qpqcore.model.ids import make_id
 from tests.support import recipes
 from tests.support.rows import Table, check
 
@@ -159,6 +160,45 @@ async def both(w):
     alice = await w.device("alice")
     yield
     yield await alice.code(keystore.ResolveIdentityParams(identity_key=b"k" * 32, account=alice.account.account))
+
+
+@row("identities of nobody asked for", ErrorCode.MALFORMED)
+async def no_identities(w):
+    alice = await w.device("alice")
+    yield
+    yield await alice.code(keystore.ResolveIdentitiesParams())
+
+
+@row("identities of 257 accounts", ErrorCode.TOO_LARGE)
+async def many_identities(w):
+    alice = await w.device("alice")
+    yield
+    yield await alice.code(keystore.ResolveIdentitiesParams(accounts=(alice.account.account,) * 257))
+
+
+@row("identities of which one is of another domain", ErrorCode.MALFORMED)
+async def identity_abroad(w):
+    alice = await w.device("alice")
+    abroad = make_id(b"a" * 16, "elsewhere.example")
+    yield
+    yield await alice.code(keystore.ResolveIdentitiesParams(accounts=(alice.account.account, abroad)))
+
+
+@row("identities of which one is no account", ErrorCode.MALFORMED)
+async def no_identity(w):
+    alice = await w.device("alice")
+    yield
+    yield await alice.code(keystore.ResolveIdentitiesParams(accounts=(alice.account.account, b"a" * 16)))
+
+
+@row("identities of 256 accounts, the fifth time at once", ErrorCode.RATE_LIMITED)
+async def identities_again(w):
+    bob, alice = await w.device("bob"), await w.device("alice")
+    params = keystore.ResolveIdentitiesParams(accounts=(alice.account.account,) * 256)
+    for _ in range(4):
+        assert await bob.code(params) is ErrorCode.OK
+    yield
+    yield await bob.code(params)
 
 
 @row("an endpoint that its device has not signed", ErrorCode.SIGNATURE_INVALID)

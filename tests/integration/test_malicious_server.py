@@ -21,6 +21,7 @@ from qpqcore.api.keystore import AccountKeys, DeviceKeys
 from qpqcore.api.rpc import Reply
 from qpqcore.crypto.identity import Credential, DeviceEntry, DeviceList
 from qpqcore.crypto.signatures import generate_key
+from qpqcore.model.errors import ErrorCode
 from qpqcore.model.ids import AccountId, DeviceId, make_id
 from qpqgateway.service import Gateway
 from tests.support.people import people, settle, texts
@@ -35,6 +36,7 @@ class Lies:
 
     def __init__(self):
         self._by_method = {}
+        self._refused = {}
         self.told = 0
 
     def tell(self, name, change):
@@ -45,6 +47,10 @@ class Lies:
     def say(self, name, result):
         """Answer with these bytes."""
         self._by_method[name] = lambda _: result
+
+    def refuse(self, name, code):
+        """Refuse a method, as if there were no such one."""
+        self._refused[name] = Reply(code=int(code))
 
     def withhold(self, number):
         """Leave an entry out of mailboxes."""
@@ -57,6 +63,12 @@ class Lies:
 
     def stop(self):
         self._by_method.clear()
+        self._refused.clear()
+
+    def reply(self, name, reply):
+        if reply.code or name in self._refused:
+            return self._refused.get(name, reply)
+        return replace(reply, result=self.instead_of(name, reply.result))
 
     def instead_of(self, name, result):
         change = self._by_method.get(name)
@@ -72,9 +84,7 @@ def lies(monkeypatch):
     finish = Gateway._finish
 
     def finishes(self, incoming, name, reply, started_s):
-        if not reply.code:
-            reply = replace(reply, result=found.instead_of(name, reply.result))
-        finish(self, incoming, name, reply, started_s)
+        finish(self, incoming, name, found.reply(name, reply), started_s)
 
     async def sends(incoming, event):
         changed = found.instead_of("subscribe", event.to_bytes())
@@ -306,7 +316,7 @@ GARBAGE = (lambda _: b"", lambda _: b"\xff" * 64, lambda kind: kind().to_bytes()
 METHODS_USED = (
     "subscribe", "registerStart", "registerFinish", "loginStart", "loginFinish", "resume", "registerDevice",
     "listDevices", "uploadKeyPackages", "fetchKeyPackage", "uploadHybridKey", "resolveUser", "resolveIdentity",
-    "createChannel", "enqueue", "fetch", "peek", "ack", "submitCommit", "submitProposal", "fetchGroupInfo", "fetchTree",
+    "resolveIdentities", "createChannel", "enqueue", "fetch", "peek", "ack", "submitCommit", "submitProposal", "fetchGroupInfo", "fetchTree",
     "listChannels", "uploadBlob", "downloadBlob",
 )  # fmt: skip
 TRY_SECONDS_MAX = 2
@@ -332,6 +342,8 @@ async def test_no_answer_ends_a_client(open_world, tmp_path, lies, name):
         (with_file,) = [m for m in bob.conversation(w.direct).history(10) if m.file]
         for number, garbage in enumerate(GARBAGE):
             lies.say(name, garbage(kind))
+            if name == "resolveIdentity":  # of people of one's own domain only a server of before is asked so
+                lies.refuse("resolveIdentities", ErrorCode.UNKNOWN_METHOD)
             opened = qpqclient.open_client(tmp_path / f"fresh{number}", server=w.where, store_key=STORE_KEY)
             fresh = await stack.enter_async_context(opened)
             async with qpqclient.open_client(w.folder / "carol", server=w.where, store_key=STORE_KEY) as carol:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import trio
 
 from qpqclient import people
-from qpqcore.api.keystore import ResolveIdentityParams
+from qpqcore.api.keystore import ResolveIdentitiesParams
 from qpqdelivery import main as delivery_main
 from qpqdelivery import sqlite_outbox
 from qpqdelivery.main import bounds_of
@@ -85,12 +85,12 @@ async def test_two_tasks_that_want_the_names_ask_once(open_world, monkeypatch):
         call = alice._core.call
 
         async def noted(params, result, **more):
-            if isinstance(params, ResolveIdentityParams):
-                asked.append(params.account)
+            if isinstance(params, ResolveIdentitiesParams):
+                asked.extend(params.accounts)
             return await call(params, result, **more)
 
         monkeypatch.setattr(alice._core, "call", noted)
-        monkeypatch.setattr(people, "ASKED_AT_ONCE", 1)
+        monkeypatch.setattr(people, "NAMES_AT_ONCE", 1)
         async with trio.open_nursery() as nursery:
             for _ in range(3):
                 nursery.start_soon(alice._core.people.learn)

@@ -49,14 +49,15 @@ async def test_of_many_at_once_just_the_burst_is_let_through(own_redis):
     assert waits.count(0) == 3
 
 
-async def test_quick_limits_are_learned_of(own_redis):
+@pytest.mark.parametrize("at_once", [1, 40, 160])
+async def test_quick_limits_are_learned_of(own_redis, at_once):
     """What one process let through is missing in the other, but for a sixteenth of a burst."""
     rate = Rate(1, 3_600, 160)
     async with two_processes(own_redis.url) as (one, two):
         now = now_ms()
         taken = 0
-        while one.limiter.take(b"k", rate, now) == 0:
-            taken += 1
+        while one.limiter.take(b"k", rate, now, at_once) == 0:
+            taken += at_once
         assert taken == 160
         # Nine are not told yet, the tenth tells: then the others' takings are known.
         later = 0

@@ -117,6 +117,9 @@ class Recorder:
                     self._listed(account.device_list)
             case keystore.ResolveUserParams() | keystore.ResolveIdentityParams():
                 self._listed(answer.device_list)
+            case keystore.ResolveIdentitiesParams():
+                for identity in answer.identities:
+                    self._listed(identity.device_list)
             case _:
                 pass
 

@@ -175,9 +175,14 @@ async def answer_orders(answers: dict[bytes, Callable[[], Any]]) -> None:
 class NoLimits(LocalLimiter):
     """Does what a limiter does, and refuses nobody: one machine plays all."""
 
-    def take(self, key: bytes, rate: Rate, now_ms: int) -> int:
-        """Take one; nothing has to wait."""
-        super().take(key, rate, now_ms)
+    def take(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> int:
+        """Take some; nothing has to wait."""
+        super().take(key, rate, now_ms, count)
+        return 0
+
+    def wait_ms(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> int:
+        """Ask for some; nothing has to wait."""
+        super().wait_ms(key, rate, now_ms, count)
         return 0
 
     async def take_all(self, takings: Sequence[Taking], now_ms: int) -> int:

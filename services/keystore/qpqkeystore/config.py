@@ -42,7 +42,7 @@ class Config:
     """At this many left the owner is told."""
 
     accounts_per_fetch_max: int = 256
-    """Accounts in one fetchKeyPackage."""
+    """Accounts in one fetchKeyPackage, or resolveIdentities; below the bursts that they are taken of."""
 
     devices_per_fetch_max: int = 1_024
     """Devices in one fetchHybridKeys."""

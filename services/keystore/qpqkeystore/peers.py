@@ -42,8 +42,8 @@ class Peers:
             raise Refusal(ErrorCode.UNKNOWN_METHOD, "not for other domains")
         asked: Any = method.params.from_bytes(params.params)  # type: ignore[attr-defined]  # every generated struct has it
         count = _check_own(own, asked)
-        for _ in range(count):
-            enforce(self._limiter, b"p" + domain.encode(), self._config.looked_up_per_peer, call.now_ms)
+        if count:
+            enforce(self._limiter, b"p" + domain.encode(), self._config.looked_up_per_peer, call.now_ms, count)
         # A domain draws and looks up as one account would, so that it cannot empty anybody's stock.
         caller = Caller(CallerKind.ACCOUNT, AccountId(box_of(domain)), name=domain)
         context = CallContext(

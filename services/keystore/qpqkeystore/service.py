@@ -11,13 +11,14 @@ from qpqcore.api import keystore as api
 from qpqcore.api.auth import CurrentDeviceListParams
 from qpqcore.api.gateway import SubscribeEventLowStock
 from qpqcore.bus.background import repeat
-from qpqcore.bus.limits import enforce
+from qpqcore.bus.limits import enforce, enforce_each
 from qpqcore.bus.notices import stock_topic
 from qpqcore.crypto.identity import DeviceList, SignedHybridKey
 from qpqcore.crypto.names import split_name
 from qpqcore.crypto.signatures import verify
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
+from qpqcore.model.ids import domain_of, is_id
 from qpqcore.store.keyed import Keyed
 from qpqkeystore import rules
 from qpqkeystore.abroad import Abroad
@@ -122,12 +123,14 @@ class Keystore(Peers):
             raise Refusal(ErrorCode.MALFORMED, "no accounts, or no suites")
         if len(params.accounts) > self._config.accounts_per_fetch_max:
             raise Refusal(ErrorCode.TOO_LARGE, f"at most {self._config.accounts_per_fetch_max} accounts")
-        for account in set(params.accounts):
-            if not call.caller.name:  # another domain pays in `for_peer`
-                enforce(self._limiter, b"f" + own, self._config.fetch_per_account, call.now_ms)
-            if account != own:
-                rate = self._config.drained_per_peer if call.caller.name else self._config.drained_per_pair
-                enforce(self._limiter, b"d" + own + account, rate, call.now_ms)
+        # All or none: what a refused call had taken its retry would miss, and a fetch of many would never get through. What
+        # `for_peer` took of another domain's limit stays taken where one of these refuses: it has 333 a second.
+        asked = set(params.accounts)
+        drained = self._config.drained_per_peer if call.caller.name else self._config.drained_per_pair
+        takings = [(b"d" + own + account, drained, 1) for account in asked if account != own]
+        if not call.caller.name:
+            takings.append((b"f" + own, self._config.fetch_per_account, len(asked)))
+        enforce_each(self._limiter, takings, call.now_ms)
         away = [account for account in dict.fromkeys(params.accounts) if self.abroad.home(account)]
         if away:
             return await self._fetch_from_several(call, params, away)
@@ -200,9 +203,9 @@ class Keystore(Peers):
 
     # --- the directory
 
-    def _limit_look_ups(self, call: CallContext) -> None:
+    def _limit_look_ups(self, call: CallContext, count: int = 1) -> None:
         if not call.caller.name:  # another domain pays in `for_peer`
-            enforce(self._limiter, b"u" + call.caller.account, self._config.resolve_per_account, call.now_ms)
+            enforce(self._limiter, b"u" + call.caller.account, self._config.resolve_per_account, call.now_ms, count)
 
     async def resolve_user(self, call: CallContext, params: api.ResolveUserParams) -> api.ResolveUserResult:
         self._limit_look_ups(call)
@@ -228,8 +231,24 @@ class Keystore(Peers):
             entry = await self._store.by_identity(params.identity_key)
         if entry is None:
             raise Refusal(ErrorCode.NOT_FOUND, "nobody has this identity")
-        return api.ResolveIdentityResult(
-            account=entry.account, name=entry.name, identity_key=entry.identity_key, device_list=entry.device_list
+        return _identity(entry)
+
+    async def resolve_identities(
+        self, call: CallContext, params: api.ResolveIdentitiesParams
+    ) -> api.ResolveIdentitiesResult:
+        own = self._config.domain
+        if not params.accounts:
+            raise Refusal(ErrorCode.MALFORMED, "no accounts")
+        if len(params.accounts) > self._config.accounts_per_fetch_max:
+            raise Refusal(ErrorCode.TOO_LARGE, f"at most {self._config.accounts_per_fetch_max} accounts")
+        # A wrong call, and not `peerMismatch`, which domains tell each other: a client sees by an id whose it is, and one
+        # domain that is away must not keep it from the names of its own.
+        if not all(is_id(account) and domain_of(account) == own for account in params.accounts):
+            raise Refusal(ErrorCode.MALFORMED, "an account of another domain, or no account")
+        self._limit_look_ups(call, len(params.accounts))
+        entries = await self._store.entries(params.accounts)
+        return api.ResolveIdentitiesResult(
+            identities=tuple(_identity(entry) if entry else api.ResolveIdentityResult() for entry in entries)
         )
 
     # --- endpoints
@@ -310,6 +329,12 @@ class Keystore(Peers):
         del call
         await self._store.purge(params.account)
         return api.PurgeAccountResult()
+
+
+def _identity(entry: Entry) -> api.ResolveIdentityResult:
+    return api.ResolveIdentityResult(
+        account=entry.account, name=entry.name, identity_key=entry.identity_key, device_list=entry.device_list
+    )
 
 
 def _reply(accounts: list[bytes], taken: list[tuple[Entry | None, list[Taken]]]) -> api.FetchKeyPackageResult:

@@ -88,6 +88,20 @@ async def resolveIdentity(w):
     assert (await bob.call(params, keystore.ResolveIdentityResult)).identity_key == named.identity_key
 
 
+async def resolveIdentities(w):
+    bob, eve = await w.device("bob"), await w.device("eve")
+    accounts = (eve.account.account, recipes.fresh_id(), bob.account.account)
+    yield
+    bob, eve = await w.device("bob"), await w.device("eve")
+    params = keystore.ResolveIdentitiesParams(accounts=accounts)
+    shown = (await bob.call(params, keystore.ResolveIdentitiesResult)).identities
+    assert [i.account for i in shown] == [accounts[0], b"", accounts[2]]
+    assert [i.name for i in shown] == ["eve", "", "bob"]
+    assert DeviceList.from_bytes(shown[0].device_list).key_of(eve.id)
+    alone = keystore.ResolveIdentityParams(account=accounts[2])
+    assert await bob.call(alone, keystore.ResolveIdentityResult) == shown[2]
+
+
 async def publishEndpoint(w):
     alice = await w.device("alice")
     await alice.call(recipes.endpoint(alice, b"where alice is"), keystore.PublishEndpointResult)
@@ -129,6 +143,7 @@ PROOFS = (
     fetchHybridKeys,
     resolveUser,
     resolveIdentity,
+    resolveIdentities,
     publishEndpoint,
     resolveEndpoint,
     publishDeviceList,

@@ -48,6 +48,8 @@ RESOLVE_IDENTITY_PARAMS_LAYOUT = Layout(0, 2, None, [("data", 0, None, None), ("
 RESOLVE_IDENTITY_RESULT_LAYOUT = Layout(
     0, 4, None, [("data", 0, None, None), ("text", 1, None, None), ("data", 2, None, None), ("data", 3, None, None)]
 )
+RESOLVE_IDENTITIES_PARAMS_LAYOUT = Layout(0, 1, None, [("list data", 0, None, None)])
+RESOLVE_IDENTITIES_RESULT_LAYOUT = Layout(0, 1, None, [("list struct", 0, None, RESOLVE_IDENTITY_RESULT_LAYOUT)])
 PUBLISH_ENDPOINT_PARAMS_LAYOUT = Layout(
     1, 2, None, [("data", 0, None, None), ("uint32", 0, None, None), ("data", 1, None, None)]
 )
@@ -610,6 +612,62 @@ class ResolveIdentityResult:
 
 
 @record
+class ResolveIdentitiesParams:
+    """`ResolveIdentitiesParams` of schemas/keystore.capnp."""
+
+    accounts: tuple[bytes, ...] = ()
+    """suites: preferred first"""
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (tuple(self.accounts),)
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> ResolveIdentitiesParams:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            accounts=v[0],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return RESOLVE_IDENTITIES_PARAMS_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ResolveIdentitiesParams:
+        """Decode one message; Refusal(malformed)."""
+        return decode(RESOLVE_IDENTITIES_PARAMS_LAYOUT, data, cls.from_values)
+
+
+@record
+class ResolveIdentitiesResult:
+    """`ResolveIdentitiesResult` of schemas/keystore.capnp."""
+
+    identities: tuple[ResolveIdentityResult, ...] = ()
+    """in the order asked for; all empty: nobody"""
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (tuple([x.to_values() for x in self.identities]),)
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> ResolveIdentitiesResult:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            identities=tuple([ResolveIdentityResult.from_values(x) for x in v[0]]),
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return RESOLVE_IDENTITIES_RESULT_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ResolveIdentitiesResult:
+        """Decode one message; Refusal(malformed)."""
+        return decode(RESOLVE_IDENTITIES_RESULT_LAYOUT, data, cls.from_values)
+
+
+@record
 class PublishEndpointParams:
     """`PublishEndpointParams` of schemas/keystore.capnp."""
 
@@ -1061,6 +1119,9 @@ class KeystoreApi(Protocol):
         """Brings again the list that auth took last (after a restore); any other list is
         refused."""
 
+    async def resolve_identities(self, call: CallContext, params: ResolveIdentitiesParams) -> ResolveIdentitiesResult:
+        """Who many accounts are, of this domain and no other; counts as so many look-ups."""
+
 
 class KeystoreInternalApi(Protocol):
     """What KeystoreInternal offers; each method may refuse."""
@@ -1211,6 +1272,19 @@ METHODS: tuple[Method, ...] = (
         frame_bytes_max=2097152,
         params=PublishDeviceListParams,
         result=PublishDeviceListResult,
+    ),
+    Method(
+        number=0x020A,
+        service="keystore",
+        name="resolveIdentities",
+        caller=CallerClass("account"),
+        by=(),
+        streams=False,
+        idempotent=True,
+        keyed=False,
+        frame_bytes_max=2097152,
+        params=ResolveIdentitiesParams,
+        result=ResolveIdentitiesResult,
     ),
     Method(
         number=0x0280,

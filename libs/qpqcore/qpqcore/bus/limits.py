@@ -49,11 +49,17 @@ class Limiter(Protocol):
     refused: Counter[bytes]
     """Calls that `enforce` refused, by what their key begins with."""
 
-    def take(self, key: bytes, rate: Rate, now_ms: int) -> int:
-        """Take one; return 0, or the milliseconds to wait when nothing was taken.
+    def take(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> int:
+        """Take `count` (1 or more), or none; return 0, or the milliseconds until so many are there.
+
+        More than the burst never come at once: they are let through when the whole burst is there, and all are paid for,
+        so that nobody waits for ever and the rate holds. Who calls bounds the count: it is the debt.
 
         Decided at once. Where many processes share a limit, this one learns of the others' takings a little later.
         """
+
+    def wait_ms(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> int:
+        """Return what `take` would, and take nothing."""
 
     async def take_all(self, takings: Sequence[Taking], now_ms: int) -> int:
         """Take one of each key, or of none; return 0, or the milliseconds to wait.
@@ -69,15 +75,21 @@ class LocalLimiter:
         self.refused: Counter[bytes] = Counter()
         self._free_at_ms: OrderedDict[bytes, float] = OrderedDict()
 
-    def take(self, key: bytes, rate: Rate, now_ms: int) -> int:
-        """Take one; return 0, or the milliseconds to wait when nothing was taken."""
+    def take(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> int:
+        """Take `count`, or none; return 0, or the milliseconds until so many are there."""
         interval = rate.interval_ms
         due = max(self._free_at_ms.get(key, 0.0), now_ms)
-        early_ms = due - now_ms - interval * (rate.burst - 1)
+        early_ms = due - now_ms - interval * (rate.burst - count if count < rate.burst else 0)
         if early_ms > 0:
             return int(early_ms) + 1
-        self._note(key, due + interval)
+        self._note(key, due + interval * count)
         return 0
+
+    def wait_ms(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> int:
+        """Return what `take` would, and take nothing."""
+        left = rate.burst - count if count < rate.burst else 0
+        early_ms = self._free_at_ms.get(key, 0.0) - now_ms - rate.interval_ms * left
+        return int(early_ms) + 1 if early_ms > 0 else 0
 
     async def take_all(self, takings: Sequence[Taking], now_ms: int) -> int:
         """Take one of each key, or of none; return 0, or the milliseconds to wait."""
@@ -85,18 +97,15 @@ class LocalLimiter:
 
     def take_all_nowait(self, takings: Sequence[Taking], now_ms: int) -> int:
         """Do it without asking anybody."""
-        wait_ms = self.wait_ms(takings, now_ms)
+        wait_ms = self.wait_all_ms(takings, now_ms)
         if not wait_ms:
             for key, rate in takings:
                 self.take(key, rate, now_ms)
         return wait_ms
 
-    def wait_ms(self, takings: Sequence[Taking], now_ms: int) -> int:
+    def wait_all_ms(self, takings: Sequence[Taking], now_ms: int) -> int:
         """Return the milliseconds until one of each key can be taken."""
-        early_ms = max(
-            self._free_at_ms.get(key, 0.0) - now_ms - rate.interval_ms * (rate.burst - 1) for key, rate in takings
-        )
-        return int(early_ms) + 1 if early_ms > 0 else 0
+        return max(self.wait_ms(key, rate, now_ms) for key, rate in takings)
 
     def learn(self, key: bytes, due_ms: float) -> None:
         """Note what others have taken of a key: all of it is there again at `due_ms`, or later."""
@@ -117,11 +126,27 @@ def readings(limiter: Limiter) -> list[Reading]:
     return [("qpq_rate_limited_total", "Calls that came too often, by limit.", "limit", values)]
 
 
-def enforce(limiter: Limiter, key: bytes, rate: Rate, now_ms: int) -> None:
-    """Take one or raise Refusal(rateLimited) with the time to wait."""
-    wait_ms = limiter.take(key, rate, now_ms)
+def enforce(limiter: Limiter, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> None:
+    """Take `count`, or none and raise Refusal(rateLimited) with the time to wait."""
+    wait_ms = limiter.take(key, rate, now_ms, count)
     if wait_ms:
         raise _refused(limiter, key, wait_ms)
+
+
+def enforce_each(limiter: Limiter, takings: Sequence[tuple[bytes, Rate, int]], now_ms: int) -> None:
+    """Take so many of each key (no key twice), or none of any and raise Refusal(rateLimited) with the longest time to wait.
+
+    Decided at once, as by `enforce`: nothing comes between looking and taking.
+    """
+    wait_ms, tightest = 0, b""
+    for key, rate, count in takings:
+        wait_of_key_ms = limiter.wait_ms(key, rate, now_ms, count)
+        if wait_of_key_ms > wait_ms:
+            wait_ms, tightest = wait_of_key_ms, key
+    if wait_ms:
+        raise _refused(limiter, tightest, wait_ms)
+    for key, rate, count in takings:
+        limiter.take(key, rate, now_ms, count)
 
 
 async def enforce_all(limiter: Limiter, takings: Sequence[Taking], now_ms: int) -> None:

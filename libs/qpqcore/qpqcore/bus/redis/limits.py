@@ -113,15 +113,22 @@ class RedisLimiter:
         self._is_alone = False
         self.refused: Counter[bytes] = Counter()
 
-    def take(self, key: bytes, rate: Rate, now_ms: int) -> int:
-        """Take one; return 0, or the milliseconds to wait when nothing was taken."""
-        wait_ms = self._local.take(key, rate, now_ms)
+    def take(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> int:
+        """Take `count`, or none; return 0, or the milliseconds until so many are there.
+
+        Of more than a burst Redis is told a burst: beyond it this process alone keeps the debt.
+        """
+        wait_ms = self._local.take(key, rate, now_ms, count)
         if not wait_ms:
-            self._count(key, rate, now_ms)
+            self._count(key, rate, now_ms, count)
         return wait_ms
 
-    def _count(self, key: bytes, rate: Rate, now_ms: int) -> None:
-        count, lump = self._counts.pop(key, 0) + 1, self._lumps.get(key)
+    def wait_ms(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> int:
+        """Return what `take` would, and take nothing."""
+        return self._local.wait_ms(key, rate, now_ms, count)
+
+    def _count(self, key: bytes, rate: Rate, now_ms: int, taken: int) -> None:
+        count, lump = self._counts.pop(key, 0) + taken, self._lumps.get(key)
         if lump is not None:
             self._lumps[key] = Lump(rate, min(lump.takings + count, rate.burst), now_ms)
         elif count * SHARE >= rate.burst and len(self._lumps) < LUMPS_MAX:
@@ -134,7 +141,7 @@ class RedisLimiter:
 
     async def take_all(self, takings: Sequence[Taking], now_ms: int) -> int:
         """Take one of each key, or of none; return 0, or the milliseconds to wait."""
-        wait_ms = self._local.wait_ms(takings, now_ms)
+        wait_ms = self._local.wait_all_ms(takings, now_ms)
         if wait_ms:
             return wait_ms
         try:
@@ -148,7 +155,7 @@ class RedisLimiter:
         self.shared += 1
         for (key, _), us in zip(takings, due_us, strict=True):
             self._local.learn(key, now_ms + us / 1000)
-        return max(1, self._local.wait_ms(takings, now_ms)) if refused else 0
+        return max(1, self._local.wait_all_ms(takings, now_ms)) if refused else 0
 
     async def _ask(self, takings: Sequence[Taking]) -> Any:
         keys = [self._seal.common_limit_key(key) for key, _ in takings]
