@@ -125,6 +125,7 @@ async def test_settings_that_may_change_under_way_do_and_the_others_wait(open_wo
                             part._settings,
                             registration="closed",
                             shed_delay_us=0,
+                            shed_stay_ms=7,
                             blob_bytes_max=1,
                             auth_token="t" * 16,
                         )
@@ -132,9 +133,11 @@ async def test_settings_that_may_change_under_way_do_and_the_others_wait(open_wo
                 said = {line["setting"]: (line["event"], line["value"]) for line in logs}
                 assert said == {
                     "registration": ("setting_taken", "closed"), "shed_delay_us": ("setting_taken", 0),
+                    "shed_stay_ms": ("setting_taken", 7),
                     "auth_token": ("setting_taken", ""), "blob_bytes_max": ("setting_waits_for_restart", 1),
                 }  # fmt: skip
             assert w.server.gateway.admission.delay_seconds_max == 0
+            assert w.server.gateway.admission.stay_seconds == 0.007
             assert w.server.gateway._config.registration == "closed"
             with pytest.raises(qpqclient.Refused, match="no new accounts") as refused:
                 await link.call(auth.RegisterStartParams(name="zoe", request=b"?"), auth.RegisterStartResult)

@@ -8,13 +8,13 @@ import os
 import sys
 import tempfile
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 from random import Random  # noqa: TID251 - the seeded dice of a load
 from typing import TYPE_CHECKING
 
 import trio
 
+from qpqcore.runtime import memory
 from tools.bench.served import served
 from tools.overload.offering import senders
 from tools.overload.play import Found, play
@@ -22,31 +22,41 @@ from tools.overload.play import Found, play
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-SHED_DELAY_US = 500
+STAY_MS = (20, 7)
+"""The server's own setting, which puts the number of those answered first, and one that puts their time first."""
+PAIRS = 8
+"""Of people who write to each other."""
+CONNECTIONS = 64
+"""Most calls come alone, each in a datagram of its own, as from many people; a few connections would share datagrams."""
 
 
 @asynccontextmanager
-async def embedded(root: Path, shed_delay_us: int) -> AsyncIterator[tuple[str, Callable[[], Awaitable[int]]]]:
+async def embedded(root: Path, delay_us: int, stay_ms: int) -> AsyncIterator[tuple[str, Callable[[], Awaitable[int]]]]:
     """Run a server in one process; yield its address, and what says its memory.
 
     It has a core of its own, and who offers has the others: else each would be late by what the other takes.
     """
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, cores[:1])  # a process that is started has its starter's
-    async with served(root / "server", shed_delay_us=shed_delay_us) as server:
+    async with served(root / "server", shed_delay_us=delay_us, shed_stay_ms=stay_ms) as server:
         os.sched_setaffinity(0, cores[1:] or cores)
 
         async def resident_kib() -> int:
             return (await server.usage()).resident_kib
 
         yield server.where, resident_kib
+    os.sched_setaffinity(0, cores)
 
 
-async def run(seconds: float, seed: int, shed_delay_us: int) -> Found:
+async def run(seconds: float, seed: int, delay_us: int, stay_ms: int) -> Found:
     """Play everything against a server of its own."""
     with tempfile.TemporaryDirectory(prefix="qpq-overload-") as folder:
         root = Path(folder)
-        async with embedded(root, shed_delay_us) as (where, resident_kib), senders(root / "people", where) as to:
+        async with (
+            embedded(root, delay_us, stay_ms) as (where, resident_kib),
+            senders(root / "people", where, PAIRS, CONNECTIONS) as to,
+        ):
+            memory.settle()  # who offers is not late by looking through its own memory
             return await play(to, resident_kib, Random(seed), seconds=seconds)  # noqa: S311 - a seed that can be played again
 
 
@@ -55,14 +65,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=4.0, help="of a phase; the overload lasts five")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--shed-delay-us", type=int, default=SHED_DELAY_US, help="the server's setting; 0: it sheds nothing"
-    )
+    parser.add_argument("--shed-delay-us", type=int, default=500, help="the server's setting; 0: it sheds nothing")
+    parser.add_argument("--stay-ms", type=int, nargs="+", default=STAY_MS, help="its setting shed_stay_ms, each played")
     parser.add_argument("--judge", action="store_true", help="leave with 1 unless everything holds")
     arguments = parser.parse_args()
-    found = trio.run(partial(run, arguments.seconds, arguments.seed, arguments.shed_delay_us))
-    sys.stdout.write(json.dumps(found.as_json(), indent=1) + "\n")
-    if arguments.judge and not all(found.verdict().values()):
+    broken = set()
+    for stay_ms in arguments.stay_ms:
+        found = trio.run(run, arguments.seconds, arguments.seed, arguments.shed_delay_us, stay_ms)
+        sys.stdout.write(json.dumps({"shed_stay_ms": stay_ms} | found.as_json(), indent=1) + "\n")
+        sys.stdout.flush()
+        missed = {what for what, holds in found.verdict().items() if not holds}
+        if stay_ms > min(arguments.stay_ms):
+            missed.discard("latency")  # for the number of those answered: docs/operate/overload.md
+        broken |= missed
+    if arguments.judge and broken:
         sys.exit(1)
 
 

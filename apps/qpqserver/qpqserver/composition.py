@@ -245,6 +245,7 @@ async def edge(place: Place, bus: Bus, metrics: Metrics, *, away: Callable[[], S
         handshakes_per_address_max=settings.handshakes_per_address_max,
         retry_from_half_open=settings.retry_from_half_open, held_total_bytes_max=settings.held_total_bytes_max,
         look_again_seconds=around.look_again_seconds, shed_delay_seconds=settings.shed_delay_us / 1_000_000,
+        shed_stay_seconds=settings.shed_stay_ms / 1_000,
     )  # fmt: skip
     config = replace(
         config, workers=settings.workers, worker=max(settings.worker, 0),

@@ -238,8 +238,9 @@ async def _open_service(process: Process, place: Place, nursery: trio.Nursery) -
     )  # fmt: skip
     entrance = place.tracing.entrance(entrance, name)
     admission = Admission(
-        name, trio.current_time, delay_seconds=settings.shed_delay_us / 1_000_000, idle=idle_seconds()
-    )
+        name, trio.current_time, delay_seconds=settings.shed_delay_us / 1_000_000,
+        stay_seconds=settings.shed_stay_ms / 1_000, idle=idle_seconds(),
+    )  # fmt: skip
     process.metrics.watch(admission.readings)
     process.server = BusServer(
         name, entrance, process.credentials, calls_max=settings.bus_calls_max, admission=admission

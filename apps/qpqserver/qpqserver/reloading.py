@@ -27,7 +27,9 @@ log = structlog.get_logger()
 
 LOOK_SECONDS = 30.0
 """So often renewed certificates are looked for, by a `stat` of each file; a signal does it at once."""
-UNDER_WAY = frozenset({"registration", "auth_token", "allow_insecure_auth", "shed_delay_us", "retry_from_half_open"})
+UNDER_WAY = frozenset(
+    {"registration", "auth_token", "allow_insecure_auth", "shed_delay_us", "shed_stay_ms", "retry_from_half_open"}
+)
 """Settings that a running server takes; all others wait for its next start."""
 SECRET = frozenset({"auth_token"})
 
@@ -117,6 +119,7 @@ class Reloading:
             log.info("setting_taken" if name in UNDER_WAY else "setting_waits_for_restart", setting=name, value=value)
         for admission in self._admissions:
             admission.delay_seconds_max = settings.shed_delay_us / 1_000_000
+            admission.stay_seconds = settings.shed_stay_ms / 1_000
         if self._gateway is not None:
             self._gateway.set_registration(registration_of(settings))
         if self._endpoint is not None:

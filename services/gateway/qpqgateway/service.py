@@ -91,8 +91,9 @@ class Gateway:
         self._draining = False
         self._forwarded = 0
         self.admission = Admission(
-            "gateway", trio.current_time, delay_seconds=config.shed_delay_seconds, idle=idle_seconds()
-        )
+            "gateway", trio.current_time, delay_seconds=config.shed_delay_seconds,
+            stay_seconds=config.shed_stay_seconds, idle=idle_seconds(),
+        )  # fmt: skip
         self._wake_up_seconds = Histogram()
         self._polls: set[trio.CancelScope] = set()
         self._empty = trio.Event()

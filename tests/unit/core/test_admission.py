@@ -40,7 +40,7 @@ def clock():
 
 
 def admission_of(clock, **more):
-    return Admission("gateway", clock, work=clock.work, **more)
+    return Admission("gateway", clock, work=clock.work, **{"stay_seconds": 0.0} | more)
 
 
 def interval(window, clock, calls, waited_s):
@@ -83,6 +83,23 @@ def test_the_window_is_never_narrower_than_a_commit_is_shared_by_and_few_calls_n
     assert interval(window, clock, 1_000, 0.0) == WINDOW_MIN
 
 
+@pytest.mark.parametrize("stay_s", [0.02, 0.04])
+def test_what_is_worked_off_in_a_stay_that_is_short_is_let_in_whatever_the_delay(clock, stay_s):
+    """Each call has the processor for 0.2 ms, and those of one commit for 4 ms more, which they share."""
+    window = admission_of(clock, stay_seconds=stay_s)
+    for _ in range(100):
+        marks = [mark for mark in (window.enter() for _ in range(WINDOW_START)) if mark is not None]
+        count = len(marks)
+        clock.work_s += 2 * DELAY_SECONDS
+        in_an_interval = INTERVAL_SECONDS / (0.004 + count * 0.0002) * count
+        for mark in (marks * (1 + int(in_an_interval / count)))[: int(in_an_interval)]:
+            window.begun(mark)
+        for _ in marks:
+            window.left()
+        clock.now_s += INTERVAL_SECONDS
+    assert 0.004 + window.window * 0.0002 == pytest.approx(stay_s, rel=0.1)
+
+
 def test_a_burst_within_an_interval_is_welcome(clock):
     window = admission_of(clock)
     for _ in range(WINDOW_START):
@@ -105,7 +122,14 @@ def test_a_process_that_had_nothing_to_do_for_a_while_has_no_standing_queue(cloc
     assert window.delay_s == pytest.approx(0.01)
 
 
-async def test_what_a_scheduler_had_to_do_is_told_apart_from_waiting():
+def spin(seconds):
+    """Use the processor for so long."""
+    begun_s = time.thread_time()
+    while time.thread_time() - begun_s < seconds:
+        pass
+
+
+async def test_what_there_was_to_do_is_told_apart_from_waiting():
     idle = idle_seconds()
     before_s, begun_s = idle(), time.perf_counter()
     await trio.to_thread.run_sync(time.thread_time)
@@ -115,7 +139,16 @@ async def test_what_a_scheduler_had_to_do_is_told_apart_from_waiting():
     assert waited_s < 0.04
     await trio.to_thread.run_sync(threading.Event().wait, 0.05)
     assert idle() - before_s - waited_s > 0.03
-    assert idle_seconds()() == idle()
+    assert idle_seconds()() == pytest.approx(idle(), abs=0.01)
+
+
+async def test_a_thread_that_works_is_something_to_do():
+    """As a database's, on the only core: the scheduler waits for it."""
+    idle = idle_seconds()
+    before_s, begun_s = idle(), time.perf_counter()
+    await trio.to_thread.run_sync(spin, 0.2)
+    took_s = time.perf_counter() - begun_s
+    assert idle() - before_s < took_s - 0.15
 
 
 def test_who_has_no_session_gets_half_of_it_and_the_others_all(clock):

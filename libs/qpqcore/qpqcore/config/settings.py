@@ -25,6 +25,7 @@ EDGE_LEAST = {
     "handshakes_per_address_max": 1,
     "retry_from_half_open": 0,
     "shed_delay_us": 0,
+    "shed_stay_ms": 0,
     "held_total_bytes_max": 16 * 1024 * 1024,
 }
 """The least of each of the edge's bounds that still serves somebody: the largest frame and its answer have to fit."""
@@ -81,6 +82,9 @@ class Settings:
     handshakes_per_address_max: int = _doc(1_000, "of one such address in 10 s; past it new peers are refused")
     shed_delay_us: int = _doc(
         500, "so much work may stand before a ready call's turn, on average, until more calls are refused; 0: any"
+    )
+    shed_stay_ms: int = _doc(
+        20, "none are refused for it while a call's stay, on average, is shorter; below it, far fewer are answered"
     )
     retry_from_half_open: int = _doc(200, "handshakes at once from which on addresses are proven; 0: always")
     held_total_bytes_max: int = _doc(512 * 1024 * 1024, "memory of frames and replies over all connections")
