@@ -44,6 +44,11 @@ BATCH_MAX = 512
 """Writes in one transaction: bounds what one commit failure takes with it."""
 WAITING_MAX = 10_000
 """Jobs that may wait; one more is refused with `overloaded`."""
+LOG_PAGES = 4_000
+"""Of 4 KiB, in the write-ahead log, from which on a commit brings them into the database. At SQLite's 1,000 it did that some
+five times a second, wrote the same pages each time, and made a hundredth of all calls wait: with 16 calls at work 4,000 give
+2,200 messages a second in place of 1,950 and a 99th percentile of 16.6 ms in place of 19.7. 16,000 give nothing more.
+"""
 ERASE_MS = 240_000
 """Between two erasings of what goes by itself: a thousandth of the time, and each sweep of blobs may end in one."""
 
@@ -346,6 +351,7 @@ async def open_database(
     try:
         with closing(connect(path, key, shared_name=shared)) as writer:
             migrate(writer, migrations, path)
+            writer.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}").fetchone()
             emptied_log(writer)  # what a process that died wanted erased is erased now
             others = [] if inline else [connect(path, key, read_only=True) for _ in range(readers)]
             database = Database(writer, others, inline=inline, name=path.stem if path is not None else "")
