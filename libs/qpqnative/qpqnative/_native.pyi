@@ -299,6 +299,10 @@ class PendingCommit:
         """SHA-256 of ``commit``."""
 
     @property
+    def has_path(self) -> bool:
+        """Whether it renews its author's keys (RFC 9420 §12.4); ``malformed`` where the commit is no PublicMessage."""
+
+    @property
     def welcomes(self) -> list[tuple[bytes, bytes]]:
         """(KeyPackageRef, Welcome), one per added member, in the order of the adds."""
 

@@ -111,6 +111,15 @@ class Groups:
             (group.epoch, group.epoch_authenticator(), channel),
         )
 
+    def renewed(self, channel: bytes, at_ms: int) -> None:
+        """Write when this device last renewed its keys in a group; inside the transaction that applies its commit."""
+        self._store.db.execute("UPDATE channels SET renewed_ms = ? WHERE channel = ?", (at_ms, channel))
+
+    def renewed_ms(self, channel: bytes) -> int:
+        """Return when this device made the keys that its last commit with a path brought into a group, 0 for never."""
+        rows = self._store.rows("SELECT renewed_ms FROM channels WHERE channel = ?", channel)
+        return int(rows[0][0]) if rows else 0
+
     def save_members(self, channel: bytes, group: qpqnative.Group) -> None:
         """Write who is in the group, as far as that has changed; inside a transaction."""
         members = group.members()
@@ -171,7 +180,7 @@ class Groups:
         db.execute(
             "INSERT INTO channels (channel, generation, epoch, kind, name, timer_seconds, active, authenticator, follows, base) "
             "VALUES (?, ?, 0, ?, ?, 0, 1, x'', ?, ?) ON CONFLICT (channel) DO UPDATE SET "
-            "generation = excluded.generation, active = 1, follows = excluded.follows, base = excluded.base, "
+            "generation = excluded.generation, active = 1, follows = excluded.follows, base = excluded.base, renewed_ms = 0, "
             "name = CASE WHEN name = '' THEN excluded.name ELSE name END",
             (channel, generation, int(policy.kind), name, policy.follows, base_of(channel, policy.moves)),
         )

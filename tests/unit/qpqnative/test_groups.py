@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from qpqnative import (
     GroupView,
     Member,
     MlsError,
+    PendingCommit,
     Proposal,
     inspect_key_package,
     inspect_message,
@@ -147,6 +149,51 @@ def test_a_missing_pre_shared_key_is_named(small: World) -> None:
     with pytest.raises(MlsError) as refused:
         small.groups["bob"].process(pending.commit)
     assert refused.value.kind == "missing_psk"
+
+
+def test_an_add_may_go_without_a_path_and_the_group_goes_on(world: World) -> None:
+    world.with_members("ada", "bob", "cyd")
+    sizes = {}
+    for path, name in ((True, "dan"), (False, "eve")):
+        pending = world.groups["ada"].commit(add=[world.key_package(name)], path=path, now_s=NOW_S)
+        assert pending.has_path is PendingCommit.from_bytes(pending.to_bytes()).has_path is path
+        sizes[path] = len(pending.commit)
+        facts = world.deliver(pending, "ada", (name,))
+        assert (names(facts.added), facts.updated) == ([name], [])
+    assert sizes[False] < sizes[True]
+    for author in ("eve", "bob", "ada"):
+        sealed = world.groups[author].encrypt(b"from " + author.encode())
+        world.keep(author, world.groups[author])
+        for reader in sorted(set(world.groups) - {author}):
+            assert isinstance(world.groups[reader].process(sealed), Application)
+            world.keep(reader, world.groups[reader])
+        world.commit(author)
+    world.commit("eve", remove=[1])
+    assert names(world.view.members()) == ["ada", "cyd", "dan", "eve"]
+
+
+@pytest.mark.parametrize("what", ["nothing", "remove", "policy", "self_remove", "external remove"])
+def test_a_path_that_mls_asks_for_is_there_though_it_was_not_wanted(small: World, what: str) -> None:
+    """RFC 9420 §12.4; SelfRemove: draft-ietf-mls-extensions."""
+    small.with_members("ada", "bob", "cyd")
+    wanted: dict[str, Any] = {"add": [small.key_package("dan")]}
+    if what == "nothing":
+        wanted = {}
+    elif what == "remove":
+        wanted["remove"] = [2]
+    elif what == "policy":
+        wanted["policy"] = b"policy v2"
+    else:
+        if what == "self_remove":
+            proposal = small.groups["cyd"].propose_self_remove()
+            small.view, _ = small.view.check(proposal, NOW_S)
+        else:
+            small.view, proposal = small.view.propose_remove(2, small.server.credential, small.server.secret)
+        for name in ("ada", "bob", *(["cyd"] if what == "external remove" else [])):
+            small.groups[name].process(proposal)
+    pending = small.groups["ada"].commit(**wanted, path=False, now_s=NOW_S)
+    assert pending.has_path
+    small.deliver(pending, "ada", ("dan",) if "add" in wanted else ())
 
 
 def test_exporter_and_authenticator_agree_and_change(world: World) -> None:

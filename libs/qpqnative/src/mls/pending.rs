@@ -1,7 +1,7 @@
 //! A commit of one's own that the log has not brought back yet: kept apart from the group, serialisable.
 
 use super::error::{Error, Kind, Result, malformed};
-use super::inspect::decode;
+use super::inspect::{decode, path_of};
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use sha2::{Digest, Sha256};
 
@@ -87,6 +87,14 @@ impl PendingCommit {
         let message = decode(&self.group_info)?;
         let info = message.as_group_info().ok_or_else(|| malformed("not a GroupInfo"))?;
         Ok(info.group_context().tree_hash.clone())
+    }
+
+    /// Whether the commit renews this device's keys: it has a path (RFC 9420 §12.4).
+    ///
+    /// # Errors
+    /// [`Kind::Malformed`] for a commit that is not in a PublicMessage.
+    pub fn has_path(&self) -> Result<bool> {
+        Ok(path_of(&self.commit)?.is_some())
     }
 
     /// Bytes for the sealed database.

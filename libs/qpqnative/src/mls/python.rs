@@ -280,6 +280,11 @@ impl PendingCommit {
     }
 
     #[getter]
+    fn has_path(&self, py: Python<'_>) -> PyResult<bool> {
+        detached(py, || self.0.has_path())
+    }
+
+    #[getter]
     fn welcomes(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
         self.0.welcomes.iter().map(|w| (w.key_package.clone(), w.welcome.clone())).collect()
     }
