@@ -261,7 +261,7 @@ class Inbox:
                 self._groups.leave(channel)
             else:
                 self._groups.save(channel, group)
-                self._groups.save_members(channel, group)
+                self._groups.save_change(channel, group, facts)
                 if rows and rows[0][1]:
                     self._groups.renewed(channel, rows[0][1])
                 self._groups.forget_before_rejoin(channel, group.epoch)

@@ -74,9 +74,10 @@ fn pair(suite: u16) -> (Person, Group, Person, Group) {
     let mut group = ada.reload(group);
     let package = bob.device.key_package(suite, false, NOW_S - 1, 1_000).unwrap();
     let pending = group.commit(request(vec![package])).unwrap();
-    let pending = PendingCommit::from_bytes(&pending.to_bytes().unwrap()).unwrap();
+    let stored = PendingCommit::from_bytes(&pending.to_bytes().unwrap()).unwrap();
+    assert_eq!((&stored.commit, stored.commit_hash()), (&vec![], pending.commit_hash()));
     let mut group = ada.reload(group);
-    group.apply(&pending, Some(&pending.commit)).unwrap();
+    group.apply(&stored, Some(&pending.commit)).unwrap();
     let group = ada.reload(group);
     let welcome = pending.welcomes.first().unwrap();
     let joined = bob.device.join(&welcome.welcome, Some(&pending.tree), None).unwrap();
