@@ -7,7 +7,10 @@ use super::store::Value;
 use mls_rs_codec::{MlsDecode, MlsEncode, MlsSize};
 use sha2::{Digest, Sha256};
 
+const FORM_BEFORE: u8 = 1;
 const FORM: u8 = 2;
+/// As [`FORM`], but with secrets that are not shortened.
+const FORM_WHOLE: u8 = 3;
 
 /// A Welcome for one added member.
 #[derive(Debug, Clone, PartialEq, Eq, MlsSize, MlsEncode, MlsDecode)]
@@ -32,7 +35,9 @@ pub struct PendingCommit {
     hash: Vec<u8>,
     /// Cached proposals that could not be taken up.
     pub unused_proposals: u32,
-    pub(super) secrets: Vec<u8>,
+    secrets: Vec<u8>,
+    /// Whether the secrets are not shortened.
+    whole: bool,
     /// MLSMessage(PublicMessage). This and what follows is for others: empty in one that was read from bytes.
     pub commit: Vec<u8>,
     /// One Welcome per added member, in the order of the adds.
@@ -65,6 +70,65 @@ impl Drop for Stored {
     }
 }
 
+/// What was stored in the form before: a client may be upgraded while a commit is under way.
+#[derive(MlsSize, MlsEncode, MlsDecode)]
+pub(super) struct Before {
+    form: u8,
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    group_id: Vec<u8>,
+    epoch: u64,
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    parent: Vec<u8>,
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    commit: Vec<u8>,
+    welcomes: Vec<WelcomeFor>,
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    group_info: Vec<u8>,
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    tree: Vec<u8>,
+    unused_proposals: u32,
+    #[mls_codec(with = "mls_rs_codec::byte_vec")]
+    secrets: Vec<u8>,
+}
+
+impl Before {
+    /// What an older client would have stored.
+    #[cfg(test)]
+    pub(super) fn of(pending: &PendingCommit, tree_before: &[u8]) -> Result<Vec<u8>> {
+        let before = Self {
+            form: FORM_BEFORE,
+            group_id: pending.group_id.clone(),
+            epoch: pending.epoch,
+            parent: pending.parent.clone(),
+            commit: pending.commit.clone(),
+            welcomes: pending.welcomes.clone(),
+            group_info: pending.group_info.clone(),
+            tree: pending.tree.clone(),
+            unused_proposals: pending.unused_proposals,
+            secrets: pending.secrets(tree_before)?.to_vec(),
+        };
+        before.mls_encode_to_vec().map_err(|_| Error::new(Kind::Internal, "pending commit too large"))
+    }
+
+    fn stored(mut self) -> Stored {
+        Stored {
+            form: FORM_WHOLE,
+            group_id: std::mem::take(&mut self.group_id),
+            epoch: self.epoch,
+            parent: std::mem::take(&mut self.parent),
+            hash: sha256(&self.commit),
+            unused_proposals: self.unused_proposals,
+            secrets: std::mem::take(&mut self.secrets),
+        }
+    }
+}
+
+impl Drop for Before {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.secrets);
+    }
+}
+
 /// Everything a [`PendingCommit`] is made of, by name.
 pub(super) struct Parts<'a> {
     pub(super) group_id: Vec<u8>,
@@ -90,9 +154,11 @@ pub fn sha256(bytes: &[u8]) -> Vec<u8> {
 impl PendingCommit {
     pub(super) fn new(parts: Parts<'_>) -> Result<Self> {
         let Parts { group_id, epoch, parent, commit, welcomes, group_info, tree, unused_proposals, .. } = parts;
-        let secrets = shortened(parts.secrets, parts.tree_before)?.to_vec();
+        let short = shortened(parts.secrets, parts.tree_before)?;
+        let whole = short.is_none();
+        let secrets = short.map_or_else(|| parts.secrets.to_vec(), |short| short.to_vec());
         let hash = sha256(&commit);
-        Ok(Self { group_id, epoch, parent, hash, unused_proposals, secrets, commit, welcomes, group_info, tree })
+        Ok(Self { group_id, epoch, parent, hash, unused_proposals, secrets, whole, commit, welcomes, group_info, tree })
     }
 
     /// mls-rs's CommitSecrets.
@@ -100,7 +166,7 @@ impl PendingCommit {
     /// # Errors
     /// [`Kind::Malformed`] unless `tree_before` is the tree of the epoch that the commit ends.
     pub(super) fn secrets(&self, tree_before: &[u8]) -> Result<Value> {
-        lengthened(&self.secrets, tree_before)
+        if self.whole { Ok(Value::new(self.secrets.clone())) } else { lengthened(&self.secrets, tree_before) }
     }
 
     /// SHA-256 of the commit.
@@ -133,7 +199,7 @@ impl PendingCommit {
     /// [`Kind::Internal`] if a part is too long to encode.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let stored = Stored {
-            form: FORM,
+            form: if self.whole { FORM_WHOLE } else { FORM },
             group_id: self.group_id.clone(),
             epoch: self.epoch,
             parent: self.parent.clone(),
@@ -150,8 +216,11 @@ impl PendingCommit {
     /// [`Kind::Malformed`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let mut rest = bytes;
-        let mut stored = Stored::mls_decode(&mut rest)?;
-        if stored.form != FORM || !rest.is_empty() {
+        let mut stored = match bytes.first() {
+            Some(&FORM_BEFORE) => Before::mls_decode(&mut rest)?.stored(),
+            _ => Stored::mls_decode(&mut rest)?,
+        };
+        if !matches!(stored.form, FORM | FORM_WHOLE) || !rest.is_empty() {
             return Err(malformed("pending commit"));
         }
         Ok(Self {
@@ -161,6 +230,7 @@ impl PendingCommit {
             hash: std::mem::take(&mut stored.hash),
             unused_proposals: stored.unused_proposals,
             secrets: std::mem::take(&mut stored.secrets),
+            whole: stored.form == FORM_WHOLE,
             commit: vec![],
             welcomes: vec![],
             group_info: vec![],

@@ -7,7 +7,7 @@ use super::error::Kind;
 use super::facts::Received;
 use super::group::{CommitRequest, Group};
 use super::lie::Lie;
-use super::pending::PendingCommit;
+use super::pending::{Before, PendingCommit};
 use super::rules::{Identity, LEAF_EXTENSIONS};
 use super::store::{Changes, Value};
 use super::suite::{Provider, SUITE_1, SUITE_XWING};
@@ -83,6 +83,20 @@ fn pair(suite: u16) -> (Person, Group, Person, Group) {
     let joined = bob.device.join(&welcome.welcome, Some(&pending.tree), None).unwrap();
     let joined = bob.reload(joined);
     (ada, group, bob, joined)
+}
+
+#[test]
+fn a_commit_that_an_older_client_stored_is_applied() {
+    let (mut ada, mut group, _, bob) = pair(SUITE_1.into());
+    let pending = group.commit(request(vec![])).unwrap();
+    let before = Before::of(&pending, &group.tree().unwrap()).unwrap();
+    let stored = PendingCommit::from_bytes(&before).unwrap();
+    let again = PendingCommit::from_bytes(&stored.to_bytes().unwrap()).unwrap();
+    assert_eq!(again.commit_hash(), pending.commit_hash());
+    let mut group = ada.reload(group);
+    group.apply(&again, Some(&pending.commit)).unwrap();
+    assert_eq!(group.epoch(), bob.epoch() + 1);
+    assert_eq!(PendingCommit::from_bytes(&before[..before.len() - 1]).err().unwrap().kind, Kind::Malformed);
 }
 
 #[test]
