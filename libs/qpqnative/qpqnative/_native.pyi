@@ -263,6 +263,9 @@ class Group:
     def export(self, label: bytes, context: bytes, length: int) -> bytes:
         """MLS-Exporter (RFC 9420 §8.5)."""
 
+    def export_after(self, pending: PendingCommit, label: bytes, context: bytes, length: int) -> bytes:
+        """The same of the epoch that an own commit would begin; the group stays as it is."""
+
     def epoch_authenticator(self) -> bytes: ...
     def group_info(self) -> bytes:
         """MLSMessage(GroupInfo) with external_pub, without the tree."""
@@ -284,7 +287,11 @@ class Group:
 
 @final
 class PendingCommit:
-    """A commit that the log has not brought back yet. Its bytes hold secrets: into the sealed database only."""
+    """A commit that the log has not brought back yet. Its bytes hold secrets: into the sealed database only.
+
+    They are what ``Group.apply`` needs. What is for others is not among them: ``commit``, ``welcomes``, ``group_info`` and
+    ``tree`` are empty in one that was read from bytes.
+    """
 
     @property
     def group_id(self) -> bytes: ...
@@ -297,6 +304,10 @@ class PendingCommit:
     @property
     def commit_hash(self) -> bytes:
         """SHA-256 of ``commit``."""
+
+    @property
+    def has_path(self) -> bool:
+        """Whether it renews its author's keys (RFC 9420 §12.4); ``malformed`` for one that was read from bytes."""
 
     @property
     def welcomes(self) -> list[tuple[bytes, bytes]]:

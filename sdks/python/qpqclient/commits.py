@@ -14,7 +14,7 @@ from qpqclient.packages import Added, Packages
 from qpqcore.api import delivery
 from qpqcore.api.delivery import Handshake, WelcomeItem
 from qpqcore.crypto.hybrid import seal_welcome
-from qpqcore.groups.policy import GroupPolicy, read_policy
+from qpqcore.groups.policy import LARGE_ABOVE_MEMBERS, GroupPolicy, read_policy
 from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode, Refusal
 
@@ -26,6 +26,17 @@ if TYPE_CHECKING:
 TRIES_MAX = 40
 LOST_RACE = frozenset({ErrorCode.EPOCH_CONFLICT, ErrorCode.PROPOSAL_MISSING, ErrorCode.GENERATION_CONFLICT})
 BACKOFF_SECONDS = 0.15
+RENEWAL_LASTS_MS = 24 * 3600 * 1000
+"""In a large group who adds people renews its own keys so often, and not with every invitation (ADR 13)."""
+
+
+def needs_path(members: int, renewed_ms: int, now_ms: int) -> bool:
+    """Tell whether a commit of Adds has to renew its author's keys, last renewed at `renewed_ms` by the same clock, 0 for never.
+
+    A time that is still to come counts as long ago: the clock was set back.
+    """
+    is_fresh = 0 < renewed_ms <= now_ms < renewed_ms + RENEWAL_LASTS_MS
+    return members <= LARGE_ABOVE_MEMBERS or not is_fresh
 
 
 class Commits(Packages):
@@ -56,9 +67,11 @@ class Commits(Packages):
     ) -> Handshake:
         """Store a detached commit and return what is submitted; under the lock."""
         key = self._groups.next_write_key(channel, generation, pending)
+        renews_ms = self._core.now_ms() if pending.has_path else 0
         with self._store.transaction() as db:
             db.execute(
-                "INSERT OR REPLACE INTO commits VALUES (?, ?, ?)", (channel, sha256(pending.commit), pending.to_bytes())
+                "INSERT OR REPLACE INTO commits (channel, hash, pending, renews_ms) VALUES (?, ?, ?, ?)",
+                (channel, sha256(pending.commit), pending.to_bytes(), renews_ms),
             )
         return Handshake(
             commit=pending.commit, welcomes=self._welcomes(channel, generation, pending, added),
@@ -115,14 +128,18 @@ class Commits(Packages):
         await self.change(channel, build)
 
     async def add(self, channel: bytes, accounts: Sequence[bytes]) -> None:
-        """Add all devices of the accounts that are not in the group yet."""
+        """Add all devices of the accounts that are not in the group yet; a large group without a path, if that may be (ADR 13)."""
         present = frozenset(r[0] for r in self._store.rows("SELECT device FROM leaves WHERE channel = ?", channel))
         added = await self.packages(accounts, self._groups.load(channel).suite, but=present)
 
         def build(group: qpqnative.Group) -> qpqnative.PendingCommit | None:
-            inside = {read_leaf(m.credential, m.signature_key).device for m in group.members()}
+            members, now_ms = group.members(), self._core.now_ms()
+            inside = {read_leaf(m.credential, m.signature_key).device for m in members}
             left = [a.key_package for a in added if a.device not in inside]
-            return group.commit(add=left, now_s=self._core.now_ms() // 1000) if left else None
+            if not left:
+                return None
+            path = needs_path(len(members), self._groups.renewed_ms(channel), now_ms)
+            return group.commit(add=left, path=path, now_s=now_ms // 1000)
 
         if not added and not present & self._devices_of(accounts):
             raise GroupUnusable("this person has no device that can be added")

@@ -284,10 +284,9 @@ class Core:
             if not page.entries:
                 await self.people.learn()  # another task may have taken what came, and still ask for the names
                 return
-            has_all = until and self.inbox.position >= until
             until = until or page.last
             await self._take(page.entries)
-            if has_all:
+            if 0 < until <= self.inbox.position:
                 return
 
     async def _forget_expired(self) -> None:

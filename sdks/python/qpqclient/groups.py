@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from qpqclient.store import Store
 
 WRITE_LABEL = b"qpq write"
+SECRET_BYTES = 32
 PAST_EPOCHS = 5
 JOINING = b"joining/"
 """Where a group stands that was joined by an external commit which has no answer yet."""
@@ -61,7 +62,11 @@ def write_signature(group: qpqnative.Group, channel: bytes, generation: int, pay
 
 
 def _write_pair(group: qpqnative.Group, channel: bytes, generation: int) -> tuple[bytes, bytes]:
-    return generate_key(group.export(WRITE_LABEL, vec(channel) + u32(generation), 32))
+    return generate_key(group.export(WRITE_LABEL, _write_context(channel, generation), SECRET_BYTES))
+
+
+def _write_context(channel: bytes, generation: int) -> bytes:
+    return vec(channel) + u32(generation)
 
 
 def leaves_of(members: Sequence[qpqnative.Member]) -> list[Leaf]:
@@ -111,6 +116,15 @@ class Groups:
             (group.epoch, group.epoch_authenticator(), channel),
         )
 
+    def renewed(self, channel: bytes, at_ms: int) -> None:
+        """Write when this device last renewed its keys in a group; inside the transaction that applies its commit."""
+        self._store.db.execute("UPDATE channels SET renewed_ms = ? WHERE channel = ?", (at_ms, channel))
+
+    def renewed_ms(self, channel: bytes) -> int:
+        """Return when this device made the keys that its last commit with a path brought into a group, 0 for never."""
+        rows = self._store.rows("SELECT renewed_ms FROM channels WHERE channel = ?", channel)
+        return int(rows[0][0]) if rows else 0
+
     def save_members(self, channel: bytes, group: qpqnative.Group) -> None:
         """Write who is in the group, as far as that has changed; inside a transaction."""
         members = group.members()
@@ -125,11 +139,26 @@ class Groups:
         db.executemany("DELETE FROM leaves WHERE channel = ? AND leaf = ?", gone)
         fresh = [(channel, *row) for index, row in after.items() if before.get(index) != row]
         db.executemany("INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?, ?)", fresh)
-        self._save_policy(channel, group, {row[1] for row in after.values()})
+        self._save_policy(channel, group)
 
-    def _save_policy(self, channel: bytes, group: qpqnative.Group, accounts: set[bytes]) -> None:
+    def save_change(self, channel: bytes, group: qpqnative.Group, facts: qpqnative.CommitFacts) -> None:
+        """Write who came and went by a commit, of whom nobody has to be looked for then; inside a transaction."""
+        db = self._store.db
+        gone = [(channel, leaf.index) for leaf in (*facts.removed, *facts.self_removed_members)]
+        db.executemany("DELETE FROM leaves WHERE channel = ? AND leaf = ?", gone)
+        members = [*facts.added, *facts.updated]
+        fresh = [
+            (channel, m.index, leaf.account, leaf.device, leaf.identity_key)
+            for m, leaf in zip(members, leaves_of(members), strict=True)
+        ]
+        db.executemany("INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?, ?)", fresh)
+        self._save_policy(channel, group)
+
+    def _save_policy(self, channel: bytes, group: qpqnative.Group) -> None:
         """Write who may what in the present epoch: its messages are judged by it, also after it has ended."""
-        policy = read_policy(group.policy)
+        policy, accounts = read_policy(group.policy), set[bytes]()
+        if policy.admins:
+            accounts = {r[0] for r in self._store.rows("SELECT account FROM leaves WHERE channel = ?", channel)}
         present = replace(policy, admins=tuple(a for a in policy.admins if a in accounts))
         db, generation = self._store.db, policy.generation
         db.execute(
@@ -171,7 +200,7 @@ class Groups:
         db.execute(
             "INSERT INTO channels (channel, generation, epoch, kind, name, timer_seconds, active, authenticator, follows, base) "
             "VALUES (?, ?, 0, ?, ?, 0, 1, x'', ?, ?) ON CONFLICT (channel) DO UPDATE SET "
-            "generation = excluded.generation, active = 1, follows = excluded.follows, base = excluded.base, "
+            "generation = excluded.generation, active = 1, follows = excluded.follows, base = excluded.base, renewed_ms = 0, "
             "name = CASE WHEN name = '' THEN excluded.name ELSE name END",
             (channel, generation, int(policy.kind), name, policy.follows, base_of(channel, policy.moves)),
         )
@@ -266,19 +295,12 @@ class Groups:
             db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
         self._open.pop(channel, None)
 
-    def next_write_key(
-        self,
-        channel: bytes,
-        generation: int,
-        pending: qpqnative.PendingCommit,
-        entries: list[tuple[bytes, bytes]] | None = None,
-        tree: bytes = b"",
-    ) -> bytes:
-        """Return the write key of the epoch that a detached commit begins: applied to a copy, which is dropped."""
-        gid = group_id(channel, generation)
-        copy = self.copy(gid) if entries is None else self._account.native().load_group(gid, entries, tree)
-        copy.apply(pending)
-        return write_key(copy, channel, generation)
+    def next_write_key(self, channel: bytes, generation: int, pending: qpqnative.PendingCommit) -> bytes:
+        """Return the public write key of the epoch that a detached commit begins."""
+        secret = self.load(channel).export_after(
+            pending, WRITE_LABEL, _write_context(channel, generation), SECRET_BYTES
+        )
+        return generate_key(secret)[1]
 
     def check(
         self,

@@ -179,7 +179,9 @@ class Inbox:
     def _pending(self, entry: delivery.Entry) -> list[Any]:
         """Return the row of one's own commit that an entry brings back, if it is one."""
         return self._store.rows(
-            "SELECT pending FROM commits WHERE channel = ? AND hash = ?", entry.channel, sha256(entry.payload)
+            "SELECT pending, renews_ms FROM commits WHERE channel = ? AND hash = ?",
+            entry.channel,
+            sha256(entry.payload),
         )
 
     def _message(self, entry: delivery.Entry) -> None:
@@ -259,7 +261,9 @@ class Inbox:
                 self._groups.leave(channel)
             else:
                 self._groups.save(channel, group)
-                self._groups.save_members(channel, group)
+                self._groups.save_change(channel, group, facts)
+                if rows and rows[0][1]:
+                    self._groups.renewed(channel, rows[0][1])
                 self._groups.forget_before_rejoin(channel, group.epoch)
                 for table in ("births", "commits", "proposed"):
                     self._store.db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from qpqcore.groups.policy import LARGE_ABOVE_MEMBERS
 from qpqcore.model.record import record
 from qpqdelivery.guests import GuestStore
 
@@ -245,7 +246,7 @@ class Bounds:
     box_entries_max: int = 200_000
     box_bytes_max: int = 1 << 30
     """How full a box for another domain may be."""
-    told_at_once_max: int = 256
+    told_at_once_max: int = LARGE_ABOVE_MEMBERS
     """Members told in the transaction that appends to the log, some 6 ms; more are told after the answer (SQLCipher)."""
 
 

@@ -252,7 +252,7 @@ def _(send):
 
 @patched("client: a commit is merged before the server has it", "forked", Groups, "next_write_key")
 def _(key):
-    def bad(self, channel, generation, pending, entries=None, tree=b""):
+    def bad(self, channel, generation, pending):
         from qpqclient.groups import write_key
 
         group = self.load(channel)

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from qpqauth.config import Config as AuthConfig
-from qpqclient.commits import Commits
+from qpqclient.commits import RENEWAL_LASTS_MS, Commits, needs_path
 from qpqclient.errors import DiskFull, Refused
 from qpqclient.packages import ACCOUNTS_AT_ONCE
 from qpqclient.people import NAMES_AT_ONCE
@@ -17,10 +17,15 @@ from qpqcore.api.keystore import AccountKeys, FetchKeyPackageResult, ResolveIden
 from qpqcore.api.rpc import Reply
 from qpqcore.crypto.identity import DeviceEntry, DeviceList
 from qpqcore.crypto.signatures import generate_key
+from qpqcore.groups.policy import LARGE_ABOVE_MEMBERS
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.model.ids import DOMAIN_CHARS_MAX, AccountId, DeviceId, is_id, make_id
+from qpqdelivery.store import Bounds
 from qpqgateway.config import Config as GatewayConfig
 from qpqkeystore.config import Config
+
+NOW_MS = 1_800_000_000_000
+LARGE = LARGE_ABOVE_MEMBERS + 1
 
 
 class Core:
@@ -88,3 +93,24 @@ def test_so_many_names_are_asked_for_as_the_keystore_names_and_a_frame_holds():
 def test_a_group_of_a_thousand_can_be_looked_up_and_drawn_at_once():
     config = Config()
     assert min(config.resolve_per_account.burst, config.fetch_per_account.burst) > 1_000
+
+
+@pytest.mark.parametrize(
+    ("members", "renewed_ms", "now_ms", "wanted"),
+    [
+        pytest.param(LARGE, NOW_MS, NOW_MS, False, id="just renewed"),
+        pytest.param(LARGE, NOW_MS - RENEWAL_LASTS_MS + 1, NOW_MS, False, id="nearly a day ago"),
+        pytest.param(LARGE, NOW_MS - RENEWAL_LASTS_MS, NOW_MS, True, id="a day ago"),
+        pytest.param(LARGE, NOW_MS + 1, NOW_MS, True, id="still to come: the clock was set back"),
+        pytest.param(LARGE, 0, NOW_MS, True, id="never"),
+        pytest.param(LARGE, 0, 5_000, True, id="never, and the clock begins at 1970"),
+        pytest.param(LARGE_ABOVE_MEMBERS, NOW_MS, NOW_MS, True, id="a small group"),
+        pytest.param(1, NOW_MS, NOW_MS, True, id="alone"),
+    ],
+)
+def test_who_adds_renews_its_keys_in_small_groups_and_once_a_day_in_large_ones(members, renewed_ms, now_ms, wanted):
+    assert needs_path(members, renewed_ms, now_ms) is wanted
+
+
+def test_a_large_group_is_the_same_to_client_and_server():
+    assert Bounds.__dataclass_fields__["told_at_once_max"].default == LARGE_ABOVE_MEMBERS

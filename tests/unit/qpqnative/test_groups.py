@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from qpqnative import (
     GroupView,
     Member,
     MlsError,
+    PendingCommit,
     Proposal,
     inspect_key_package,
     inspect_message,
@@ -149,6 +151,51 @@ def test_a_missing_pre_shared_key_is_named(small: World) -> None:
     assert refused.value.kind == "missing_psk"
 
 
+def test_an_add_may_go_without_a_path_and_the_group_goes_on(world: World) -> None:
+    world.with_members("ada", "bob", "cyd")
+    sizes = {}
+    for path, name in ((True, "dan"), (False, "eve")):
+        pending = world.groups["ada"].commit(add=[world.key_package(name)], path=path, now_s=NOW_S)
+        assert pending.has_path is path
+        sizes[path] = len(pending.commit)
+        facts = world.deliver(pending, "ada", (name,))
+        assert (names(facts.added), facts.updated) == ([name], [])
+    assert sizes[False] < sizes[True]
+    for author in ("eve", "bob", "ada"):
+        sealed = world.groups[author].encrypt(b"from " + author.encode())
+        world.keep(author, world.groups[author])
+        for reader in sorted(set(world.groups) - {author}):
+            assert isinstance(world.groups[reader].process(sealed), Application)
+            world.keep(reader, world.groups[reader])
+        world.commit(author)
+    world.commit("eve", remove=[1])
+    assert names(world.view.members()) == ["ada", "cyd", "dan", "eve"]
+
+
+@pytest.mark.parametrize("what", ["nothing", "remove", "policy", "self_remove", "external remove"])
+def test_a_path_that_mls_asks_for_is_there_though_it_was_not_wanted(small: World, what: str) -> None:
+    """RFC 9420 §12.4; SelfRemove: draft-ietf-mls-extensions."""
+    small.with_members("ada", "bob", "cyd")
+    wanted: dict[str, Any] = {"add": [small.key_package("dan")]}
+    if what == "nothing":
+        wanted = {}
+    elif what == "remove":
+        wanted["remove"] = [2]
+    elif what == "policy":
+        wanted["policy"] = b"policy v2"
+    else:
+        if what == "self_remove":
+            proposal = small.groups["cyd"].propose_self_remove()
+            small.view, _ = small.view.check(proposal, NOW_S)
+        else:
+            small.view, proposal = small.view.propose_remove(2, small.server.credential, small.server.secret)
+        for name in ("ada", "bob", *(["cyd"] if what == "external remove" else [])):
+            small.groups[name].process(proposal)
+    pending = small.groups["ada"].commit(**wanted, path=False, now_s=NOW_S)
+    assert pending.has_path
+    small.deliver(pending, "ada", ("dan",) if "add" in wanted else ())
+
+
 def test_exporter_and_authenticator_agree_and_change(world: World) -> None:
     world.with_members("ada", "bob")
     ada, bob = world.groups["ada"], world.groups["bob"]
@@ -157,9 +204,34 @@ def test_exporter_and_authenticator_agree_and_change(world: World) -> None:
     assert len(key) == 32
     assert key != ada.export(b"qpq write", b"other", 32)
     before = ada.epoch_authenticator()
-    world.commit("ada")
+    pending = ada.commit(now_s=NOW_S)
+    after = ada.export_after(pending, b"qpq write", b"context", 32)
+    assert (ada.epoch_authenticator(), ada.export(b"qpq write", b"context", 32), ada.epoch) == (before, key, 1)
+    world.keep("ada", ada)
+    world.deliver(pending, "ada")
     assert world.groups["ada"].epoch_authenticator() != before
-    assert world.groups["bob"].export(b"qpq write", b"context", 32) != key
+    for name in ("ada", "bob"):
+        assert world.groups[name].export(b"qpq write", b"context", 32) == after != key
+
+
+def test_what_a_commit_would_export_is_told_in_its_own_state_only(small: World) -> None:
+    small.with_members("ada", "bob")
+    pending = small.groups["ada"].commit(now_s=NOW_S)
+    small.commit("bob")
+    with pytest.raises(MlsError) as refused:
+        small.groups["ada"].export_after(pending, b"qpq write", b"context", 32)
+    assert refused.value.kind == "wrong_epoch"
+
+
+def test_a_stored_commit_is_what_it_takes_to_apply_it_and_no_more(world: World) -> None:
+    names = tuple(f"member{number}" for number in range(40))
+    world.with_members("ada", *names)
+    pending = world.groups["ada"].commit(add=[world.key_package("bob")], path=False, now_s=NOW_S)
+    stored = PendingCommit.from_bytes(pending.to_bytes())
+    assert (stored.commit_hash, stored.epoch, stored.group_id) == (pending.commit_hash, pending.epoch, pending.group_id)
+    assert (stored.commit, stored.welcomes, stored.group_info, stored.tree) == (b"", [], b"", b"")
+    assert len(pending.to_bytes()) < len(pending.tree)  # which mls-rs's secrets hold twice
+    world.deliver(pending, "ada", ("bob",))
 
 
 def test_a_device_comes_back_by_external_commit(world: World) -> None:

@@ -166,7 +166,7 @@ def test_a_tampered_commit_changes_nothing(small: World, place: int) -> None:
 def test_damaged_bytes_of_a_pending_commit_are_refused(small: World) -> None:
     small.create()
     bytes_of = small.groups["ada"].commit(now_s=NOW_S).to_bytes()
-    for bad in (b"", bytes_of[:-1], bytes_of + b"\0", b"\2" + bytes_of[1:]):
+    for bad in (b"", bytes_of[:-1], bytes_of + b"\0", b"\1" + bytes_of[1:]):
         assert refusal(lambda bad=bad: PendingCommit.from_bytes(bad)) == "malformed"  # type: ignore[misc]
 
 

@@ -31,6 +31,8 @@ POLICY_VERSION = 1
 ADMINS_MAX = 256
 NOTE_BYTES_MAX = 1_024
 """Where a backup lies takes some 300."""
+LARGE_ABOVE_MEMBERS = 256
+"""Groups of more leaves are large: what grows with every member is done otherwise there (ADR 12, ADR 13)."""
 MOVES_MAX = 100
 """Homes that a group may have outlived: clients give each its own range of places in the history."""
 

@@ -51,7 +51,8 @@ class World:
         assert isinstance(at_server, CommitFacts)
         self.view.check_group_info(pending.group_info)
         self.view = GroupView.load(self.view.snapshot(), self.view.tree())
-        facts = self.groups[author].apply(pending, pending.commit)
+        stored = PendingCommit.from_bytes(pending.to_bytes())
+        facts = self.groups[author].apply(stored, pending.commit)
         assert at_server == facts
         self.keep(author, self.groups[author])
         for name in [name for name in self.groups if name != author]:
@@ -84,7 +85,7 @@ class World:
             add=packages, remove=remove, policy=policy, psks=psks, new_signer=new_signer, now_s=NOW_S
         )
         self.keep(author, self.groups[author])
-        return self.deliver(PendingCommit.from_bytes(pending.to_bytes()), author, joiners)
+        return self.deliver(pending, author, joiners)
 
     def agree(self) -> None:
         """Everybody is in the same state, the server's view included."""

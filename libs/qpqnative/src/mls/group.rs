@@ -162,11 +162,12 @@ impl Group {
     pub fn commit(&mut self, request: CommitRequest) -> Result<PendingCommit> {
         self.rules.require_path(request.path || request.new_signer.is_some());
         let (group_id, epoch, parent) = (self.group_id(), self.epoch(), self.parent()?);
+        let tree_before = self.tree()?;
         let (output, secrets) = self.build(request)?;
         let tree = output.ratchet_tree.as_ref().ok_or_else(|| Error::new(Kind::Internal, "commit without a tree"))?;
         let info = output.external_commit_group_info.as_ref();
         let info = info.ok_or_else(|| Error::new(Kind::Internal, "commit without a GroupInfo"))?;
-        Ok(PendingCommit::new(Parts {
+        PendingCommit::new(Parts {
             group_id,
             epoch,
             parent,
@@ -175,8 +176,9 @@ impl Group {
             group_info: info.to_bytes()?,
             tree: tree.to_bytes()?,
             unused_proposals: u32::try_from(output.unused_proposals.len()).unwrap_or(u32::MAX),
-            secrets: secrets.to_bytes()?,
-        }))
+            secrets: &Value::new(secrets.to_bytes()?),
+            tree_before: &tree_before,
+        })
     }
 
     fn build(&mut self, request: CommitRequest) -> Result<(CommitOutput, CommitSecrets)> {
@@ -208,19 +210,41 @@ impl Group {
     /// # Errors
     /// [`Kind::WrongGroup`], [`Kind::WrongEpoch`]; [`Kind::Rule`] if `commit` is another commit.
     pub fn apply(&mut self, pending: &PendingCommit, commit: Option<&[u8]>) -> Result<CommitFacts> {
+        let secrets = self.secrets_of(pending)?;
+        if commit.is_some_and(|commit| sha256(commit) != pending.commit_hash()) {
+            return Err(rule("the log brought another commit"));
+        }
+        let policy_before = self.policy();
+        let description = self.group.apply_detached_commit(secrets)?;
+        self.unwritten = true;
+        self.facts(&description, &policy_before)
+    }
+
+    /// The secrets of a commit of one's own, if it was made in this very state of this group.
+    fn secrets_of(&self, pending: &PendingCommit) -> Result<CommitSecrets> {
         if pending.group_id != self.group.group_id() {
             return Err(Error::new(Kind::WrongGroup, "pending commit of another group"));
         }
         if pending.epoch != self.epoch() || pending.parent != self.parent()? {
             return Err(Error::new(Kind::WrongEpoch, "pending commit of another epoch"));
         }
-        if commit.is_some_and(|commit| sha256(commit) != pending.commit_hash()) {
-            return Err(rule("the log brought another commit"));
-        }
-        let policy_before = self.policy();
-        let description = self.group.apply_detached_commit(CommitSecrets::from_bytes(&pending.secrets)?)?;
-        self.unwritten = true;
-        self.facts(&description, &policy_before)
+        Ok(CommitSecrets::from_bytes(&pending.secrets(&self.tree()?)?)?)
+    }
+
+    /// MLS-Exporter of the epoch that a commit of one's own would begin; the group stays in its epoch.
+    ///
+    /// # Errors
+    /// As [`Group::apply`]; [`Kind::Invalid`] for a length that HKDF cannot give.
+    pub fn export_after(
+        &self,
+        pending: &PendingCommit,
+        label: &[u8],
+        context: &[u8],
+        length: usize,
+    ) -> Result<Vec<u8>> {
+        let mut after = self.group.clone(); // writes nothing: what it would is its own until it is written down
+        after.apply_detached_commit(self.secrets_of(pending)?)?;
+        Ok(after.export_secret(label, context, length)?.to_vec())
     }
 
     fn facts(&self, description: &CommitMessageDescription, policy_before: &[u8]) -> Result<CommitFacts> {

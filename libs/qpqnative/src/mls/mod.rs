@@ -20,6 +20,7 @@ pub mod python_values;
 #[cfg(feature = "python")]
 pub mod python_view;
 pub mod rules;
+mod shortened;
 pub mod skipped;
 pub mod store;
 pub mod suite;

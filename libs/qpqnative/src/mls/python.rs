@@ -232,6 +232,17 @@ impl Group {
         self.run(py, |g| g.export(label, context, length))
     }
 
+    fn export_after(
+        &self,
+        py: Python<'_>,
+        pending: &PendingCommit,
+        label: &[u8],
+        context: &[u8],
+        length: usize,
+    ) -> PyResult<Vec<u8>> {
+        self.run(py, |g| g.export_after(&pending.0, label, context, length))
+    }
+
     fn epoch_authenticator(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
         self.run(py, |g| g.epoch_authenticator())
     }
@@ -277,6 +288,11 @@ impl PendingCommit {
     #[getter]
     fn commit_hash(&self) -> Vec<u8> {
         self.0.commit_hash()
+    }
+
+    #[getter]
+    fn has_path(&self, py: Python<'_>) -> PyResult<bool> {
+        detached(py, || self.0.has_path())
     }
 
     #[getter]

@@ -7,7 +7,7 @@ use super::error::Kind;
 use super::facts::Received;
 use super::group::{CommitRequest, Group};
 use super::lie::Lie;
-use super::pending::PendingCommit;
+use super::pending::{Before, PendingCommit};
 use super::rules::{Identity, LEAF_EXTENSIONS};
 use super::store::{Changes, Value};
 use super::suite::{Provider, SUITE_1, SUITE_XWING};
@@ -74,14 +74,29 @@ fn pair(suite: u16) -> (Person, Group, Person, Group) {
     let mut group = ada.reload(group);
     let package = bob.device.key_package(suite, false, NOW_S - 1, 1_000).unwrap();
     let pending = group.commit(request(vec![package])).unwrap();
-    let pending = PendingCommit::from_bytes(&pending.to_bytes().unwrap()).unwrap();
+    let stored = PendingCommit::from_bytes(&pending.to_bytes().unwrap()).unwrap();
+    assert_eq!((&stored.commit, stored.commit_hash()), (&vec![], pending.commit_hash()));
     let mut group = ada.reload(group);
-    group.apply(&pending, Some(&pending.commit)).unwrap();
+    group.apply(&stored, Some(&pending.commit)).unwrap();
     let group = ada.reload(group);
     let welcome = pending.welcomes.first().unwrap();
     let joined = bob.device.join(&welcome.welcome, Some(&pending.tree), None).unwrap();
     let joined = bob.reload(joined);
     (ada, group, bob, joined)
+}
+
+#[test]
+fn a_commit_that_an_older_client_stored_is_applied() {
+    let (mut ada, mut group, _, bob) = pair(SUITE_1.into());
+    let pending = group.commit(request(vec![])).unwrap();
+    let before = Before::of(&pending, &group.tree().unwrap()).unwrap();
+    let stored = PendingCommit::from_bytes(&before).unwrap();
+    let again = PendingCommit::from_bytes(&stored.to_bytes().unwrap()).unwrap();
+    assert_eq!(again.commit_hash(), pending.commit_hash());
+    let mut group = ada.reload(group);
+    group.apply(&again, Some(&pending.commit)).unwrap();
+    assert_eq!(group.epoch(), bob.epoch() + 1);
+    assert_eq!(PendingCommit::from_bytes(&before[..before.len() - 1]).err().unwrap().kind, Kind::Malformed);
 }
 
 #[test]
