@@ -70,7 +70,7 @@ class _Database(Database):
     """Group commit as the real one's, by a task in place of a thread."""
 
     def __init__(self, disk: Disk, writer: Connection, reader: Connection) -> None:
-        super().__init__(writer, [], inline=True)
+        super().__init__(writer, [])
         self._disk = disk
         self._reader = reader
         self._waiting: list[tuple[Job, trio.Event]] = []

@@ -16,7 +16,7 @@ import fcntl
 import queue
 import threading
 import time
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 from uuid import uuid4
@@ -32,6 +32,7 @@ from qpqcore.store.errors import DatabaseBusy
 from qpqcore.store.migrations import Migration, migrate
 from qpqcore.store.readings import Load
 from qpqcore.store.waits import Waits
+from qpqcore.store.write_ahead import LOG_PAGES, LOG_PAGES_MAX, WriteAhead, set_limit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -44,11 +45,6 @@ BATCH_MAX = 512
 """Writes in one transaction: bounds what one commit failure takes with it."""
 WAITING_MAX = 10_000
 """Jobs that may wait; one more is refused with `overloaded`."""
-LOG_PAGES = 4_000
-"""Of 4 KiB, in the write-ahead log, from which on a commit brings them into the database. At SQLite's 1,000 it did that some
-five times a second, wrote the same pages each time, and made a hundredth of all calls wait: with 16 calls at work 4,000 give
-2,200 messages a second in place of 1,950 and a 99th percentile of 16.6 ms in place of 19.7. 16,000 give nothing more.
-"""
 ERASE_MS = 240_000
 """Between two erasings of what goes by itself: a thousandth of the time, and each sweep of blobs may end in one."""
 
@@ -96,9 +92,13 @@ class _Lane:
 class Database:
     """Runs functions over a connection; made by `open_database`."""
 
-    def __init__(self, writer: Connection, readers: Sequence[Connection], *, inline: bool, name: str = "") -> None:
+    def __init__(
+        self, writer: Connection, readers: Sequence[Connection], log: WriteAhead | None = None, *, name: str = ""
+    ) -> None:
+        """Begin; without a `log` everything runs in the caller's task."""
         self._writer = writer
-        self._inline = inline
+        self._log = log
+        self._inline = inline = log is None
         self._token = trio.lowlevel.current_trio_token()
         self._writes, self._reads = _Lane(), _Lane()
         self._waits = Waits(name)
@@ -235,6 +235,8 @@ class Database:
                 batch.append(more)
             self._commit(batch)
             self._deliver(batch)
+            if self._log is not None:
+                self._log.finish(self._writer)
             if last:
                 return
 
@@ -265,11 +267,15 @@ class Database:
         self.statistics.commits += 1
         self.statistics.largest_batch = max(self.statistics.largest_batch, len(batch))
         self.statistics.batch.observe(len(batch))
+        if self._log is not None:
+            self._log.committed()
         asked = self._asked_to_erase
         if self._packed < asked and packed(self._writer):
             self._packed = asked
-        if self._erased < self._packed and emptied_log(self._writer):
-            self._erased = self._packed
+        if self._erased < self._packed:
+            with self._log.lock if self._log is not None else nullcontext():
+                if emptied_log(self._writer):
+                    self._erased = self._packed
 
     def _savepoint(self, connection: Connection, job: Job) -> None:
         if not job.begin():
@@ -351,14 +357,17 @@ async def open_database(
     try:
         with closing(connect(path, key, shared_name=shared)) as writer:
             migrate(writer, migrations, path)
-            writer.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}").fetchone()
+            set_limit(writer, LOG_PAGES if inline else LOG_PAGES_MAX)
             emptied_log(writer)  # what a process that died wanted erased is erased now
             others = [] if inline else [connect(path, key, read_only=True) for _ in range(readers)]
-            database = Database(writer, others, inline=inline, name=path.stem if path is not None else "")
+            log = None if inline else WriteAhead(connect(path, key))
+            database = Database(writer, others, log, name=path.stem if path is not None else "")
             try:
                 yield database
             finally:
                 database.close()
+                if log is not None:
+                    log.close()
                 for connection in others:
                     connection.close()
     finally:
