@@ -43,7 +43,7 @@ nothing below it. Measured on one server: each message at work adds 0.01 to 0.05
 """
 WINDOW_START = 1_024
 """Before anything was measured, and again when it is over: ten connections' calls at once, less than a second's work."""
-WINDOW_MIN = 16
+WINDOW_MIN = 12
 """A group commit is shared by about so many; narrower, a disk would wait for its writers."""
 WIDER = 1 / 8
 """A full window without delay grows by this share in an interval: tenfold in 2 s."""
