@@ -16,7 +16,7 @@ from tools.rolling.stage import NEXT, plant
 
 GOOD = play.Found(
     sustained_per_second=1_000, peak_per_second=1_050, unloaded_p50_ms=4, unloaded_p99_ms=8, unloaded_p99_after_ms=7, full_p99_ms=12,
-    offered_per_second=2_000, goodput_per_second=980, shed=9_000, failed=0, admitted_p50_ms=8, admitted_p99_ms=15,
+    offered_per_second=2_000, goodput_per_second=980, shed=9_000, failed=0, capacity_after_per_second=990, admitted_p50_ms=8, admitted_p99_ms=15,
     resident_before_kib=100_000, resident_after_kib=101_000, recovery_s=0.5, generator_late_ms=3,
 )  # fmt: skip
 

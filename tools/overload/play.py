@@ -52,6 +52,8 @@ class Found:
     goodput_per_second: float
     shed: int
     failed: int
+    capacity_after_per_second: float
+    """Results a second when the sustained rate is offered behind the overload: what a larger database leaves of it."""
     admitted_p50_ms: float
     admitted_p99_ms: float
     resident_before_kib: int
@@ -112,13 +114,15 @@ async def play(to: list[Sender], resident_kib: Callable[[], Awaitable[int]], dic
     over = await offer(to, TWICE * rate, 5 * seconds, dice)
     after_kib = await resident_kib()
     recovery_s = await recover(to, AFTER * rate, LATENCY_MAX * light.percentile_ms(0.99), dice)
+    behind = await offer(to, rate, seconds, dice)
     again = await offer(to, LIGHT * rate, 2 * seconds, dice)
     return Found(
         sustained_per_second=rate, peak_per_second=peak, unloaded_p50_ms=light.percentile_ms(0.5),
         unloaded_p99_ms=max(light.percentile_ms(0.99), again.percentile_ms(0.99)),
         unloaded_p99_after_ms=again.percentile_ms(0.99), full_p99_ms=full.percentile_ms(0.99),
         offered_per_second=over.offered / over.seconds, goodput_per_second=over.goodput, shed=over.shed,
-        failed=over.failed, admitted_p50_ms=over.percentile_ms(0.5), admitted_p99_ms=over.percentile_ms(0.99),
+        failed=over.failed, capacity_after_per_second=behind.goodput,
+        admitted_p50_ms=over.percentile_ms(0.5), admitted_p99_ms=over.percentile_ms(0.99),
         resident_before_kib=before_kib, resident_after_kib=after_kib, recovery_s=recovery_s,
         generator_late_ms=over.late_s * 1000,
     )  # fmt: skip
