@@ -62,10 +62,12 @@ class WriteAhead:
 
     def finish(self, writer: Connection) -> None:
         """Bring in the rest, as the writer, between two commits."""
-        if self._is_brought:
-            self._is_brought = False
-            with self.lock:
+        if self._is_brought and self.lock.acquire(blocking=False):
+            try:
+                self._is_brought = False
                 brought(writer)
+            finally:
+                self.lock.release()
 
     def _run(self) -> None:
         while True:
