@@ -352,9 +352,8 @@ fn inspect_key_package(py: Python<'_>, message: &[u8], now_s: Option<u64>) -> Py
     detached(py, || inspect::inspect_key_package(message, now_s)).map(KeyPackageInfo::from)
 }
 
-/// Reads a message's head. Giving the interpreter away for it looks like a waste, for 3 us and 115 of waiting; but it lets the
-/// server's databases have it in time. Kept, a message took 320 us of the server in place of 357, and arrived after 13 ms in
-/// place of 6 (docs/benchmarks.md).
+/// Reads a message's head. Giving the interpreter away for it looks like a waste, 3 us and then 115 of waiting, but it lets
+/// the server's databases have it in time: kept, messages arrived later (docs/benchmarks.md).
 #[pyfunction]
 fn inspect_message(py: Python<'_>, message: &[u8]) -> PyResult<MessageInfo> {
     detached(py, || inspect::inspect_message(message)).map(MessageInfo::from)
