@@ -22,7 +22,7 @@ from tools.overload.play import Found, play
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-SETTINGS = ((500, 20), (100, 5))
+SETTINGS = ((500, 25), (100, 5))
 """shed_delay_us and shed_stay_ms: the server's own, which put the number of those answered first, and some that put their time first."""
 PAIRS = 8
 """Of people who write to each other."""

@@ -56,7 +56,7 @@ class Config:
     shed_delay_seconds: float = 0.0005
     """The work before a ready call's turn, on average, from which on others are refused; 0: any (qpqcore.bus.admission)."""
 
-    shed_stay_seconds: float = 0.02
+    shed_stay_seconds: float = 0.025
     """A call's stay, on average, that refusing others is not to shorten any further (qpqcore.bus.admission)."""
 
     subscriptions_max: int = 4
