@@ -84,7 +84,7 @@ class Settings:
         500, "so much work may stand before a ready call's turn, on average, until more calls are refused; 0: any"
     )
     shed_stay_ms: int = _doc(
-        20, "none are refused for it while a call's stay, on average, is shorter; below it, far fewer are answered"
+        25, "none are refused for it while a call's stay, on average, is shorter; below it, far fewer are answered"
     )
     retry_from_half_open: int = _doc(200, "handshakes at once from which on addresses are proven; 0: always")
     held_total_bytes_max: int = _doc(512 * 1024 * 1024, "memory of frames and replies over all connections")
