@@ -67,15 +67,15 @@ async def test_who_has_read_all_knows_whom_it_is_of(open_world, monkeypatch):
     async with open_world() as w:
         alice, eve = await w.client("alice"), await w.client("eve")
         await settle(alice, eve)
-        asking, ask = trio.Event(), eve._core.people._asked
+        asking, ask = trio.Event(), eve._core.people._identities
 
-        async def has_no_answer(questions, result):
+        async def has_no_answer(accounts):
             if not asking.is_set():
                 asking.set()
                 await trio.sleep_forever()
-            return await ask(questions, result)
+            return await ask(accounts)
 
-        monkeypatch.setattr(eve._core.people, "_asked", has_no_answer)
+        monkeypatch.setattr(eve._core.people, "_identities", has_no_answer)
         monkeypatch.setattr(people, "PATIENCE_SECONDS", 0.01)
         await alice.conversation(w.club).invite("eve")
         await asking.wait()
@@ -91,16 +91,16 @@ async def test_names_that_were_not_told_when_the_connection_ended_are_asked_for_
     async with open_world() as w:
         alice, eve = await w.client("alice"), await w.client("eve", push=push)
         await settle(alice, eve)
-        ask, lost = eve._core.people._asked, []
+        ask, lost = eve._core.people._identities, []
 
-        async def loses_its_connection(questions, result):
+        async def loses_its_connection(accounts):
             if not lost:
                 lost.append(await eve._core.link())
                 lost[0].close()
                 raise qpqclient.Unreachable("the connection ended")
-            return await ask(questions, result)
+            return await ask(accounts)
 
-        monkeypatch.setattr(eve._core.people, "_asked", loses_its_connection)
+        monkeypatch.setattr(eve._core.people, "_identities", loses_its_connection)
         await alice._core.commits.add(w.club, [eve.account])  # and no word of what the conversation is called
         with trio.fail_after(10):
             while {m.name for c in eve.conversations() for m in c.members()} != {"alice", "bob", "carol", "eve"}:

@@ -220,9 +220,8 @@ class People:
             return [shown if shown != NOBODY else None for shown in answer.identities]
         if refused.code is not ErrorCode.UNKNOWN_METHOD:
             return [refused] * len(accounts)
-        found: list[
-            Shown
-        ] = []  # a server of before, or, while servers are replaced, a gateway of before: they come last
+        found: list[Shown] = []
+        # A server of before, or, while servers are replaced, a gateway of before: they come last.
         for some in _slices(accounts, ASKED_AT_ONCE):
             found += await self._one_by_one(some)
         return found
