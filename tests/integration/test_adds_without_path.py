@@ -16,7 +16,7 @@ from qpqcore.api import delivery
 from qpqcore.model.errors import ErrorCode
 from tests.support.answers import refused_once
 from tests.support.people import people, settle, texts
-from tests.support.reopened import opened, until
+from tests.support.reopened import dying_at, opened, until
 
 HOUR_MS = 3600 * 1000
 
@@ -231,16 +231,6 @@ async def test_an_invitation_that_also_takes_somebody_out_has_a_path(open_world,
 async def test_a_death_between_building_and_applying_counts_what_the_log_brings_back(
     open_world, monkeypatch, built, path, answered
 ):
-    real, reached = Connection.call, trio.Event()
-
-    async def dies(self, params, result, *, key=b""):
-        if isinstance(params, delivery.SubmitCommitParams):
-            if answered:
-                await real(self, params, result, key=key)
-            reached.set()
-            await trio.sleep_forever()
-        return await real(self, params, result, key=key)
-
     async with open_world() as w:
         bob, eve = await w.client("bob"), await w.client("eve")
         await settle(bob, eve)
@@ -250,7 +240,7 @@ async def test_a_death_between_building_and_applying_counts_what_the_log_brings_
                 alice._core.store.db.execute("UPDATE channels SET renewed_ms = 0")
             before_ms = renewed_ms(alice, w.club)
             with monkeypatch.context() as patched:
-                patched.setattr(Connection, "call", dies)
+                reached = dying_at(patched, Connection, delivery.SubmitCommitParams, answered=answered)
                 await until(reached, alice.conversation(w.club).invite, "eve")
             assert renewed_ms(alice, w.club) == before_ms
             built_ms = alice._core.now_ms()

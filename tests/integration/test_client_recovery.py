@@ -21,7 +21,7 @@ from qpqcore.model.errors import ErrorCode, Refusal
 from qpqdelivery.service import Delivery
 from qpqgateway.service import SUBSCRIBE, Gateway
 from tests.support.people import settle, texts
-from tests.support.reopened import arrived, opened, until
+from tests.support.reopened import arrived, dying_at, opened, until
 
 PATIENCE_SECONDS = 20
 
@@ -105,22 +105,12 @@ async def test_an_upload_goes_on_in_another_process(open_world, monkeypatch, tmp
 @pytest.mark.parametrize("answered", [False, True])
 async def test_a_folder_opens_after_a_crash_in_a_change_of_the_password(open_world, monkeypatch, answered):
     """Whether the server took it or not, the account's password opens the folder."""
-    real, reached = Link.call, trio.Event()
-
-    async def dies(self, params, result, **more):
-        if isinstance(params, auth.RegisterFinishParams):
-            if answered:
-                await real(self, params, result, **more)
-            reached.set()
-            await trio.sleep_forever()
-        return await real(self, params, result, **more)
-
     async with open_world() as w:
         folder = w.folder / "fresh"
         async with qpqclient.open_client(folder, server=w.where, password="old") as fresh:
             await fresh.register("zoe", "old")
             with monkeypatch.context() as patched:
-                patched.setattr(Link, "call", dies)
+                reached = dying_at(patched, Link, auth.RegisterFinishParams, answered=answered)
                 await until(reached, fresh.change_password, "new")
         valid = "new" if answered else "old"
         async with qpqclient.open_client(folder, server=w.where, password=valid) as again:

@@ -17,7 +17,7 @@ from qpqcore.model.errors import ErrorCode
 from tests.support import recipes
 from tests.support.answers import answer_lost_then_refused, refused_once
 from tests.support.people import people, settle, texts
-from tests.support.reopened import opened, until
+from tests.support.reopened import dying_at, opened, until
 
 PATIENCE_SECONDS = 20
 
@@ -25,19 +25,9 @@ PATIENCE_SECONDS = 20
 @pytest.mark.parametrize("answered", [False, True])
 async def test_a_conversation_begun_before_a_crash_is_there_after_it(open_world, monkeypatch, answered):
     """The client dies before the call that founds a channel, or before its answer comes."""
-    real, reached = Connection.call, trio.Event()
-
-    async def dies(self, params, result, *, key=b""):
-        if isinstance(params, delivery.CreateChannelParams):
-            if answered:
-                await real(self, params, result, key=key)
-            reached.set()
-            await trio.sleep_forever()
-        return await real(self, params, result, key=key)
-
     async with open_world() as w:
         with monkeypatch.context() as patched:
-            patched.setattr(Connection, "call", dies)
+            reached = dying_at(patched, Connection, delivery.CreateChannelParams, answered=answered)
             async with opened(w, "alice") as alice:
                 await until(reached, alice.dm, "eve")
         eve = await w.client("eve")

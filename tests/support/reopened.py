@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
+    import pytest
+
     from tests.support.world import World
 
 PATIENCE_SECONDS = 20
@@ -30,6 +32,25 @@ async def arrived(client: qpqclient.Client, text: str) -> Any:
             if isinstance(event, qpqclient.MessageReceived) and event.message.text == text:
                 return event.message
     raise AssertionError("the events ended")
+
+
+def dying_at(patched: pytest.MonkeyPatch, where: type[Any], kind: type[Any], *, answered: bool) -> trio.Event:
+    """Let every call of a kind, made by a `where`, stand still for ever: before it is sent, or once it was answered.
+
+    Return what is set then: there whoever made it dies (`until`).
+    """
+    real, reached = where.call, trio.Event()
+
+    async def dies(self: Any, params: Any, result: Any, **more: Any) -> Any:
+        if isinstance(params, kind):
+            if answered:
+                await real(self, params, result, **more)
+            reached.set()
+            await trio.sleep_forever()
+        return await real(self, params, result, **more)
+
+    patched.setattr(where, "call", dies)
+    return reached
 
 
 async def until(reached: trio.Event, function: Callable[..., Awaitable[Any]], *args: Any) -> None:

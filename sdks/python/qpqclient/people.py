@@ -40,8 +40,6 @@ NAMES_AT_ONCE = 64
 The keystore takes 256. An answer has 20 KB where each has a device, and below 0.7 MiB where each has 32 of a domain with
 the longest name (docs/spec/identity.md#device-list): a frame holds it in any case.
 """
-
-
 NOBODY = ResolveIdentityResult()
 """What stands in an answer for an account that nobody has."""
 Shown = ResolveIdentityResult | Refused | None
@@ -103,8 +101,7 @@ class People:
     async def resolve_all(self, names: Sequence[str]) -> list[bytes]:
         """Return the accounts of names, in their order; NotFound."""
         accounts: list[bytes] = []
-        for start in range(0, len(names), ASKED_AT_ONCE):
-            some = names[start : start + ASKED_AT_ONCE]
+        for some in _slices(names, ASKED_AT_ONCE):
             answers = await self._asked([ResolveUserParams(name=name) for name in some], ResolveUserResult)
             found = [self._found(name, answer) for name, answer in zip(some, answers, strict=True)]
             with self._store.transaction():
