@@ -154,8 +154,10 @@ class Recorder:
         return noted
 
     def _adopts(self, adopt: Callable[..., None]) -> Callable[..., None]:
-        def noted(channel: bytes, generation: int, group: qpqnative.Group, name: str) -> None:
-            adopt(channel, generation, group, name)
+        def noted(
+            channel: bytes, generation: int, group: qpqnative.Group, name: str, *, brought_by: bytes = b""
+        ) -> None:
+            adopt(channel, generation, group, name, brought_by=brought_by)
             self._entered(channel, generation, group)
 
         return noted

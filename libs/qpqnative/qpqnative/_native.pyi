@@ -74,7 +74,7 @@ class KeyPackageInfo:
 
 @final
 class MessageInfo:
-    """What a message says of itself; nothing is verified. ``sender_index``: of a member's PublicMessage only."""
+    """What a message says of itself; nothing is verified. ``sender_index``: of a member's PublicMessage, or of who signed a GroupInfo."""
 
     @property
     def wire(self) -> Literal["public", "private", "welcome", "group_info", "key_package"]: ...
@@ -217,6 +217,10 @@ class Group:
     def suite(self) -> int: ...
     @property
     def own_index(self) -> int: ...
+    @property
+    def inviter_index(self) -> int | None:
+        """The leaf that signed the Welcome's GroupInfo, while this object is the one that joined by it."""
+
     @property
     def tree_hash(self) -> bytes: ...
     @property

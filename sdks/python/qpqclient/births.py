@@ -85,7 +85,7 @@ class Births:
         await self._core.catch_up()
 
     async def _present(self, channel: bytes) -> tuple[GroupPolicy, set[bytes], int]:
-        """Return the policy, the accounts and the suite of a stuck group, as the server has them, else as stored here."""
+        """Return the policy, the accounts and the suite of a stuck group, as the server has them, else as stored here; NotVouched."""
         info, tree = await self._core.commits.as_served(channel)
         try:
             view = qpqnative.GroupView.observe(info.group_info, tree)
@@ -93,6 +93,7 @@ class Births:
             group = self._groups.load(channel)
             policy = replace(read_policy(group.policy), generation=info.generation)
             return policy, {leaf.account for leaf in leaves_of(group.members())}, group.suite
+        self._core.vouching.check(channel, view, qpqnative.inspect_message(info.group_info).sender_index)
         return read_policy(view.policy), {leaf.account for leaf in leaves_of(view.members())}, view.suite
 
     async def _found(

@@ -285,8 +285,9 @@ class Commits(Packages):
         raise GroupBusy("the group is too busy to be rejoined now")
 
     async def join_externally(self, channel: bytes, info: delivery.FetchGroupInfoResult, tree: bytes) -> None:
-        """Join with a new leaf in place of the old one, if there is one; MlsError when the group does not allow it."""
+        """Join with a new leaf in place of the old one, if there is one; MlsError when the group does not allow it, NotVouched."""
         view = qpqnative.GroupView.observe(info.group_info, tree)
+        by = self._core.vouching.check(channel, view, qpqnative.inspect_message(info.group_info).sender_index)
         old = self._own_leaf(view)
         async with self._core.lock:
             device = self._core.account.native()
@@ -298,7 +299,7 @@ class Commits(Packages):
                 ),
             )  # fmt: skip
             with self._store.transaction():
-                self._groups.keep_joining(channel, info.generation, group, commit, params.to_bytes())
+                self._groups.keep_joining(channel, info.generation, group, commit, params.to_bytes(), by)
             await self._submit_join(channel, params)
 
     async def _submit_join(self, channel: bytes, params: delivery.SubmitCommitParams) -> None:

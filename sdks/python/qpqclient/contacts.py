@@ -58,10 +58,11 @@ class Contacts:
 
     # --- requests
 
-    def judge(self, channel: bytes, *, requests: bool) -> None:
+    def judge(self, channel: bytes, *, requests: bool, is_strange: bool = False) -> None:
         """Say, within the caller's transaction, what becomes of a conversation that somebody has just added one to.
 
-        From somebody blocked: declined. From people of whom none is known: a request, if that is set.
+        From somebody blocked: declined. From people of whom none is known: a request, if that is set; in any case where it
+        `is_strange`: into what one was in before, by somebody who was not.
         """
         own = self._core.account.account
         others = {r[0] for r in self._store.rows("SELECT account FROM leaves WHERE channel = ?", channel)} - {own}
@@ -70,7 +71,7 @@ class Contacts:
         if kind == ChannelKind.DIRECT and BLOCKED in states:
             self._store.db.execute("UPDATE channels SET request = ? WHERE channel = ?", (DECLINED, channel))
             self._core.upkeep.want_leave(channel)
-        elif requests and others and KNOWN not in states:
+        elif is_strange or (requests and others and KNOWN not in states):
             self._store.db.execute("UPDATE channels SET request = ? WHERE channel = ?", (REQUESTED, channel))
 
     def waits(self, channel: bytes) -> bool:
@@ -113,12 +114,12 @@ class Contacts:
                 (account, seen),
             )
             for channel, ident in zip(channels, idents, strict=True):
-                self._note(channel, ident, account, text)
+                self.note(channel, ident, account, text)
         for channel, ident in zip(channels, idents, strict=True):
             self._core.tell(MessageChanged(channel, ident))
 
-    def _note(self, channel: bytes, ident: bytes, account: bytes, text: str) -> None:
-        """Put a notice behind what stands in a timeline now."""
+    def note(self, channel: bytes, ident: bytes, account: bytes, text: str) -> None:
+        """Put a notice behind what stands in a timeline now; inside a transaction."""
         now_ms = self._core.server_now_ms()
         (last,) = self._store.rows("SELECT coalesce(max(log_number), 0) FROM messages WHERE channel = ?", channel)[0]
         self._store.db.execute(

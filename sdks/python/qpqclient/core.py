@@ -30,6 +30,7 @@ from qpqclient.settings import Settings
 from qpqclient.signals import open_signal
 from qpqclient.transport import MACHINE, GoingAway, Network
 from qpqclient.upkeep import Upkeep
+from qpqclient.vouching import Vouching
 from qpqcore.api import delivery
 from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -76,6 +77,7 @@ class Core:
         self.lock = trio.Lock()
         self.people = People(self)
         self.contacts = Contacts(self)
+        self.vouching = Vouching(self)
         self.inbox = Inbox(self)
         self.outbox = Outbox(self)
         self.commits = Commits(self)

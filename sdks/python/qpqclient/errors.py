@@ -175,6 +175,13 @@ class GroupBusy(QpqError):
     exit_code = EXIT_CODES[ErrorCode.EPOCH_CONFLICT]
 
 
+class NotVouched(GroupBusy):
+    """As the server shows a conversation, people are in it whom nobody has brought that was known in it: it is not entered."""
+
+    name = "notVouched"
+    exit_code = 18
+
+
 class GroupUnusable(QpqError):
     """This device is not in the group any more, or cannot follow it."""
 

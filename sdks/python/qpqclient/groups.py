@@ -33,7 +33,9 @@ PUT_BACK = "put back:"
 """How marks begin of groups that are to be compared with a server that was put back (putback.py)."""
 LOG_BITS, MOVES_SHIFT, BRANCH_BITS_DROPPED = 44, 56, 4
 """A place has 63 bits: 7 say how often it moved, 12 begin the channel's id, 44 are of its log (put back 4,096 times)."""
-OF_JOIN = ("births", "proposed", "rejoins")
+OF_FOUNDING = ("births", "proposed", "rejoins", "strangers")
+"""What a group that is founded here starts without."""
+OF_JOIN = (*OF_FOUNDING, "rosters")
 """What a group that is entered starts without."""
 
 
@@ -182,10 +184,12 @@ class Groups:
         policy = read_policy(rows[0][0] if rows else self.load(channel).policy)
         return may(policy, account, policy.admins, right)
 
-    def adopt(self, channel: bytes, generation: int, group: qpqnative.Group, name: str) -> None:
-        """Write a group that was made or joined; inside a transaction."""
+    def adopt(
+        self, channel: bytes, generation: int, group: qpqnative.Group, name: str, *, brought_by: bytes = b""
+    ) -> None:
+        """Write a group that was made, or joined by an invitation; inside a transaction. `brought_by`: an identity key."""
         self._make_room(channel, generation)
-        self._enter(channel, generation, group, name)
+        self._enter(channel, generation, group, name, brought_by)
 
     def _make_room(self, channel: bytes, generation: int) -> None:
         """Set aside what stands here, of this generation or the one before: messages of then may still lie unread."""
@@ -194,17 +198,18 @@ class Groups:
             if old != generation:
                 self._store.set_group_aside(group_id(channel, old))
 
-    def _enter(self, channel: bytes, generation: int, group: qpqnative.Group, name: str) -> None:
+    def _enter(self, channel: bytes, generation: int, group: qpqnative.Group, name: str, brought_by: bytes) -> None:
         policy = read_policy(group.policy)
         db = self._store.db
         db.execute(
-            "INSERT INTO channels (channel, generation, epoch, kind, name, timer_seconds, active, authenticator, follows, base) "
-            "VALUES (?, ?, 0, ?, ?, 0, 1, x'', ?, ?) ON CONFLICT (channel) DO UPDATE SET "
+            "INSERT INTO channels (channel, generation, epoch, kind, name, timer_seconds, active, authenticator, follows, base, "
+            "brought_by) VALUES (?, ?, 0, ?, ?, 0, 1, x'', ?, ?, ?) ON CONFLICT (channel) DO UPDATE SET "
             "generation = excluded.generation, active = 1, follows = excluded.follows, base = excluded.base, renewed_ms = 0, "
-            "name = CASE WHEN name = '' THEN excluded.name ELSE name END",
-            (channel, generation, int(policy.kind), name, policy.follows, base_of(channel, policy.moves)),
+            "brought_by = excluded.brought_by, name = CASE WHEN name = '' THEN excluded.name ELSE name END",
+            (channel, generation, int(policy.kind), name, policy.follows, base_of(channel, policy.moves), brought_by),
         )
-        for table in OF_JOIN:
+        self._keep_roster(channel)
+        for table in OF_JOIN if brought_by else OF_FOUNDING:
             db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
         db.execute("DELETE FROM meta WHERE name = ?", (PUT_BACK + channel.hex(),))
         db.execute("DELETE FROM gathering WHERE channel = ?1 AND earlier = ?1", (channel,))  # of what was begun before
@@ -212,13 +217,23 @@ class Groups:
         self.save_members(channel, group)
         self._open[channel] = group
 
+    def _keep_roster(self, channel: bytes) -> None:
+        """Write who was in a group that this device does not follow any more, or begins anew, until it follows one again."""
+        self._store.db.execute(
+            "INSERT OR IGNORE INTO rosters SELECT DISTINCT channel, account, identity_key FROM leaves WHERE channel = ?",
+            (channel,),
+        )
+
     def keep_joining(
-        self, channel: bytes, generation: int, group: qpqnative.Group, commit: bytes, params: bytes
+        self, channel: bytes, generation: int, group: qpqnative.Group, commit: bytes, params: bytes, brought_by: bytes
     ) -> None:
         """Write a group as an external commit begins it, before the commit is submitted; inside a transaction."""
         self.forget_joining(channel)
         self._store.write_mls((JOINING + key, value) for key, value in group.take_changes() if value is not None)
-        self._store.db.execute("INSERT INTO joins VALUES (?, ?, ?, ?)", (channel, generation, sha256(commit), params))
+        self._store.db.execute(
+            "INSERT INTO joins (channel, generation, hash, params, brought_by) VALUES (?, ?, ?, ?, ?)",
+            (channel, generation, sha256(commit), params, brought_by),
+        )
 
     def joining(self, channel: bytes) -> tuple[int, bytes, bytes] | None:
         """Return generation, commit's hash and stored call of an external commit that has no answer yet."""
@@ -234,7 +249,8 @@ class Groups:
         self._make_room(channel, generation)
         gid = group_id(channel, generation)
         self._store.move_group(gid, JOINING, b"")
-        self._enter(channel, generation, self.copy(gid), "")
+        (brought_by,) = self._store.rows("SELECT brought_by FROM joins WHERE channel = ?", channel)[0]
+        self._enter(channel, generation, self.copy(gid), "", brought_by)
         self.forget_joining(channel)
 
     def forget_joining(self, channel: bytes) -> None:
@@ -289,9 +305,10 @@ class Groups:
         if generation:
             self._store.set_group_aside(group_id(channel, generation))
         self.forget_joining(channel)
+        self._keep_roster(channel)
         db = self._store.db
         db.execute("UPDATE channels SET active = 0 WHERE channel = ?", (channel,))
-        for table in ("leaves", "leaving", "commits", *OF_JOIN):
+        for table in ("leaves", "leaving", "commits", *OF_FOUNDING):
             db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
         self._open.pop(channel, None)
 

@@ -15,7 +15,7 @@ import trio
 
 import qpqnative
 from qpqclient.content import RIGHTS, apply_content, read_content
-from qpqclient.errors import UNDECIDED, GroupUnusable, Refused
+from qpqclient.errors import UNDECIDED, GroupUnusable, NotVouched, Refused
 from qpqclient.groups import sha256
 from qpqclient.log import log
 from qpqclient.model import GroupChanged, MessageStored, Missed
@@ -76,7 +76,7 @@ class Inbox:
                 handler(entry)
             else:
                 self._pass_over(entry)
-        except (qpqnative.MlsError, Refusal, GroupUnusable) as exc:
+        except (qpqnative.MlsError, Refusal, GroupUnusable, NotVouched) as exc:
             self._groups.drop()
             log.info("entry_passed_over", kind=entry.kind.name, reason=str(exc))
             rejoin = entry.kind in LEAD_ON and not isinstance(exc, GroupUnusable)
@@ -265,7 +265,7 @@ class Inbox:
                 if rows and rows[0][1]:
                     self._groups.renewed(channel, rows[0][1])
                 self._groups.forget_before_rejoin(channel, group.epoch)
-                for table in ("births", "commits", "proposed"):
+                for table in ("births", "commits", "proposed", "rosters"):
                     self._store.db.execute(f"DELETE FROM {table} WHERE channel = ?", (channel,))  # noqa: S608 - fixed texts
             self._store.put_number(POSITION, entry.number)
         self._core.tell(GroupChanged(channel, active=not facts.self_removed))
@@ -332,13 +332,20 @@ class Inbox:
                 raise
             raise GroupUnusable("an invitation of the past that cannot be opened") from exc
         self._check_joined(channel, entry.generation, group)
+        vouching = self._core.vouching
+        if known or self._core.upkeep.has_to_rejoin(channel):
+            by, is_strange = vouching.check(channel, group, group.inviter_index), False
+        else:  # an invitation, be it back into what one has left, or was removed from
+            by = vouching.signer(group, group.inviter_index).identity_key
+            is_strange = bool(familiar := vouching.known(channel)) and by not in familiar
         with self._store.transaction():
             if is_past:  # this device has joined by itself since; what was sent in between opens with this one only
                 self._groups.keep_past(channel, entry.generation, group)
             else:
-                self._groups.adopt(channel, entry.generation, group, "")
+                self._groups.adopt(channel, entry.generation, group, "", brought_by=by)
                 if not self._core.moves.entered(channel) and not known:
-                    self._core.contacts.judge(channel, requests=self._core.settings.on(REQUESTS))
+                    requests = self._core.settings.on(REQUESTS)
+                    self._core.contacts.judge(channel, requests=requests, is_strange=is_strange)
             self._store.put_number(POSITION, entry.number)
         if not is_past:
             self._core.tell(GroupChanged(channel, active=True))
@@ -347,8 +354,6 @@ class Inbox:
     def _check_joined(channel: bytes, generation: int, group: qpqnative.Group) -> None:
         if read_group_id(group.group_id) != (channel, generation) or group.group_id != group_id(channel, generation):
             raise Refusal(ErrorCode.MALFORMED, "a Welcome into another group")
-        for member in group.members():
-            read_leaf(member.credential, member.signature_key)
 
     def _gap(self, entry: delivery.Entry) -> None:
         with self._store.transaction():

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from qpqclient.contacts import DECLINED
-from qpqclient.errors import NotAllowed, NotFound, NotVerified
+from qpqclient.errors import NotAllowed, NotFound, NotVerified, NotVouched
 from qpqclient.model import Member
 from qpqclient.settings import KEYS, VERIFIED
 from qpqcore.api.content import ChannelKind
@@ -193,9 +193,26 @@ class Membership:
         self._tell_name()
 
     async def rejoin(self) -> None:
-        """Take a new leaf in place of this device's own, as after a restored backup."""
+        """Take a new leaf in place of this device's own, as after a restored backup; NotVouched (see `strangers`)."""
         self._core.upkeep.want_rejoin(self.id)
         await self._core.upkeep.settle()
+        self._need_vouched()
+
+    def _need_vouched(self) -> None:
+        if missing := self.strangers():
+            raise NotVouched(
+                f"{', '.join(missing)}: in this conversation as the server shows it, and brought by nobody known"
+            )
+
+    def strangers(self) -> list[str]:
+        """Return those for whom nobody vouches, as the server shows this conversation: it is not entered before somebody does."""
+        return sorted(self._core.people.name(a) for a in self._core.vouching.strangers(self.id))
+
+    async def accept_strangers(self) -> None:
+        """Enter this conversation with those whom `strangers` names; others in their place are asked about anew."""
+        self._core.vouching.accept(self.id)
+        await self._core.upkeep.settle()
+        self._need_vouched()
 
     async def update_key(self) -> None:
         """Rotate this device's keys: a new epoch."""

@@ -157,8 +157,11 @@ class Moves:
     def _may_go_on(self, earlier: bytes, later: bytes) -> bool:
         """Tell whether a channel may stand for an earlier one: as a reset, it keeps the rules and brings in nobody new.
 
-        Whoever may invite anybody may have brought in others since.
+        Whoever may invite anybody may have brought in others since. Somebody of the earlier one has brought this device in.
         """
+        brought_by = self._column(later, "brought_by")
+        if brought_by and brought_by not in self._core.vouching.known(earlier):
+            return False
         before, after = self._policy(earlier), self._policy(later)
         if before is None or after is None or (before.kind, after.kind) != (ChannelKind.GROUP, ChannelKind.GROUP):
             return False

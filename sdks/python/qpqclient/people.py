@@ -183,7 +183,8 @@ class People:
 
     async def _learn_all(self) -> None:
         unknown = self._store.rows(
-            "SELECT DISTINCT account, identity_key FROM leaves WHERE account NOT IN (SELECT account FROM people)"
+            "SELECT account, identity_key FROM (SELECT account, identity_key FROM leaves UNION "
+            "SELECT account, identity_key FROM strangers) WHERE account NOT IN (SELECT account FROM people)"
         )
         self.unanswered = False
         if not unknown:

@@ -14,7 +14,7 @@ import trio
 
 import qpqnative
 from qpqclient.births import SUBMITTED
-from qpqclient.errors import UNDECIDED, GroupBusy, GroupUnusable, QpqError, Refused
+from qpqclient.errors import UNDECIDED, GroupBusy, GroupUnusable, NotVouched, QpqError, Refused
 from qpqclient.log import log
 from qpqclient.model import GroupChanged
 from qpqcore.api.delivery import ListChannelsParams, ListChannelsResult
@@ -45,7 +45,7 @@ class Upkeep:
         self._work = trio.Event()
         self._work.set()
         self._put_off = False
-        """Whether something could not be done because another domain was away: a conversation's home, or a member's."""
+        """Whether something could not be done that others have to do: another domain was away, or nobody vouched for a group."""
         self.noted = 0
         """How often groups were noted to be rejoined since the start: who waited for something sees whether one was meanwhile."""
         self._failed: Exception | None = None
@@ -113,7 +113,7 @@ class Upkeep:
             try:
                 await self.settle()
                 if self._put_off:
-                    raise QpqError("another domain is away")
+                    raise QpqError("others have to do something first")
             except (
                 QpqError,
                 Refusal,
@@ -175,6 +175,9 @@ class Upkeep:
                 raise  # the server itself cannot, or knows nobody here: it is asked no more now
             else:
                 self._note_failed(exc)
+        except NotVouched:
+            self._core.groups.drop()
+            self._put_off = True  # somebody else's commit, or the owner, will do it
         except (GroupBusy, GroupUnusable, Refusal, qpqnative.MlsError) as exc:
             self._core.groups.drop()
             self._note_failed(exc)

@@ -1,4 +1,4 @@
-"""Who may do what, and from whom one wants to hear: roles, requests, block, mute, settings."""
+"""Who may do what, and from whom one wants to hear: roles, requests, strangers, block, mute, settings."""
 
 from __future__ import annotations
 
@@ -48,6 +48,19 @@ async def requests(here: Here, action: str, conversation: str) -> None:
     else:
         await named[0].decline()
     here.tell({"conversation": named[0].id.hex(), "done": action}, f"{action}: {label(named[0])}")
+
+
+async def strangers(here: Here, action: str) -> None:
+    """Show, or let in, those with whom the conversation is to be joined anew and whom nobody has brought who was in it."""
+    named = here.open.strangers()
+    if action == "accept" and named:
+        await here.open.accept_strangers()
+        here.tell({"accepted": named}, f"let in: {', '.join(map(harmless_name, named))}")
+        return
+    for name in named:
+        here.tell(
+            {"stranger": name}, f"{harmless_name(name)} is in it as the server shows it, and nobody vouches for that"
+        )
 
 
 async def block(here: Here, name: str, undo: bool) -> None:

@@ -136,6 +136,10 @@ TABLE: tuple[Command, ...] = (
         ),
     ),
     Command(
+        "strangers", "Show or let in whom the server shows in the conversation and nobody has brought", contacts.strangers,
+        (Argument("action", Kind.WORD, default="list", choices=("list", "accept")),), needs=Needs.CONVERSATION, fresh=False,
+    ),
+    Command(
         "block", "Drop what a person sends from now on; list who is blocked", contacts.block,
         (Argument("name", Kind.PERSON, default=""), Argument("undo", Kind.FLAG, default=False, option="--", help="let it come again")), fresh=False,
     ),

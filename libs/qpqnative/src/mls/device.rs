@@ -196,11 +196,11 @@ impl Device {
         let number = welcome.cipher_suite().ok_or_else(|| malformed("not a Welcome"))?;
         let tree = tree.map(ExportedTree::from_bytes).transpose()?;
         let (client, groups, rules) = self.start(number, vec![]);
-        let (group, _) = client.join_group(tree, &welcome, now_s.map(MlsTime::from))?;
+        let (group, info) = client.join_group(tree, &welcome, now_s.map(MlsTime::from))?;
         if self.strict && !group.context().extensions().has_extension(EXT_POLICY) {
             return Err(rule("the group has no policy"));
         }
-        Ok(Group::new(group, groups, rules, self.clone()))
+        Ok(Group::new(group, groups, rules, self.clone()).invited_by(info.sender))
     }
 
     /// Joins by external commit (RFC 9420 §12.4.3.2), taking the device's old leaf out. The group that comes back is

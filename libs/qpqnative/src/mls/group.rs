@@ -44,16 +44,28 @@ pub struct Group {
     device: Device,
     unwritten: bool,
     tree_hash_written: Option<Vec<u8>>,
+    inviter: Option<u32>,
 }
 
 impl Group {
     pub(super) fn new(group: mls_rs::Group<Config>, store: GroupStore, rules: Rules, device: Device) -> Self {
-        Self { group, store, rules, device, unwritten: true, tree_hash_written: None }
+        Self { group, store, rules, device, unwritten: true, tree_hash_written: None, inviter: None }
     }
 
     pub(super) fn loaded(group: mls_rs::Group<Config>, store: GroupStore, rules: Rules, device: Device) -> Self {
         let tree_hash_written = Some(group.context().tree_hash.to_vec());
-        Self { group, store, rules, device, unwritten: false, tree_hash_written }
+        Self { group, store, rules, device, unwritten: false, tree_hash_written, inviter: None }
+    }
+
+    pub(super) fn invited_by(mut self, leaf: u32) -> Self {
+        self.inviter = Some(leaf);
+        self
+    }
+
+    /// The leaf that signed the Welcome's GroupInfo (RFC 9420 §12.4.3), while this object is the one that joined by it.
+    #[must_use]
+    pub fn inviter(&self) -> Option<u32> {
+        self.inviter
     }
 
     /// mls-rs's own group, to play a client that keeps no rules.

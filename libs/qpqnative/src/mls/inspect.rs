@@ -10,7 +10,7 @@ use mls_rs::external_client::builder::{
     ExternalBaseConfig, ExternalClientBuilder, WithCryptoProvider, WithIdentityProvider, WithMlsRules,
 };
 use mls_rs::group::proposal::ProposalType;
-use mls_rs::group::{ContentType, LeafNode, LeafNodeSource, Sender};
+use mls_rs::group::{ContentType, GroupInfo, LeafNode, LeafNodeSource, Sender};
 use mls_rs::{KeyPackage, MlsMessage, MlsMessageDescription};
 use mls_rs_codec::{MlsDecode, MlsEncode};
 use mls_rs_core::crypto::HpkePublicKey;
@@ -52,7 +52,7 @@ pub struct MessageInfo {
     pub epoch: Option<u64>,
     /// `application`, `proposal` or `commit`.
     pub content: Option<&'static str>,
-    /// The sending leaf of a PublicMessage from a member.
+    /// The sending leaf of a PublicMessage from a member, or the leaf that says it has signed a GroupInfo.
     pub sender_index: Option<u32>,
 }
 
@@ -79,7 +79,7 @@ pub fn inspect_message(bytes: &[u8]) -> Result<MessageInfo> {
             ("private", Some(content_name(content_type)), None)
         }
         MlsMessageDescription::Welcome { .. } => ("welcome", None, None),
-        MlsMessageDescription::GroupInfo => ("group_info", None, None),
+        MlsMessageDescription::GroupInfo => ("group_info", None, message.as_group_info().map(GroupInfo::sender)),
         MlsMessageDescription::KeyPackage => ("key_package", None, None),
     };
     let group_id = message.group_id().map(<[u8]>::to_vec);

@@ -166,6 +166,11 @@ impl Group {
     }
 
     #[getter]
+    fn inviter_index(&self, py: Python<'_>) -> PyResult<Option<u32>> {
+        self.run(py, |g| Ok(g.inviter()))
+    }
+
+    #[getter]
     fn tree_hash(&self, py: Python<'_>) -> PyResult<Vec<u8>> {
         self.run(py, |g| Ok(g.tree_hash()))
     }
