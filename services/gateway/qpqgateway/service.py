@@ -220,19 +220,20 @@ class Gateway:
         self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float
     ) -> Coroutine[None, None, None] | None:
         """Let a call in, or refuse it at once: no line in the log and no task, for there is no time."""
-        counts, entered = refusable(method), None
+        counts, stranger, entered = refusable(method), not peer.assertion, None
         if self._forwarded < self._config.calls_max:
-            entered = self.admission.enter(stranger=not peer.assertion) if counts else 0.0
+            entered = self.admission.enter(stranger=stranger) if counts else 0.0
         if entered is None:
             incoming.reply(SHED)
             self._observer.call_finished(method.name, TOO_MANY.code.name, trio.current_time() - started_s)
             return None
         self._forwarded += 1
-        return self._forward(incoming, peer, method, call, started_s, entered if counts else None)
+        return self._forward(incoming, peer, method, call, started_s, entered if counts else None, stranger=stranger)
 
     async def _forward(
-        self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float, entered: float | None
-    ) -> None:
+        self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float, entered: float | None,
+        *, stranger: bool,
+    ) -> None:  # fmt: skip
         if entered is not None:
             self.admission.begun(entered)
         try:
@@ -244,7 +245,7 @@ class Gateway:
         finally:
             self._forwarded -= 1
             if entered is not None:
-                self.admission.left()
+                self.admission.left(stranger=stranger)  # also who is in a session by now
 
     async def _pass(self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float) -> None:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 
@@ -12,8 +13,10 @@ from structlog.testing import capture_logs
 from qpqcore.api.methods import METHODS
 from qpqcore.bus import admission
 from qpqcore.bus.admission import (
+    CALM_SECONDS,
     DELAY_SECONDS,
     INTERVAL_SECONDS,
+    STRANGERS_KEPT,
     WINDOW_MIN,
     WINDOW_START,
     Admission,
@@ -155,8 +158,75 @@ def test_who_has_no_session_gets_half_of_it_and_the_others_all(clock):
     window = admission_of(clock)
     let_in = [window.enter(stranger=True) for _ in range(WINDOW_START)]
     assert let_in.count(None) == window.shed == WINDOW_START // 2
-    assert None not in [window.enter() for _ in range(WINDOW_START // 2)]
+    beside = int(WINDOW_START * STRANGERS_KEPT)  # what is kept for strangers is no part of the others' room
+    assert None not in [window.enter() for _ in range(WINDOW_START // 2 + beside)]
     assert window.enter() is None
+
+
+@pytest.mark.parametrize("narrow", [WINDOW_MIN, WINDOW_START])
+def test_sessions_at_work_leave_strangers_a_share(clock, narrow):
+    window = admission_of(clock)
+    window.window = float(narrow)
+    assert [window.enter() is None for _ in range(narrow + 1)] == [False] * narrow + [True]
+    kept = math.ceil(narrow * STRANGERS_KEPT)
+    assert [window.enter(stranger=True) is None for _ in range(kept + 5)] == [False] * kept + [True] * 5
+    assert window.enter() is None
+    window.left(stranger=True)
+    assert window.enter() is None  # that place is a stranger's
+    assert window.enter(stranger=True) is not None
+    window.left()
+    assert window.enter(stranger=True) is None  # and this one is not
+    assert window.enter() is not None
+    assert (window.working, window.strangers) == (narrow + kept, kept)
+
+
+@pytest.mark.parametrize("sessions", [0, 6, 11, 12])
+def test_strangers_who_are_refused_widen_the_window_of_a_process_that_is_not_behind(clock, sessions):
+    """They cannot fill it. After a burst it is narrow, and stayed so for as long as strangers were refused: for ever."""
+    window = admission_of(clock)
+    window.window = float(WINDOW_MIN)
+    for _ in range(sessions):
+        window.begun(window.enter())
+    let_in = []
+    while len(let_in) < 1_000:
+        marks = [mark for mark in (window.enter(stranger=True) for _ in range(50)) if mark is not None]
+        for mark in marks:
+            window.begun(mark)
+            window.left(stranger=True)
+        let_in.append(len(marks))
+        clock.now_s += INTERVAL_SECONDS
+    assert set(let_in[30:]) == {50}
+    assert window.shed == sum(50 - count for count in let_in)
+    assert clock.now_s > CALM_SECONDS
+    assert window.window == WINDOW_START
+
+
+@pytest.mark.parametrize("first", ["strangers", "sessions"])
+def test_past_capacity_strangers_push_nobody_out_who_has_a_session(clock, first):
+    """Both knock faster than calls end, strangers before the others. Each call does twice the work that may be waited for."""
+    window = admission_of(clock)
+    at_work = {"strangers": 0, "sessions": 0}
+
+    def knock(who, count):
+        for _ in range(count):
+            mark = window.enter(stranger=who == "strangers")
+            if mark is not None:
+                at_work[who] += 1
+                clock.work_s += 2 * DELAY_SECONDS
+                window.begun(mark)
+
+    knock(first, 2 * WINDOW_START)
+    for _ in range(30):
+        for _ in range(100):
+            for who in at_work:
+                if at_work[who]:
+                    at_work[who] -= 1
+                    window.left(stranger=who == "strangers")
+            knock("strangers", 3)
+            knock("sessions", 3)
+        clock.now_s += INTERVAL_SECONDS
+    assert window.window == WINDOW_MIN
+    assert at_work == {"sessions": WINDOW_MIN, "strangers": math.ceil(WINDOW_MIN * STRANGERS_KEPT)}
 
 
 def test_with_a_delay_of_nothing_all_come_in(clock):
