@@ -10,10 +10,9 @@ import trio
 
 from qpqcore.api import gateway as api
 from qpqcore.api.auth import RenewAssertionParams
-from qpqcore.api.delivery import METHODS as DELIVERY
 from qpqcore.api.delivery import FetchParams
 from qpqcore.api.rpc import Call, Reply
-from qpqcore.bus.admission import RETRY_MS, TOO_MANY, Admission, idle_seconds, refusable
+from qpqcore.bus.admission import FETCH_WAIT, RETRY_MS, TOO_MANY, Admission, idle_seconds, refusable
 from qpqcore.bus.dispatch import check_caller
 from qpqcore.bus.notices import REVOKED, WAKE_UP_LATENCY, mailbox_topic, read_revocation, signal_topic, stock_topic
 from qpqcore.bus.stub import Stub
@@ -42,7 +41,6 @@ DRAINING = b"draining"
 SHED = Reply(code=int(TOO_MANY.code), detail=TOO_MANY.detail, retry_after_ms=TOO_MANY.retry_after_ms).to_bytes()
 """Made once: what is refused for want of time must cost none."""
 HEALTH, HELLO, SUBSCRIBE = (m.number for m in api.METHODS)
-FETCH_WAIT = next(m.number for m in DELIVERY if m.name == "fetchWait")
 
 
 class Observer(Protocol):
@@ -220,7 +218,7 @@ class Gateway:
         self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float
     ) -> Coroutine[None, None, None] | None:
         """Let a call in, or refuse it at once: no line in the log and no task, for there is no time."""
-        counts, stranger, entered = refusable(method), not peer.assertion, None
+        counts, stranger, entered = refusable(method, call.params), not peer.assertion, None
         if self._forwarded < self._config.calls_max:
             entered = self.admission.enter(stranger=stranger) if counts else 0.0
         if entered is None:

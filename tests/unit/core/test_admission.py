@@ -10,6 +10,7 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
+from qpqcore.api.delivery import FetchWaitParams
 from qpqcore.api.methods import METHODS
 from qpqcore.bus import admission
 from qpqcore.bus.admission import (
@@ -17,6 +18,7 @@ from qpqcore.bus.admission import (
     DELAY_SECONDS,
     INTERVAL_SECONDS,
     STRANGERS_KEPT,
+    WAIT_MS_MIN,
     WINDOW_MIN,
     WINDOW_START,
     Admission,
@@ -253,8 +255,16 @@ def test_it_says_when_it_began_and_when_it_is_over(clock):
 
 
 def test_what_waits_and_what_was_admitted_already_is_not_shed():
-    shed = {m.name for m in METHODS.values() if refusable(m)}
+    waits = FetchWaitParams(wait_ms=WAIT_MS_MIN).to_bytes()
+    shed = {m.name for m in METHODS.values() if refusable(m, waits)}
     assert {"enqueue", "loginStart", "fetch", "ack"} <= shed
     assert "fetchWait" not in shed
     assert not shed & {m.name for m in METHODS.values() if m.internal}
-    assert not refusable(None)
+    assert not refusable(None, b"")
+
+
+@pytest.mark.parametrize(
+    "params", [b"", b"nonsense", *(FetchWaitParams(wait_ms=ms).to_bytes() for ms in (0, 1, WAIT_MS_MIN - 1))]
+)
+def test_who_says_that_he_waits_and_hardly_does_is_shed_as_who_fetches(params):
+    assert refusable(next(m for m in METHODS.values() if m.name == "fetchWait"), params)

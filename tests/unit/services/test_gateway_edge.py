@@ -15,7 +15,7 @@ from qpqcore.api.delivery import FetchParams, FetchResult, FetchWaitParams
 from qpqcore.api.gateway import HealthParams, SubscribeParams
 from qpqcore.api.methods import METHODS
 from qpqcore.api.rpc import Call, Reply
-from qpqcore.bus.admission import WINDOW_MIN
+from qpqcore.bus.admission import WAIT_MS_MIN, WINDOW_MIN
 from qpqcore.bus.local import LocalBus
 from qpqcore.bus.notices import LocalNotices, mailbox_topic
 from qpqcore.crypto.assertion import AssertionIssuer
@@ -106,7 +106,7 @@ async def test_calls_in_all_are_bounded(autojump_clock):
 
 async def test_past_its_window_the_edge_refuses_at_once_and_goes_on_answering(autojump_clock):
     """A processor that is behind: each call that is let in finds that it has waited too long for its turn."""
-    frame, poll = frame_of(LoginStartParams(name="alice")), frame_of(FetchWaitParams(wait_ms=1))
+    frame, poll = frame_of(LoginStartParams(name="alice")), frame_of(FetchWaitParams(wait_ms=WAIT_MS_MIN))
     go, waiting, codes_of = trio.Event(), [], []
 
     class Bus:

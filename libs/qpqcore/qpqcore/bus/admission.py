@@ -25,6 +25,7 @@ import structlog
 import trio
 
 from qpqcore.api.delivery import METHODS as DELIVERY
+from qpqcore.api.delivery import FetchWaitParams
 from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
@@ -68,13 +69,24 @@ RETRY_MS = 1_000
 TOO_MANY = Refusal(ErrorCode.OVERLOADED, "too many calls at once", retry_after_ms=RETRY_MS)
 CALM_SECONDS = 5.0
 """After so long without a refusal it is over."""
-WAITING = frozenset(m.number for m in DELIVERY if m.name == "fetchWait")
-"""They wait, and do not work: a call of these costs its memory, for which `calls_max` is the bound."""
+FETCH_WAIT = next(m.number for m in DELIVERY if m.name == "fetchWait")
+"""It waits, and does not work: a call of this costs its memory, for which `calls_max` is the bound."""
+WAIT_MS_MIN = 1_000
+"""Who lets it wait for less, or for nothing, makes it read rather than wait: that is a `fetch`. The SDK's waits for 30 s."""
 
 
-def refusable(method: Method | None) -> bool:
-    """Tell whether a call of this method may be shed, and counts as work."""
-    return method is not None and not method.internal and method.number not in WAITING
+def refusable(method: Method | None, params: bytes) -> bool:
+    """Tell whether a call of this method may be shed, and counts as work. Of `params` only fetchWait's are looked at."""
+    if method is None or method.internal:
+        return False
+    return method.number != FETCH_WAIT or not _waits(params)
+
+
+def _waits(params: bytes) -> bool:
+    try:
+        return FetchWaitParams.from_bytes(params).wait_ms >= WAIT_MS_MIN
+    except Refusal:
+        return False  # it is answered at once
 
 
 class _Idle(trio.abc.Instrument):
