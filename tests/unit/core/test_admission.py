@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 import time
 
@@ -22,9 +23,11 @@ from qpqcore.bus.admission import (
     WINDOW_MIN,
     WINDOW_START,
     Admission,
+    Competition,
     idle_seconds,
     refusable,
 )
+from qpqcore.bus.cores import cores
 
 
 class Clock:
@@ -147,13 +150,68 @@ async def test_what_there_was_to_do_is_told_apart_from_waiting():
     assert idle_seconds()() == pytest.approx(idle(), abs=0.01)
 
 
-async def test_a_thread_that_works_is_something_to_do():
-    """As a database's, on the only core: the scheduler waits for it."""
-    idle = idle_seconds()
+async def test_a_thread_that_works_is_something_to_do_on_the_only_core():
+    """As a database's: the scheduler waits for it."""
+    idle = idle_seconds(1.0)
     before_s, begun_s = idle(), time.perf_counter()
     await trio.to_thread.run_sync(spin, 0.2)
     took_s = time.perf_counter() - begun_s
     assert idle() - before_s < took_s - 0.15
+
+
+async def test_a_thread_that_works_beside_the_scheduler_leaves_it_idle():
+    """Its core is another: what the scheduler waits for could be done at once."""
+    idle, alone = idle_seconds(4.0), idle_seconds(1.0)
+    before_s = idle() - alone()
+    await trio.to_thread.run_sync(spin, 0.2)
+    assert idle() - alone() - before_s == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "competed"),
+    [
+        (1.0, 0.0, 0.0), (1.0, 0.25, 0.25), (1.0, 1.0, 1.0),
+        (1.5, 0.25, 0.0), (1.5, 1.0, 0.5),
+        (2.0, 1.0, 0.0), (2.0, 1.25, 0.25), (4.0, 1.0, 0.0), (4.0, 3.0, 0.0), (4.0, 4.0, 1.0),
+    ],
+)  # fmt: skip
+def test_threads_take_the_schedulers_time_once_all_other_cores_are_at_work(cores, threads, competed):
+    """As many threads as `threads` are at work all the time."""
+    taken = Competition(cores, 100.0, 7.0)
+    assert [taken.until(100.0 + s, 7.0 + threads * s) for s in (0.0, 1.0, 2.0)] == [0.0, competed, 2 * competed]
+
+
+def test_what_was_free_in_one_interval_does_not_make_up_for_what_was_not_in_the_next():
+    taken = Competition(2.0, 0.0, 0.0)
+    assert [taken.until(*at) for at in ((10.0, 0.0), (11.0, 2.0), (12.0, 2.0), (13.0, 4.0))] == [0.0, 1.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("own", "quotas", "found"),
+    [
+        ("0::/\n", {}, None), ("0::/\n", {".": "max 100000\n"}, None), ("0::/\n", {".": "150000 100000\n"}, 1.5),
+        ("0::/a/b\n", {"a/b": "max 100000\n", "a": "125000 100000\n"}, 1.25),
+        ("0::/a/b\n", {"a/b": "110000 100000\n", "a": "125000 100000\n"}, 1.1),
+        ("0::/a\n", {"a": "50000 100000\n"}, 1.0),  # less than a core is one
+        ("0::/../x\n", {".": "150000 100000\n"}, 1.5), ("4:cpu:/x\n", {".": "150000 100000\n"}, None),
+        ("0::/\n", {".": "nonsense"}, None), ("0::/\n", {".": "1 0"}, None), (None, {".": "150000 100000\n"}, None),
+    ],
+)  # fmt: skip
+def test_a_containers_quota_is_as_good_as_fewer_cores(tmp_path, monkeypatch, own, quotas, found):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(64)))
+    groups, own_group = tmp_path / "groups", tmp_path / "own"
+    for group, quota in quotas.items():
+        (groups / group).mkdir(parents=True, exist_ok=True)
+        (groups / group / "cpu.max").write_text(quota)
+    if own is not None:
+        own_group.write_text(own)
+    assert cores(groups, own_group) == (found or 64.0)
+
+
+def test_the_cores_are_those_that_this_process_may_run_on(monkeypatch):
+    assert 1.0 <= cores() <= len(os.sched_getaffinity(0))
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3})
+    assert cores() == 1.0
 
 
 def test_who_has_no_session_gets_half_of_it_and_the_others_all(clock):

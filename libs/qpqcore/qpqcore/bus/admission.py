@@ -26,6 +26,7 @@ import trio
 
 from qpqcore.api.delivery import METHODS as DELIVERY
 from qpqcore.api.delivery import FetchWaitParams
+from qpqcore.bus.cores import cores
 from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ WIDER = 1 / 8
 """A full window without delay grows by this share in an interval: tenfold in 2 s."""
 IDLE_SHARE = 0.5
 """A process that had nothing to do for so much of an interval has worked off what there was. At its end one waits for a disk
-for a third of the time all the same. Threads that work are something to do: they may have the only core.
+for a third of the time all the same. Threads that work are something to do where they have the only core (`Competition`).
 """
 STAY_SECONDS = 0.025
 """A call's stay, on average, that is not worth being shortened. Measured on one server of one core, offered twice what it can: 16 ms
@@ -107,10 +108,29 @@ class _Idle(trio.abc.Instrument):
 _idle: trio.lowlevel.RunVar[_Idle] = trio.lowlevel.RunVar("qpq idle")
 
 
-def idle_seconds() -> Callable[[], float]:
-    """Return what tells the seconds in which this run of Trio, and the threads beside it, had nothing to do.
+class Competition:
+    """How long other threads have had the core that the scheduler would need: that is what they did beyond what all the other
+    cores can do. On one core all that they do is such; on four cores three may work at no cost to it.
+    """
 
-    They count from some moment on, and may go back by what several threads do at a time.
+    def __init__(self, cores: float, now_s: float, others_s: float) -> None:
+        """Begin. `others_s` is the processor time that the other threads have used, `cores` at least 1."""
+        self._beside = cores - 1.0
+        self._now_s, self._others_s = now_s, others_s
+        self._taken_s = 0.0
+
+    def until(self, now_s: float, others_s: float) -> float:
+        """Return the seconds since the beginning. From call to call: cores that were free before are of no use now."""
+        self._taken_s += max(0.0, others_s - self._others_s - self._beside * (now_s - self._now_s))
+        self._now_s, self._others_s = now_s, others_s
+        return self._taken_s
+
+
+def idle_seconds(cores_there: float | None = None) -> Callable[[], float]:
+    """Return what tells the seconds in which this run of Trio had nothing to do while a core was free for it.
+
+    They count from some moment on, and may go back by what several threads do at a time. Trio's thread may ask; the cores
+    (`cores_there`) are as many as there are now.
     """
     try:
         found = _idle.get()
@@ -118,7 +138,13 @@ def idle_seconds() -> Callable[[], float]:
         found = _Idle()
         trio.lowlevel.add_instrument(found)
         _idle.set(found)
-    return lambda: found.seconds - (time.process_time() - time.thread_time())
+    competition = Competition(cores_there or cores(), *_others())
+    return lambda: found.seconds - competition.until(*_others())
+
+
+def _others() -> tuple[float, float]:
+    """Return the time, and what all threads but this one have used of the processor."""
+    return time.perf_counter(), time.process_time() - time.thread_time()
 
 
 class Admission:
