@@ -10,9 +10,10 @@ from functools import partial
 import pytest
 import trio
 
+from qpqcore.api.delivery import FetchWaitParams
 from qpqcore.api.methods import METHODS
 from qpqcore.bus import tcp_link
-from qpqcore.bus.admission import Admission
+from qpqcore.bus.admission import WAIT_MS_MIN, Admission
 from qpqcore.bus.tcp_server import BusServer
 from qpqcore.model.errors import ErrorCode
 from qpqcore.net.tls_stream import TlsStream
@@ -267,21 +268,27 @@ async def test_past_its_window_a_service_sheds_what_users_call_and_nothing_that_
     server = BusServer("delivery", slow, credentials_of(tmp_path, "delivery"), admission=admission)
     kinds = {name: next(m for m in METHODS.values() if m.name == name) for name in ("peek", "fetchWait")}
     inner = next(m for m in METHODS.values() if m.service == "delivery" and m.internal)
+    waits, hardly = (FetchWaitParams(wait_ms=ms).to_bytes() for ms in (WAIT_MS_MIN, WAIT_MS_MIN - 1))
     async with AsyncExitStack() as stack:
         address = await stack.enter_async_context(serving(server))
         bus = await stack.enter_async_context(calling({"delivery": [address]}, credentials_of(tmp_path, "gateway")))
         async with trio.open_nursery() as nursery:
 
-            async def call(method):
-                reply = await bus.call(Envelope(method=method.number, deadline_ms=60_000))
+            async def call(method, body=b""):
+                reply = await bus.call(Envelope(method=method.number, deadline_ms=60_000, body=body))
                 answers.append((method.name, reply.code, reply.retry_after_ms))
 
-            for method in (*[kinds["peek"]] * 5, kinds["fetchWait"], inner):
+            for method in (*[kinds["peek"]] * 5, inner):
                 nursery.start_soon(call, method)
+            nursery.start_soon(call, kinds["fetchWait"], waits)
             while slow.calls < 5 or len(answers) < 2:
                 await trio.sleep(0.01)
             assert answers == [("peek", ErrorCode.OVERLOADED, 1_000)] * 2
-            assert (server.admission.shed, server.admission.working, server.calls) == (2, 3, 5)
+            # A poll that waits for next to nothing is a fetch, and so is one that says nothing which can be read.
+            for body in (hardly, b"?"):
+                await call(kinds["fetchWait"], body)
+            assert answers[2:] == [("fetchWait", ErrorCode.OVERLOADED, 1_000)] * 2
+            assert (server.admission.shed, server.admission.working, server.calls) == (4, 3, 5)
             slow.go_on.set()
     assert sorted(name for name, code, _ in answers if not code) == sorted(["peek"] * 3 + ["fetchWait", inner.name])
     assert (server.admission.working, server.calls) == (0, 0)

@@ -156,6 +156,25 @@ async def test_a_service_that_drains_answers_who_waits(open_world):
         assert [(answer.entries, answer.last) for answer in answers] == [((), last)] * 2
 
 
+async def test_a_poll_that_may_not_wait_reads_the_mailbox_once(open_world, monkeypatch):
+    async with open_world() as w:
+        bob, service, reads = await w.device("bob"), w.service("delivery"), []
+        last = (await bob.call(delivery.PeekParams(), delivery.PeekResult)).last
+        read = service._store.fetch
+
+        async def fetch(*args, **more):
+            reads.append(args)
+            return await read(*args, **more)
+
+        monkeypatch.setattr(service._store, "fetch", fetch)
+        answer = await bob.call(delivery.FetchWaitParams(after=last), delivery.FetchResult)
+        assert (answer.entries, answer.last, len(reads)) == ((), last, 1)
+        service.begin_drain()
+        answer = await bob.call(delivery.FetchWaitParams(after=last, wait_ms=50_000), delivery.FetchResult)
+        assert (answer.entries, answer.last, len(reads)) == ((), last, 2)
+        assert not service._waiters
+
+
 async def test_a_blob_is_its_hash_resumes_and_opens_to_its_secret_alone(serving, tmp_path):
     async with serving() as server, AsyncExitStack() as stack:
         alice, bob, _ = await pair(stack, server, tmp_path)

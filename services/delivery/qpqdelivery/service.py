@@ -285,12 +285,13 @@ class Delivery(Peers):
     # --- mailboxes
 
     async def fetch(self, call: CallContext, params: api.FetchParams) -> api.FetchResult:
-        entries, box = await self._read(call, params.after, params.max_entries)
-        return _fetched(entries, box)
+        return _fetched(*await self._read(call, params.after, params.max_entries))
 
     async def fetch_wait(self, call: CallContext, params: api.FetchWaitParams) -> api.FetchResult:
-        device = call.caller.device
-        wait_s = 0 if self._draining else min(params.wait_ms, self._config.wait_ms_max) / 1000
+        device, at_once = call.caller.device, api.FetchParams(after=params.after, max_entries=params.max_entries)
+        if self._draining or not params.wait_ms:
+            return await self.fetch(call, at_once)
+        wait_s = min(params.wait_ms, self._config.wait_ms_max) / 1000
         with self._notices.subscribe(mailbox_topic(device)) as notices, trio.move_on_after(wait_s) as scope:
             ticket, untold, waited = self._queue(device, scope), False, False
             try:
@@ -309,8 +310,7 @@ class Delivery(Peers):
                 self._waiters[device].pop(ticket, None)
                 if not self._waiters[device]:
                     del self._waiters[device]
-        entries, box = await self._read(call, params.after, params.max_entries)
-        return _fetched(entries, box)
+        return await self.fetch(call, at_once)
 
     def _queue(self, device: bytes, scope: trio.CancelScope) -> object:
         """Note a waiter; the oldest of the device is answered when there are too many."""

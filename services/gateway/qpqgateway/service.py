@@ -10,10 +10,9 @@ import trio
 
 from qpqcore.api import gateway as api
 from qpqcore.api.auth import RenewAssertionParams
-from qpqcore.api.delivery import METHODS as DELIVERY
 from qpqcore.api.delivery import FetchParams
 from qpqcore.api.rpc import Call, Reply
-from qpqcore.bus.admission import RETRY_MS, TOO_MANY, Admission, idle_seconds, refusable
+from qpqcore.bus.admission import FETCH_WAIT, RETRY_MS, TOO_MANY, Admission, idle_seconds, refusable
 from qpqcore.bus.dispatch import check_caller
 from qpqcore.bus.notices import REVOKED, WAKE_UP_LATENCY, mailbox_topic, read_revocation, signal_topic, stock_topic
 from qpqcore.bus.stub import Stub
@@ -42,7 +41,6 @@ DRAINING = b"draining"
 SHED = Reply(code=int(TOO_MANY.code), detail=TOO_MANY.detail, retry_after_ms=TOO_MANY.retry_after_ms).to_bytes()
 """Made once: what is refused for want of time must cost none."""
 HEALTH, HELLO, SUBSCRIBE = (m.number for m in api.METHODS)
-FETCH_WAIT = next(m.number for m in DELIVERY if m.name == "fetchWait")
 
 
 class Observer(Protocol):
@@ -220,19 +218,20 @@ class Gateway:
         self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float
     ) -> Coroutine[None, None, None] | None:
         """Let a call in, or refuse it at once: no line in the log and no task, for there is no time."""
-        counts, entered = refusable(method), None
+        counts, stranger, entered = refusable(method, call.params), not peer.assertion, None
         if self._forwarded < self._config.calls_max:
-            entered = self.admission.enter(stranger=not peer.assertion) if counts else 0.0
+            entered = self.admission.enter(stranger=stranger) if counts else 0.0
         if entered is None:
             incoming.reply(SHED)
             self._observer.call_finished(method.name, TOO_MANY.code.name, trio.current_time() - started_s)
             return None
         self._forwarded += 1
-        return self._forward(incoming, peer, method, call, started_s, entered if counts else None)
+        return self._forward(incoming, peer, method, call, started_s, entered if counts else None, stranger=stranger)
 
     async def _forward(
-        self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float, entered: float | None
-    ) -> None:
+        self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float, entered: float | None,
+        *, stranger: bool,
+    ) -> None:  # fmt: skip
         if entered is not None:
             self.admission.begun(entered)
         try:
@@ -244,7 +243,7 @@ class Gateway:
         finally:
             self._forwarded -= 1
             if entered is not None:
-                self.admission.left()
+                self.admission.left(stranger=stranger)  # also who is in a session by now
 
     async def _pass(self, incoming: IncomingCall, peer: Peer, method: Method, call: Call, started_s: float) -> None:
         try:

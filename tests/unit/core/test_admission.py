@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import threading
 import time
 
@@ -9,17 +11,23 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
+from qpqcore.api.delivery import FetchWaitParams
 from qpqcore.api.methods import METHODS
 from qpqcore.bus import admission
 from qpqcore.bus.admission import (
+    CALM_SECONDS,
     DELAY_SECONDS,
     INTERVAL_SECONDS,
+    STRANGERS_KEPT,
+    WAIT_MS_MIN,
     WINDOW_MIN,
     WINDOW_START,
     Admission,
+    Competition,
     idle_seconds,
     refusable,
 )
+from qpqcore.bus.cores import cores
 
 
 class Clock:
@@ -142,21 +150,143 @@ async def test_what_there_was_to_do_is_told_apart_from_waiting():
     assert idle_seconds()() == pytest.approx(idle(), abs=0.01)
 
 
-async def test_a_thread_that_works_is_something_to_do():
-    """As a database's, on the only core: the scheduler waits for it."""
-    idle = idle_seconds()
+async def test_a_thread_that_works_is_something_to_do_on_the_only_core():
+    """As a database's: the scheduler waits for it."""
+    idle = idle_seconds(1.0)
     before_s, begun_s = idle(), time.perf_counter()
     await trio.to_thread.run_sync(spin, 0.2)
     took_s = time.perf_counter() - begun_s
     assert idle() - before_s < took_s - 0.15
 
 
+async def test_a_thread_that_works_beside_the_scheduler_leaves_it_idle():
+    """Its core is another: what the scheduler waits for could be done at once."""
+    idle, alone = idle_seconds(4.0), idle_seconds(1.0)
+    before_s = idle() - alone()
+    await trio.to_thread.run_sync(spin, 0.2)
+    assert idle() - alone() - before_s == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("cores", "threads", "competed"),
+    [
+        (1.0, 0.0, 0.0), (1.0, 0.25, 0.25), (1.0, 1.0, 1.0),
+        (1.5, 0.25, 0.0), (1.5, 1.0, 0.5),
+        (2.0, 1.0, 0.0), (2.0, 1.25, 0.25), (4.0, 1.0, 0.0), (4.0, 3.0, 0.0), (4.0, 4.0, 1.0),
+    ],
+)  # fmt: skip
+def test_threads_take_the_schedulers_time_once_all_other_cores_are_at_work(cores, threads, competed):
+    """As many threads as `threads` are at work all the time."""
+    taken = Competition(cores, 100.0, 7.0)
+    assert [taken.until(100.0 + s, 7.0 + threads * s) for s in (0.0, 1.0, 2.0)] == [0.0, competed, 2 * competed]
+
+
+def test_what_was_free_in_one_interval_does_not_make_up_for_what_was_not_in_the_next():
+    taken = Competition(2.0, 0.0, 0.0)
+    assert [taken.until(*at) for at in ((10.0, 0.0), (11.0, 2.0), (12.0, 2.0), (13.0, 4.0))] == [0.0, 1.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("own", "quotas", "found"),
+    [
+        ("0::/\n", {}, None), ("0::/\n", {".": "max 100000\n"}, None), ("0::/\n", {".": "150000 100000\n"}, 1.5),
+        ("0::/a/b\n", {"a/b": "max 100000\n", "a": "125000 100000\n"}, 1.25),
+        ("0::/a/b\n", {"a/b": "110000 100000\n", "a": "125000 100000\n"}, 1.1),
+        ("0::/a\n", {"a": "50000 100000\n"}, 1.0),  # less than a core is one
+        ("0::/../x\n", {".": "150000 100000\n"}, 1.5), ("4:cpu:/x\n", {".": "150000 100000\n"}, None),
+        ("0::/\n", {".": "nonsense"}, None), ("0::/\n", {".": "1 0"}, None), (None, {".": "150000 100000\n"}, None),
+    ],
+)  # fmt: skip
+def test_a_containers_quota_is_as_good_as_fewer_cores(tmp_path, monkeypatch, own, quotas, found):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(64)))
+    groups, own_group = tmp_path / "groups", tmp_path / "own"
+    for group, quota in quotas.items():
+        (groups / group).mkdir(parents=True, exist_ok=True)
+        (groups / group / "cpu.max").write_text(quota)
+    if own is not None:
+        own_group.write_text(own)
+    assert cores(groups, own_group) == (found or 64.0)
+
+
+def test_the_cores_are_those_that_this_process_may_run_on(monkeypatch):
+    assert 1.0 <= cores() <= len(os.sched_getaffinity(0))
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {3})
+    assert cores() == 1.0
+
+
 def test_who_has_no_session_gets_half_of_it_and_the_others_all(clock):
     window = admission_of(clock)
     let_in = [window.enter(stranger=True) for _ in range(WINDOW_START)]
     assert let_in.count(None) == window.shed == WINDOW_START // 2
-    assert None not in [window.enter() for _ in range(WINDOW_START // 2)]
+    beside = int(WINDOW_START * STRANGERS_KEPT)  # what is kept for strangers is no part of the others' room
+    assert None not in [window.enter() for _ in range(WINDOW_START // 2 + beside)]
     assert window.enter() is None
+
+
+@pytest.mark.parametrize("narrow", [WINDOW_MIN, WINDOW_START])
+def test_sessions_at_work_leave_strangers_a_share(clock, narrow):
+    window = admission_of(clock)
+    window.window = float(narrow)
+    assert [window.enter() is None for _ in range(narrow + 1)] == [False] * narrow + [True]
+    kept = math.ceil(narrow * STRANGERS_KEPT)
+    assert [window.enter(stranger=True) is None for _ in range(kept + 5)] == [False] * kept + [True] * 5
+    assert window.enter() is None
+    window.left(stranger=True)
+    assert window.enter() is None  # that place is a stranger's
+    assert window.enter(stranger=True) is not None
+    window.left()
+    assert window.enter(stranger=True) is None  # and this one is not
+    assert window.enter() is not None
+    assert (window.working, window.strangers) == (narrow + kept, kept)
+
+
+@pytest.mark.parametrize("sessions", [0, 6, 11, 12])
+def test_strangers_who_are_refused_widen_the_window_of_a_process_that_is_not_behind(clock, sessions):
+    """They cannot fill it. After a burst it is narrow, and stayed so for as long as strangers were refused: for ever."""
+    window = admission_of(clock)
+    window.window = float(WINDOW_MIN)
+    for _ in range(sessions):
+        window.begun(window.enter())
+    let_in = []
+    while len(let_in) < 1_000:
+        marks = [mark for mark in (window.enter(stranger=True) for _ in range(50)) if mark is not None]
+        for mark in marks:
+            window.begun(mark)
+            window.left(stranger=True)
+        let_in.append(len(marks))
+        clock.now_s += INTERVAL_SECONDS
+    assert set(let_in[30:]) == {50}
+    assert window.shed == sum(50 - count for count in let_in)
+    assert clock.now_s > CALM_SECONDS
+    assert window.window == WINDOW_START
+
+
+@pytest.mark.parametrize("first", ["strangers", "sessions"])
+def test_past_capacity_strangers_push_nobody_out_who_has_a_session(clock, first):
+    """Both knock faster than calls end, strangers before the others. Each call does twice the work that may be waited for."""
+    window = admission_of(clock)
+    at_work = {"strangers": 0, "sessions": 0}
+
+    def knock(who, count):
+        for _ in range(count):
+            mark = window.enter(stranger=who == "strangers")
+            if mark is not None:
+                at_work[who] += 1
+                clock.work_s += 2 * DELAY_SECONDS
+                window.begun(mark)
+
+    knock(first, 2 * WINDOW_START)
+    for _ in range(30):
+        for _ in range(100):
+            for who in at_work:
+                if at_work[who]:
+                    at_work[who] -= 1
+                    window.left(stranger=who == "strangers")
+            knock("strangers", 3)
+            knock("sessions", 3)
+        clock.now_s += INTERVAL_SECONDS
+    assert window.window == WINDOW_MIN
+    assert at_work == {"sessions": WINDOW_MIN, "strangers": math.ceil(WINDOW_MIN * STRANGERS_KEPT)}
 
 
 def test_with_a_delay_of_nothing_all_come_in(clock):
@@ -183,8 +313,16 @@ def test_it_says_when_it_began_and_when_it_is_over(clock):
 
 
 def test_what_waits_and_what_was_admitted_already_is_not_shed():
-    shed = {m.name for m in METHODS.values() if refusable(m)}
+    waits = FetchWaitParams(wait_ms=WAIT_MS_MIN).to_bytes()
+    shed = {m.name for m in METHODS.values() if refusable(m, waits)}
     assert {"enqueue", "loginStart", "fetch", "ack"} <= shed
     assert "fetchWait" not in shed
     assert not shed & {m.name for m in METHODS.values() if m.internal}
-    assert not refusable(None)
+    assert not refusable(None, b"")
+
+
+@pytest.mark.parametrize(
+    "params", [b"", b"nonsense", *(FetchWaitParams(wait_ms=ms).to_bytes() for ms in (0, 1, WAIT_MS_MIN - 1))]
+)
+def test_who_says_that_he_waits_and_hardly_does_is_shed_as_who_fetches(params):
+    assert refusable(next(m for m in METHODS.values() if m.name == "fetchWait"), params)

@@ -11,11 +11,11 @@ import trio.testing
 
 from qpqclient.transport import frame_of
 from qpqcore.api.auth import LoginFinishParams, LoginStartParams
-from qpqcore.api.delivery import FetchResult, FetchWaitParams
+from qpqcore.api.delivery import FetchParams, FetchResult, FetchWaitParams
 from qpqcore.api.gateway import HealthParams, SubscribeParams
 from qpqcore.api.methods import METHODS
 from qpqcore.api.rpc import Call, Reply
-from qpqcore.bus.admission import WINDOW_MIN
+from qpqcore.bus.admission import WAIT_MS_MIN, WINDOW_MIN
 from qpqcore.bus.local import LocalBus
 from qpqcore.bus.notices import LocalNotices, mailbox_topic
 from qpqcore.crypto.assertion import AssertionIssuer
@@ -106,7 +106,7 @@ async def test_calls_in_all_are_bounded(autojump_clock):
 
 async def test_past_its_window_the_edge_refuses_at_once_and_goes_on_answering(autojump_clock):
     """A processor that is behind: each call that is let in finds that it has waited too long for its turn."""
-    frame, poll = frame_of(LoginStartParams(name="alice")), frame_of(FetchWaitParams(wait_ms=1))
+    frame, poll = frame_of(LoginStartParams(name="alice")), frame_of(FetchWaitParams(wait_ms=WAIT_MS_MIN))
     go, waiting, codes_of = trio.Event(), [], []
 
     class Bus:
@@ -135,11 +135,30 @@ async def test_past_its_window_the_edge_refuses_at_once_and_goes_on_answering(au
             # Who only waits is no work: without a session it is refused for that alone.
             assert Reply.from_bytes(await connections[0].call(poll)).code == ErrorCode.UNAUTHENTICATED
             go.set()
-        assert admission.working == 0
+        assert (admission.working, admission.strangers) == (0, 0)
         assert admission.shed == 80 - WINDOW_MIN // 2
         await trio.sleep(1)
         await call(connections[0], frame)
         assert codes_of[-1] == (ErrorCode.OK, 0)
+
+
+async def test_who_logs_in_leaves_as_the_stranger_that_came(autojump_clock):
+    """Else each log-in would take a place of theirs for ever."""
+    caller = Caller(CallerKind.ACCOUNT, account=b"a", device=b"d", session=b"s")
+    seen = []
+
+    class Bus:
+        async def call(self, envelope):
+            seen.append((admission.working, admission.strangers))
+            return BusReply(assertion=AssertionIssuer({1: bytes(32)}, "auth").issue(caller, 0))
+
+    async with edge("native", Bus()) as (endpoint, connect), connect() as connection:
+        admission = endpoint.gateway.admission
+        for params in (LoginFinishParams(), FetchParams()):
+            await connection.call(frame_of(params))
+        assert [working for working, _ in seen if working] == [1] * len(seen)
+        assert (seen[0], seen[-1]) == ((1, 1), (1, 0))
+        assert (admission.working, admission.strangers) == (0, 0)
 
 
 class Forgetful(LocalNotices):

@@ -8,8 +8,8 @@
    The work is counted in processor time, not by the clock on the wall: what other programs take of the machine makes all
    calls slower, and refusing some would not help the others. And a process that had nothing to do for half of the interval has
    no standing queue: what waited came in one batch, or waits for a disk.
-3. A standing delay narrows the window in proportion, a full window without one widens it (AIMD, as TCP's: RFC 5681 §3.1).
-   A window that nobody fills says nothing and stays as it is. It never gets narrower than what is worked off in STAY_SECONDS
+3. A standing delay narrows the window in proportion, a full window without one widens it (AIMD, as TCP's: RFC 5681 §3.1), and
+   so does one that turned somebody away: strangers never fill it. A window that nobody fills says nothing and stays as it is. It never gets narrower than what is worked off in STAY_SECONDS
    (Little's law): narrower, calls would be quicker by little, and far fewer, since they share commits and datagrams.
 4. What was admitted once is not refused half-way: services' calls of each other only count (`refusable`).
 
@@ -25,6 +25,8 @@ import structlog
 import trio
 
 from qpqcore.api.delivery import METHODS as DELIVERY
+from qpqcore.api.delivery import FetchWaitParams
+from qpqcore.bus.cores import cores
 from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ WIDER = 1 / 8
 """A full window without delay grows by this share in an interval: tenfold in 2 s."""
 IDLE_SHARE = 0.5
 """A process that had nothing to do for so much of an interval has worked off what there was. At its end one waits for a disk
-for a third of the time all the same. Threads that work are something to do: they may have the only core.
+for a third of the time all the same. Threads that work are something to do where they have the only core (`Competition`).
 """
 STAY_SECONDS = 0.025
 """A call's stay, on average, that is not worth being shortened. Measured on one server of one core, offered twice what it can: 16 ms
@@ -59,18 +61,33 @@ NARROWEST = 0.3
 """One interval takes no more than this leaves, however long the delay was: it may have been one hiccup."""
 STRANGERS_SHARE = 0.5
 """Of the window, for who has no session: a crowd that logs in, or only says so, leaves the other half to who is there."""
+STRANGERS_KEPT = 1 / 8
+"""As much as this of the window is theirs beside it, however many of the others are at work: else nobody could log in to a server
+whose people fill half of it. It takes no place of theirs, and they none of it.
+"""
 RETRY_MS = 1_000
 """When to come back. Who does adds as much again by chance, so that not all come together (SDK: `pacing.later`)."""
 TOO_MANY = Refusal(ErrorCode.OVERLOADED, "too many calls at once", retry_after_ms=RETRY_MS)
 CALM_SECONDS = 5.0
 """After so long without a refusal it is over."""
-WAITING = frozenset(m.number for m in DELIVERY if m.name == "fetchWait")
-"""They wait, and do not work: a call of these costs its memory, for which `calls_max` is the bound."""
+FETCH_WAIT = next(m.number for m in DELIVERY if m.name == "fetchWait")
+"""It waits, and does not work: a call of this costs its memory, for which `calls_max` is the bound."""
+WAIT_MS_MIN = 1_000
+"""Who lets it wait for less, or for nothing, makes it read rather than wait: that is a `fetch`. The SDK's waits for 30 s."""
 
 
-def refusable(method: Method | None) -> bool:
-    """Tell whether a call of this method may be shed, and counts as work."""
-    return method is not None and not method.internal and method.number not in WAITING
+def refusable(method: Method | None, params: bytes) -> bool:
+    """Tell whether a call of this method may be shed, and counts as work. Of `params` only fetchWait's are looked at."""
+    if method is None or method.internal:
+        return False
+    return method.number != FETCH_WAIT or not _waits(params)
+
+
+def _waits(params: bytes) -> bool:
+    try:
+        return FetchWaitParams.from_bytes(params).wait_ms >= WAIT_MS_MIN
+    except Refusal:
+        return False  # it is answered at once
 
 
 class _Idle(trio.abc.Instrument):
@@ -91,10 +108,29 @@ class _Idle(trio.abc.Instrument):
 _idle: trio.lowlevel.RunVar[_Idle] = trio.lowlevel.RunVar("qpq idle")
 
 
-def idle_seconds() -> Callable[[], float]:
-    """Return what tells the seconds in which this run of Trio, and the threads beside it, had nothing to do.
+class Competition:
+    """How long other threads have had the core that the scheduler would need: that is what they did beyond what all the other
+    cores can do. On one core all that they do is such; on four cores three may work at no cost to it.
+    """
 
-    They count from some moment on, and may go back by what several threads do at a time.
+    def __init__(self, cores: float, now_s: float, others_s: float) -> None:
+        """Begin. `others_s` is the processor time that the other threads have used, `cores` at least 1."""
+        self._beside = cores - 1.0
+        self._now_s, self._others_s = now_s, others_s
+        self._taken_s = 0.0
+
+    def until(self, now_s: float, others_s: float) -> float:
+        """Return the seconds since the beginning. From call to call: cores that were free before are of no use now."""
+        self._taken_s += max(0.0, others_s - self._others_s - self._beside * (now_s - self._now_s))
+        self._now_s, self._others_s = now_s, others_s
+        return self._taken_s
+
+
+def idle_seconds(cores_there: float | None = None) -> Callable[[], float]:
+    """Return what tells the seconds in which this run of Trio had nothing to do while a core was free for it.
+
+    They count from some moment on, and may go back by what several threads do at a time. Trio's thread may ask; the cores
+    (`cores_there`) are as many as there are now.
     """
     try:
         found = _idle.get()
@@ -102,7 +138,13 @@ def idle_seconds() -> Callable[[], float]:
         found = _Idle()
         trio.lowlevel.add_instrument(found)
         _idle.set(found)
-    return lambda: found.seconds - (time.process_time() - time.thread_time())
+    competition = Competition(cores_there or cores(), *_others())
+    return lambda: found.seconds - competition.until(*_others())
+
+
+def _others() -> tuple[float, float]:
+    """Return the time, and what all threads but this one have used of the processor."""
+    return time.perf_counter(), time.process_time() - time.thread_time()
 
 
 class Admission:
@@ -125,43 +167,56 @@ class Admission:
         self._waited_s = 0.0
         self._begun = 0
         self._most = 0
+        self._turned_away = False
         self._refused_s: float | None = None
         self.window = float(WINDOW_START)
         self.working = 0
         """Calls admitted that have not ended."""
+        self.strangers = 0
+        """Of them those that came without a session."""
         self.shed = 0
         """Calls refused, ever."""
         self.delay_s = 0.0
         """Of the last interval in which calls began."""
 
     def enter(self, *, stranger: bool = False) -> float | None:
-        """Count a call in; None: it has to be refused. Who is in gives what it got to `begun`, and says `left` at its end."""
+        """Count a call in; None: it has to be refused. Who is in gives what it got to `begun`, and says `left` at its end, as what
+        it came.
+        """
         now_s = self._clock()
         if now_s >= self._ends_s:
             self._judge(now_s)
-        room = self.window * STRANGERS_SHARE if stranger else self.window
-        if self.working >= room and self.delay_seconds_max:
+        if self.delay_seconds_max and not self._has_room(stranger=stranger):
             self.shed += 1
+            self._turned_away = True
             if self._refused_s is None:
                 log.warning("shedding_began", place=self._place, window=int(self.window), delay_s=self.delay_s)
             self._refused_s = now_s
             return None
         self.working += 1
+        self.strangers += stranger
         self._most = max(self._most, self.working)
         return self._work()
+
+    def _has_room(self, *, stranger: bool) -> bool:
+        kept = self.window * STRANGERS_KEPT
+        if stranger:
+            return self.strangers < kept or self.working < self.window * STRANGERS_SHARE
+        return self.working - min(self.strangers, kept) < self.window
 
     def begun(self, entered: float) -> None:
         """Note the work that was done between `enter` and a call's first turn."""
         self._waited_s += self._work() - entered
         self._begun += 1
 
-    def left(self) -> None:
-        """Count a call out."""
+    def left(self, *, stranger: bool = False) -> None:
+        """Count a call out; `stranger` as it was for `enter`, whatever the caller has become."""
         self.working -= 1
+        self.strangers -= stranger
 
     def _judge(self, now_s: float) -> None:
         """Set the window by what the interval showed."""
-        is_full = self._most >= self.window
+        is_short = self._turned_away or self._most >= self.window
         idle_s, interval_s = self._idle(), now_s - self._ends_s + INTERVAL_SECONDS
         is_busy = idle_s - self._idle_s < IDLE_SHARE * interval_s
         if self._begun:
@@ -171,10 +226,10 @@ class Admission:
                     kept = max(self.delay_seconds_max / self.delay_s, NARROWEST)
                     worked_off = self.stay_seconds * self._begun / interval_s
                     self.window = max(min(self.window, self._most) * kept, WINDOW_MIN, worked_off)
-            elif is_full:
+            elif is_short:
                 self.window += self.window * WIDER
         self._ends_s, self._idle_s = now_s + INTERVAL_SECONDS, idle_s
-        self._waited_s, self._begun, self._most = 0.0, 0, self.working
+        self._waited_s, self._begun, self._most, self._turned_away = 0.0, 0, self.working, False
         if self._refused_s is not None and now_s - self._refused_s >= CALM_SECONDS:
             self._refused_s = None
             self.window = max(self.window, WINDOW_START)

@@ -7,13 +7,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import structlog
 import trio
 
 from qpqcore.api.methods import METHODS
-from qpqcore.bus.admission import TOO_MANY, Admission, refusable
+from qpqcore.bus.admission import FETCH_WAIT, TOO_MANY, Admission, refusable
 from qpqcore.bus.allowed import MAY_CALL
 from qpqcore.bus.tcp_link import (
     CALLER_SILENT_SECONDS_MAX,
@@ -181,8 +182,8 @@ class _Connection:
                 self._server.overloaded += 1
                 self._reply(one.call, SHED)
                 return
-            counts, entered = refusable(METHODS.get(method_of(one.body))), None
-            if counts:
+            entered = None
+            if _counts(one.body):
                 entered = self._server.admission.enter()
                 if entered is None:
                     self._reply(one.call, SHED)
@@ -220,3 +221,13 @@ class _Connection:
             log.error("bus_reply_too_large", bytes=len(data))
             data = BusReply(code=int(ErrorCode.INTERNAL), detail="internal error").to_bytes()
         self.link.put_nowait(frame(Kind.REPLY, call, data))
+
+
+def _counts(body: bytes) -> bool:
+    """Tell whether admission decides on a call; only a poll is looked into for it, and what is no Envelope is refused soon enough."""
+    number = method_of(body)
+    params = b""
+    if number == FETCH_WAIT:
+        with suppress(Refusal):
+            params = Envelope.from_bytes(body).body
+    return refusable(METHODS.get(number), params)
