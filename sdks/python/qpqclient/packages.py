@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import trio
 
 import qpqnative
-from qpqclient.errors import QpqError
+from qpqclient.errors import QpqError, ServerBroke
 from qpqclient.log import log
 from qpqclient.transport import new_key
 from qpqcore.api.keystore import AccountKeys, DeviceKeys, FetchKeyPackageParams, FetchKeyPackageResult
@@ -16,7 +16,7 @@ from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from qpqclient.core import Core
 
@@ -38,6 +38,22 @@ class Added:
         self.hybrid_key = hybrid_key
 
 
+def check_wanted(added: Sequence[Added], wanted: Collection[bytes]) -> None:
+    """Refuse to add anybody whom nobody asked for, or a device twice, whatever let them through before. ServerBroke.
+
+    Called where a commit with Adds is built: what stands in it gives its people all that is said from then on.
+    """
+    if not {a.account for a in added} <= set(wanted) or len({a.device for a in added}) < len(added):
+        raise ServerBroke("somebody would be added who was not asked for, or a device twice: nobody was added")
+
+
+class Answer(NamedTuple):
+    """What was answered to one call."""
+
+    asked: tuple[bytes, ...]
+    accounts: tuple[AccountKeys, ...]
+
+
 class Packages:
     """Fetches and judges KeyPackages; `Commits` does it for whom it adds."""
 
@@ -48,9 +64,13 @@ class Packages:
     async def packages(
         self, accounts: Sequence[bytes], suite: int, *, but: frozenset[bytes] = frozenset()
     ) -> list[Added]:
-        """Return a KeyPackage of each active device of the accounts, this device and `but` left out."""
+        """Return a KeyPackage of each active device of the accounts, this device and `but` left out.
+
+        ServerBroke where the server answers with somebody else's, or with somebody's twice.
+        """
         left_out = but | {self._core.account.device}
-        asked, answers = trio.open_memory_channel[FetchKeyPackageResult | QpqError](1)
+        accounts = list(dict.fromkeys(accounts))
+        asked, answers = trio.open_memory_channel[Answer | QpqError](1)
         usable: list[Added] = []
         async with trio.open_nursery() as nursery:  # the server looks for the next ones while these are checked
             nursery.start_soon(self._fetch, accounts, suite, asked)
@@ -61,16 +81,17 @@ class Packages:
         return [a for a in usable if a.device not in left_out]
 
     async def _fetch(
-        self, accounts: Sequence[bytes], suite: int, asked: trio.MemorySendChannel[FetchKeyPackageResult | QpqError]
+        self, accounts: Sequence[bytes], suite: int, asked: trio.MemorySendChannel[Answer | QpqError]
     ) -> None:
         """Ask for the KeyPackages of some accounts after others, until there is an error."""
-        answer: FetchKeyPackageResult | QpqError
+        answer: Answer | QpqError
         async with asked:
             for start in range(0, len(accounts), ACCOUNTS_AT_ONCE):
                 some = tuple(accounts[start : start + ACCOUNTS_AT_ONCE])
                 params = FetchKeyPackageParams(accounts=some, suites=(suite,))
                 try:
-                    answer = await self._core.call(params, FetchKeyPackageResult, key=new_key())
+                    result = await self._core.call(params, FetchKeyPackageResult, key=new_key())
+                    answer = Answer(some, result.accounts)
                 except QpqError as exc:
                     answer = exc
                 await asked.send(answer)
@@ -78,7 +99,7 @@ class Packages:
                     return
 
     async def _checked(
-        self, answers: trio.MemoryReceiveChannel[FetchKeyPackageResult | QpqError], usable: list[Added]
+        self, answers: trio.MemoryReceiveChannel[Answer | QpqError], usable: list[Added]
     ) -> QpqError | None:
         """Put what can be used of the answers into `usable`; return the error that ended it.
 
@@ -87,6 +108,8 @@ class Packages:
         async for answer in answers:
             if isinstance(answer, QpqError):
                 return answer
+            if (wrong := _answers_otherwise(answer)) is not None:
+                return wrong
             for start in range(0, len(answer.accounts), CHECKED_AT_ONCE):
                 try:
                     with self._store.transaction():
@@ -126,3 +149,17 @@ class Packages:
                 raise Refusal(ErrorCode.HYBRID_KEY_INVALID, "a hybrid key that its device has not signed")
             hybrid = signed.public_key
         return Added(leaf.account, d.device, d.key_package, hybrid, info.reference)
+
+
+def _answers_otherwise(answer: Answer) -> ServerBroke | None:
+    """Return what is wrong with an answer that is not about those who were asked for, each and each device once.
+
+    Whatever else is in it: all that it names is genuine, maybe, and a server that sends it wants somebody in.
+    """
+    accounts = [keys.account for keys in answer.accounts]
+    devices = [d.device for keys in answer.accounts for d in keys.packages]
+    if not set(accounts) <= set(answer.asked):
+        return ServerBroke("the server hands out keys of somebody who was not asked for: nobody was added")
+    if len(set(accounts)) < len(accounts) or len(set(devices)) < len(devices):
+        return ServerBroke("the server hands out somebody's keys twice: nobody was added")
+    return None
