@@ -52,9 +52,7 @@ class Births:
         # docs/spec/federation.md#homes: a conversation of two has one home, whoever begins it.
         domain = domain_of(min(own, *accounts) if kind is ChannelKind.DIRECT and accounts else own)
         channel = make_id(secrets.token_bytes(16), domain)
-        added = await self._core.commits.packages([*accounts, own], suite)
-        if set(accounts) - {a.account for a in added}:
-            raise GroupUnusable("somebody has no device that can be added")
+        added = await self._core.commits.packages([*accounts, own], suite, each=accounts)
         policy = GroupPolicy(version=1, kind=kind, home=domain, generation=1)
         await self._found(channel, policy, {own, *accounts}, added, suite, name)
         await self._core.catch_up()
