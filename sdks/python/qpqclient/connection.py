@@ -92,16 +92,13 @@ class Connection:
                         self.leave(0.0)
                     self._set(None)
             except Refused as exc:
-                if exc.code not in LATER or attempt == CALL_TRIES_MAX - 1:
+                is_rate = exc.code is ErrorCode.RATE_LIMITED
+                too_long = is_rate and exc.retry_after_ms > patience_s * 1000
+                if exc.code not in LATER or too_long or attempt == CALL_TRIES_MAX - 1:
                     raise
                 rest_s = later(exc)
-                if exc.code is not ErrorCode.RATE_LIMITED:
-                    await pause(rest_s)
-                elif exc.retry_after_ms > patience_s * 1000:
-                    raise
-                else:
-                    patience_s -= rest_s
-                    await trio.sleep(rest_s)
+                patience_s -= rest_s if is_rate else 0.0
+                await trio.sleep(rest_s if is_rate else min(rest_s, BACKOFF_SECONDS_MAX))
         raise Unreachable("the server does not answer")
 
     def leave(self, within_s: float) -> None:
