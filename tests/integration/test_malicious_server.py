@@ -16,14 +16,18 @@ from trio.testing import wait_all_tasks_blocked
 import qpqclient
 import qpqnative
 from qpqclient.client import system_now_ms
+from qpqclient.commits import Commits
+from qpqclient.transport import new_key
+from qpqcore.api.content import ChannelKind
 from qpqcore.api.gateway import SubscribeEvent
-from qpqcore.api.keystore import AccountKeys, DeviceKeys
+from qpqcore.api.keystore import AccountKeys, DeviceKeys, FetchKeyPackageParams, FetchKeyPackageResult
 from qpqcore.api.rpc import Reply
 from qpqcore.crypto.identity import Credential, DeviceEntry, DeviceList
 from qpqcore.crypto.signatures import generate_key
 from qpqcore.model.errors import ErrorCode
 from qpqcore.model.ids import AccountId, DeviceId, make_id
 from qpqgateway.service import Gateway
+from tests.support.domains import NAMES, open_friends, until
 from tests.support.people import people, settle, texts
 from tests.support.world import STORE_KEY, method_named
 
@@ -180,19 +184,173 @@ async def test_a_device_that_its_account_does_not_list_is_not_added(serving, tmp
         alice, bob = await people(stack, server, tmp_path, "alice", "bob")
         evil = Mallory(bob.account)
         extra = DeviceKeys(device=evil.device, suite=qpqnative.SUITE_1, key_package=evil.package())
+        nonsense = DeviceKeys(device=DeviceId(make_id(b"n" * 16, DOMAIN)), key_package=b"x")
 
         def change(result):
-            return replace(
-                result,
-                accounts=tuple(
-                    replace(a, packages=(*a.packages, extra, DeviceKeys(device=evil.device, key_package=b"x")))
-                    for a in result.accounts
-                ),
-            )
+            kept = tuple(a for a in result.accounts if a.account != bob.account)
+            (his,) = (a for a in result.accounts if a.account == bob.account)
+            return replace(result, accounts=(*kept, replace(his, packages=(*his.packages, extra, nonsense))))
 
         lies.tell("fetchKeyPackage", change)
         talk = await alice.dm("bob")
         assert {d for m in talk.members() for d in m.devices} == {alice.device, bob.device}
+
+
+async def keys_of(asker, client):
+    """Return genuine keys of somebody, as the server has them: all that is in them holds."""
+    params = FetchKeyPackageParams(accounts=(client.account,), suites=(qpqnative.SUITE_1,))
+    return (await asker._core.call(params, FetchKeyPackageResult, key=new_key())).accounts[0]
+
+
+ANSWERS = {
+    "somebody else, too": lambda accounts, eve: (*accounts, eve),
+    "somebody else in their place": lambda accounts, eve: (eve, *accounts[1:]),
+    "an account twice": lambda accounts, _: (*accounts, replace(accounts[0], packages=())),
+    "a device twice": lambda accounts, _: (replace(accounts[0], packages=accounts[0].packages * 2), *accounts[1:]),
+}
+"""What a server may answer who wants Eve in, of which each is genuine in itself."""
+
+
+@pytest.mark.parametrize("how", ["create", "invite", "dm"])
+async def test_nobody_is_added_who_was_not_asked_for(serving, tmp_path, lies, how):
+    """The server hands out a person's own keys, where another's were asked for: nothing of that answer is taken."""
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob, carol, eve = await people(stack, server, tmp_path, "alice", "bob", "carol", "eve")
+        hers = await keys_of(bob, eve)
+        club = await alice.create_group("club", ["carol"])
+        await alice.resolve("bob")
+        ways = {
+            "create": partial(alice.create_group, "new", ["bob", "carol"]), "invite": partial(club.invite, "bob"),
+            "dm": partial(alice.dm, "bob"),
+        }  # fmt: skip
+        before = alice._core.store.rows("SELECT * FROM people ORDER BY account")
+        for answer in ANSWERS.values():
+            lies.tell("fetchKeyPackage", lambda r, answer=answer: replace(r, accounts=answer(r.accounts, hers)))
+            with pytest.raises(qpqclient.ServerBroke, match="nobody was added") as told:
+                await ways[how]()
+            assert told.value.name == "serverBroke"
+        assert lies.told == len(ANSWERS)
+        assert [c.id for c in alice.conversations()] == [club.id]
+        assert alice._core.store.rows("SELECT * FROM people ORDER BY account") == before
+        lies.stop()
+        made = await ways[how]() or club
+        await settle(alice, bob, carol, eve)
+        names = {"create": ["alice", "bob", "carol"], "invite": ["alice", "bob", "carol"], "dm": ["alice", "bob"]}
+        assert sorted(m.name for m in made.members()) == names[how]
+        assert sorted(m.name for m in bob.conversation(made.id).members()) == names[how]
+        assert eve.conversations() == []
+
+
+async def test_nobody_comes_in_by_a_reset(serving, tmp_path, lies, monkeypatch):
+    """A group that cannot be joined is begun anew by its clients themselves, without a person's act."""
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob, eve = await people(stack, server, tmp_path, "alice", "bob", "eve")
+        hers = await keys_of(bob, eve)
+        group = await alice.create_group("g", ["bob"])
+        await settle(alice, bob)
+        real = Commits.join_externally
+
+        async def stuck(self, channel, info, tree):
+            if info.generation == 1:
+                raise qpqnative.MlsError("invalid", "as if the group's state were broken")
+            await real(self, channel, info, tree)
+
+        monkeypatch.setattr(Commits, "join_externally", stuck)
+        for answer in ANSWERS.values():
+            lies.tell("fetchKeyPackage", lambda r, answer=answer: replace(r, accounts=answer(r.accounts, hers)))
+            with pytest.raises(qpqclient.ServerBroke, match="nobody was added") as told:
+                await group.rejoin()
+            assert told.value.name == "serverBroke"
+        assert alice._core.groups.generation(group.id) == 1
+        lies.stop()
+        await settle(alice, bob)
+        await alice._core.upkeep.settle()
+        await settle(alice, bob)
+        assert alice._core.groups.generation(group.id) == bob._core.groups.generation(group.id) == 2
+        await settle(eve)
+        for client in (alice, bob):
+            assert sorted(m.name for m in client.conversation(group.id).members()) == ["alice", "bob"]
+        assert eve.conversations() == []
+
+
+async def test_nobody_comes_in_when_a_group_moves(open_domains, lies):
+    """Bob's own server, to which he moves the group, would have Eve in."""
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with (
+            open_domains(NAMES) as domains,
+            open_friends(domains) as friends,
+            domains.person(f"eve@{NAMES[1]}") as eve,
+        ):
+            bob, carol = friends.bob, friends.carol
+            hers = await keys_of(bob, eve)
+            await domains.stop(NAMES[0])
+            old = friends.at_bob.id
+            lies.tell("fetchKeyPackage", lambda r: replace(r, accounts=(*r.accounts, hers)))
+            with pytest.raises(qpqclient.ServerBroke, match="nobody was added"):
+                await friends.at_bob.rehome()
+            assert lies.told
+            assert (friends.at_bob.id, len(bob.conversations())) == (old, 1)
+            lies.stop()
+            await friends.at_bob.rehome()
+            await until(carol, lambda: friends.at_carol.id == friends.at_bob.id)
+            for client, one in friends.guests:
+                there = sorted(client._core.people.name(m.account).partition("@")[0] for m in one.members())
+                assert there == ["bob", "carol"]
+            await eve.sync()
+            assert eve.conversations() == []
+
+
+async def test_who_is_let_through_all_the_same_is_not_added(serving, tmp_path, monkeypatch):
+    """The second wall, where the commit is built: as if the first were not there."""
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, _, eve = await people(stack, server, tmp_path, "alice", "bob", "eve")
+        club = await alice.create_group("club")
+        real = Commits.packages
+
+        async def with_eve(self, accounts, suite, **named):
+            return await real(self, [*accounts, eve.account], suite, **named)
+
+        monkeypatch.setattr(Commits, "packages", with_eve)
+        for way in (
+            partial(alice.create_group, "new", ["bob"]), partial(club.invite, "bob"), partial(alice.dm, "bob"),
+            partial(alice._core.births.reset, club.id, 1),
+        ):  # fmt: skip
+            with pytest.raises(qpqclient.ServerBroke, match="nobody was added"):
+                await way()
+        assert [c.id for c in alice.conversations()] == [club.id]
+        assert [m.name for m in club.members()] == ["alice"]
+        await eve.sync()
+        assert eve.conversations() == []
+
+
+async def test_a_conversation_of_two_takes_nobody_else(serving, tmp_path, lies):
+    """Neither when it is founded, nor by an invitation, nor when it is begun anew: the client sees to that by itself."""
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob, eve = await people(stack, server, tmp_path, "alice", "bob", "eve")
+        seen = []
+        lies.tell("fetchKeyPackage", lambda r: seen.append(r) or r)
+        with pytest.raises(qpqclient.ServerBroke, match="two people"):
+            await alice._core.births.create(ChannelKind.DIRECT, [bob.account, eve.account], "")
+        talk = await alice.dm("bob")
+        await settle(alice, bob)
+        seen.clear()
+        with pytest.raises(qpqclient.NotAllowed, match="two people"):
+            await talk.invite("eve")
+        core = alice._core
+        with pytest.MonkeyPatch.context() as patch:
+            shown = await core.births._present(talk.id)
+            present = (replace(shown[0], kind=ChannelKind.GROUP), shown[1] | {eve.account}, shown[2])
+
+            async def presented(_channel):
+                return present
+
+            patch.setattr(core.births, "_present", presented)
+            with pytest.raises(qpqclient.ServerBroke, match="nobody was added"):
+                await core.births.reset(talk.id, 1)
+        assert seen == []  # nobody's keys were drawn for it
+        await settle(alice, bob, eve)
+        assert sorted(m.name for m in talk.members()) == ["alice", "bob"]
+        assert eve.conversations() == []
 
 
 async def test_an_older_device_list_is_not_taken_again(serving, tmp_path, lies):

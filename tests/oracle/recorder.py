@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from qpqclient.contacts import NOTICE
 from qpqclient.errors import Refused
 from qpqclient.model import MessageReceived
 from qpqcore.api import delivery, keystore
@@ -205,9 +206,10 @@ class Recorder:
         me, now_ms = self.device, self._core.server_now_ms()
         rows = self._store.rows(
             "SELECT channel, id, sender, text, state, log_number FROM messages "
-            "WHERE expires_ms = 0 OR expires_ms > ? ORDER BY channel, log_number IS NULL, log_number, number",
-            now_ms,
-        )
+            "WHERE kind <> ? AND (expires_ms = 0 OR expires_ms > ?) "
+            "ORDER BY channel, log_number IS NULL, log_number, number",
+            NOTICE, now_ms,
+        )  # fmt: skip
         for channel, ident, sender, text, state, number in rows:
             self._note(h.Shown(me, channel, ident, sender.hex(), text, state, number))
             if state == "failed":

@@ -147,6 +147,7 @@ class Play:
                 if not device.running and not device.over:
                     await device.start(self.nursery)
                 await self._log_in_again(device)
+                await self._accept_strangers(device)
             if not any(self._unfinished()):
                 break
         else:
@@ -165,6 +166,19 @@ class Play:
                 await client.login(device.person, password)
             except qpqclient.QpqError as exc:
                 self.count(f"log in again: {exc.name}")
+
+    async def _accept_strangers(self, device: Device) -> None:
+        """Let in whom nobody vouches for: who had to come back after newcomers had changed the group last asks the owner."""
+        if device not in self.ready():
+            return
+        for conversation in people.client_of(device).conversations():
+            if not conversation.strangers():
+                continue
+            try:
+                await conversation.accept_strangers()
+                self.count("strangers accepted")
+            except qpqclient.QpqError as exc:
+                self.count(f"strangers accepted: {exc.name}")
 
     def _unfinished(self) -> Iterator[tuple[str, str]]:
         present = frozenset(d.recorder.device for d in self.ready() if d.recorder is not None)

@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING
 import trio
 
 import qpqnative
-from qpqclient.errors import UNDECIDED, GroupUnusable, Refused
+from qpqclient.errors import UNDECIDED, GroupUnusable, Refused, ServerBroke
 from qpqclient.groups import leaves_of, write_key
 from qpqclient.log import log
+from qpqclient.packages import check_wanted
 from qpqcore.api import delivery
 from qpqcore.groups.policy import ChannelKind, GroupPolicy, group_id, read_policy
+from qpqcore.groups.validity import too_many
 from qpqcore.model.ids import domain_of, make_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from qpqclient.core import Core
     from qpqclient.packages import Added
@@ -50,16 +52,23 @@ class Births:
         # docs/spec/federation.md#homes: a conversation of two has one home, whoever begins it.
         domain = domain_of(min(own, *accounts) if kind is ChannelKind.DIRECT and accounts else own)
         channel = make_id(secrets.token_bytes(16), domain)
-        added = await self._core.commits.packages([*accounts, self._core.account.account], suite)
-        if set(accounts) - {a.account for a in added}:
-            raise GroupUnusable("somebody has no device that can be added")
-        await self._found(channel, GroupPolicy(version=1, kind=kind, home=domain, generation=1), added, suite, name)
+        added = await self._core.commits.packages([*accounts, own], suite, each=accounts)
+        policy = GroupPolicy(version=1, kind=kind, home=domain, generation=1)
+        await self._found(channel, policy, {own, *accounts}, added, suite, name)
         await self._core.catch_up()
         return channel
 
-    async def go_on(self, later: bytes, policy: GroupPolicy, added: Sequence[Added], suite: int, name: str) -> None:
-        """Found the channel in which another one goes on (`Moves`)."""
-        await self._found(later, policy, added, suite, name)
+    async def go_on(
+        self,
+        later: bytes,
+        policy: GroupPolicy,
+        people: Collection[bytes],
+        added: Sequence[Added],
+        suite: int,
+        name: str,
+    ) -> None:
+        """Found the channel in which another one goes on (`Moves`), with those of its people who can be added."""
+        await self._found(later, policy, people, added, suite, name)
 
     async def reset(self, channel: bytes, stuck_generation: int, *, known: set[bytes] | None = None) -> None:
         """Begin a group that is stuck anew, with the same members (RFC 9750 §5.3); somebody else's reset will do too.
@@ -76,13 +85,25 @@ class Births:
             group = self._groups.load(channel)
             policy = replace(read_policy(group.policy), generation=stuck_generation)
             accounts, suite = accounts & known, group.suite
-        added = await self._core.commits.packages(sorted(accounts | {self._core.account.account}), suite)
+        accounts = accounts | {self._core.account.account}
+        self._check_two(channel, accounts)
+        added = await self._core.commits.packages(sorted(accounts), suite)
         try:
             policy = replace(policy, generation=policy.generation + 1)
-            await self._found(channel, policy, added, suite, before=before, missing=missing)
+            await self._found(channel, policy, accounts, added, suite, before=before, missing=missing)
         except (Refused, GroupUnusable) as exc:
             log.info("reset_refused", code=exc.name)
         await self._core.catch_up()
+
+    def _check_two(self, channel: bytes, accounts: set[bytes]) -> None:
+        """Refuse to begin a conversation of two anew with anybody else than the two, whatever the server shows. ServerBroke."""
+        rows = self._store.rows(
+            "SELECT l.account FROM leaves l JOIN channels c ON c.channel = l.channel WHERE c.channel = ? AND c.kind = ?",
+            channel, int(ChannelKind.DIRECT),
+        )  # fmt: skip
+        known = {r[0] for r in rows} | {self._core.account.account}
+        if rows and too_many(ChannelKind.DIRECT, known | accounts):
+            raise ServerBroke("the server shows somebody else in a conversation of two: nobody was added")
 
     async def _present(self, channel: bytes) -> tuple[GroupPolicy, set[bytes], int]:
         """Return the policy, the accounts and the suite of a stuck group, as the server has them, else as stored here; NotVouched."""
@@ -100,6 +121,7 @@ class Births:
         self,
         channel: bytes,
         policy: GroupPolicy,
+        wanted: Collection[bytes],
         added: Sequence[Added],
         suite: int,
         name: str = "",
@@ -109,8 +131,11 @@ class Births:
     ) -> None:
         """Found a generation of a channel, of which this device was in generation `before` when that was decided.
 
-        `missing`: to be added once it is there (`Moves.gather`).
+        `wanted`: the accounts whose devices may be added. `missing`: to be added once it is there (`Moves.gather`).
         """
+        check_wanted(added, wanted)
+        if wrong := too_many(policy.kind, {self._core.account.account, *(a.account for a in added)}):
+            raise ServerBroke(f"{wrong}: nobody was added")
         generation, sender = policy.generation, await self._external_sender(policy.home)
         now_s = self._core.now_ms() // 1000
         async with self._core.lock:

@@ -6,16 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import qpqnative
-from qpqclient.errors import UNDECIDED, GroupBusy, GroupUnusable, Refused
+from qpqclient.errors import UNDECIDED, GroupBusy, GroupUnusable, NotAllowed, Refused
 from qpqclient.groups import leaves_of, sha256, write_key
 from qpqclient.log import log
 from qpqclient.pacing import jitter, pause
-from qpqclient.packages import Added, Packages
+from qpqclient.packages import Added, Packages, check_wanted
 from qpqcore.api import delivery
 from qpqcore.api.delivery import Handshake, WelcomeItem
 from qpqcore.crypto.hybrid import seal_welcome
 from qpqcore.groups.policy import LARGE_ABOVE_MEMBERS, GroupPolicy, read_policy
-from qpqcore.groups.validity import read_leaf
+from qpqcore.groups.validity import read_leaf, too_many
 from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
@@ -128,16 +128,22 @@ class Commits(Packages):
         await self.change(channel, build)
 
     async def add(self, channel: bytes, accounts: Sequence[bytes]) -> None:
-        """Add all devices of the accounts that are not in the group yet; a large group without a path, if that may be (ADR 13)."""
+        """Add all devices of the accounts that are not in the group yet; a large group without a path, if that may be (ADR 13).
+
+        NotAllowed where the group's kind holds no more people.
+        """
         present = frozenset(r[0] for r in self._store.rows("SELECT device FROM leaves WHERE channel = ?", channel))
+        self._check_room(self._groups.load(channel), accounts)
         added = await self.packages(accounts, self._groups.load(channel).suite, but=present)
+        check_wanted(added, accounts)
 
         def build(group: qpqnative.Group) -> qpqnative.PendingCommit | None:
             members, now_ms = group.members(), self._core.now_ms()
-            inside = {read_leaf(m.credential, m.signature_key).device for m in members}
+            inside = {leaf.device for leaf in leaves_of(members)}
             left = [a.key_package for a in added if a.device not in inside]
             if not left:
                 return None
+            self._check_room(group, accounts)
             path = needs_path(len(members), self._groups.renewed_ms(channel), now_ms)
             return group.commit(add=left, path=path, now_s=now_ms // 1000)
 
@@ -145,6 +151,13 @@ class Commits(Packages):
             raise GroupUnusable("this person has no device that can be added")
         if added:
             await self.change(channel, build, added)
+
+    @staticmethod
+    def _check_room(group: qpqnative.Group, accounts: Sequence[bytes]) -> None:
+        """Refuse a third person in a conversation of two before the server is asked to (groups.md, rule 3). NotAllowed."""
+        inside = {leaf.account for leaf in leaves_of(group.members())}
+        if wrong := too_many(read_policy(group.policy).kind, inside.union(accounts)):
+            raise NotAllowed(wrong)
 
     def _devices_of(self, accounts: Sequence[bytes]) -> set[bytes]:
         return {r[0] for a in accounts for r in self._store.rows("SELECT device FROM leaves WHERE account = ?", a)}

@@ -24,6 +24,11 @@ T = TypeVar("T")
 LINK_SECONDS_MAX = 10.0
 """How long a call waits for a connection before it says that there is none."""
 CALL_TRIES_MAX = 8
+RATE_SECONDS_MAX = 15.0
+"""A call that its rate holds up for longer is refused as the server said: sooner it would be refused again, each time.
+
+A call for 64 names waits 6.4 s at most (`NAMES_AT_ONCE`), one for 256 KeyPackages 256 s.
+"""
 LATER = frozenset({ErrorCode.RATE_LIMITED, ErrorCode.OVERLOADED, ErrorCode.UNAVAILABLE})
 
 
@@ -70,7 +75,11 @@ class Connection:
         raise self.trouble or Unreachable("the server does not answer")
 
     async def call(self, params: Any, result: type[T], *, key: bytes = b"") -> T:
-        """Call the server; on a lost connection again, since every method is repeatable or keyed."""
+        """Call the server; on a lost connection again, since every method is repeatable or keyed.
+
+        A call that its rate holds up waits as long as it is told; where that is too long, who called is told.
+        """
+        patience_s = RATE_SECONDS_MAX
         for attempt in range(CALL_TRIES_MAX):
             link = await self.link()
             try:
@@ -83,9 +92,13 @@ class Connection:
                         self.leave(0.0)
                     self._set(None)
             except Refused as exc:
-                if exc.code not in LATER or attempt == CALL_TRIES_MAX - 1:
+                is_rate = exc.code is ErrorCode.RATE_LIMITED
+                too_long = is_rate and exc.retry_after_ms > patience_s * 1000
+                if exc.code not in LATER or too_long or attempt == CALL_TRIES_MAX - 1:
                     raise
-                await pause(later(exc))
+                rest_s = later(exc)
+                patience_s -= rest_s if is_rate else 0.0
+                await trio.sleep(rest_s if is_rate else min(rest_s, BACKOFF_SECONDS_MAX))
         raise Unreachable("the server does not answer")
 
     def leave(self, within_s: float) -> None:

@@ -22,7 +22,7 @@ from qpqclient.log import log
 from qpqclient.model import Connected, Disconnected, Event, MessageReceived, MessageStored, Typing
 from qpqclient.moves import Moves
 from qpqclient.outbox import Outbox
-from qpqclient.pacing import BACKOFF_SECONDS_MIN, pause
+from qpqclient.pacing import BACKOFF_SECONDS_MIN, later, pause
 from qpqclient.people import People
 from qpqclient.putback import PutBack
 from qpqclient.receipts import Receipts
@@ -324,7 +324,7 @@ class Core:
                 if isinstance(exc, Refused):
                     self._ended(exc)
                 log.info("send_waits", reason=str(exc))
-                await pause(1.0)
+                await pause(max(later(exc), 1.0) if isinstance(exc, Refused) else 1.0)
                 continue
             with trio.move_on_after(min(LOOK_SECONDS, self.outbox.rest_s)):
                 await self._send.wait()

@@ -103,11 +103,12 @@ class Moves:
         policy = read_policy(group.policy)
         after = replace(policy, home=domain_of(later), generation=1, follows=channel, moves=policy.moves + 1)
         people = {leaf.account for leaf in leaves_of(group.members())} | {self._core.account.account}
-        added = await self._reachable(people - _of(people, domain_of(channel)), group.suite)
-        await self._core.births.go_on(later, after, added, group.suite, str(self._column(channel, "name")))
+        near = people - _of(people, domain_of(channel))
+        added = await self._reachable(near, group.suite)
+        await self._core.births.go_on(later, after, near, added, group.suite, str(self._column(channel, "name")))
 
     async def _reachable(self, accounts: Iterable[bytes], suite: int) -> list[Added]:
-        """Return devices to add, of those domains whose servers answer."""
+        """Return devices to add, of those domains whose servers answer. ServerBroke as `Packages.packages`."""
         added: list[Added] = []
         by_domain: dict[str, list[bytes]] = {}
         for account in sorted(accounts):

@@ -33,5 +33,8 @@ def later(no: Refused) -> float:
 
 
 async def pause(seconds: float) -> None:
-    """Wait a bounded time."""
+    """Wait, and no longer than `BACKOFF_SECONDS_MAX`, also where a server asked for more.
+
+    That is for a server that has no time, and may have sooner. A rate is exact: `Connection.call` waits as long as it says.
+    """
     await trio.sleep(min(max(seconds, 0.0), BACKOFF_SECONDS_MAX))

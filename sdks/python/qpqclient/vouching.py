@@ -17,8 +17,8 @@ from qpqclient.errors import NotVouched
 from qpqclient.groups import leaves_of
 from qpqclient.log import log
 from qpqclient.model import MessageChanged
-from qpqcore.groups.policy import ChannelKind, read_policy
-from qpqcore.groups.validity import DIRECT_ACCOUNTS_MAX
+from qpqcore.groups.policy import read_policy
+from qpqcore.groups.validity import too_many
 from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from qpqclient.core import Core
     from qpqcore.groups.validity import Leaf
 
-ACCOUNTS_MAX = {ChannelKind.DIRECT: DIRECT_ACCOUNTS_MAX, ChannelKind.SELF: 1}
 NOTICE = (
     "as the server shows this conversation, people are in it whom nobody has brought who was in it before: nothing is read or "
     "sent here until somebody who was changes the group, or you let them in: /strangers shows whom"
@@ -52,9 +51,8 @@ class Vouching:
         """Return the leaf that signed a group's GroupInfo, once the group is seen to be of its kind; Refusal(malformed)."""
         members = group.members()
         leaves = dict(zip((m.index for m in members), leaves_of(members), strict=True))
-        most = ACCOUNTS_MAX.get(read_policy(group.policy).kind)
-        if most is not None and len({leaf.account for leaf in leaves.values()}) > most:
-            raise Refusal(ErrorCode.MALFORMED, "a group with more people than its kind has")
+        if wrong := too_many(read_policy(group.policy).kind, {leaf.account for leaf in leaves.values()}):
+            raise Refusal(ErrorCode.MALFORMED, wrong)
         if index is None or index not in leaves:
             raise Refusal(ErrorCode.MALFORMED, "a group that no member has signed")
         return leaves[index]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
 from qpqauth.config import Config as AuthConfig
 from qpqclient.commits import RENEWAL_LASTS_MS, Commits, needs_path
-from qpqclient.errors import DiskFull, Refused
+from qpqclient.errors import DiskFull, Refused, ServerBroke
 from qpqclient.packages import ACCOUNTS_AT_ONCE
 from qpqclient.people import NAMES_AT_ONCE
 from qpqclient.transport import FRAME_BYTES_MAX
@@ -73,6 +74,38 @@ async def test_an_error_amid_many_packages_is_raised_as_it_is_and_ends_the_fetch
     with pytest.raises(Refused if where == "call" else DiskFull):
         await Commits(core).packages(accounts, 1)
     assert len(core.asked) <= 3
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(lambda asked: (*asked, b"e" * 16), id="somebody else, too"),
+        pytest.param(lambda asked: (*asked[1:], b"e" * 16), id="somebody else in their place"),
+        pytest.param(lambda asked: (*asked, asked[0]), id="somebody twice"),
+        pytest.param(lambda asked: (*asked[1:], bytes(16)), id="somebody who was asked for by another call"),
+    ],
+)
+async def test_an_answer_about_others_is_refused_as_a_whole_and_ends_the_fetching(answer):
+    core, accounts = Core(), [number.to_bytes(16) for number in range(1_000)]
+    call, pinned = core.call, []
+    core.people = SimpleNamespace(pin=lambda account, _: pinned.append(account) or False)
+
+    async def lies(params, result, *, key):
+        got = await call(params, result, key=key)
+        told = params.accounts if len(core.asked) == 1 else answer(params.accounts)
+        return replace(got, accounts=tuple(AccountKeys(account=a, device_list=b"list") for a in told))
+
+    core.call = lies
+    with pytest.raises(ServerBroke, match="nobody was added"):
+        await Commits(core).packages(accounts, 1)
+    assert set(pinned) <= set(accounts[:ACCOUNTS_AT_ONCE])
+    assert len(core.asked) <= 4
+
+
+async def test_who_is_named_twice_is_asked_for_once():
+    core, accounts = Core(), [number.to_bytes(16) for number in range(300)]
+    await Commits(core).packages([*accounts, *accounts], 1)
+    assert [a for some in core.asked for a in some] == accounts
 
 
 def test_so_many_names_are_asked_for_as_the_keystore_names_and_a_frame_holds():

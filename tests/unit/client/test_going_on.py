@@ -137,10 +137,11 @@ async def test_who_cannot_be_reached_is_left_out_for_now_and_the_old_homes_peopl
     core.refusals |= {"link": refused(ErrorCode.UNAVAILABLE), ALICE: AssertionError("asked"), CAROL: refused(code)}
     await Moves(core).rehome(EARLIER)
     (begun,) = [done for done in core.done if done[0] == "go_on"]
-    _, later, after, added, _, name = begun
+    _, later, after, wanted, added, _, name = begun
     assert later.endswith(OWN.encode())
     assert after == AFTER
     assert (sorted(added), name) == (sorted([ME, BEA]), "friends")
+    assert sorted(wanted) == sorted([ME, BEA, CAROL])
 
 
 async def test_another_answer_about_people_is_told_and_nothing_is_begun(core):

@@ -15,7 +15,7 @@ from qpqcore.groups.policy import ChannelKind, Right, is_admin, may
 from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from qpqcore.groups.policy import GroupPolicy
 
@@ -96,8 +96,11 @@ def _leaves_wrong(change: Change) -> str:
         return "a leaf would change hands"
     if change.psks:
         return "pre-shared keys are not for use here"
-    accounts = {leaf.account for leaf in after}
-    kind = change.policy_after.kind
+    return too_many(change.policy_after.kind, {leaf.account for leaf in after})
+
+
+def too_many(kind: ChannelKind, accounts: Collection[bytes]) -> str:
+    """Return what is wrong with so many accounts in a channel of a kind; "" for nothing. Each is named once."""
     if kind is ChannelKind.DIRECT and len(accounts) > DIRECT_ACCOUNTS_MAX:
         return "a direct conversation has two people"
     if kind is ChannelKind.SELF and len(accounts) > 1:
