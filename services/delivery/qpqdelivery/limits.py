@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qpqcore.bus.limits import enforce, enforce_each, look
+from qpqcore.bus.limits import enforce, look
 
 if TYPE_CHECKING:
     from qpqcore.api.delivery import EnqueueParams
@@ -37,11 +37,8 @@ class Limits:
         """Spend what the calling device and its account have of their own, for a message, unless the channel has had too many."""
         look(self._limiter, b"q" + channel, self._config.enqueue_per_channel, call.now_ms)
         account, device = call.caller.account, call.caller.device
-        takings = (
-            (b"e" + device, self._config.enqueue_per_device, 1),
-            (b"k" + _both(account, channel), self._config.enqueue_per_account, 1),
-        )
-        enforce_each(self._limiter, takings, call.now_ms)
+        enforce(self._limiter, b"e" + device, self._config.enqueue_per_device, call.now_ms)
+        enforce(self._limiter, b"k" + _both(account, channel), self._config.enqueue_per_account, call.now_ms)
 
     def look_sealed(self, call: CallContext, channel: bytes) -> None:
         """Spend nothing: refuse a message of nobody, before its signature is looked at, where the channel has had too many."""

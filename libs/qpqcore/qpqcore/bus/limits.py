@@ -70,17 +70,17 @@ class Table(Generic[V]):
             found = self._kinds[kind] = OrderedDict()
         return found
 
-    def put(self, key: bytes, value: V) -> None:
-        """Keep a value; past KEYS_MAX the one unused for longest goes."""
-        kept = self.of(key)
-        kept[key] = value
-        kept.move_to_end(key)
-        if len(kept) > KEYS_MAX:
-            kept.popitem(last=False)
-
     def count(self) -> int:
         """Return how many keys there are."""
         return sum(map(len, self._kinds.values()))
+
+
+def keep(kept: OrderedDict[bytes, V], key: bytes, value: V) -> None:
+    """Keep a value in the table of its key's kind; past KEYS_MAX the one unused for longest goes."""
+    kept[key] = value
+    kept.move_to_end(key)
+    if len(kept) > KEYS_MAX:
+        kept.popitem(last=False)
 
 
 class Limiter(Protocol):
@@ -126,26 +126,29 @@ class LocalLimiter:
         """How many keys are remembered."""
         return self._free_at_ms.count()
 
-    def _due_ms(self, key: bytes, now_ms: float) -> float:
-        return max(self._free_at_ms.of(key).get(key, 0.0), now_ms)
-
     def take(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> int:
         """Take `count`, or none; return 0, or the milliseconds until so many are there."""
         key = name_of(key)
-        due_ms = self._due_ms(key, now_ms)
-        wait_ms = _wait_ms(due_ms, rate, now_ms, count)
-        if not wait_ms:
-            self._note(key, due_ms + rate.interval_ms * count, now_ms)
-        return wait_ms
+        kept, interval = self._free_at_ms.of(key), rate.interval_ms
+        due_ms = max(kept.get(key, 0.0), now_ms)
+        early_ms = due_ms - now_ms - interval * (rate.burst - count if count < rate.burst else 0)
+        if early_ms > 0:
+            return int(early_ms) + 1
+        _note(kept, key, due_ms + interval * count, now_ms)
+        return 0
 
     def wait_ms(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> int:
         """Return what `take` would, and take nothing."""
-        return _wait_ms(self._due_ms(name_of(key), now_ms), rate, now_ms, count)
+        key = name_of(key)
+        left = rate.burst - count if count < rate.burst else 0
+        early_ms = self._free_at_ms.of(key).get(key, 0.0) - now_ms - rate.interval_ms * left
+        return int(early_ms) + 1 if early_ms > 0 else 0
 
     def pay(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> None:
         """Take `count`, whatever is there."""
         key = name_of(key)
-        self._note(key, self._due_ms(key, now_ms) + rate.interval_ms * count, now_ms)
+        kept = self._free_at_ms.of(key)
+        _note(kept, key, max(kept.get(key, 0.0), now_ms) + rate.interval_ms * count, now_ms)
 
     async def take_all(self, takings: Sequence[Taking], now_ms: int) -> int:
         """Take one of each key, or of none; return 0, or the milliseconds to wait."""
@@ -166,21 +169,17 @@ class LocalLimiter:
     def learn(self, key: bytes, due_ms: float, now_ms: int) -> None:
         """Note what others have taken of a key: all of it is there again at `due_ms`, or later."""
         key = name_of(key)
-        self._note(key, self._due_ms(key, due_ms), now_ms)
-
-    def _note(self, key: bytes, due_ms: float, now_ms: int) -> None:
-        self._free_at_ms.put(key, due_ms)
         kept = self._free_at_ms.of(key)
-        for _ in range(WHOLE_AT_ONCE_MAX):
-            oldest = next(iter(kept))
-            if kept[oldest] > now_ms or oldest == key:
-                break
-            del kept[oldest]
+        _note(kept, key, max(kept.get(key, 0.0), due_ms), now_ms)
 
 
-def _wait_ms(due_ms: float, rate: Rate, now_ms: int, count: int) -> int:
-    early_ms = due_ms - now_ms - rate.interval_ms * (rate.burst - count if count < rate.burst else 0)
-    return int(early_ms) + 1 if early_ms > 0 else 0
+def _note(kept: OrderedDict[bytes, float], key: bytes, due_ms: float, now_ms: int) -> None:
+    keep(kept, key, due_ms)
+    for _ in range(WHOLE_AT_ONCE_MAX):
+        oldest = next(iter(kept))
+        if kept[oldest] > now_ms or oldest == key:
+            break
+        del kept[oldest]
 
 
 def readings(limiter: Limiter) -> list[Reading]:

@@ -16,7 +16,7 @@ import structlog
 import trio
 from coredis.exceptions import AskError, NoScriptError, RedisError
 
-from qpqcore.bus.limits import LocalLimiter, Rate, Table, name_of
+from qpqcore.bus.limits import LocalLimiter, Rate, Table, keep, name_of
 from qpqcore.bus.redis.node import Away, Command
 from qpqcore.bus.redis.soundness import Nonsense
 
@@ -141,7 +141,7 @@ class RedisLimiter:
             self._lumps[key] = Lump(rate, min(count, rate.burst), now_ms)
             self._wake.set()
         else:
-            self._counts.put(key, count)
+            keep(self._counts.of(key), key, count)
 
     async def take_all(self, takings: Sequence[Taking], now_ms: int) -> int:
         """Take one of each key, or of none; return 0, or the milliseconds to wait."""
