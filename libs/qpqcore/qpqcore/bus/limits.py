@@ -166,11 +166,11 @@ class LocalLimiter:
         """Return the milliseconds until one of each key can be taken."""
         return max(self.wait_ms(key, rate, now_ms) for key, rate in takings)
 
-    def learn(self, key: bytes, due_ms: float, now_ms: int) -> None:
+    def learn(self, key: bytes, due_ms: float) -> None:
         """Note what others have taken of a key: all of it is there again at `due_ms`, or later."""
         key = name_of(key)
         kept = self._free_at_ms.of(key)
-        _note(kept, key, max(kept.get(key, 0.0), due_ms), now_ms)
+        keep(kept, key, max(kept.get(key, 0.0), due_ms))
 
 
 def _note(kept: OrderedDict[bytes, float], key: bytes, due_ms: float, now_ms: int) -> None:

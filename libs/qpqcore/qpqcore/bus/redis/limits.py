@@ -158,7 +158,7 @@ class RedisLimiter:
         self._say(alone=False, reason="")
         self.shared += 1
         for (key, _), us in zip(takings, due_us, strict=True):
-            self._local.learn(key, now_ms + us / 1000, now_ms)
+            self._local.learn(key, now_ms + us / 1000)
         return max(1, self._local.wait_all_ms(takings, now_ms)) if refused else 0
 
     async def _ask(self, takings: Sequence[Taking]) -> Any:
@@ -216,7 +216,7 @@ class RedisLimiter:
                 if isinstance(answer, Exception):
                     raise answer
                 due_us = read_answer(answer, [lump.rate])[1][0]
-                self._local.learn(key, lump.now_ms + due_us / 1000, lump.now_ms)
+                self._local.learn(key, lump.now_ms + due_us / 1000)
             except AskError:
                 self._shards.look_again()
             except (RedisError, Nonsense) as exc:
