@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from contextlib import asynccontextmanager
 
 import pytest
 import trio
 
-from qpqcore.bus.limits import LocalLimiter, Rate, enforce, enforce_all, enforce_each
+from qpqcore.bus import limits
+from qpqcore.bus.limits import LocalLimiter, Rate, enforce, enforce_all, enforce_each, look
 from qpqcore.bus.redis import limits as redis_limits
 from qpqcore.bus.redis.address import parse
 from qpqcore.bus.redis.parts import open_redis
@@ -195,3 +197,49 @@ async def test_of_several_keys_that_a_process_decides_all_or_none_are_taken(open
         assert limiter.refused == {b"f": 2}
         with pytest.raises(Refusal):
             enforce(limiter, b"free", FEW, now, 1)
+
+
+async def test_whoever_chooses_keys_of_one_kind_pushes_out_none_of_another(open_limiter, monkeypatch):
+    monkeypatch.setattr(limits, "KEYS_MAX", 50)
+    async with open_limiter() as limiter:
+        now = now_ms()
+        for number in range(10):
+            assert limiter.take(b"v%d" % number, FEW, now, 5) == 0
+        for number in range(200):
+            assert limiter.take(b"s%d" % number, FEW, now) == 0
+        assert all(limiter.take(b"v%d" % number, FEW, now) > 0 for number in range(10))
+        # Within a kind the one unused for longest goes.
+        assert (limiter.wait_ms(b"s199", FEW, now, 5) > 0, limiter.wait_ms(b"s0", FEW, now, 5)) == (True, 0)
+
+
+async def test_long_keys_are_told_apart_and_take_no_more_room_than_short_ones(open_limiter):
+    async with open_limiter() as limiter:
+        now, long = now_ms(), b"k" * 100_000
+        tracemalloc.start()
+        try:
+            for number in range(200):
+                assert limiter.take(long + b"%d" % number, SLOW, now, 3) == 0
+            kept_bytes = tracemalloc.get_traced_memory()[0]
+        finally:
+            tracemalloc.stop()
+        assert kept_bytes < 1_000_000
+        for number in range(200):
+            assert limiter.take(long + b"%d" % number, SLOW, now) > 0
+        assert await limiter.take_all([(long + b"0", SLOW)], now) > 0
+        assert await limiter.take_all([(long + b"another", SLOW)], now) == 0
+
+
+async def test_what_was_looked_at_is_paid_for_whatever_is_there(open_limiter):
+    """Many look before the first of them pays: the rate holds all the same."""
+    async with open_limiter() as limiter:
+        now = now_ms()
+        for _ in range(8):
+            look(limiter, b"k", FEW, now)
+        for _ in range(8):
+            limiter.pay(b"k", FEW, now)
+        with pytest.raises(Refusal) as no:
+            look(limiter, b"k", FEW, now)
+        assert no.value.code is ErrorCode.RATE_LIMITED
+        assert 3 * 60_000 < no.value.retry_after_ms <= 4 * 60_000 + 1
+        assert limiter.refused == {b"k": 1}
+        assert limiter.take(b"k", FEW, now + no.value.retry_after_ms) == 0

@@ -11,6 +11,7 @@ from qpqcore.model.errors import ErrorCode
 from qpqcore.model.ids import make_id
 from tests.support import recipes
 from tests.support.rows import Table, check
+from tests.support.world import method_named, raw
 
 table = Table()
 row = table.row
@@ -90,6 +91,13 @@ async def no_id(w):
     alice = await w.device("alice")
     yield
     yield await alice.code(replace(recipes.upload(), blob=b"x"))
+
+
+@row("a read of what is no blob id", ErrorCode.MALFORMED)
+async def read_of_no_id(w):
+    link = await w.anonymous()
+    yield
+    yield (await raw(link, method_named("downloadBlob").number, replace(reading(), blob=b"x" * 60_000).to_bytes()))[0]
 
 
 @row("a read with a wrong secret", ErrorCode.BLOB_SECRET)

@@ -12,7 +12,7 @@ from qpqcore.api import auth, delivery, keystore
 from qpqcore.api.delivery import WelcomeItem
 from qpqcore.crypto.identity import Credential
 from qpqcore.crypto.signatures import generate_key
-from qpqcore.groups.policy import ChannelKind, GroupPolicy, read_policy
+from qpqcore.groups.policy import ChannelKind, GroupPolicy, group_id, read_policy
 from qpqcore.groups.validity import read_leaf
 from qpqcore.model.errors import ErrorCode
 from tests.support import recipes
@@ -117,6 +117,14 @@ async def reset_twice(w):
     assert await alice.code(recipes.reset_of(alice, w.club)) is ErrorCode.OK
     yield
     yield await bob.code(late)
+
+
+@row("a reset of what is no channel id", ErrorCode.MALFORMED)
+async def reset_of_nothing(w):
+    alice = await w.device("alice")
+    params = replace(recipes.reset_of(alice, w.club), channel=b"x" * 1_000_000)
+    yield
+    yield await alice.code(params)
 
 
 @row("a reset by one who is not in", ErrorCode.NOT_MEMBER)
@@ -309,6 +317,14 @@ async def old_group_info(w):
     yield await alice.code(params)
 
 
+@row("a commit to what is no channel id", ErrorCode.MALFORMED)
+async def commit_to_nothing(w):
+    alice = await w.device("alice")
+    params = replace(alice.commit(w.club), channel=b"x" * 1_000_000)
+    yield
+    yield await alice.code(params)
+
+
 @row("a commit without a write key", ErrorCode.WRITE_KEY_INVALID)
 async def no_write_key(w):
     alice = await w.device("alice")
@@ -333,6 +349,14 @@ async def others_proposal(w):
     yield await bob.code(recipes.leaving(carol, w.club))
 
 
+@row("a proposal to what is no channel id", ErrorCode.MALFORMED)
+async def proposal_to_nothing(w):
+    alice = await w.device("alice")
+    params = replace(recipes.leaving(alice, w.club), channel=b"x" * 1_000_000)
+    yield
+    yield await alice.code(params)
+
+
 @row("a commit in a proposal's place", ErrorCode.PROPOSAL_INVALID)
 async def no_proposal(w):
     alice = await w.device("alice")
@@ -352,6 +376,17 @@ async def message_from_outside(w):
     alice, eve = await w.device("alice"), await w.device("eve")
     yield
     yield await eve.code(alice.message(w.club))
+
+
+@row("a message to what is no channel id", ErrorCode.MALFORMED)
+async def message_to_nothing(w):
+    alice, channel = await w.device("alice"), b"x" * 50_000
+    group = alice.account.native().create_group(
+        1, group_id=group_id(channel, 1), policy=alice.group(w.club).policy, now_s=NOW_MS // 1000
+    )
+    payload = group.encrypt(b"text")
+    yield
+    yield await alice.code(delivery.EnqueueParams(channel=channel, generation=1, epoch=group.epoch, payload=payload))
 
 
 @row("a message of a place in the ratchet that was used", ErrorCode.RATCHET_USED)

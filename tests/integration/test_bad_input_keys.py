@@ -109,6 +109,21 @@ async def many_accounts(w):
     yield await alice.code(keystore.FetchKeyPackageParams(accounts=(b"a",) * 257, suites=(1,)))
 
 
+@row("KeyPackages of what is no account", ErrorCode.MALFORMED)
+async def no_account(w):
+    alice = await w.device("alice")
+    accounts = (alice.account.account, b"x" * 1_000_000)
+    yield
+    yield await alice.code(keystore.FetchKeyPackageParams(accounts=accounts, suites=(1,)), key=b"k" * 16)
+
+
+@row("KeyPackages of 17 suites", ErrorCode.TOO_LARGE)
+async def many_suites(w):
+    alice = await w.device("alice")
+    yield
+    yield await alice.code(keystore.FetchKeyPackageParams(accounts=(alice.account.account,), suites=(1,) * 17))
+
+
 @row("one person's KeyPackages drawn for the 31st time in an hour", ErrorCode.RATE_LIMITED)
 async def drained(w):
     bob, alice = await w.device("bob"), await w.device("alice")

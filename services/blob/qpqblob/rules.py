@@ -17,10 +17,15 @@ SECRET_BYTES = 16
 HASH_BYTES = 32
 
 
-def check_id(config: Config, blob: bytes) -> None:
-    """Refuse what is no blob id, or of another domain."""
+def check_form(blob: bytes) -> None:
+    """Refuse what is no blob id."""
     if not is_id(blob, BLOB_HASH_BYTES):
         raise Refusal(ErrorCode.MALFORMED, "not a blob id")
+
+
+def check_id(config: Config, blob: bytes) -> None:
+    """Refuse what is no blob id, or of another domain."""
+    check_form(blob)
     if domain_of(blob, BLOB_HASH_BYTES) != config.domain:
         raise Refusal(ErrorCode.NOT_FOUND, "a blob of another domain")
 

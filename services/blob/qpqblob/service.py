@@ -13,10 +13,10 @@ from qpqcore.api import blob as api
 from qpqcore.api.federation import METHODS as FEDERATION
 from qpqcore.bus.abroad import ask_peer
 from qpqcore.bus.background import repeat
-from qpqcore.bus.limits import enforce
+from qpqcore.bus.limits import enforce, look
 from qpqcore.model.call import CallContext, Caller, CallerKind
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.model.ids import BLOB_HASH_BYTES, domain_of
+from qpqcore.model.ids import BLOB_HASH_BYTES, domain_of, is_domain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,10 +98,16 @@ class Blob:
         return row
 
     async def download_blob(self, call: CallContext, params: api.DownloadBlobParams) -> api.DownloadBlobResult:
-        enforce(self._limiter, b"b" + params.blob, self._config.download_per_blob, call.now_ms)
+        rules.check_form(params.blob)
+        # Only who has its secret pays of a blob's limit: whoever chooses ids that nobody has fills no table with them.
+        key, rate = b"b" + params.blob, self._config.download_per_blob
         if rules.is_away(self._config, params.blob):
-            return await self._fetch(call, params)
+            look(self._limiter, key, rate, call.now_ms)
+            answer = await self._fetch(call, params)
+            self._limiter.pay(key, rate, call.now_ms)
+            return answer
         row = await self._readable(call, params.blob, params.secret, owner_too=False)
+        enforce(self._limiter, key, rate, call.now_ms)
         if not row.complete:
             raise Refusal(ErrorCode.NOT_FOUND, "this blob is not complete yet")
         if params.offset > row.total_bytes:
@@ -122,7 +128,7 @@ class Blob:
 
     async def for_peer(self, call: CallContext, params: api.BlobForPeerParams) -> api.DownloadBlobResult:
         asked = params.params or api.DownloadBlobParams()
-        if not self._config.federated or params.domain == self._config.domain:
+        if not self._config.federated or not is_domain(params.domain) or params.domain == self._config.domain:
             raise Refusal(ErrorCode.PEER_MISMATCH, "not another domain that this one talks to")
         rules.check_id(self._config, asked.blob)
         enforce(self._limiter, b"v" + params.domain.encode(), self._config.chunks_per_peer, call.now_ms)

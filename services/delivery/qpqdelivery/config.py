@@ -95,10 +95,19 @@ class Config:
     """Messages from one device."""
 
     enqueue_per_channel: Rate = Rate(2_000, 1, 10_000)
-    """Messages into one channel; also holds sealed senders."""
+    """Messages into one channel."""
+
+    enqueue_per_account: Rate = Rate(1_000, 1, 5_000)
+    """Of these, from devices of one account: half."""
+
+    enqueue_sealed: Rate = Rate(1_000, 1, 5_000)
+    """Messages signed with one epoch's write key: the senders of these cannot be told apart."""
 
     handshake_per_channel: Rate = Rate(20, 1, 200)
-    """Commits and proposals offered to one channel."""
+    """Commits, proposals and resets offered to one channel by its members."""
+
+    handshake_per_account: Rate = Rate(10, 1, 100)
+    """Of these, from devices of one account, which may be no member: half."""
 
     signal_per_device: Rate = Rate(20, 1, 60)
     """Signals from one device."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from qpqcore.api.keystore import KeystoreInternalApi
     from qpqdelivery.config import Config
+    from qpqdelivery.limits import Limits
     from qpqdelivery.store import Store
 
 CHECKS_MAX = 8
@@ -42,12 +43,14 @@ class Handshakes:
         config: Config,
         store: Store,
         views: Views,
+        limits: Limits,
         keystore: KeystoreInternalApi,
         external_sender: tuple[bytes, bytes, bytes],
     ) -> None:
         self._config = config
         self._store = store
         self._views = views
+        self._limits = limits
         self._keystore = keystore
         self._credential, self._secret, self._public = external_sender
 
@@ -55,13 +58,16 @@ class Handshakes:
 
     async def commit(self, call: CallContext, params: api.SubmitCommitParams) -> tuple[Accepted, list[bytes]]:
         """Accept a commit or refuse it."""
+        self._check_own_limit(call, params.channel)
         handshake = params.handshake or api.Handshake()
         rules.check_handshake_size(self._config, handshake)
         rules.check_write_key(handshake.write_key)
-        for _ in range(CHECKS_MAX):
+        for attempt in range(CHECKS_MAX):
             state = await self._store.channel(params.channel)
             if state is None or not await self._store.has_account(state.channel, state.generation, call.caller.account):
                 raise Refusal(ErrorCode.NOT_MEMBER, "not a member of this channel")
+            if attempt == 0:
+                self._limits.offered_by_member(call, params.channel)
             earlier = await self._store.found(params.channel, rules.sha256(handshake.commit))
             if earlier is not None:
                 return Accepted(earlier.log_number, earlier.accepted_ms, earlier.epoch + 1, duplicate=True), []
@@ -77,6 +83,11 @@ class Handshakes:
                 await self._remember(params.channel, answer[0], after)
                 return answer[0], [*answer[1], *await self._repropose(call, commit, stored)]
         raise Refusal(ErrorCode.EPOCH_CONFLICT, "the group is too busy: fetch, then try again")
+
+    def _check_own_limit(self, call: CallContext, channel: bytes) -> None:
+        """Spend what a caller has of its own. Refusal(malformed), Refusal(rateLimited)."""
+        rules.check_channel_form(channel)
+        self._limits.offered(call, channel)
 
     async def _repropose(self, call: CallContext, commit: Commit, stored: Sequence[Stored]) -> list[bytes]:
         """Propose again the removals that an external commit made void; the sweep does it after a crash."""
@@ -184,10 +195,13 @@ class Handshakes:
 
     async def self_remove(self, call: CallContext, params: api.SubmitProposalParams) -> tuple[Accepted, list[bytes]]:
         """Accept a SelfRemove of the caller's own leaf."""
-        for _ in range(CHECKS_MAX):
+        self._check_own_limit(call, params.channel)
+        for attempt in range(CHECKS_MAX):
             state = await self._store.channel(params.channel)
             if state is None or not await self._store.is_member(state.channel, state.generation, call.caller.device):
                 raise Refusal(ErrorCode.NOT_MEMBER, "not a member of this channel")
+            if attempt == 0:
+                self._limits.offered_by_member(call, params.channel)
             earlier = await self._store.found(params.channel, rules.sha256(params.proposal))
             if earlier is not None:
                 await self._drop_if_deserted(state)
@@ -280,6 +294,7 @@ class Handshakes:
 
     async def reset(self, call: CallContext, params: api.ResetChannelParams) -> tuple[Accepted, list[bytes], int]:
         """Begin a channel's next generation with people of the one before."""
+        self._check_own_limit(call, params.channel)
         state = await self._store.channel(params.channel)
         if state is None:
             raise Refusal(ErrorCode.NOT_MEMBER, "not a member of this channel")
@@ -290,6 +305,7 @@ class Handshakes:
                 raise Refusal(ErrorCode.GENERATION_CONFLICT, "the channel has been reset already")
             if not await self._store.is_member(state.channel, state.generation, call.caller.device):
                 raise Refusal(ErrorCode.NOT_MEMBER, "not a member of this channel")
+            self._limits.offered_by_member(call, params.channel)
         birth = await self._birth(call, params, generation)
         await self._check_reset(state, birth, again=again)
         return *(await self._store.reset(birth)), generation

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+import qpqnative
 from qpqcore.api.content import ChannelKind
 from qpqcore.api.delivery import EntryKind
 from qpqcore.crypto.signatures import verify
@@ -29,10 +30,15 @@ def sha256(data: bytes) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def check_channel_id(config: Config, channel: bytes) -> None:
-    """Refuse a channel id that is malformed or of another domain."""
+def check_channel_form(channel: bytes) -> None:
+    """Refuse what is no channel id."""
     if not is_id(channel):
         raise Refusal(ErrorCode.MALFORMED, "not a channel id")
+
+
+def check_channel_id(config: Config, channel: bytes) -> None:
+    """Refuse a channel id that is malformed or of another domain."""
+    check_channel_form(channel)
     if domain_of(channel) != config.domain:
         raise Refusal(ErrorCode.NOT_MEMBER, "a channel of another domain")
 
@@ -43,6 +49,18 @@ def check_payload_size(config: Config, payload: bytes) -> None:
         raise Refusal(ErrorCode.MALFORMED, "an empty message")
     if len(payload) > config.payload_bytes_max:
         raise Refusal(ErrorCode.TOO_LARGE, f"a message has at most {config.payload_bytes_max} bytes")
+
+
+def check_message(params: EnqueueParams) -> None:
+    """Refuse what is no application message of the group and epoch that the call names."""
+    try:
+        info = qpqnative.inspect_message(params.payload)
+    except qpqnative.MlsError as exc:
+        raise Refusal(ErrorCode.MALFORMED, "not an MLS message") from exc
+    if info.wire != "private" or info.content != "application":
+        raise Refusal(ErrorCode.MALFORMED, "not a PrivateMessage with application content")
+    if (info.group_id, info.epoch) != (group_id(params.channel, params.generation), params.epoch):
+        raise Refusal(ErrorCode.MALFORMED, "the message is of another group or epoch than the call says")
 
 
 def write_signature_holds(write_key: bytes, params: EnqueueParams) -> bool:

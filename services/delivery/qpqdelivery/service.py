@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import structlog
 import trio
 
-import qpqnative
 from qpqcore.api import delivery as api
 from qpqcore.bus.background import repeat
 from qpqcore.bus.limits import enforce
 from qpqcore.bus.notices import mailbox_topic
-from qpqcore.groups.policy import group_id
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.model.ids import domain_of
 from qpqdelivery import rules
@@ -21,6 +19,7 @@ from qpqdelivery.abroad import Abroad
 from qpqdelivery.counted import Counted
 from qpqdelivery.filling import Filling
 from qpqdelivery.handshakes import Handshakes
+from qpqdelivery.limits import Limits
 from qpqdelivery.peers import Peers
 from qpqdelivery.store import Accepted, Arrival, Entry, Mailbox, Message
 from qpqdelivery.views import Views
@@ -62,7 +61,9 @@ class Delivery(Peers):
         self._limiter = limiter
         self._clock_ms = clock_ms
         self._external_sender = external_sender
-        self._handshakes = Handshakes(config, store, Views(store, config.views_cached_max), keystore, external_sender)
+        self._limits = Limits(config, limiter)
+        views = Views(store, config.views_cached_max)
+        self._handshakes = Handshakes(config, store, views, self._limits, keystore, external_sender)
         self._abroad = Abroad(config, store, notices, federation)
         self.counted = Counted(store, store.tally, clock_ms)
         """For the operator."""
@@ -116,7 +117,6 @@ class Delivery(Peers):
     async def submit_commit(self, call: CallContext, params: api.SubmitCommitParams) -> api.SubmitCommitResult:
         if self._abroad.holds(params.channel):
             return await self._abroad.commit(call, params)
-        self._limit_handshakes(call, params.channel)
         accepted, woken = await self._handshakes.commit(call, params)
         self._wake(woken)
         return api.SubmitCommitResult(
@@ -126,7 +126,6 @@ class Delivery(Peers):
     async def submit_proposal(self, call: CallContext, params: api.SubmitProposalParams) -> api.SubmitProposalResult:
         if self._abroad.holds(params.channel):
             return await self._abroad.propose(call, params)
-        self._limit_handshakes(call, params.channel)
         accepted, woken = await self._handshakes.self_remove(call, params)
         self._wake(woken)
         return api.SubmitProposalResult(log_number=accepted.log_number, duplicate=accepted.duplicate)
@@ -134,13 +133,9 @@ class Delivery(Peers):
     async def reset_channel(self, call: CallContext, params: api.ResetChannelParams) -> api.ResetChannelResult:
         if self._abroad.holds(params.channel):
             return await self._abroad.reset(call, params)
-        self._limit_handshakes(call, params.channel)
         accepted, woken, generation = await self._handshakes.reset(call, params)
         self._wake(woken)
         return api.ResetChannelResult(generation=generation, epoch=accepted.epoch, log_number=accepted.log_number)
-
-    def _limit_handshakes(self, call: CallContext, channel: bytes) -> None:
-        enforce(self._limiter, b"h" + channel, self._config.handshake_per_channel, call.now_ms)
 
     async def _of_account(self, call: CallContext, channel: bytes) -> Channel:
         state = await self._store.channel(channel)
@@ -245,6 +240,8 @@ class Delivery(Peers):
     def _taken(self, message: Message, accepted: Accepted, arrivals: Sequence[Arrival]) -> api.EnqueueResult:
         """Tell the devices that listen, and the sender."""
         self._filling.taken(message, accepted, arrivals)
+        if not accepted.duplicate:
+            self._limits.taken(message.channel, message.now_ms)
         self.counted.messages += not accepted.duplicate
         self.counted.repeated += accepted.duplicate
         return api.EnqueueResult(
@@ -256,31 +253,22 @@ class Delivery(Peers):
         sealed = bool(params.write_signature)
         if not sealed and not call.caller.device:
             raise Refusal(ErrorCode.UNAUTHENTICATED, "log in first, or sign with the channel's write key")
-        self._check_form(params)
-        enforce(self._limiter, b"q" + params.channel, self._config.enqueue_per_channel, call.now_ms)
+        rules.check_channel_form(params.channel)
+        rules.check_message(params)
         if sealed:
+            self._limits.look_sealed(call, params.channel)
             key = await self._store.write_key(params.channel, params.generation, params.epoch)
             if key is None or not rules.write_signature_holds(key, params):
                 raise Refusal(ErrorCode.WRITE_KEY_INVALID, "not signed by the channel's write key")
+            self._limits.sealed(call, params)
         else:
-            enforce(self._limiter, b"e" + call.caller.device, self._config.enqueue_per_device, call.now_ms)
+            self._limits.message(call, params.channel)
         ttl_ms = min(params.ttl_seconds * 1000 or self._config.message_ttl_ms, self._config.message_ttl_ms)
         return Message(
             channel=params.channel, generation=params.generation, epoch=params.epoch, payload=params.payload,
             hash=rules.sha256(params.payload), device=b"" if sealed else call.caller.device, now_ms=call.now_ms,
             expires_ms=call.now_ms + ttl_ms, ratchet=params.ratchet,
         )  # fmt: skip
-
-    @staticmethod
-    def _check_form(params: api.EnqueueParams) -> None:
-        try:
-            info = qpqnative.inspect_message(params.payload)
-        except qpqnative.MlsError as exc:
-            raise Refusal(ErrorCode.MALFORMED, "not an MLS message") from exc
-        if info.wire != "private" or info.content != "application":
-            raise Refusal(ErrorCode.MALFORMED, "not a PrivateMessage with application content")
-        if (info.group_id, info.epoch) != (group_id(params.channel, params.generation), params.epoch):
-            raise Refusal(ErrorCode.MALFORMED, "the message is of another group or epoch than the call says")
 
     # --- mailboxes
 

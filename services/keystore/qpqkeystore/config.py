@@ -44,6 +44,9 @@ class Config:
     accounts_per_fetch_max: int = 256
     """Accounts in one fetchKeyPackage, or resolveIdentities; below the bursts that they are taken of."""
 
+    suites_per_fetch_max: int = 16
+    """Suites named in one fetchKeyPackage; there are two."""
+
     devices_per_fetch_max: int = 1_024
     """Devices in one fetchHybridKeys."""
 

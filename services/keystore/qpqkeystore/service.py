@@ -123,6 +123,11 @@ class Keystore(Peers):
             raise Refusal(ErrorCode.MALFORMED, "no accounts, or no suites")
         if len(params.accounts) > self._config.accounts_per_fetch_max:
             raise Refusal(ErrorCode.TOO_LARGE, f"at most {self._config.accounts_per_fetch_max} accounts")
+        if len(params.suites) > self._config.suites_per_fetch_max:
+            raise Refusal(ErrorCode.TOO_LARGE, f"at most {self._config.suites_per_fetch_max} suites")
+        # Each becomes part of a limit's key, and of a reply that is kept for 7 days.
+        if not all(map(is_id, params.accounts)):
+            raise Refusal(ErrorCode.MALFORMED, "not an account id")
         # All or none: what a refused call had taken its retry would miss, and a fetch of many would never get through. What
         # `for_peer` took of another domain's limit stays taken where one of these refuses: it has 333 a second.
         asked = set(params.accounts)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from qpqcore.model.errors import ErrorCode, Refusal
 
@@ -13,8 +14,14 @@ if TYPE_CHECKING:
 
     from qpqcore.obs.metrics import Reading
 
+V = TypeVar("V")
+
 KEYS_MAX = 200_000
-"""Keys remembered in one process; the one unused for longest goes, which only makes it free again."""
+"""Keys of one kind remembered in one process, some 60 MB; the one unused for longest goes, which only makes it free again."""
+KEY_BYTES_MAX = 128
+"""A longer key is remembered by its digest: what callers send may be part of it."""
+WHOLE_AT_ONCE_MAX = 2
+"""Keys of which all is there again that go when one is noted: what is not used any more goes, in steps that nobody feels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,8 @@ class Rate:
 
 KINDS = {
     b"a": "log_in", b"n": "log_in", b"r": "registration", b"b": "download", b"c": "new_channel", b"h": "handshake",
-    b"g": "signal", b"q": "enqueue_by_channel", b"e": "enqueue_by_device", b"f": "fetch_key_packages",
+    b"m": "handshake_by_account", b"g": "signal", b"q": "enqueue_by_channel", b"e": "enqueue_by_device",
+    b"k": "enqueue_by_account", b"s": "enqueue_sealed", b"f": "fetch_key_packages",
     b"d": "key_packages_of_one_account", b"u": "look_up",
     b"p": "look_up_by_domain", b"v": "chunk_by_domain", b"w": "call_by_domain", b"y": "entry_by_domain",
 }  # fmt: skip
@@ -41,6 +49,38 @@ KINDS = {
 
 Taking = tuple[bytes, Rate]
 """A key and its rate."""
+
+
+def name_of(key: bytes) -> bytes:
+    """Return what a key is remembered by: itself, or its kind and digest; of what it returned, the same."""
+    return key if len(key) <= KEY_BYTES_MAX else key[:1] + hashlib.blake2b(key, digest_size=32).digest()
+
+
+class Table(Generic[V]):
+    """Something for each key, in a table of its own for each kind: whoever chooses keys of one pushes out none of another."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[bytes, OrderedDict[bytes, V]] = {}
+
+    def of(self, key: bytes) -> OrderedDict[bytes, V]:
+        """Return the table of a key's kind, the one unused for longest first."""
+        kind = key[:1]
+        found = self._kinds.get(kind)
+        if found is None:
+            found = self._kinds[kind] = OrderedDict()
+        return found
+
+    def count(self) -> int:
+        """Return how many keys there are."""
+        return sum(map(len, self._kinds.values()))
+
+
+def keep(kept: OrderedDict[bytes, V], key: bytes, value: V) -> None:
+    """Keep a value in the table of its key's kind; past KEYS_MAX the one unused for longest goes."""
+    kept[key] = value
+    kept.move_to_end(key)
+    if len(kept) > KEYS_MAX:
+        kept.popitem(last=False)
 
 
 class Limiter(Protocol):
@@ -61,6 +101,12 @@ class Limiter(Protocol):
     def wait_ms(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> int:
         """Return what `take` would, and take nothing."""
 
+    def pay(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> None:
+        """Take `count`, whatever is there: of what was looked at before, and is now known to be let through.
+
+        Many may have looked meanwhile: what is too much they have together as a debt, so that the rate holds.
+        """
+
     async def take_all(self, takings: Sequence[Taking], now_ms: int) -> int:
         """Take one of each key, or of none; return 0, or the milliseconds to wait.
 
@@ -73,23 +119,36 @@ class LocalLimiter:
 
     def __init__(self) -> None:
         self.refused: Counter[bytes] = Counter()
-        self._free_at_ms: OrderedDict[bytes, float] = OrderedDict()
+        self._free_at_ms: Table[float] = Table()
+
+    @property
+    def keys(self) -> int:
+        """How many keys are remembered."""
+        return self._free_at_ms.count()
 
     def take(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> int:
         """Take `count`, or none; return 0, or the milliseconds until so many are there."""
-        interval = rate.interval_ms
-        due = max(self._free_at_ms.get(key, 0.0), now_ms)
-        early_ms = due - now_ms - interval * (rate.burst - count if count < rate.burst else 0)
+        key = name_of(key)
+        kept, interval = self._free_at_ms.of(key), rate.interval_ms
+        due_ms = max(kept.get(key, 0.0), now_ms)
+        early_ms = due_ms - now_ms - interval * (rate.burst - count if count < rate.burst else 0)
         if early_ms > 0:
             return int(early_ms) + 1
-        self._note(key, due + interval * count)
+        _note(kept, key, due_ms + interval * count, now_ms)
         return 0
 
     def wait_ms(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> int:
         """Return what `take` would, and take nothing."""
+        key = name_of(key)
         left = rate.burst - count if count < rate.burst else 0
-        early_ms = self._free_at_ms.get(key, 0.0) - now_ms - rate.interval_ms * left
+        early_ms = self._free_at_ms.of(key).get(key, 0.0) - now_ms - rate.interval_ms * left
         return int(early_ms) + 1 if early_ms > 0 else 0
+
+    def pay(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> None:
+        """Take `count`, whatever is there."""
+        key = name_of(key)
+        kept = self._free_at_ms.of(key)
+        _note(kept, key, max(kept.get(key, 0.0), now_ms) + rate.interval_ms * count, now_ms)
 
     async def take_all(self, takings: Sequence[Taking], now_ms: int) -> int:
         """Take one of each key, or of none; return 0, or the milliseconds to wait."""
@@ -109,13 +168,18 @@ class LocalLimiter:
 
     def learn(self, key: bytes, due_ms: float) -> None:
         """Note what others have taken of a key: all of it is there again at `due_ms`, or later."""
-        self._note(key, max(self._free_at_ms.get(key, 0.0), due_ms))
+        key = name_of(key)
+        kept = self._free_at_ms.of(key)
+        keep(kept, key, max(kept.get(key, 0.0), due_ms))
 
-    def _note(self, key: bytes, due_ms: float) -> None:
-        self._free_at_ms[key] = due_ms
-        self._free_at_ms.move_to_end(key)
-        if len(self._free_at_ms) > KEYS_MAX:
-            self._free_at_ms.popitem(last=False)
+
+def _note(kept: OrderedDict[bytes, float], key: bytes, due_ms: float, now_ms: int) -> None:
+    keep(kept, key, due_ms)
+    for _ in range(WHOLE_AT_ONCE_MAX):
+        oldest = next(iter(kept))
+        if kept[oldest] > now_ms or oldest == key:
+            break
+        del kept[oldest]
 
 
 def readings(limiter: Limiter) -> list[Reading]:
@@ -129,6 +193,13 @@ def readings(limiter: Limiter) -> list[Reading]:
 def enforce(limiter: Limiter, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> None:
     """Take `count`, or none and raise Refusal(rateLimited) with the time to wait."""
     wait_ms = limiter.take(key, rate, now_ms, count)
+    if wait_ms:
+        raise _refused(limiter, key, wait_ms)
+
+
+def look(limiter: Limiter, key: bytes, rate: Rate, now_ms: int) -> None:
+    """Raise Refusal(rateLimited) where `enforce` would, and take nothing: `pay` does, once it is known whose call it is."""
+    wait_ms = limiter.wait_ms(key, rate, now_ms)
     if wait_ms:
         raise _refused(limiter, key, wait_ms)
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections import Counter, OrderedDict
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 import trio
 from coredis.exceptions import AskError, NoScriptError, RedisError
 
-from qpqcore.bus.limits import KEYS_MAX, LocalLimiter, Rate
+from qpqcore.bus.limits import LocalLimiter, Rate, Table, keep, name_of
 from qpqcore.bus.redis.node import Away, Command
 from qpqcore.bus.redis.soundness import Nonsense
 
@@ -103,7 +103,7 @@ class RedisLimiter:
         self._seal = seal
         self._soundness = soundness
         self._local = LocalLimiter()
-        self._counts: OrderedDict[bytes, int] = OrderedDict()
+        self._counts: Table[int] = Table()
         self._lumps: dict[bytes, Lump] = {}
         self._wake = trio.Event()
         self.shared = 0
@@ -127,17 +127,21 @@ class RedisLimiter:
         """Return what `take` would, and take nothing."""
         return self._local.wait_ms(key, rate, now_ms, count)
 
+    def pay(self, key: bytes, rate: Rate, now_ms: int, count: int = 1) -> None:
+        """Take `count`, whatever is there."""
+        self._local.pay(key, rate, now_ms, count)
+        self._count(key, rate, now_ms, count)
+
     def _count(self, key: bytes, rate: Rate, now_ms: int, taken: int) -> None:
-        count, lump = self._counts.pop(key, 0) + taken, self._lumps.get(key)
+        key = name_of(key)
+        count, lump = self._counts.of(key).pop(key, 0) + taken, self._lumps.get(key)
         if lump is not None:
             self._lumps[key] = Lump(rate, min(lump.takings + count, rate.burst), now_ms)
         elif count * SHARE >= rate.burst and len(self._lumps) < LUMPS_MAX:
             self._lumps[key] = Lump(rate, min(count, rate.burst), now_ms)
             self._wake.set()
         else:
-            self._counts[key] = count
-            if len(self._counts) > KEYS_MAX:
-                self._counts.popitem(last=False)
+            keep(self._counts.of(key), key, count)
 
     async def take_all(self, takings: Sequence[Taking], now_ms: int) -> int:
         """Take one of each key, or of none; return 0, or the milliseconds to wait."""
@@ -211,7 +215,8 @@ class RedisLimiter:
             try:
                 if isinstance(answer, Exception):
                     raise answer
-                self._local.learn(key, lump.now_ms + read_answer(answer, [lump.rate])[1][0] / 1000)
+                due_us = read_answer(answer, [lump.rate])[1][0]
+                self._local.learn(key, lump.now_ms + due_us / 1000)
             except AskError:
                 self._shards.look_again()
             except (RedisError, Nonsense) as exc:
