@@ -28,8 +28,10 @@ async def enter(client: Client, profile: Profile) -> str:
             raise
         refused = exc
     else:
+        profile.kept()
         return f"registered {client.name}"
     await _log_in(client, profile, refused)
+    profile.kept()
     return f"logged in as {client.name}"
 
 
