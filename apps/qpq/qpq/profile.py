@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import unicodedata
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -51,8 +52,8 @@ class Profile:
         raise click.UsageError("no profile yet: say --username NAME, and `qpq register` or `qpq login`")
 
     def entrance(self) -> str:
-        """Return the password of who may be new here: typed at the terminal, it is typed twice, for it may make an account."""
-        if self.folder().exists():
+        """Return the password of who may be new here: typed at a terminal, it is typed twice, for it may make an account."""
+        if self.folder().exists() or not sys.stdin.isatty():
             return self.secret()
         return self.secret(
             confirm=True,
