@@ -1,3 +1,4 @@
+import secrets
 import tempfile
 from pathlib import Path
 
@@ -7,15 +8,15 @@ import qpqclient
 
 
 async def main() -> None:
-    home = Path(tempfile.mkdtemp())
+    home, run = Path(tempfile.mkdtemp()), secrets.token_hex(4)  # names that are free in each run
     async with (
         qpqclient.open_client(home / "dora", password="local") as dora,
         qpqclient.open_client(home / "emil", password="local") as emil,
     ):
-        await dora.register("dora", "a good password")
-        await emil.register("emil", "a better password")
+        await dora.register(f"dora-{run}", "a good password")
+        await emil.register(f"emil-{run}", "a better password")
         arrivals = emil.events()
-        await (await dora.dm("emil")).send("Hello, Emil!")
+        await (await dora.dm(f"emil-{run}")).send("Hello, Emil!")
         async for event in arrivals:
             if isinstance(event, qpqclient.MessageReceived):
                 print(f"{event.message.sender}: {event.message.text}")

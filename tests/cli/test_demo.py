@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +58,16 @@ def test_calls_in_flight_are_those_begun_and_not_accepted():
     sent, _, _ = history()
     assert calls_in_flight(sent, 2.25) == 1
     assert calls_in_flight(sent, 2.75) == 0
+
+
+@pytest.mark.parametrize("module", ["tools.demo", "tools.domains"])
+def test_ctrl_c_ends_a_play_in_a_line(module):
+    with subprocess.Popen(
+        [sys.executable, "-m", module], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
+    ) as play:  # fmt: skip
+        assert play.stdout is not None
+        next(line for line in play.stdout if "│" in line)  # somebody sees something: all processes run
+        os.killpg(play.pid, signal.SIGINT)  # as a terminal does: to everybody in front
+        _, errors = play.communicate(timeout=60)
+    assert (play.returncode, errors) == (130, "\nbroken off\n")

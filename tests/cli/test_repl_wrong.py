@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import trio
 import qpqclient
 from qpqclient.store import Store, open_key
 from qpqcore.model.errors import EXIT_CODES, ErrorCode
+from qpqserver.reloading import EdgeCertificate
 from tests.support.hostile_text import CLASSES, check
 from tests.support.servers import ThreadServer
 from tests.support.shells import QPQ, qpq
@@ -44,9 +46,10 @@ class World:
     def environment(self, name, **more):
         return {"QPQ_HOME": str(self.home), "QPQ_SERVER": self.where, "QPQ_PASSWORD": f"secret {name}", **more}
 
-    def repl(self, name, typed="", **more):
+    def repl(self, name, typed="", *, ca_cert=None, **more):
         """Run a REPL with what is typed coming as through a pipe."""
-        return qpq(["repl", "--username", name], self.environment(name, **more), self.folder, typed)
+        trusting = ["--ca-cert", str(ca_cert)] if ca_cert else []
+        return qpq([*trusting, "repl", "--username", name], self.environment(name, **more), self.folder, typed)
 
     def full_repl(self, name, typed, file_bytes_max):
         """Run one as a process on a full disk, which may write so much of each file still; where coverage is counted, not of it."""
@@ -90,9 +93,13 @@ def test_a_wrong_password_and_afterwards_the_right_one(world):
     elsewhere = str(world.folder / "elsewhere")
     done = world.repl("alice", QPQ_PASSWORD="guess", QPQ_HOME=elsewhere)
     assert done.returncode == EXIT_CODES[ErrorCode.LOGIN_FAILED]
-    assert "password" in done.stderr.splitlines()[-1]
+    (said,) = done.stderr.splitlines()  # and nothing of a key that would be kept
+    assert "password" in said
     done = world.repl("alice", "/whoami\n", QPQ_HOME=elsewhere)  # the folder was not left behind under the wrong one
     assert (done.returncode, done.stdout.split()[0]) == (0, "alice")
+    assert re.fullmatch(
+        rf"first contact with {world.where}: its key \(SHA-256 .*\) is kept, .*", done.stderr.splitlines()[0]
+    )
 
 
 def test_offline_messages_wait_are_shown_as_pending_and_arrive(world):
@@ -130,11 +137,18 @@ def test_another_key_than_the_pinned_one_is_refused(world):
     world.back(world.folder / "impostor")
     try:
         done = world.repl("alice", "/list\n")
+        (shown,) = (world.folder / "impostor").rglob("server-cert.der")
+        trusted = world.repl("alice", "/list\n", ca_cert=shown)
     finally:
         world.away()
         world.back()
     assert done.returncode == qpqclient.KeyChanged.exit_code == 14
     assert "another key than the one known: nothing was sent" in done.stderr
+    (known,) = (world.folder / "server").rglob("server-cert.der")
+    keys = [EdgeCertificate(c, c.with_name("server-key.der")).pin.hex() for c in (shown, known)]
+    assert f"SHA-256 of the key shown: {keys[0]}; known: {keys[1]}. Ask the server's operator" in done.stderr
+    assert "--ca-cert FILE" in done.stderr
+    assert trusted.returncode == EXIT_CODES[ErrorCode.LOGIN_FAILED]  # its key is taken, and it knows nobody
 
 
 def test_a_folder_of_somebody_else_or_of_a_newer_program(world):

@@ -157,6 +157,42 @@ def test_a_database_that_cannot_be_opened_is_said_to_be(built_world, tmp_path, s
     assert ctl(world, "--data-dir", "server", "check")[0] == (1 if spoil is damaged else 0)
 
 
+@pytest.mark.parametrize(
+    ("flag", "setting", "kind"),
+    [("--listen", "listen", socket.SOCK_DGRAM), ("--metrics-listen", "metrics_listen", socket.SOCK_STREAM)],
+)
+@pytest.mark.parametrize("engine", ["native", "aioquic"])
+def test_a_taken_port_is_said_with_its_address_and_what_to_do(tmp_path, flag, setting, kind, engine):
+    with closing(socket.socket(socket.AF_INET, kind)) as other:
+        other.bind(("127.0.0.1", 0))
+        if kind == socket.SOCK_STREAM:
+            other.listen()
+        place = f"127.0.0.1:{other.getsockname()[1]}"
+        code, words = ended(tmp_path, flag, place, "--quic-engine", engine)
+    assert code == 1
+    assert words == (
+        f"qpq-server: {place}: another program listens there, a server that runs already perhaps: end it, or choose "
+        f"another address ({setting})\n"
+    )
+
+
+def test_an_address_of_another_machine_is_said_to_be_one(tmp_path):
+    code, words = ended(tmp_path, "--listen", "192.0.2.1:7000")
+    assert (code, words) == (
+        1, "qpq-server: 192.0.2.1:7000: this machine has no such address: choose another address (listen)\n"
+    )  # fmt: skip
+
+
+def test_a_folder_where_no_server_has_been_is_not_well(tmp_path):
+    code, said = ctl(tmp_path, "--data-dir", "nowhere", "check")
+    assert code == ctl(tmp_path, "--data-dir", "nowhere", "user", "list")[0] == 1
+    assert said.splitlines() == [
+        f"{service}: nowhere/qpq-{service}.db: no server has been here yet"
+        for service in ("auth", "keystore", "delivery", "blob")
+    ]
+    assert not (tmp_path / "nowhere").exists()
+
+
 def test_two_servers_do_not_share_a_folder(tmp_path):
     with running(tmp_path):
         code, words = ended(tmp_path)
@@ -270,4 +306,5 @@ def test_qpqctl_looks_after_a_server(tmp_path):
         code, said = ctl(tmp_path, "--json", "test", "--server", server.where)
         assert (code, json.loads(said)["ok"]) == (0, True)
         assert len(ctl(tmp_path, "user", "list")[1].splitlines()) == 1
-    assert ctl(tmp_path, "status", "--server", server.where)[0] == 1
+    code, said = ctl(tmp_path, "status", "--server", server.where)
+    assert (code, said.count(server.where)) == (1, 1)

@@ -152,7 +152,7 @@ async def test_what_waits_at_the_end_of_a_pipe_is_said(open_world, monkeypatch):
         chat, view = chat_of(w, alice, "/switch @bob", "hello")
         await play(chat)
         told = view.lines(Style.NOTICE)
-        assert "(pending: the server is away; 2 wait)" in told
+        assert "(pending: the server is away; 2 waiting)" in told
         assert told[-1] == "2 messages wait; they are sent next time"
         assert view.snapshot.status.startswith("server away  |  2 waiting")
 

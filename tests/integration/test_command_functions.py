@@ -6,7 +6,7 @@ import pytest
 import trio
 
 import qpqclient
-from qpq.commands import contacts, groups, linking
+from qpq.commands import contacts, groups, linking, messages
 from qpq.here import Here
 from qpq.table.model import Face, Mistake, NotWell
 from tests.support.people import settle
@@ -172,3 +172,34 @@ async def test_what_is_not_well_is_shown_with_advice_and_is_a_shells_exit_code(o
         lines = here.listener.taken()
         wrong = next(n for n, line in enumerate(lines) if line.startswith("LOOK folder: "))
         assert lines[wrong + 1].startswith("     -> ")
+
+
+async def test_a_reaction_is_an_emoji_and_may_be_called_by_its_name(open_world):
+    async with open_world() as w:
+        alice, bob = await w.client("alice"), await w.client("bob")
+        await alice.conversation(w.direct).send("hello")
+        await settle(alice, bob)
+        here = here_of(bob, conversation=bob.conversation(w.direct))
+        with pytest.raises(Mistake, match="blah is no emoji"):
+            await messages.react(here, "blah", "", remove=False)
+        await messages.react(here, ":rocket:", "", remove=False)
+        await settle(bob, alice)
+        assert here.open.history()[-1].reactions == (("bob", "🚀"),)
+        await here.open.react(here.open.history()[-1].id, "blah")  # as earlier versions did
+        await settle(bob, alice)
+        assert len(here.open.history()[-1].reactions) == 2
+        await messages.react(here, "blah", "", remove=True)
+        await messages.react(here, ":rocket:", "", remove=True)
+        await settle(bob, alice)
+        assert here.open.history()[-1].reactions == ()
+
+
+async def test_a_file_is_not_edited(open_world, tmp_path):
+    async with open_world() as w:
+        alice = await w.client("alice")
+        (tmp_path / "a.txt").write_text("content")
+        here = here_of(alice, conversation=alice.conversation(w.direct))
+        await here.open.send_file(tmp_path / "a.txt")
+        with pytest.raises(qpqclient.NotEditable):
+            await messages.edit(here, "-1", "hoho")
+        assert here.listener.taken() == []

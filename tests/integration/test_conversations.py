@@ -125,6 +125,27 @@ async def test_a_new_password_ends_the_other_sessions(serving, tmp_path):
             raise AssertionError("opened with the old password")
 
 
+async def test_an_empty_password_is_refused_and_an_old_one_still_logs_in(serving, tmp_path, monkeypatch):
+    def opened(name):
+        return qpqclient.open_client(tmp_path / name, server=server.where, password="folder")
+
+    async with serving() as server, AsyncExitStack() as stack:
+        (alice,) = await people(stack, server, tmp_path, "alice")
+        with pytest.raises(qpqclient.PasswordEmpty) as refused:
+            await alice.change_password("")
+        assert (refused.value.name, refused.value.exit_code) == ("passwordEmpty", 2)
+        eve = await stack.enter_async_context(opened("eve"))
+        with pytest.raises(qpqclient.PasswordEmpty):
+            await eve.register("eve", "")
+        assert not eve.known
+        with monkeypatch.context() as before:  # accounts that were made by an earlier version
+            before.setattr("qpqclient.client.check_password", lambda _password: None)
+            await eve.register("eve", "")
+        again = await stack.enter_async_context(opened("again"))
+        await again.login("eve", "")
+        assert again.name == "eve"
+
+
 async def test_eight_at_once_change_one_group(serving, tmp_path):
     names = [f"member{i}" for i in range(8)]
     async with serving() as server, AsyncExitStack() as stack:

@@ -6,11 +6,13 @@ import pytest
 import trio
 
 import qpqclient
-from qpq.commands.files import file_message
+from qpq.commands import conversations
+from qpq.commands.files import file_message, send_file
 from qpq.commands.naming import find, label
 from qpq.here import Here
 from qpq.table.model import Face, Mistake
 from qpqclient import people
+from tests.integration.test_command_functions import here_of
 from tests.support.people import settle
 
 
@@ -35,6 +37,13 @@ async def test_a_name_of_several_or_of_none_is_said_so(open_world):
             await find(alice, f"#{twin.name}")
         assert twin.id.hex()[:8] in str(several.value)
         assert (await find(alice, twin.id.hex()[:8])).id == twin.id
+        here = here_of(alice)
+        conversations.list_(here)
+        shown = {c.id: f" ({c.id.hex()[:8]})" if c.name == twin.name else "" for c in alice.conversations()}
+        assert here.listener.taken() == [
+            f"{label(c)}{shown[c.id]}  {len(c.members())} members, epoch {c.epoch}" for c in alice.conversations()
+        ]
+        assert sum(map(bool, shown.values())) == 2
         for nothing in ("#nowhere", "nowhere", "0" * 12):
             with pytest.raises(Mistake, match="no conversation called"):
                 await find(alice, nothing)
@@ -106,3 +115,13 @@ async def test_names_that_were_not_told_when_the_connection_ended_are_asked_for_
             while {m.name for c in eve.conversations() for m in c.members()} != {"alice", "bob", "carol", "eve"}:
                 await trio.sleep(0.01)
         assert lost
+
+
+async def test_a_folder_is_said_to_be_one(open_world, tmp_path):
+    async with open_world() as w:
+        alice = await w.client("alice")
+        here = here_of(alice, conversation=alice.conversation(w.direct))
+        with pytest.raises(Mistake, match="is a folder"):
+            await send_file(here, tmp_path)
+        with pytest.raises(Mistake, match="there is no file"):
+            await send_file(here, tmp_path / "nothing")

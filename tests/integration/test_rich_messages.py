@@ -166,8 +166,12 @@ async def test_a_file_cannot_be_edited_into_something_else(open_world, tmp_path)
     async with open_world() as w:
         alice, bob = await everybody(w, "alice", "bob")
         (tmp_path / "a.txt").write_text("content")
-        file = await alice.conversation(w.direct).send_file(tmp_path / "a.txt")
-        await alice.conversation(w.direct).edit(file.id, "not a file")
+        hers = alice.conversation(w.direct)
+        file = await hers.send_file(tmp_path / "a.txt")
+        with pytest.raises(qpqclient.NotEditable):
+            await hers.edit(file.id, "not a file")
+        assert alice.message(w.direct, file.id).text == "[file] a.txt"
+        send_raw(hers, "edit", edit=ContentEdit(to=file.id, text="not a file"))  # a client that does not care
         await settle(alice, bob)
         assert bob.message(w.direct, file.id).text == "[file] a.txt"
 

@@ -8,10 +8,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import trio
-
 from tools.demo.conductor import perform
-from tools.demo.processes import free_port
+from tools.demo.processes import free_port, played
 
 
 def main() -> int:
@@ -26,7 +24,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="qpq-demo-") as temporary:
         root = arguments.keep or Path(temporary)
         root.mkdir(parents=True, exist_ok=True)
-        return trio.run(perform, root, arguments.quic_engine, free_port())
+        return played(perform, root, arguments.quic_engine, free_port())
 
 
 if __name__ == "__main__":

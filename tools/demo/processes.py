@@ -16,13 +16,17 @@ from typing import TYPE_CHECKING, Any, Protocol
 import trio
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 START_SECONDS_MAX = 120
 """A busy machine, and a server of low priority on it, take their time."""
 _RUNNING: list[trio.Process] = []
 """Every process started on the stage: none outlives the play, whatever goes wrong in it."""
 ANSWER_SECONDS_MAX = 120
+END_SECONDS_MAX = 5.0
+"""Of processes that were killed: it takes no time."""
+EXIT_INTERRUPTED = 130
+"""As a shell says of who was ended by SIGINT."""
 
 
 def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
@@ -189,6 +193,23 @@ class PersonProcess(_Owned):
         await self._process.wait()
 
 
+def played(perform: Callable[..., Awaitable[int]], *given: object) -> int:
+    """Play to the end; return the exit code. Ctrl-C ends it in a line: what it breaks on its way is no news."""
+    try:
+        return trio.run(perform, *given)
+    except BaseException as exc:
+        if not _interrupted(exc):
+            raise
+        print("\nbroken off", file=sys.stderr)  # noqa: T201 - a play is seen in a terminal
+        return EXIT_INTERRUPTED
+
+
+def _interrupted(exc: BaseException) -> bool:
+    if isinstance(exc, BaseExceptionGroup):
+        return any(map(_interrupted, exc.exceptions))
+    return isinstance(exc, KeyboardInterrupt)
+
+
 @asynccontextmanager
 async def stage() -> AsyncIterator[trio.Nursery]:
     """Hold the readers of all processes; end them when the play is over."""
@@ -199,5 +220,8 @@ async def stage() -> AsyncIterator[trio.Nursery]:
             for process in _RUNNING:
                 if process.returncode is None:
                     process.kill()
+            with trio.move_on_after(END_SECONDS_MAX, shield=True):
+                for process in _RUNNING:  # their folders are removed next
+                    await process.wait()
             _RUNNING.clear()
         nursery.cancel_scope.cancel()

@@ -9,8 +9,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
-import trio
-
+from tools.demo.processes import played
 from tools.domains.play import perform
 from tools.domains.storm import perform as storm
 from tools.domains.succession import perform as succession
@@ -37,11 +36,11 @@ def main() -> int:
         root.mkdir(parents=True, exist_ok=True)
         if arguments.storm is not None:
             given = {"seed": arguments.storm, "messages": arguments.messages, "commits": arguments.commits}
-            return trio.run(partial(storm, root, arguments.quic_engine, faults=arguments.faults, **given))
+            return played(partial(storm, root, arguments.quic_engine, faults=arguments.faults, **given))
         if arguments.processes > 1:
             succeeding = partial(succession, processes=arguments.processes, kills=arguments.kills)
-            return trio.run(succeeding, root, arguments.quic_engine)
-        return trio.run(perform, root, arguments.quic_engine)
+            return played(succeeding, root, arguments.quic_engine)
+        return played(perform, root, arguments.quic_engine)
 
 
 if __name__ == "__main__":

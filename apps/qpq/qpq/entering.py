@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from typing import TYPE_CHECKING
 
-from qpqclient import DiskFull, NotLoggedIn, Refused, Unreachable
+from qpqclient import DiskFull, NotLoggedIn, PasswordEmpty, Refused, Unreachable
 
 if TYPE_CHECKING:
     from qpq.profile import Profile
@@ -23,15 +23,19 @@ async def enter(client: Client, profile: Profile) -> str:
     name, password, device = profile.name(), profile.secret(), platform.node()
     try:
         await client.register(name, password, label=device)
-    except Refused as exc:
-        if exc.name not in NO_REGISTRATION:
+    except (Refused, PasswordEmpty) as exc:
+        if isinstance(exc, Refused) and exc.name not in NO_REGISTRATION:
             raise
-        await _log_in(client, profile, exc)
-        return f"logged in as {client.name}"
-    return f"registered {client.name}"
+        refused = exc
+    else:
+        profile.kept()
+        return f"registered {client.name}"
+    await _log_in(client, profile, refused)
+    profile.kept()
+    return f"logged in as {client.name}"
 
 
-async def _log_in(client: Client, profile: Profile, refused: Refused) -> None:
+async def _log_in(client: Client, profile: Profile, refused: Refused | PasswordEmpty) -> None:
     try:
         await client.login(profile.name(), profile.secret(), label=platform.node(), history=True)
     except Refused as exc:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import unicodedata
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -32,6 +33,8 @@ class Profile:
     ca_cert: Path | None
     engine: Literal["native", "aioquic"]
     json: bool
+    _contact: str = field(default="", init=False)
+    """What is to be said of the server's key once it is kept."""
 
     def folder(self) -> Path:
         """Return the folder of the named profile, or of the only one there is."""
@@ -48,11 +51,25 @@ class Profile:
             raise click.UsageError(f"several profiles here ({', '.join(known)}): say --username")
         raise click.UsageError("no profile yet: say --username NAME, and `qpq register` or `qpq login`")
 
-    def secret(self, *, confirm: bool = False) -> str:
-        """Return the password: from the option, QPQ_PASSWORD, the keyring, or asked for at the terminal."""
+    def entrance(self) -> str:
+        """Return the password of who may be new here: typed at a terminal, it is typed twice, for it may make an account."""
+        if self.folder().exists() or not sys.stdin.isatty():
+            return self.secret()
+        return self.secret(
+            confirm=True,
+            why=f"no profile of {self.name()} here: a name that is new on {self.server} is registered with this password",
+        )
+
+    def secret(self, *, confirm: bool = False, why: str = "") -> str:
+        """Return the password: from the option, QPQ_PASSWORD, the keyring, or asked for at the terminal.
+
+        `confirm`: asked for twice; `why`: said before, where it is asked for.
+        """
         if self.password is None:
             self.password = from_keyring(self.name())
         if self.password is None:
+            if why:
+                click.echo(why, err=True)
             self.password = click.prompt(
                 f"Password of {self.name()}", hide_input=True, confirmation_prompt=confirm, err=True
             )
@@ -93,21 +110,27 @@ class Profile:
                 finally:
                     known = client.known
         finally:
-            if fresh and not known:
+            if known:
+                self.kept()
+            elif fresh:
                 import shutil
 
                 shutil.rmtree(folder, ignore_errors=True)
 
     def _first_use(self, spki_sha256: bytes) -> bool:
-        """Say whose key is taken at first use; any other is refused from then on."""
-        if not self.json:
-            digits = spki_sha256.hex()
-            shown = " ".join(digits[i : i + 8] for i in range(0, len(digits), 8))
-            click.echo(
-                f"first contact with {self.server}: its key (SHA-256 {shown}) is kept, any other will be refused",
-                err=True,
-            )
+        """Take a key at first use; it is kept, and any other refused, where an account comes of it: see `kept`."""
+        digits = spki_sha256.hex()
+        shown = " ".join(digits[i : i + 8] for i in range(0, len(digits), 8))
+        self._contact = (
+            f"first contact with {self.server}: its key (SHA-256 {shown}) is kept, any other will be refused"
+        )
         return True
+
+    def kept(self) -> None:
+        """Say whose key was taken, where one was: the folder has an account now, and stays."""
+        if self._contact and not self.json:
+            click.echo(self._contact, err=True)
+        self._contact = ""
 
 
 def plain(name: str) -> str:

@@ -18,6 +18,11 @@ EXIT_NOT_WELL = 1
 EXIT_MISTAKE = 2
 EXIT_FAULT = 10
 EXIT_INTERRUPTED = 130
+KEY_ADVICE = (
+    "Ask the server's operator, another way than through it, whether the key was changed, and compare: `qpqctl check` shows it. "
+    "If it was, take the server's certificate from the operator (server-cert.der in its data_dir) and say --ca-cert FILE before "
+    "the command; if it was not, somebody is in between"
+)
 
 
 def run(profile: Profile, main: Callable[[], Awaitable[None]]) -> int:
@@ -40,7 +45,7 @@ def first(exc: BaseException) -> BaseException:
 
 def settle(profile: Profile, exc: BaseException) -> int:
     """Tell the user what happened and return the exit code; a fault of our own keeps its traceback."""
-    from qpqclient import QpqError
+    from qpqclient import KeyChanged, QpqError
 
     if isinstance(exc, KeyboardInterrupt):
         return EXIT_INTERRUPTED
@@ -55,7 +60,7 @@ def settle(profile: Profile, exc: BaseException) -> int:
         complain("usage", str(exc), as_json=profile.json)
         return EXIT_MISTAKE
     if isinstance(exc, QpqError):
-        complain(exc.name, str(exc), as_json=profile.json)
+        complain(exc.name, str(exc) + (f". {KEY_ADVICE}" if isinstance(exc, KeyChanged) else ""), as_json=profile.json)
         return exc.exit_code
     if isinstance(exc, OSError):
         complain("os", f"{exc.strerror or exc}: {exc.filename or ''}".rstrip(": "), as_json=profile.json)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -88,7 +89,7 @@ async def run(settings: Settings, service: str | None, reread: Callable[[], Sett
                 await serve_one(settings, service, signals, reread)
     except* (DatabaseError, CertificateUnreadable, SecretMissing, OSError) as group:
         for exc in leaves(group):
-            click.echo(f"qpq-server: {exc}", err=True)
+            click.echo(f"qpq-server: {sentence(exc, settings)}", err=True)
         return_code = EXIT_START
     except* ConfigError as group:
         for exc in leaves(group):
@@ -97,6 +98,24 @@ async def run(settings: Settings, service: str | None, reread: Callable[[], Sett
     else:
         return_code = 0
     return return_code
+
+
+LISTENING = ("listen", "metrics_listen", "bus_listen", "federation_listen")
+
+
+def sentence(exc: BaseException, settings: Settings) -> str:
+    """Say what is wrong; of an address that cannot be had, which it is and what to do."""
+    reasons = {
+        errno.EADDRINUSE: "another program listens there, a server that runs already perhaps: end it, or",
+        errno.EADDRNOTAVAIL: "this machine has no such address:",
+        errno.EACCES: "this user may not listen there:",
+    }
+    if not isinstance(exc, OSError) or not isinstance(exc.filename, str) or exc.errno not in reasons:
+        return str(exc)
+    names = [name for name in LISTENING if getattr(settings, name) == exc.filename]
+    if not names and exc.errno == errno.EACCES:
+        return str(exc)  # a file
+    return f"{exc.filename}: {reasons[exc.errno]} choose another address ({' or '.join(names) or 'listen'})"
 
 
 def leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

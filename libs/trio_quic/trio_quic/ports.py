@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import socket as stdlib_socket
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import trio
@@ -81,12 +82,24 @@ class Port(Protocol):
         """Gives everything back."""
 
 
+@contextmanager
+def _named(address: Address) -> Iterator[None]:
+    """Have an error of binding say, in its `filename`, which address it was about."""
+    try:
+        yield
+    except OSError as exc:
+        host, port = address[:2]
+        exc.filename = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        raise
+
+
 class EnginePort:
     """The engine's own socket: one call per batch each way."""
 
     def __init__(self, engine: SocketEngine, address: Address, *, shared: bool = False) -> None:
         self._engine = engine
-        self.address: Address = unpack(engine.bind(pack(address), shared))
+        with _named(address):
+            self.address: Address = unpack(engine.bind(pack(address), shared))
         self._descriptor = engine.fileno()
         self._thread = trio.CapacityLimiter(1)
         self.receive = engine.poll_socket
@@ -161,7 +174,8 @@ class UdpTransport:
             self._socket.setblocking(False)
             if shared:
                 self._socket.setsockopt(stdlib_socket.SOL_SOCKET, stdlib_socket.SO_REUSEPORT, 1)
-            self._socket.bind(address)
+            with _named(address):
+                self._socket.bind(address)
         except OSError:
             self._socket.close()
             raise

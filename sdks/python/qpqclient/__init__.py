@@ -22,10 +22,12 @@ from qpqclient.errors import (
     KeyChanged,
     LinkRefused,
     NotAllowed,
+    NotEditable,
     NotFound,
     NotLoggedIn,
     NotVerified,
     NotVouched,
+    PasswordEmpty,
     QpqError,
     Refused,
     ServerBroke,
@@ -60,5 +62,5 @@ from qpqcore.groups.policy import Right
 __all__ = [
     "Client", "Connected", "Conversation", "Device", "DiskFull", "Disconnected", "Draft", "Event", "Events", "FileBusy", "FileDamaged", "FileInfo", "FolderBusy", "FolderUnusable", "GroupChanged",
     "GroupBusy", "GroupUnusable", "IdentityChanged", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
-    "Missed", "ArchiveDamaged", "HistoryTaken", "Finding", "LinkRefused", "NotAllowed", "NotVerified", "NotVouched", "Right", "SETTINGS", "SettingUnknown", "Author", "PingAnswer", "QpqError", "TranscriptBroken", "Verified", "verify_transcript", "Refused", "ServerBroke", "TooLong", "Typing", "Unreachable", "WrapsDamaged", "WrongPassword", "open_client", "ping",
+    "Missed", "ArchiveDamaged", "HistoryTaken", "Finding", "LinkRefused", "NotAllowed", "NotEditable", "NotVerified", "NotVouched", "PasswordEmpty", "Right", "SETTINGS", "SettingUnknown", "Author", "PingAnswer", "QpqError", "TranscriptBroken", "Verified", "verify_transcript", "Refused", "ServerBroke", "TooLong", "Typing", "Unreachable", "WrapsDamaged", "WrongPassword", "open_client", "ping",
 ]  # fmt: skip

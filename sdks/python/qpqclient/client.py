@@ -13,7 +13,7 @@ from qpqclient.births import SUITE_DEFAULT
 from qpqclient.contacts import BLOCKED, KNOWN
 from qpqclient.conversation import Conversation
 from qpqclient.core import Core
-from qpqclient.errors import NotFound, QpqError, Refused
+from qpqclient.errors import NotFound, QpqError, Refused, check_password
 from qpqclient.export import write_all, write_transcript
 from qpqclient.log import log
 from qpqclient.notepad import NOTEPAD, Notepad, open_notepad
@@ -68,7 +68,8 @@ class Client(Own):
         return self._core.wire.up
 
     async def register(self, name: str, password: str, *, token: str = "", label: str = "") -> None:
-        """Make an account, with this folder as its first device; `label` names the device for its owner alone."""
+        """Make an account, with this folder as its first device; `label` names the device for its owner alone. PasswordEmpty."""
+        check_password(password)
         if self.known:
             raise Refused(Refusal(ErrorCode.NAME_TAKEN, f"this folder is {self.name}'s already"))
         async with self._core.held_link() as link:

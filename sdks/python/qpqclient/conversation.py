@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qpqclient import blobs, downloads
 from qpqclient.content import CONTENT_BYTES_MAX, new_content
-from qpqclient.errors import GroupUnusable, NotFound, TooLong
+from qpqclient.errors import GroupUnusable, NotEditable, NotFound, TooLong
 from qpqclient.membership import Membership
 from qpqclient.model import FileInfo, Message
 from qpqclient.outgoing import put
@@ -169,8 +169,9 @@ class Conversation(Membership):
         self._act("reaction", reaction=ContentReaction(to=to, emoji=emoji, remove=remove))
 
     async def edit(self, ident: bytes, text: str) -> None:
-        """Replace the text of one's own message."""
-        self._own(ident)
+        """Replace the text of one's own message. NotFound, NotEditable."""
+        if self._own(ident).file is not None:
+            raise NotEditable("a file cannot be edited: delete it, and send another")
         self._act("edit", edit=ContentEdit(to=ident, text=text))
 
     async def delete(self, ident: bytes) -> None:
@@ -263,10 +264,11 @@ class Conversation(Membership):
         )
         return await downloads.download(self._core, file, to, progress)
 
-    def _own(self, ident: bytes) -> None:
+    def _own(self, ident: bytes) -> Message:
         message = self.message(ident)
         if message is None or not message.own:
             raise NotFound("not a message of your own")
+        return message
 
     def _post(self, which: str, **parts: Any) -> Message:
         content = self._queue(which, **parts)

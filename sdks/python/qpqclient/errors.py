@@ -119,6 +119,20 @@ class TooLong(QpqError):
     exit_code = EXIT_CODES[ErrorCode.TOO_LARGE]
 
 
+class NotEditable(QpqError):
+    """A message that is a file has no text that could be another: nothing was sent. Delete it, and send another."""
+
+    name = "notEditable"
+    exit_code = 2
+
+
+class PasswordEmpty(QpqError):
+    """An account wants a password that is not empty: who has the name would have the account. Nothing was changed."""
+
+    name = "passwordEmpty"
+    exit_code = 2
+
+
 class NotLoggedIn(QpqError):
     """This folder holds no account, or its session is over."""
 
@@ -187,3 +201,12 @@ class GroupUnusable(QpqError):
 
     name = "notMember"
     exit_code = EXIT_CODES[ErrorCode.NOT_MEMBER]
+
+
+def check_password(password: str) -> None:
+    """Refuse a password that an account may not get. PasswordEmpty.
+
+    Who logs in with an old one is not asked: accounts of before have what they have.
+    """
+    if not password:
+        raise PasswordEmpty("an empty password protects nothing: choose another one")

@@ -8,7 +8,7 @@ import trio
 
 from qpqclient.doctor import Finding, examine
 from qpqclient.drafts import Drafts
-from qpqclient.errors import QpqError, Refused
+from qpqclient.errors import QpqError, Refused, check_password
 from qpqclient.linking import LinkCode, admit, be_linked, new_code
 from qpqclient.log import log
 from qpqclient.model import Device
@@ -117,7 +117,8 @@ class Own:
             await self._core.account.revoke(link, device)
 
     async def change_password(self, password: str) -> int:
-        """Give the account, and this folder, another password; return how many other sessions ended."""
+        """Give the account, and this folder, another password; return how many other sessions ended. PasswordEmpty."""
+        check_password(password)
         store = self._core.store
         async with self._changing:  # a folder has room for one password that is not certain yet
             with next_password(store.folder, store.key, password):

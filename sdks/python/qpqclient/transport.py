@@ -280,7 +280,12 @@ async def open_link(
                 raise ServerBroke("the server names no domain")
             yield link
     except CertificateRefused as exc:
-        raise KeyChanged(f"the server {server} shows another key than the one known: nothing was sent") from exc
+        shown = exc.spki_sha256.hex() if exc.spki_sha256 else "none"
+        known = trust.pin.hex() if trust.pin else "one that the given CA has signed"
+        raise KeyChanged(
+            f"the server {server} shows another key than the one known: nothing was sent. "
+            f"SHA-256 of the key shown: {shown}; known: {known}"
+        ) from exc
     except (HandshakeError, OSError) as exc:
         raise Unreachable(
             f"no answer from {server}: is the server running, and does the network let UDP through?"

@@ -6,7 +6,7 @@ import pytest
 
 from qpq.entering import caught_up, enter, renew
 from qpq.profile import Profile
-from qpqclient import DiskFull, NotLoggedIn, Refused, Unreachable
+from qpqclient import DiskFull, NotLoggedIn, PasswordEmpty, Refused, Unreachable
 from qpqcore.model.errors import ErrorCode, Refusal
 
 
@@ -41,6 +41,15 @@ class Client:
 @pytest.fixture
 def profile(tmp_path):
     return Profile("127.0.0.1:1", tmp_path, "alice", "secret", None, "native", json=False)
+
+
+async def test_an_old_account_with_an_empty_password_is_logged_in_and_no_new_one_made(profile):
+    client = Client(register=[PasswordEmpty("no")])
+    assert await enter(client, profile) == "logged in as alice"
+    assert client.calls == ["register", "login"]
+    client = Client(register=[PasswordEmpty("no")], login=[refused(ErrorCode.LOGIN_FAILED)])
+    with pytest.raises(PasswordEmpty):
+        await enter(client, profile)
 
 
 async def test_a_folder_with_an_account_asks_no_server(profile):

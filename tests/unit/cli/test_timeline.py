@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from textual import events
 
-from qpq.tui.scene import Older
+from qpq.tui.scene import Act, Line, Older
 from qpq.tui.timeline import Timeline
+from qpqclient import Draft
 from tests.support.screens import HERS, MINE, SCENE, A, play
 
 
@@ -48,7 +50,85 @@ def test_above_the_first_message_older_ones_are_asked_for_where_there_are_any():
     play(body)
 
 
-def test_with_nothing_chosen_a_letter_does_nothing_and_up_chooses_the_last():
+@pytest.mark.parametrize(
+    ("begun", "typed"),
+    [("so: ", "hello the cat"), ("", "/send-file nosuch"), ("", "xylophones"), ("a", " blank"), ("", "ünder"), ("", "1 of 2")],
+)  # fmt: skip
+def test_what_is_typed_while_choosing_and_means_nothing_there_is_written_whole(begun, typed):
+    async def body(p):
+        await p.shown(SCENE)
+        await p.press(*begun, "up", *typed, "enter")
+        assert p.wanted() == [Line(A, Draft(begun + typed))]
+        assert (p.app.query_one(Timeline).chosen, p.app.focused) == (None, p.app.composer)
+
+    play(body)
+
+
+@pytest.mark.parametrize("refused", ["e", "d", "v", "s"])
+def test_a_refused_wish_gives_the_composer_its_turn(refused):
+    async def body(p):
+        await p.shown(SCENE)
+        await p.press("up", "up", refused, *"reached the cat", "enter")
+        assert p.wanted() == [Line(A, Draft("reached the cat"))]
+
+    play(body)
+
+
+@pytest.mark.parametrize(("typed", "written"), [("delay", "elay"), ("dairy", "airy"), ("dn ok", " ok")])
+def test_who_goes_on_writing_before_the_question_deletes_nothing(typed, written):
+    async def body(p):
+        await p.shown(SCENE)
+        await p.press("up", *typed, "enter")
+        assert p.wanted() == [Line(A, Draft(written))]
+
+    play(body)
+
+
+def test_what_is_typed_or_pasted_on_a_list_is_written():
+    async def body(p):
+        await p.shown(SCENE)
+        await p.press("tab", *"hel")  # in an empty composer Tab goes from field to field
+        assert p.app.composer.text == "hel"
+        p.app.query_one("#places").focus()
+        await p.settle()
+        p.app.post_message(events.Paste("lo"))
+        await p.press(*"!")
+        assert p.app.composer.text == "hello!"
+        await p.press("up")
+        p.app.post_message(events.Paste("?"))
+        await p.press(*"!")
+        assert p.app.composer.text == "hello!?!"
+
+    play(body)
+
+
+def test_the_status_says_that_a_message_is_chosen_while_it_is():
+    async def body(p):
+        await p.shown(SCENE)
+        for leave in ("escape", "q", "e", "x", "c", "down"):
+            assert "choosing a message" not in p.screen()
+            await p.press("up")
+            assert "choosing a message: r reply" in p.screen()
+            await p.shown(replace(SCENE, unsent=1))  # whatever else comes
+            assert "choosing a message" in p.screen()
+            await p.shown(SCENE)
+            await p.press(leave)
+        assert "choosing a message" not in p.screen()
+
+    play(body)
+
+
+def test_a_question_that_is_answered_is_done():
+    async def body(p):
+        await p.shown(SCENE)
+        await p.press("up", "d", "y", *"gone")
+        assert p.wanted() == [Act(A, "delete", {"index": MINE.id.hex()})]
+        assert p.app.composer.text == "gone"
+
+    play(body)
+
+
+def test_with_nothing_chosen_a_letter_is_written_and_up_chooses_the_last():
     async def body(p):
         await p.shown(SCENE)
         timeline = p.app.query_one(Timeline)
@@ -56,7 +136,9 @@ def test_with_nothing_chosen_a_letter_does_nothing_and_up_chooses_the_last():
         await p.pilot.pause()
         timeline.highlighted = None
         await p.press("d")
-        assert (p.wanted(), timeline.chosen) == ([], None)
+        assert (p.wanted(), timeline.chosen, p.app.composer.text) == ([], None, "d")
+        timeline.focus()
+        await p.pilot.pause()
         await p.press("home")  # is none of its own keys: the list's own meaning
         assert timeline.chosen == HERS
         timeline.highlighted = None

@@ -143,7 +143,7 @@ def test_a_message_is_chosen_and_something_done_with_it():
         assert p.app.composer.text == "aside"
         await p.press("up", "up", "e")
         assert "This is bob's: only one's own can be changed." in p.screen()
-        await p.press("plus", *"rocket", "enter")
+        await p.press("up", "up", "plus", *"rocket", "enter")
         assert p.app.composer.text == "aside"
         assert p.wanted() == [Act(A, "react", {"emoji": "🚀", "index": HERS.id.hex(), "remove": False})]
         await p.press("up", "up", "c", "up", "d", "n")

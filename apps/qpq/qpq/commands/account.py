@@ -67,6 +67,7 @@ async def register(here: Here, name: str, token: str) -> None:
     """Make an account on the server, with this folder as its first device."""
     client = here.client
     await client.register(name or here.profile.name(), here.profile.secret(), token=token, label=machine())
+    here.profile.kept()
     here.tell(
         {"name": client.name, "account": client.account.hex(), "device": client.device.hex()},
         f"registered {client.name}",
@@ -77,6 +78,7 @@ async def login(here: Here, name: str) -> None:
     """Log in; in an empty folder, the password alone restores the account and its groups."""
     client = here.client
     await client.login(name or here.profile.name(), here.profile.secret(), label=machine(), history=True)
+    here.profile.kept()
     await client.sync()
     count = len(client.conversations())
     here.tell(

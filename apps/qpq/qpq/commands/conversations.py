@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from qpq.commands.messages import say
-from qpq.commands.naming import direct, find, label
-from qpq.commands.showing import message_value, numbered_lines
+from qpq.commands.naming import ID_CHARS_SHOWN, direct, find, label
+from qpq.commands.showing import counted, message_value, numbered_lines
 from qpq.harmless import harmless_name
 from qpq.table.model import Face
 
@@ -37,12 +38,17 @@ async def switch(here: Here, conversation: str) -> None:
 
 
 def list_(here: Here) -> None:
-    """List all conversations."""
-    for c in here.client.conversations():
+    """List all conversations; those of one name with the beginnings of their ids, which name them elsewhere, too."""
+    found = here.client.conversations()
+    times = Counter(map(label, found))
+    for c in found:
         marks = "" if c.active else ", left"
         marks += f", {c.unread} unread" if c.unread else ""
         marks += ", names you" if c.mentions else ""
-        here.tell(conversation_value(c), f"{label(c)}  {len(c.members())} members, epoch {c.epoch}{marks}")
+        ident = f" ({c.id.hex()[:ID_CHARS_SHOWN]})" if times[label(c)] > 1 else ""
+        here.tell(
+            conversation_value(c), f"{label(c)}{ident}  {counted(len(c.members()), 'member')}, epoch {c.epoch}{marks}"
+        )
 
 
 def conversation_value(c: Conversation) -> dict[str, Any]:
@@ -68,7 +74,7 @@ def members(here: Here) -> None:
         sign = " (KEY CHANGED: /verify)" if m.name in doubtful else sign
         here.tell(
             {"name": m.name, "account": m.account.hex(), "devices": len(m.devices), "verified": bool(sign) and m.name not in doubtful},
-            f"{harmless_name(m.name)}  {len(m.devices)} devices{sign}",
+            f"{harmless_name(m.name)}  {counted(len(m.devices), 'device')}{sign}",
         )  # fmt: skip
 
 

@@ -20,6 +20,8 @@ LOOKBACK_MESSAGES = 10_000
 
 async def send_file(here: Here, path: Path) -> None:
     """Encrypt and send a file; resumed where it stopped if sent again."""
+    if path.is_dir():
+        raise Mistake(f"{harmless(str(path))} is a folder: pack it into a file first")
     if not path.is_file():
         raise Mistake(f"there is no file {harmless(str(path))}")
     total = path.stat().st_size

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qpq.commands.naming import known, label
+from qpq.commands.showing import counted
 from qpq.harmless import harmless_name
 from qpq.table.model import Face, Mistake
 
@@ -31,7 +32,7 @@ async def create_group(here: Here, name: str, people: tuple[str, ...], post_quan
     chosen = await here.client.create_group(name, people, post_quantum=post_quantum)
     here.conversation = chosen
     await here.settled()
-    tell(here, chosen, f"made {label(chosen)} with {len(chosen.members())} members")
+    tell(here, chosen, f"made {label(chosen)} with {counted(len(chosen.members()), 'member')}")
 
 
 async def invite(here: Here, name: str) -> None:
@@ -87,7 +88,7 @@ async def rehome(here: Here) -> None:
     """Let the group go on at one's own server, because the server that is its home has gone for good."""
     await here.open.rehome()
     await here.settled()
-    tell(here, here.open, f"{label(here.open)} goes on here, with {len(here.open.members())} members")
+    tell(here, here.open, f"{label(here.open)} goes on here, with {counted(len(here.open.members()), 'member')}")
 
 
 async def update_key(here: Here) -> None:

@@ -26,6 +26,7 @@ async def link(here: Here, no_history: bool) -> None:
     spaced = " ".join(code[i : i + GROUP_CHARS] for i in range(0, len(code), GROUP_CHARS))
     here.tell({"code": code}, *qr_lines(code), f"on a device of {here.profile.name()}: qpq link-device {spaced}")
     await client.be_linked(here.profile.name(), history=not no_history)
+    here.profile.kept()
     events = client.events()
     with trio.move_on_after(HISTORY_SECONDS):
         while client.wants_history:

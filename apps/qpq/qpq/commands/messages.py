@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from qpq.commands.naming import find, label
 from qpq.commands.showing import message_line, message_value
+from qpq.emoji import emoji_meant
 from qpq.harmless import harmless
 from qpq.table.model import Face, Mistake
 
@@ -83,7 +84,14 @@ def chosen_message(here: Here, number: str, *, own: bool) -> Message:
 
 
 async def react(here: Here, emoji: str, index: str, remove: bool) -> None:
-    """React to a message, or take the reaction back; without a number, to the newest of somebody else's."""
+    """React to a message, or take the reaction back; without a number, to the newest of somebody else's.
+
+    Mistake for what is no emoji; what is there as a reaction already can be taken back, whatever it is.
+    """
+    meant = emoji_meant(emoji)
+    if meant is None and not remove:
+        raise Mistake(f"{harmless(emoji)} is no emoji: type one, or :its_name: (Tab shows which fit)")
+    emoji = meant or emoji
     message = chosen_message(here, index, own=False)
     await here.open.react(message.id, emoji, remove=remove)
     await here.settled()

@@ -41,7 +41,7 @@ def known(client: Client, target: str) -> Conversation:
         ids = ", ".join(c.id.hex()[:ID_CHARS_SHOWN] for c in named)
         raise Mistake(f"several conversations are called {target}: use one of {ids}")
     if not named:
-        raise Mistake(f"no conversation called {target}: `list` shows all")
+        raise Mistake(f"no conversation called {target}: /list shows all (in a shell, `qpq list`)")
     return named[0]
 
 

@@ -17,6 +17,11 @@ CONTINUED = "    "
 """Before the further lines of a message: none of them looks like another one's first."""
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number and what is counted: 1 device, 2 devices."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def message_line(message: Message) -> str:
     """Return `[sender] text` on one line, as the receiver sees it."""
     if message.kind == NOTICE:

@@ -37,7 +37,7 @@ def repl(
     async def main() -> None:
         from qpq.repl.session import chat
 
-        profile.secret()  # asked for here, while the terminal takes a line as usual, with its backspace
+        profile.entrance()  # asked for here, while the terminal takes a line as usual, with its backspace
         view = open_view(theme, plain=plain)
         try:
             await chat(profile, view, plain=plain)

@@ -67,7 +67,10 @@ class Session:
                 with trio.move_on_after(FLUSH_SECONDS_MAX):
                     await client.flush()
                 if unsent := client.unsent:
-                    self._view.show(f"{unsent} messages wait; they are sent next time", Style.NOTICE)
+                    self._view.show(
+                        f"{unsent} {'message waits; it is' if unsent == 1 else 'messages wait; they are'} sent next time",
+                        Style.NOTICE,
+                    )
             nursery.cancel_scope.cancel()
 
     async def _catch_up(self) -> None:
@@ -136,7 +139,7 @@ class Session:
             raise Mistake(HINT)
         self._arrivals.remember(await self.here.conversation.send(checked(text)))
         if not self.here.client.connected:
-            self._view.show(f"(pending: the server is away; {self.here.client.unsent} wait)", Style.NOTICE)
+            self._view.show(f"(pending: the server is away; {self.here.client.unsent} waiting)", Style.NOTICE)
 
     # --- the listener
 

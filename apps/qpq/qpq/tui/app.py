@@ -131,6 +131,7 @@ class ChatApp(App[None]):
         }  # fmt: skip
         self.composer.full = self._say_full
         self.timeline.wish, self.timeline.leave = self._wish, self.write
+        self.timeline.turned = self._show_status
         self.timeline.want_older = lambda: self.ask(Older(self.typed.channel))
         self.composer.focus()
         if not self.is_headless:
@@ -152,7 +153,7 @@ class ChatApp(App[None]):
                 self.say(update.line, update.style)
             case Passing():
                 self._passing = update.line
-                self._status.update(status_row(self.scene, self._passing))
+                self._show_status()
             case Result():
                 self._results.show(f"/{update.title}", update.lines)
             case Question():
@@ -161,7 +162,7 @@ class ChatApp(App[None]):
                 self.typed.put_back(update)
                 self._show_about()
             case Picture():
-                self.push_screen(Viewing(update.name, Dots(update.width, update.height, update.pixels)))
+                self.push_screen(Viewing(update.name, Dots(update.width, update.height, update.pixels), self.write_on))
             case Ended():
                 self.exit()
 
@@ -179,13 +180,16 @@ class ChatApp(App[None]):
         if fresh or scene.entries != before.entries or scene.older != before.older:
             self.timeline.show(scene.entries, older=scene.older, fresh=fresh)
         self._title.update(title_row(scene))
-        self._status.update(status_row(scene, self._passing))
+        self._show_status()
         self._show_about()
 
     def _show_places(self) -> None:
         self._places.set_options(Option(place_row(p), p.channel.hex()) for p in self.scene.places)
         channels = [p.channel for p in self.scene.places]
         self._places.highlighted = channels.index(self.scene.open) if self.scene.open in channels else None
+
+    def _show_status(self) -> None:
+        self._status.update(status_row(self.scene, self._passing, choosing=self.timeline.has_focus))
 
     def _show_about(self) -> None:
         self._about.update(about_row(self.typed.draft, self.scene))
@@ -287,6 +291,22 @@ class ChatApp(App[None]):
     def write(self) -> None:
         """Go back to the composer, at once: keys that wait are for it."""
         self.screen_stack[0].set_focus(self.composer)
+
+    def write_on(self, event: events.Key | events.Paste) -> None:
+        """Leave what stands before the composer, and have it take what was typed there."""
+        self.timeline.back()
+        again = events.Paste(event.text) if isinstance(event, events.Paste) else event.copy()
+        self.composer._forward_event(again)  # noqa: SLF001 - as Textual hands a key to who has the focus
+
+    def on_key(self, event: events.Key) -> None:
+        """Write what was typed where nothing is: on the timeline, on a list."""
+        if event.is_printable and self.focused is not self.composer and len(self.screen_stack) == 1:
+            self.write_on(event)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Take likewise what was pasted there."""
+        if self.focused is not self.composer and len(self.screen_stack) == 1:
+            self.write_on(event)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Open the conversation that was chosen in the list."""

@@ -42,7 +42,7 @@ def run(profile: Profile, theme: str) -> int:
     """Run until the person ends it; return the exit code of the error table."""
     try:
         _check()
-        profile.secret()  # asked for here, while the terminal is still a plain one
+        profile.entrance()  # asked for here, while the terminal is still a plain one
         run_screen(profile, theme, lambda app: app.run())
     except BaseException as exc:  # noqa: BLE001 - the edge speaks to the user; see `settle`
         return settle(profile, first(exc))

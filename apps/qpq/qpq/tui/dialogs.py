@@ -178,11 +178,11 @@ class Asking(Dialog):
 
 
 class Deleting(ModalScreen[None]):
-    """Asks before a message is deleted for everybody."""
+    """Asks before a message is deleted for everybody. Who goes on writing keeps it, and has written: `write_on`."""
 
-    def __init__(self, line: str, sure: Callable[[], object]) -> None:
+    def __init__(self, line: str, sure: Callable[[], object], write_on: Callable[[events.Key], object]) -> None:
         super().__init__()
-        self._line, self._sure = line, sure
+        self._line, self._sure, self._write_on = line, sure, write_on
 
     def compose(self) -> ComposeResult:
         """Yield the parts."""
@@ -192,12 +192,14 @@ class Deleting(ModalScreen[None]):
             yield Static(Content("y deletes it, n keeps it"), classes="foot")
 
     def on_key(self, event: events.Key) -> None:
-        """Take an answer; other keys are none."""
+        """Take an answer; other keys are none, and those that can be written are written."""
         event.stop()
-        if event.key in {"y", "n", "escape"}:
+        if event.key in {"y", "n", "escape"} or event.is_printable:
             self.dismiss()
             if event.key == "y":
                 self._sure()
+            elif event.key != "n" and event.is_printable:
+                self._write_on(event)
 
 
 class Dots(Static):
@@ -227,11 +229,11 @@ class Dots(Static):
 
 
 class Viewing(ModalScreen[None]):
-    """A picture."""
+    """A picture. Who goes on writing closes it, and has written: `write_on`."""
 
-    def __init__(self, name: str, dots: Dots) -> None:
+    def __init__(self, name: str, dots: Dots, write_on: Callable[[events.Key], object]) -> None:
         super().__init__()
-        self._head, self._dots = name, dots
+        self._head, self._dots, self._write_on = name, dots, write_on
 
     def compose(self) -> ComposeResult:
         """Yield the parts."""
@@ -243,5 +245,8 @@ class Viewing(ModalScreen[None]):
     def on_key(self, event: events.Key) -> None:
         """Close."""
         event.stop()
-        if event.key in {"escape", "q", "enter", "v"}:
+        closing = event.key in {"escape", "q", "enter", "v"}
+        if closing or event.is_printable:
             self.dismiss()
+            if not closing:
+                self._write_on(event)

@@ -47,13 +47,17 @@ def title_row(scene: Scene) -> Content:
     return Content.assemble((scene.title, ""), (badge, STYLES[scene.badge]))
 
 
-def status_row(scene: Scene, passing: str) -> Content:
-    """Return how things stand."""
-    parts: list[Part] = [(scene.name, "bold"), ("  connected" if scene.connected else "  server away", "" if scene.connected else "bold $warning")]  # fmt: skip
+CHOOSING = "choosing a message: r reply  e edit  + react  d delete  c copy  v view  s save  Esc back"
+
+
+def status_row(scene: Scene, passing: str, *, choosing: bool = False) -> Content:
+    """Return how things stand; `choosing`: letters are commands, and what they do is named first."""
+    parts: list[Part] = [(f"{CHOOSING}    ", "bold reverse")] if choosing else []
+    parts += [(scene.name, "bold"), ("  connected" if scene.connected else "  server away", "" if scene.connected else "bold $warning")]  # fmt: skip
     parts += [(f"  {scene.unsent} waiting", "bold $warning")] if scene.unsent else []
     parts += [(f"  {scene.requests} requests: /requests", "bold $warning")] if scene.requests else []
     parts += [(f"  {passing}", "")] if passing else []
-    parts.append(("    F1 keys  Ctrl-K go to  Ctrl-Q end", "dim"))
+    parts += [] if choosing else [("    F1 keys  Ctrl-K go to  Ctrl-Q end", "dim")]
     return Content.assemble(*parts)
 
 

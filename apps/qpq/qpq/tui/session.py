@@ -195,7 +195,7 @@ class Session:
         self._unsent.done_with(line)
         self.refresh()
         if not self._client.connected:
-            self.say(f"(pending: the server is away; {self._client.unsent} wait)")
+            self.say(f"(pending: the server is away; {self._client.unsent} waiting)")
 
     async def _store_with(self, line: Line, command: Command, ident: bytes) -> None:
         """Store an answer or an edit; like a message it is done at once, and sent when that can be."""

@@ -94,7 +94,10 @@ def notice_of(entry: Entry) -> Content:
 
 
 class Timeline(OptionList):
-    """The messages of the open conversation. Arrows choose one; a letter says what is to be done with it."""
+    """The messages of the open conversation. Arrows choose one; a letter says what is to be done with it.
+
+    A key that means nothing here, and can be written, rises to `ChatApp.on_key`, which writes it.
+    """
 
     def __init__(self) -> None:
         super().__init__(markup=False)
@@ -105,6 +108,8 @@ class Timeline(OptionList):
         """Called with what is to be done with a message."""
         self.leave: Callable[[], object] = lambda: None
         """Called to go back to the composer."""
+        self.turned: Callable[[], object] = lambda: None
+        """Called when choosing begins or ends (`has_focus`)."""
         self.want_older: Callable[[], object] = lambda: None
 
     @property
@@ -162,9 +167,8 @@ class Timeline(OptionList):
 
     async def _on_key(self, event: events.Key) -> None:
         """Take a key in its turn (see `Composer`)."""
-        if event.key in WISHES:
-            if self.chosen is not None:
-                self.wish(WISHES[event.key], self.chosen)
+        if event.key in WISHES and self.chosen is not None:
+            self.wish(WISHES[event.key], self.chosen)
         elif event.key in {"escape", "q"}:
             self.back()
         elif event.key in {"up", "k"}:
@@ -175,6 +179,11 @@ class Timeline(OptionList):
             return  # Textual calls the same method of the classes above next
         event.stop()
         event.prevent_default()
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        """Have it shown that messages are chosen, or not any more."""
+        super().watch_has_focus(has_focus)
+        self.turned()
 
     def back(self) -> None:
         """Choose nothing, and go back to the composer."""

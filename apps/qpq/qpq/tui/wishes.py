@@ -20,11 +20,11 @@ FRAME_COLUMNS, FRAME_ROWS = 6, 8
 
 def carry_out(app: ChatApp, what: str, entry: Entry) -> None:
     """Do it, or say why not; then it is the composer's turn again: a letter that is typed on does nothing more."""
+    app.timeline.back()
     why = NOT[what](app, entry) if what in NOT else ""
     if why or entry.notice:
         app.say(why or "Nobody has sent this.", Style.ERROR)
     else:
-        app.timeline.back()
         WISHES[what](app, entry)
 
 
@@ -47,7 +47,7 @@ def _delete(app: ChatApp, entry: Entry) -> None:
     def sure() -> None:
         app.act("delete", index=entry.id.hex())
 
-    app.push_screen(Deleting(entry.lines[0], sure))
+    app.push_screen(Deleting(entry.lines[0], sure, app.write_on))
 
 
 def _copy(app: ChatApp, entry: Entry) -> None:

@@ -11,6 +11,7 @@ from qpqcore.crypto.names import normalise_name
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqserver.ctl.reading import ROWS_MAX, rows_of
 from qpqserver.operating.reach import act
+from qpqserver.output import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +65,7 @@ def list_(given: Given) -> None:
     for name, account, state, devices in rows:
         given.tell(
             {"name": name, "account": account, "state": STATES[state], "devices": devices},
-            f"{name}  {STATES[state]}  {devices} devices",
+            f"{name}  {STATES[state]}  {counted(devices, 'device')}",
         )
 
 
@@ -92,7 +93,7 @@ def show(given: Given, name: str) -> None:
         },
         "\n".join(
             [
-                f"{normalise_name(name)}  {STATES[state]}, since {moment(created_ms)}, {len(found)} sessions",
+                f"{normalise_name(name)}  {STATES[state]}, since {moment(created_ms)}, {counted(len(found), 'session')}",
                 *(f"  device {d[:SHOWN_CHARS]}  since {moment(r)}, seen {moment(s)}" for d, r, s in devices),
             ]
         ),
@@ -123,7 +124,7 @@ def done(given: Given, said: str, asked: dict[str, Any], *typed: str, act_name: 
 def suspend(given: Given, name: str) -> None:
     """Suspend an account: nobody logs in as it, its sessions end, its devices are cut off within a second."""
     done(
-        given, f"{name}: suspended, {{sessions_ended}} sessions ended", {"act": "suspend", "name": name}, name,
+        given, f"{name}: suspended, sessions ended: {{sessions_ended}}", {"act": "suspend", "name": name}, name,
         act_name="user suspend",
     )  # fmt: skip
 
@@ -142,7 +143,7 @@ def reopen(given: Given, name: str) -> None:
 def logout(given: Given, name: str) -> None:
     """End all sessions of an account: each device has to log in with the password. The password itself nobody can set."""
     done(
-        given, f"{name}: {{sessions_ended}} sessions ended", {"act": "logout", "name": name}, name,
+        given, f"{name}: sessions ended: {{sessions_ended}}", {"act": "logout", "name": name}, name,
         act_name="user logout",
     )  # fmt: skip
 
@@ -197,4 +198,4 @@ def end(given: Given, sessions_: tuple[str, ...]) -> None:
                 raise Refusal(ErrorCode.NOT_FOUND, f"{shown}: {len(found)} sessions begin so")
         token_hash, _, account, _, _ = found[0]
         asked = {"act": "end_session", "account": account, "session": token_hash}
-        done(given, f"{shown}: {{sessions_ended}} sessions ended", asked, shown, act_name="session end")
+        done(given, f"{shown}: sessions ended: {{sessions_ended}}", asked, shown, act_name="session end")

@@ -11,7 +11,7 @@ import click
 
 from qpqcore.config.settings import database_url_of
 from qpqcore.net.certificates import CertificateUnreadable
-from qpqcore.store.errors import DatabaseError
+from qpqcore.store.errors import DatabaseError, DatabaseUnreadable
 from qpqserver.reloading import EdgeCertificate
 from qpqserver.secrecy import edge_files
 from qpqserver.stores import SERVICES, beside, database_path
@@ -70,14 +70,14 @@ def schema_awaited(settings: Settings, service: str, until: float) -> int:
 
 
 def schema_number(settings: Settings, service: str) -> int:
-    """Return a database's schema number; 0: there is none yet. DatabaseError, also for one that this program cannot use."""
+    """Return a database's schema number. DatabaseError, also for one that this program cannot use, or that is not there."""
     if settings.store_backend == "postgres":
         from qpqcore.store.postgres.migrate import look
         from qpqcore.store.postgres.schemas import schema_of
 
         return look(database_url_of(settings), schema_of(service))
     if not database_path(settings, service).exists():
-        return 0
+        raise DatabaseUnreadable(f"{database_path(settings, service)}: no server has been here yet")
     with beside(settings, service) as connection:
         return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
@@ -95,7 +95,8 @@ def status(given: Given, server: str) -> None:
         try:
             answer = await ping(server)
         except QpqError as exc:
-            given.tell({"ok": False, "detail": str(exc)}, f"{server}: {exc}")
+            named = server in str(exc)  # what does not answer is named by the sentence
+            given.tell({"ok": False, "detail": str(exc)}, str(exc) if named else f"{server}: {exc}")
             return 1
         good = answer.status == "ok"
         given.tell(

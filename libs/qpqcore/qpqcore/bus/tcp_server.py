@@ -26,6 +26,7 @@ from qpqcore.bus.tcp_link import (
 )
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.net.mutual_tls import service_of
+from qpqcore.net.places import binding
 from qpqcore.net.tls_stream import TlsStream
 from qpqcore.wire.bus_frame import (
     ENVELOPE_BYTES_MAX,
@@ -82,7 +83,8 @@ class BusServer:
         self, host: str, port: int, *, task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Serve until cancelled; `task_status.started` gets the address."""
-        listeners = await trio.open_tcp_listeners(port, host=host)
+        with binding(host, port):
+            listeners = await trio.open_tcp_listeners(port, host=host)
         address = listeners[0].socket.getsockname()
         async with trio.open_nursery() as nursery:
             task_status.started((str(address[0]), int(address[1])))

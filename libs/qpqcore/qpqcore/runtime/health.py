@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import h11
 import trio
 
+from qpqcore.net.places import binding
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -31,7 +33,8 @@ class HealthPage:
         self, host: str, port: int, *, task_status: trio.TaskStatus[tuple[str, int]] = trio.TASK_STATUS_IGNORED
     ) -> None:
         """Serve until cancelled; `task_status.started` gets the address."""
-        listeners = await trio.open_tcp_listeners(port, host=host)
+        with binding(host, port):
+            listeners = await trio.open_tcp_listeners(port, host=host)
         address = listeners[0].socket.getsockname()
         task_status.started((str(address[0]), int(address[1])))
         await trio.serve_listeners(self._answer, listeners)
