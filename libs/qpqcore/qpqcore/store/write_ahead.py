@@ -12,10 +12,14 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import structlog
+
 from qpqcore.store.connection import STORE_ERRORS
 
 if TYPE_CHECKING:
     from qpqcore.store.connection import Connection
+
+log = structlog.get_logger()
 
 LOG_PAGES = 4_000
 """Of 4 KiB, from which on the log is brought in. With SQLite's 1,000 the same pages are written again and again: with 16 calls at
@@ -75,12 +79,18 @@ class WriteAhead:
             self._due.clear()
             if self._over:
                 return
-            commits, self._commits = self._commits, 0
-            with self.lock:
-                pages = brought(self._connection)
-            if pages:
-                self._every = min(max(commits * LOG_PAGES // pages, EVERY_MIN), EVERY_MAX)
-                self._is_brought = True
+            try:
+                self._bring()
+            except Exception:  # it goes on: without it the writer does all of it, past LOG_PAGES_MAX
+                log.exception("write_ahead_failed")
+
+    def _bring(self) -> None:
+        commits, self._commits = self._commits, 0
+        with self.lock:
+            pages = brought(self._connection)
+        if pages:
+            self._every = min(max(commits * LOG_PAGES // pages, EVERY_MIN), EVERY_MAX)
+            self._is_brought = True
 
     def close(self) -> None:
         """End the thread."""
