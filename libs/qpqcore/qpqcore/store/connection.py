@@ -99,13 +99,13 @@ def packed(connection: Connection) -> bool:
     return True
 
 
-def emptied_log(connection: Connection) -> bool:
+def emptied_log(connection: Connection, patience_ms: int = EMPTYING_MS) -> bool:
     """Bring the write-ahead log into the database and empty it.
 
-    False if a full disk, or for EMPTYING_MS a reader of an older snapshot, was in the way: nothing is lost by that.
+    False if a full disk, or for `patience_ms` a reader of an older snapshot, was in the way: nothing is lost by that.
     """
     try:
-        connection.execute(f"PRAGMA busy_timeout = {EMPTYING_MS}")
+        connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
         return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     except STORE_ERRORS:
         return False

@@ -17,7 +17,7 @@ from __future__ import annotations
 import fcntl
 import threading
 import time
-from contextlib import asynccontextmanager, closing, nullcontext, suppress
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 from uuid import uuid4
@@ -29,7 +29,8 @@ import trio
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.obs import traces
 from qpqcore.obs.histogram import COUNTS, Histogram
-from qpqcore.store.connection import Connection, connect, emptied_log, packed, translated
+from qpqcore.store.connection import Connection, connect, emptied_log, translated
+from qpqcore.store.erasing import Erasing, asks
 from qpqcore.store.errors import DatabaseBroken, DatabaseBusy
 from qpqcore.store.jobs import Job, Lane, answer
 from qpqcore.store.migrations import Migration, migrate
@@ -83,8 +84,7 @@ class Database:
         """Why nothing can be written or read any more."""
         self.life = trio.CancelScope()
         """Cancelled when it breaks."""
-        self._asked_to_erase = self._packed = self._erased = 0
-        """How often it was asked for, and up to which asking the first half and all of it is done."""
+        self._erasing = Erasing(log.lock if log is not None else None)
         self._litter, self._erase_from_ms = False, 0
         self.statistics = Statistics()
         if not inline:
@@ -129,13 +129,13 @@ class Database:
 
         For what has to be gone: an account.
 
-        Refusal(storageFull) while the disk, or a reader that still looks at an older snapshot, is in the way; each later
-        write tries again.
+        Refusal(storageFull) while the disk, or a reader that still looks at an older snapshot, is in the way; later writes
+        try again, once in AGAIN_SECONDS.
         """
-        self._asked_to_erase += 1
-        asked = self._asked_to_erase
-        await self.write(lambda _: None)
-        if self._erased < asked:
+        self._erasing.asked += 1
+        asked = self._erasing.asked
+        await self.write(asks)
+        if self._erasing.done < asked:
             raise Refusal(ErrorCode.STORAGE_FULL, "what was deleted cannot be erased yet", retry_after_ms=1_000)
 
     async def erase_in_time(self, now_ms: int, *, gone: bool) -> None:
@@ -261,13 +261,10 @@ class Database:
         self.statistics.batch.observe(len(batch))
         if self._log is not None:
             self._log.committed()
-        asked = self._asked_to_erase
-        if self._packed < asked and packed(self._writer):
-            self._packed = asked
-        if self._erased < self._packed:
-            with self._log.lock if self._log is not None else nullcontext():
-                if emptied_log(self._writer):
-                    self._erased = self._packed
+        if self._erasing.is_due:
+            if not self._inline:  # nobody else waits for it
+                self._deliver([job for job in batch if job.run is not asks])
+            self._erasing.attempt(self._writer)
 
     def _savepoint(self, connection: Connection, job: Job) -> None:
         if not job.begin():
