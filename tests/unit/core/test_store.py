@@ -20,7 +20,7 @@ import trio
 import trio.testing
 
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.store import connection, erasing, keyed, waits
+from qpqcore.store import connection, erasing, keyed, migrations, waits
 from qpqcore.store.database import ERASE_MS, open_database
 from qpqcore.store.errors import DatabaseBusy, DatabaseTooNew, DatabaseUnreadable
 from qpqcore.store.migrations import Migration, migrations_of
@@ -310,6 +310,53 @@ async def test_a_migration_that_fails_leaves_the_schema_before_it_and_a_copy(tmp
             assert await db.read(lambda c: c.execute("SELECT 1 FROM sqlite_master WHERE name = 'u'").fetchone()) is None
     async with open_database(path, KEY, [*ONE, Migration(2, "CREATE TABLE u (a);")]) as db:
         assert await db.read(count) == 1
+
+
+async def test_while_a_reader_stays_nothing_is_migrated_since_the_copy_would_lack_what_it_keeps_in_the_log(
+    tmp_path, monkeypatch
+):
+    """A server that died left a log, and a backup still reads from before it: what was acknowledged since is in the log alone."""
+    lives, path = tmp_path / "lives.db", tmp_path / "x.db"
+    two = [*ONE, Migration(2, "CREATE TABLE u (a INTEGER);")]
+    monkeypatch.setattr(connection, "BUSY_MS", 10)
+    async with open_database(lives, KEY, ONE) as db:
+        await db.write(add(1))
+        for end in ("", "-wal"):
+            shutil.copy(f"{lives}{end}", f"{path}{end}")
+    with closing(connection.connect(path, KEY)) as beside, closing(connection.connect(path, KEY)) as died:
+        beside.execute("BEGIN")
+        assert count(beside) == 1
+        for number in range(2, 50):
+            add(number)(died)
+        with pytest.raises(DatabaseBusy, match="backup"):
+            async with open_database(path, KEY, two):
+                raise AssertionError("it opened")
+        beside.execute("ROLLBACK")
+    copied = tmp_path / "x.db.before-2"
+    assert not copied.exists()
+    async with open_database(path, KEY, two) as db:
+        assert await db.read(count) == 49
+    async with open_database(copied, KEY, ONE) as db:
+        assert await db.read(count) == 49
+
+
+async def test_the_copy_before_a_migration_is_on_the_disk_before_anything_is_changed(tmp_path, monkeypatch):
+    path, synced, versions = tmp_path / "x.db", [], []
+    async with open_database(path, KEY, ONE) as db:
+        await db.write(add(1))
+
+    def sync(handle):
+        synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+        with closing(connection.connect(path, KEY, read_only=True)) as beside:
+            versions.append(beside.execute("PRAGMA user_version").fetchone()[0])
+
+    monkeypatch.setattr(
+        migrations, "os", SimpleNamespace(open=os.open, close=os.close, O_RDONLY=os.O_RDONLY, fsync=sync)
+    )
+    async with open_database(path, KEY, [*ONE, Migration(2, "CREATE TABLE u (a INTEGER);")]):
+        pass
+    assert synced == [str(tmp_path / "x.db.before-2"), str(tmp_path)]
+    assert versions == [1, 1]
 
 
 def test_migrations_are_numbered_without_a_gap(tmp_path: Path, monkeypatch):
