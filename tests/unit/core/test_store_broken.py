@@ -160,7 +160,7 @@ async def test_what_fails_beside_the_writer_is_said_and_tried_again(tmp_path, mo
             tried.set()
             raise RuntimeError("a fault")
         again.set()
-        return 0
+        return None
 
     monkeypatch.setattr(write_ahead, "brought", brought)
     with structlog.testing.capture_logs() as said:

@@ -84,7 +84,7 @@ class Database:
         """Why nothing can be written or read any more."""
         self.life = trio.CancelScope()
         """Cancelled when it breaks."""
-        self._erasing = Erasing(log.lock if log is not None else None)
+        self._erasing = Erasing(log)
         self._litter, self._erase_from_ms = False, 0
         self.statistics = Statistics()
         if not inline:
@@ -260,7 +260,7 @@ class Database:
         self.statistics.largest_batch = max(self.statistics.largest_batch, len(batch))
         self.statistics.batch.observe(len(batch))
         if self._log is not None:
-            self._log.committed()
+            self._log.committed(self._writer)
         if self._erasing.is_due:
             if not self._inline:  # nobody else waits for it
                 self._deliver([job for job in batch if job.run is not asks])

@@ -2,6 +2,7 @@
 
 A reader of an older snapshot (a backup) may be in the way for minutes. The first time is waited for it, since our own readers
 take milliseconds; while it stays it is tried again by time, hardly waiting, since all that is written meanwhile waits with it.
+What such a reader has let the log grow to is brought in by its thread first.
 """
 
 from __future__ import annotations
@@ -12,9 +13,8 @@ from typing import TYPE_CHECKING
 from qpqcore.store.connection import EMPTYING_MS, emptied_log, packed
 
 if TYPE_CHECKING:
-    import threading
-
     from qpqcore.store.connection import Connection
+    from qpqcore.store.write_ahead import WriteAhead
 
 AGAIN_SECONDS = 1.0
 """From one time to the next while a reader, or a full disk, is in the way."""
@@ -29,12 +29,12 @@ def asks(_: Connection) -> None:
 class Erasing:
     """How often it was asked for, and up to which asking the first half and all of it is done."""
 
-    def __init__(self, bringing: threading.Lock | None) -> None:
-        """`bringing` is held by whoever brings the write-ahead log in beside the writer."""
+    def __init__(self, log: WriteAhead | None) -> None:
+        """`log`: who brings the write-ahead log in beside the writer."""
         self.asked = self.done = 0
         self._tried = self._packed = 0
         self._again_s = 0.0
-        self._bringing = bringing
+        self._log = log
 
     @property
     def is_due(self) -> bool:
@@ -45,19 +45,20 @@ class Erasing:
         """Try, between two commits."""
         first, asked = self._tried == self.done, self.asked
         self._tried = asked
-        if self._packed < asked and packed(writer):
-            self._packed = asked
-        if self.done < self._packed and self._emptied(writer, first=first):
-            self.done = self._packed
+        if self._log is None or self._log.is_short(writer):  # before it is packed: that is written into the log, too
+            if self._packed < asked and packed(writer):
+                self._packed = asked
+            if self.done < self._packed and self._emptied(writer, first=first):
+                self.done = self._packed
         self._again_s = time.monotonic() + AGAIN_SECONDS
 
     def _emptied(self, writer: Connection, *, first: bool) -> bool:
         patience_ms = EMPTYING_MS if first else EMPTYING_AGAIN_MS
-        if self._bringing is None:
+        if self._log is None:
             return emptied_log(writer, patience_ms)
-        if not self._bringing.acquire(timeout=-1 if first else patience_ms / 1_000):
+        if not self._log.lock.acquire(timeout=-1 if first else patience_ms / 1_000):
             return False
         try:
             return emptied_log(writer, patience_ms)
         finally:
-            self._bringing.release()
+            self._log.lock.release()
