@@ -14,7 +14,8 @@ import sqlcipher3
 import trio
 
 from qpqcore.store.connection import connect
-from qpqcore.store.database import BATCH_MAX, Database, Job
+from qpqcore.store.database import BATCH_MAX, Database
+from qpqcore.store.jobs import Job
 from qpqcore.store.migrations import migrate
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from tools.soak.fuse import around
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from qpqcore.store.database import Job as Write
+    from qpqcore.store.jobs import Job as Write
     from tools.soak.fuse import Fuse
 
 WRITES = {

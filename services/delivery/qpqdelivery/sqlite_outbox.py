@@ -7,7 +7,8 @@
    channel's entries in the order of the log.
 3. Who is told follows from the leaves, which keep when they came and went. What goes into single mailboxes before others (a
    commit's author, Welcomes), or takes leaves away, works off first what is noted.
-4. A step moves a note's mark in the transaction that fills the mailboxes: each has it once, whenever the process dies.
+4. That nothing is noted is remembered once the transaction that found it so is durable: one that is undone brings notes back.
+5. A step moves a note's mark in the transaction that fills the mailboxes: each has it once, whenever the process dies.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from qpqdelivery.store import Arrival, Filled
 
 if TYPE_CHECKING:
     from qpqcore.store.connection import Connection
+    from qpqcore.store.database import Database
     from qpqdelivery.store import Bounds
 
 COPIES_MAX = 256
@@ -103,7 +105,7 @@ def note(c: Connection, bounds: Bounds, ref: Reference, as_of: int, but: bytes) 
             ref.size_bytes, but,
         ),
     )  # fmt: skip
-    bounds.tally.notes_wait = True
+    bounds.tally.noted += 1
     return reached
 
 
@@ -136,12 +138,26 @@ def _later(filled: list[Filled]) -> list[Arrival]:
     return [Arrival(a.device, 0) for f in filled for a in f.arrivals]
 
 
+async def fill(database: Database, bounds: Bounds) -> list[Filled] | None:
+    """Do a step in a transaction of its own, and remember when nothing was noted any more."""
+    tally, noted = bounds.tally, 0
+
+    def body(c: Connection) -> list[Filled] | None:
+        nonlocal noted
+        noted = tally.noted
+        return step(c, bounds)
+
+    filled = await database.write(body)
+    if filled is None:  # and that is durable: what worked off the rest in the same transaction is not undone any more
+        tally.filled = noted
+    return filled
+
+
 def step(c: Connection, bounds: Bounds, channel: bytes = b"") -> list[Filled] | None:
     """Put the oldest notes, or a channel's, into the next mailboxes; None when there is no note."""
     if not channel:
         row = c.execute("SELECT channel FROM outbox ORDER BY note LIMIT 1").fetchone()
         if row is None:
-            bounds.tally.notes_wait = False
             return None
         channel = row[0]
     rows = c.execute(

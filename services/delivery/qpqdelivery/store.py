@@ -203,8 +203,16 @@ class Tally:
 
     cut_offs: int = 0
     """Mailboxes emptied behind `gap`."""
-    notes_wait: bool = True
-    """Whether something may be in the outbox: what a run before this one left there is looked for first."""
+    noted: int = 0
+    """Notes written into the outbox."""
+    filled: int = -1
+    """How many had been written when the outbox was last found empty, by a transaction that is durable; first of all one looks
+    for what a run before this one left there."""
+
+    @property
+    def notes_wait(self) -> bool:
+        """Whether something may be in the outbox."""
+        return self.noted != self.filled
 
 
 @dataclass(frozen=True, slots=True)

@@ -363,7 +363,7 @@ class SqliteStore(SqliteGuests):
         return self.tally.notes_wait
 
     async def fill(self) -> list[Filled] | None:
-        return await self._db.write(lambda c: outbox.step(c, self._bounds))
+        return await outbox.fill(self._db, self._bounds)
 
     async def backlog(self) -> Backlog:
         return await self._db.read(

@@ -11,6 +11,7 @@ import sys
 import threading
 from contextlib import closing, suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sqlcipher3.dbapi2
@@ -19,7 +20,7 @@ import trio
 import trio.testing
 
 from qpqcore.model.errors import ErrorCode, Refusal
-from qpqcore.store import connection, keyed, waits
+from qpqcore.store import connection, erasing, keyed, migrations, waits
 from qpqcore.store.database import ERASE_MS, open_database
 from qpqcore.store.errors import DatabaseBusy, DatabaseTooNew, DatabaseUnreadable
 from qpqcore.store.migrations import Migration, migrations_of
@@ -311,6 +312,53 @@ async def test_a_migration_that_fails_leaves_the_schema_before_it_and_a_copy(tmp
         assert await db.read(count) == 1
 
 
+async def test_while_a_reader_stays_nothing_is_migrated_since_the_copy_would_lack_what_it_keeps_in_the_log(
+    tmp_path, monkeypatch
+):
+    """A server that died left a log, and a backup still reads from before it: what was acknowledged since is in the log alone."""
+    lives, path = tmp_path / "lives.db", tmp_path / "x.db"
+    two = [*ONE, Migration(2, "CREATE TABLE u (a INTEGER);")]
+    monkeypatch.setattr(connection, "BUSY_MS", 10)
+    async with open_database(lives, KEY, ONE) as db:
+        await db.write(add(1))
+        for end in ("", "-wal"):
+            shutil.copy(f"{lives}{end}", f"{path}{end}")
+    with closing(connection.connect(path, KEY)) as beside, closing(connection.connect(path, KEY)) as died:
+        beside.execute("BEGIN")
+        assert count(beside) == 1
+        for number in range(2, 50):
+            add(number)(died)
+        with pytest.raises(DatabaseBusy, match="backup"):
+            async with open_database(path, KEY, two):
+                raise AssertionError("it opened")
+        beside.execute("ROLLBACK")
+    copied = tmp_path / "x.db.before-2"
+    assert not copied.exists()
+    async with open_database(path, KEY, two) as db:
+        assert await db.read(count) == 49
+    async with open_database(copied, KEY, ONE) as db:
+        assert await db.read(count) == 49
+
+
+async def test_the_copy_before_a_migration_is_on_the_disk_before_anything_is_changed(tmp_path, monkeypatch):
+    path, synced, versions = tmp_path / "x.db", [], []
+    async with open_database(path, KEY, ONE) as db:
+        await db.write(add(1))
+
+    def sync(handle):
+        synced.append(os.readlink(f"/proc/self/fd/{handle}"))
+        with closing(connection.connect(path, KEY, read_only=True)) as beside:
+            versions.append(beside.execute("PRAGMA user_version").fetchone()[0])
+
+    monkeypatch.setattr(
+        migrations, "os", SimpleNamespace(open=os.open, close=os.close, O_RDONLY=os.O_RDONLY, fsync=sync)
+    )
+    async with open_database(path, KEY, [*ONE, Migration(2, "CREATE TABLE u (a INTEGER);")]):
+        pass
+    assert synced == [str(tmp_path / "x.db.before-2"), str(tmp_path)]
+    assert versions == [1, 1]
+
+
 def test_migrations_are_numbered_without_a_gap(tmp_path: Path, monkeypatch):
     folder = tmp_path / "gapped" / "migrations"
     folder.mkdir(parents=True)
@@ -324,7 +372,8 @@ def test_migrations_are_numbered_without_a_gap(tmp_path: Path, monkeypatch):
     assert [m.number for m in migrations_of("gapped")] == [1, 2]
 
 
-async def test_what_a_reader_still_sees_cannot_be_erased_yet(tmp_path):
+async def test_what_a_reader_still_sees_cannot_be_erased_yet(tmp_path, monkeypatch):
+    monkeypatch.setattr(erasing, "AGAIN_SECONDS", 0)
     path = tmp_path / "x.db"
     async with open_database(path, KEY, ONE) as db:
         await db.write(add(1))
@@ -336,8 +385,73 @@ async def test_what_a_reader_still_sees_cannot_be_erased_yet(tmp_path):
             await db.erase()
         assert refused.value.code is ErrorCode.STORAGE_FULL
         beside.close()
-        await db.write(add(2))
+        await db.write(add(2))  # answered before it is tried
+        await db.write(lambda _: None)
         assert not path.with_name("x.db-wal").stat().st_size
+
+
+async def test_while_a_reader_stays_it_is_tried_again_by_time_and_nobody_waits_for_that(tmp_path, monkeypatch):
+    """A backup holds its snapshot for minutes: every commit would wait for it."""
+    now_s, waited_ms, emptied_log = [100.0], [], erasing.emptied_log
+
+    def emptied(connection, patience_ms):
+        waited_ms.append(patience_ms)
+        return emptied_log(connection, patience_ms)
+
+    monkeypatch.setattr(erasing, "emptied_log", emptied)
+    monkeypatch.setattr(erasing, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+    async with open_database(tmp_path / "x.db", KEY, ONE) as db:
+        await db.write(add(0))
+        with closing(connection.connect(tmp_path / "x.db", KEY, read_only=True)) as beside:
+            beside.execute("BEGIN")
+            assert count(beside) == 1
+            await db.erase_in_time(1, gone=True)
+            for number in range(1, 100):
+                await db.write(add(number))
+            assert waited_ms == [connection.EMPTYING_MS]
+            now_s[0] += erasing.AGAIN_SECONDS
+            await db.write(add(100))  # answered before it is tried
+            await db.write(add(101))
+            with pytest.raises(Refusal):
+                await db.erase()  # who asks has an answer of now
+            assert waited_ms[1:] == [erasing.EMPTYING_AGAIN_MS] * 2
+        now_s[0] += erasing.AGAIN_SECONDS
+        await db.write(add(102))
+        await db.write(add(103))
+        await db.erase()
+        assert waited_ms[3:] == [erasing.EMPTYING_AGAIN_MS, connection.EMPTYING_MS]
+
+
+async def test_who_writes_does_not_wait_for_what_another_has_erased(tmp_path, monkeypatch):
+    told, order = threading.Event(), []
+
+    def emptied(*_):
+        order.append("told" if told.wait(10) else "not told")
+        return True
+
+    monkeypatch.setattr(erasing, "emptied_log", emptied)
+    async with open_database(tmp_path / "x.db", KEY, ONE) as db:
+        begun, go_on = threading.Event(), threading.Event()
+
+        def hold(_):
+            begun.set()
+            assert go_on.wait(10)
+
+        async def write():
+            await db.write(hold)
+            told.set()
+
+        async def erase():
+            await db.erase()
+            order.append("erased")
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(write)
+            await trio.to_thread.run_sync(begun.wait)
+            nursery.start_soon(erase)
+            await trio.testing.wait_all_tasks_blocked()
+            go_on.set()
+        assert order == ["told", "erased"]
 
 
 WRITER = """

@@ -87,23 +87,25 @@ def packed(connection: Connection) -> bool:
     `secure_delete` wipes a row where it stands; of rows that were moved while a tree was balanced SQLite leaves copies.
     False if a full disk was in the way. A larger database stays as it is: this would stop its writers for seconds.
     """
-    pages, page_bytes = (int(connection.execute(f"PRAGMA {of}").fetchone()[0]) for of in ("page_count", "page_size"))
-    if pages * page_bytes > PACKED_BYTES_MAX:
-        return True
     try:
+        pages, page_bytes = (
+            int(connection.execute(f"PRAGMA {of}").fetchone()[0]) for of in ("page_count", "page_size")
+        )
+        if pages * page_bytes > PACKED_BYTES_MAX:
+            return True
         connection.execute("VACUUM")
     except STORE_ERRORS:
         return False
     return True
 
 
-def emptied_log(connection: Connection) -> bool:
+def emptied_log(connection: Connection, patience_ms: int = EMPTYING_MS) -> bool:
     """Bring the write-ahead log into the database and empty it.
 
-    False if a full disk, or for EMPTYING_MS a reader of an older snapshot, was in the way: nothing is lost by that.
+    False if a full disk, or for `patience_ms` a reader of an older snapshot, was in the way: nothing is lost by that.
     """
-    connection.execute(f"PRAGMA busy_timeout = {EMPTYING_MS}")
     try:
+        connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
         return not connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     except STORE_ERRORS:
         return False

@@ -5,7 +5,9 @@
 2. `write` returns after the commit is durable (`synchronous=FULL`): acknowledged means committed.
 3. A write cancelled while it waits is not run. One that runs is not cancelled: its caller goes on with what came of it, so
    that what follows from a commit (who waits is told, who was revoked is cut off) follows from every commit.
-4. `erase` returns when nothing of what was deleted before is left in the files: pages are overwritten as they are
+4. A thread that cannot go on (it could not even undo) ends the database: who waits is told, each later call is refused with
+   DatabaseBroken, and what was opened ends with that too: a process that keeps nothing any more does not go on in silence.
+5. `erase` returns when nothing of what was deleted before is left in the files: pages are overwritten as they are
    freed (`secure_delete`), small databases are packed, since moved rows leave copies in their pages, and the write-ahead
    log, where older copies of them stand, is emptied.
 """
@@ -13,22 +15,24 @@
 from __future__ import annotations
 
 import fcntl
-import queue
 import threading
 import time
-from contextlib import asynccontextmanager, closing, nullcontext
+from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar
 from uuid import uuid4
 
 import outcome
+import structlog
 import trio
 
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.obs import traces
 from qpqcore.obs.histogram import COUNTS, Histogram
-from qpqcore.store.connection import Connection, connect, emptied_log, packed, translated
-from qpqcore.store.errors import DatabaseBusy
+from qpqcore.store.connection import Connection, connect, emptied_log, translated
+from qpqcore.store.erasing import Erasing, asks
+from qpqcore.store.errors import DatabaseBroken, DatabaseBusy
+from qpqcore.store.jobs import Job, Lane, answer
 from qpqcore.store.migrations import Migration, migrate
 from qpqcore.store.readings import Load
 from qpqcore.store.waits import Waits
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
+log = structlog.get_logger()
+
 T = TypeVar("T")
 
 BATCH_MAX = 512
@@ -47,26 +53,6 @@ WAITING_MAX = 10_000
 """Jobs that may wait; one more is refused with `overloaded`."""
 ERASE_MS = 240_000
 """Between two erasings of what goes by itself: a thousandth of the time, and each sweep of blobs may end in one."""
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """A function that waits for its turn, and what came of it."""
-
-    run: Callable[[Connection], Any]
-    task: trio.lowlevel.Task | None = None
-    abandoned: bool = False
-    result: outcome.Outcome[Any] | None = None
-    _decided: threading.Lock = field(default_factory=threading.Lock)
-
-    def begin(self) -> bool:
-        """Begin, in the thread that works; False when its caller has given it up."""
-        return self._decided.acquire(blocking=False)
-
-    def give_up(self) -> bool:
-        """Give it up, as its caller; False when it has begun."""
-        self.abandoned = self._decided.acquire(blocking=False)
-        return self.abandoned
 
 
 @dataclass(slots=True)
@@ -81,14 +67,6 @@ class Statistics:
     commit_seconds: Histogram = field(default_factory=Histogram)
 
 
-@dataclass(slots=True, eq=False)
-class _Lane:
-    """A queue of jobs and the threads that work it off."""
-
-    jobs: queue.SimpleQueue[Job | None] = field(default_factory=queue.SimpleQueue)
-    threads: list[threading.Thread] = field(default_factory=list)
-
-
 class Database:
     """Runs functions over a connection; made by `open_database`."""
 
@@ -100,10 +78,13 @@ class Database:
         self._log = log
         self._inline = inline = log is None
         self._token = trio.lowlevel.current_trio_token()
-        self._writes, self._reads = _Lane(), _Lane()
-        self._waits = Waits(name)
-        self._asked_to_erase = self._packed = self._erased = 0
-        """How often it was asked for, and up to which asking the first half and all of it is done."""
+        self._writes, self._reads = Lane(), Lane()
+        self._name, self._waits = name, Waits(name)
+        self.broken: DatabaseBroken | None = None
+        """Why nothing can be written or read any more."""
+        self.life = trio.CancelScope()
+        """Cancelled when it breaks."""
+        self._erasing = Erasing(log)
         self._litter, self._erase_from_ms = False, 0
         self.statistics = Statistics()
         if not inline:
@@ -121,7 +102,7 @@ class Database:
             full=self._waits.is_full,
         )  # fmt: skip
 
-    def _start(self, lane: _Lane, loop: Callable[[Connection], None], connection: Connection) -> None:
+    def _start(self, lane: Lane, loop: Callable[[Connection], None], connection: Connection) -> None:
         thread = threading.Thread(target=loop, args=(connection,), name="qpq-store", daemon=True)
         lane.threads.append(thread)
         thread.start()
@@ -129,7 +110,7 @@ class Database:
     async def write(self, body: Callable[[Connection], T]) -> T:
         """Run `body` in a transaction; return its result once that is durable.
 
-        Raises what `body` raises (its own changes are undone), Refusal(storageFull), Refusal(overloaded).
+        Raises what `body` raises (its own changes are undone), Refusal(storageFull), Refusal(overloaded), DatabaseBroken.
         """
         self.statistics.writes += 1
         if self._inline:
@@ -137,7 +118,7 @@ class Database:
         return await self._run(self._writes, body)
 
     async def read(self, body: Callable[[Connection], T]) -> T:
-        """Run `body` over a snapshot; it must not write."""
+        """Run `body` over a snapshot; it must not write. Raises what `body` raises, Refusal(overloaded), DatabaseBroken."""
         self.statistics.reads += 1
         if self._inline:
             return await self._run_inline(body)
@@ -148,13 +129,13 @@ class Database:
 
         For what has to be gone: an account.
 
-        Refusal(storageFull) while the disk, or a reader that still looks at an older snapshot, is in the way; each later
-        write tries again.
+        Refusal(storageFull) while the disk, or a reader that still looks at an older snapshot, is in the way; later writes
+        try again, once in AGAIN_SECONDS.
         """
-        self._asked_to_erase += 1
-        asked = self._asked_to_erase
-        await self.write(lambda _: None)
-        if self._erased < asked:
+        self._erasing.asked += 1
+        asked = self._erasing.asked
+        await self.write(asks)
+        if self._erasing.done < asked:
             raise Refusal(ErrorCode.STORAGE_FULL, "what was deleted cannot be erased yet", retry_after_ms=1_000)
 
     async def erase_in_time(self, now_ms: int, *, gone: bool) -> None:
@@ -182,14 +163,16 @@ class Database:
         value: T = job.result.unwrap()
         return value
 
-    async def _run(self, lane: _Lane, body: Callable[[Connection], T]) -> T:
+    async def _run(self, lane: Lane, body: Callable[[Connection], T]) -> T:
         await trio.lowlevel.checkpoint_if_cancelled()
         if (span := traces.step("store write" if lane is self._writes else "store read")) is not None:
             with traces.within(span):
                 return await self._queued(lane, body)
         return await self._queued(lane, body)
 
-    async def _queued(self, lane: _Lane, body: Callable[[Connection], T]) -> T:
+    async def _queued(self, lane: Lane, body: Callable[[Connection], T]) -> T:
+        if self.broken is not None:
+            raise DatabaseBroken(*self.broken.args) from self.broken
         if lane.jobs.qsize() >= WAITING_MAX:
             raise Refusal(ErrorCode.OVERLOADED, "too much waits to be written", retry_after_ms=1_000)
         job = Job(body, trio.lowlevel.current_task())
@@ -209,36 +192,40 @@ class Database:
         return value
 
     def _deliver(self, jobs: list[Job]) -> None:
-        def wake() -> None:
-            for job in jobs:
-                if not job.abandoned and job.task is not None and job.result is not None:
-                    trio.lowlevel.reschedule(job.task, job.result)
-
-        try:
-            self._token.run_sync_soon(wake)
-        except trio.RunFinishedError:
-            return
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(answer, jobs)
 
     def _write_loop(self, connection: Connection) -> None:
         del connection
-        while (first := self._writes.jobs.get()) is not None:
-            batch = [first]
-            last = False
-            while len(batch) < BATCH_MAX:
-                try:
-                    more = self._writes.jobs.get_nowait()
-                except queue.Empty:
-                    break
-                if more is None:
-                    last = True
-                    break
-                batch.append(more)
-            self._commit(batch)
-            self._deliver(batch)
-            if self._log is not None:
-                self._log.finish(self._writer)
-            if last:
-                return
+        batch: list[Job] = []
+        last = False
+        try:
+            while not last and (first := self._writes.jobs.get()) is not None:
+                batch, last = self._writes.batch(first, BATCH_MAX)
+                self._commit(batch)
+                self._deliver(batch)
+                if self._log is not None:
+                    self._log.finish(self._writer)
+        except BaseException as exc:  # noqa: BLE001 - said, and told to all who wait
+            self._break(batch, exc)
+
+    def _break(self, begun: list[Job], exc: BaseException) -> None:
+        """End all of it, from a thread that cannot go on with what it has begun."""
+        broken = DatabaseBroken(f"the database {self._name} failed in use ({exc!r}): start the server again")
+        broken.__cause__ = exc
+        for job in begun:
+            if job.result is None:
+                job.result = outcome.Error(broken)
+        self._deliver(begun)
+        with suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(self._end, broken)
+        log.critical("store_broken", store=self._name, exc_info=exc)
+
+    def _end(self, broken: DatabaseBroken) -> None:
+        self.broken = broken
+        for lane in (self._writes, self._reads):
+            lane.end(broken)
+        self.life.cancel()
 
     def _commit(self, batch: list[Job]) -> None:
         """Run the batch in one transaction and set every job's result."""
@@ -249,6 +236,9 @@ class Database:
         except Exception as exc:  # noqa: BLE001 - handed to every member of the batch
             self._undo(batch, exc)
             return
+        except BaseException as exc:
+            self._undo(batch, RuntimeError(f"a write was broken off: {exc!r}"))
+            raise
         self.statistics.commit_seconds.observe(time.perf_counter() - begun_s)
         self._committed(batch)
 
@@ -258,6 +248,8 @@ class Database:
             self._savepoint(self._writer, job)
 
     def _undo(self, batch: list[Job], exc: Exception) -> None:
+        for job in batch:  # before all else: whatever happens next, none of them has been written
+            job.result = None
         if self._writer.in_transaction:
             self._writer.execute("ROLLBACK")
         for job in batch:
@@ -268,14 +260,11 @@ class Database:
         self.statistics.largest_batch = max(self.statistics.largest_batch, len(batch))
         self.statistics.batch.observe(len(batch))
         if self._log is not None:
-            self._log.committed()
-        asked = self._asked_to_erase
-        if self._packed < asked and packed(self._writer):
-            self._packed = asked
-        if self._erased < self._packed:
-            with self._log.lock if self._log is not None else nullcontext():
-                if emptied_log(self._writer):
-                    self._erased = self._packed
+            self._log.committed(self._writer)
+        if self._erasing.is_due:
+            if not self._inline:  # nobody else waits for it
+                self._deliver([job for job in batch if job.run is not asks])
+            self._erasing.attempt(self._writer)
 
     def _savepoint(self, connection: Connection, job: Job) -> None:
         if not job.begin():
@@ -293,18 +282,25 @@ class Database:
         connection.execute("RELEASE member")
 
     def _read_loop(self, connection: Connection) -> None:
-        while (job := self._reads.jobs.get()) is not None:
-            if not job.begin():
-                continue
-            try:
-                connection.execute("BEGIN")
-                job.result = outcome.Value(job.run(connection))
-            except Exception as exc:  # noqa: BLE001 - raised again in the task that asked
-                job.result = outcome.Error(translated(exc))
-            finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-            self._deliver([job])
+        begun: list[Job] = []
+        try:
+            while (job := self._reads.jobs.get()) is not None:
+                if job.begin():
+                    begun = [job]
+                    self._read(connection, job)
+                    self._deliver(begun)
+        except BaseException as exc:  # noqa: BLE001 - said, and told to all who wait
+            self._break(begun, exc)
+
+    def _read(self, connection: Connection, job: Job) -> None:
+        try:
+            connection.execute("BEGIN")
+            job.result = outcome.Value(job.run(connection))
+        except Exception as exc:  # noqa: BLE001 - raised again in the task that asked
+            job.result = outcome.Error(translated(exc))
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     def close(self) -> None:
         """Finish what is queued and end the threads."""
@@ -347,7 +343,7 @@ async def open_database(
 ) -> AsyncIterator[Database]:
     """Open, lock and migrate a database; None: in memory (then always `inline`).
 
-    Raises DatabaseUnreadable, DatabaseTooNew, DatabaseBusy.
+    Raises DatabaseUnreadable, DatabaseTooNew, DatabaseBusy; later DatabaseBroken, after it has cancelled what runs within.
     """
     inline = inline or path is None
     shared = uuid4().hex
@@ -360,16 +356,19 @@ async def open_database(
             set_limit(writer, LOG_PAGES if inline else LOG_PAGES_MAX)
             emptied_log(writer)  # what a process that died wanted erased is erased now
             others = [] if inline else [connect(path, key, read_only=True) for _ in range(readers)]
-            log = None if inline else WriteAhead(connect(path, key))
-            database = Database(writer, others, log, name=path.stem if path is not None else "")
+            behind = None if inline else WriteAhead(connect(path, key))
+            database = Database(writer, others, behind, name=path.stem if path is not None else "")
             try:
-                yield database
+                with database.life:
+                    yield database
             finally:
                 database.close()
-                if log is not None:
-                    log.close()
+                if behind is not None:
+                    behind.close()
                 for connection in others:
                     connection.close()
+            if database.broken is not None:
+                raise database.broken
     finally:
         if lock is not None:
             lock.close()

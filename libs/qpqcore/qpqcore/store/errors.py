@@ -1,4 +1,4 @@
-"""Why a database cannot be opened: faults at start, each with a sentence for the operator."""
+"""Why a database cannot be opened, or used any more: faults, each with a sentence for the operator."""
 
 from __future__ import annotations
 
@@ -29,3 +29,7 @@ class NotDistributable(DatabaseError):
 
 class DatabaseAway(DatabaseError):
     """It cannot be reached, or does not let us in."""
+
+
+class DatabaseBroken(DatabaseError):
+    """It failed in use, in a way that nothing can be written or read any more: what was acknowledged is in its file."""

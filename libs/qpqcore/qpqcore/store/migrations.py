@@ -6,6 +6,7 @@ existing file is changed, a copy is laid beside it.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from qpqcore.store.connection import STORE_ERRORS, is_disk_full
-from qpqcore.store.errors import DatabaseTooNew, DatabaseUnreadable
+from qpqcore.store.errors import DatabaseBusy, DatabaseTooNew, DatabaseUnreadable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,8 @@ def migrations_of(package: str, folder: str = "migrations") -> tuple[Migration, 
 def migrate(connection: Connection, migrations: Sequence[Migration], path: Path | None) -> None:
     """Bring the schema to the last migration.
 
-    Raises DatabaseTooNew if it is past it, DatabaseUnreadable if its tables are not those that its version says.
+    Raises DatabaseTooNew if it is past it, DatabaseUnreadable if its tables are not those that its version says, DatabaseBusy
+    if a reader is in the way of a whole copy for BUSY_MS.
     """
     version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if version > len(migrations):
@@ -56,8 +58,10 @@ def migrate(connection: Connection, migrations: Sequence[Migration], path: Path 
             f"{path or 'the database'} has schema {version}; this program knows {len(migrations)}: use the newer one"
         )
     if version and version < len(migrations) and path is not None:
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        shutil.copy2(path, path.with_name(f"{path.name}.before-{version + 1}"))
+        is_held, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if is_held:  # what a reader's snapshot keeps in the log would be missing in the copy
+            raise DatabaseBusy(f"{path} is read by another process (a backup?): start again when that has ended")
+        _copy(path, path.with_name(f"{path.name}.before-{version + 1}"))
     for migration in migrations[version:]:
         try:
             connection.executescript(
@@ -71,3 +75,14 @@ def migrate(connection: Connection, migrations: Sequence[Migration], path: Path 
                     f"{path or 'the database'} cannot be brought to schema {migration.number}: {exc}"
                 ) from exc
             raise
+
+
+def _copy(path: Path, to: Path) -> None:
+    """Copy a file beside it, and have the copy and its name on the disk before anything is changed."""
+    shutil.copy2(path, to)
+    for written in (to, to.parent):
+        handle = os.open(written, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
