@@ -121,7 +121,7 @@ def rich(alice, bob):
     assert alice.says("block", "bob", "--undo") == ""
     assert alice.says("settings", "typing", "off").startswith("typing = off")
     assert alice.run("settings", "typing", "maybe").returncode == 2
-    assert alice.says("requests") == ""
+    assert alice.says("requests") == alice.says("strangers", "#committee") == ""
     assert alice.json("trust", "bob") == [{"trusted": "bob"}]
     assert alice.says("typing", "@bob") == "@bob is told that you are typing\n"
     assert alice.json("group-info", "#committee")[0]["members"] == ["alice", "bob"]
