@@ -175,11 +175,10 @@ class LocalLimiter:
 
 def _note(kept: OrderedDict[bytes, float], key: bytes, due_ms: float, now_ms: int) -> None:
     keep(kept, key, due_ms)
-    for _ in range(WHOLE_AT_ONCE_MAX):
+    for _ in range(WHOLE_AT_ONCE_MAX):  # always so often: log-ins of known and unknown names take one path
         oldest = next(iter(kept))
-        if kept[oldest] > now_ms or oldest == key:
-            break
-        del kept[oldest]
+        if kept[oldest] <= now_ms and oldest != key:
+            del kept[oldest]
 
 
 def readings(limiter: Limiter) -> list[Reading]:
