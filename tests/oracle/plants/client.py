@@ -331,7 +331,7 @@ def _(read):
     count = iter(range(10**6))
 
     def bad(credential, key):
-        if next(count) == 12:
+        if next(count) == 8:
             raise RuntimeError("planted")
         return read(credential, key)
 
