@@ -27,10 +27,12 @@ async def test_a_group_of_three_domains_changes_and_agrees(open_domains):
             await group.invite("dave@b.example")
             await until(dave, lambda: any(c.name == "friends" or c.active for c in dave.conversations()))
             at_dave = dave.conversations()[0]
-            # Each says something, from every domain.
-            for i, one in enumerate((group, at_bob, at_carol, at_dave)):
-                await one.send(f"hello {i}")
             everyone = {alice: group, bob: at_bob, carol: at_carol, dave: at_dave}
+            for person, one in everyone.items():  # what is said in the epoch before he came Dave cannot read
+                await until(person, lambda o=one: o.epoch == group.epoch)
+            # Each says something, from every domain.
+            for i, one in enumerate(everyone.values()):
+                await one.send(f"hello {i}")
             for person, one in everyone.items():
                 await until(person, lambda o=one: {f"hello {i}" for i in range(4)} <= set(texts(o)))
             orders = {tuple(t for t in texts(one) if t.startswith("hello")) for one in everyone.values()}

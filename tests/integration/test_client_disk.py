@@ -22,14 +22,21 @@ class NoRoom:
         self._connection, self._fails_at = connection, fails_at
         self.refused = trio.Event()
 
-    def execute(self, sql, *values):
+    def _refuse(self, sql):
         if sql.startswith(self._fails_at):
             self.refused.set()
             raise sqlcipher3.OperationalError("database or disk is full")
+
+    def execute(self, sql, *values):
+        self._refuse(sql)
         return self._connection.execute(sql, *values)
 
-    def executemany(self, sql, *values):
-        return self.execute(sql, *values[0][:1]) if values else None
+    def executemany(self, sql, rows):
+        self._refuse(sql)
+        return self._connection.executemany(sql, rows)
+
+    def close(self):
+        self._connection.close()
 
     @property
     def in_transaction(self):
