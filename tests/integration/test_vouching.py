@@ -219,20 +219,16 @@ async def test_a_newcomer_who_changed_the_group_last_is_vouched_for(serving, tmp
             await settle(bob, carol)
             served, tree = await bob._core.commits.as_served(talk.id)
             alice._core.upkeep.want_rejoin(talk.id)
+            vouching = alice._core.vouching
             with pytest.raises(qpqclient.NotVouched):
-                alice._core.vouching.check(
-                    talk.id, qpqnative.GroupView.observe(served.group_info, tree),
-                    qpqnative.inspect_message(served.group_info).sender_index,
-                )  # fmt: skip
+                vouching.check_served(talk.id, served.group_info, qpqnative.GroupView.observe(served.group_info, tree))
             if by == "a member":
                 await bob.conversation(talk.id).update_key()
                 served, tree = await bob._core.commits.as_served(talk.id)
             else:
-                assert alice._core.vouching.strangers(talk.id) == [carol.account]
-                alice._core.vouching.accept(talk.id)
-            view = qpqnative.GroupView.observe(served.group_info, tree)
-            index = qpqnative.inspect_message(served.group_info).sender_index
-            alice._core.vouching.check(talk.id, view, index)
+                assert vouching.strangers(talk.id) == [carol.account]
+                vouching.accept(talk.id)
+            vouching.check_served(talk.id, served.group_info, qpqnative.GroupView.observe(served.group_info, tree))
         with trio.fail_after(PATIENCE_SECONDS):
             while alice._core.upkeep.has_to_rejoin(talk.id):
                 await alice.sync()

@@ -114,7 +114,7 @@ class Births:
             group = self._groups.load(channel)
             policy = replace(read_policy(group.policy), generation=info.generation)
             return policy, {leaf.account for leaf in leaves_of(group.members())}, group.suite
-        self._core.vouching.check(channel, view, qpqnative.inspect_message(info.group_info).sender_index)
+        self._core.vouching.check_served(channel, info.group_info, view)
         return read_policy(view.policy), {leaf.account for leaf in leaves_of(view.members())}, view.suite
 
     async def _found(

@@ -300,7 +300,7 @@ class Commits(Packages):
     async def join_externally(self, channel: bytes, info: delivery.FetchGroupInfoResult, tree: bytes) -> None:
         """Join with a new leaf in place of the old one, if there is one; MlsError when the group does not allow it, NotVouched."""
         view = qpqnative.GroupView.observe(info.group_info, tree)
-        by = self._core.vouching.check(channel, view, qpqnative.inspect_message(info.group_info).sender_index)
+        by = self._core.vouching.check_served(channel, info.group_info, view)
         old = self._own_leaf(view)
         async with self._core.lock:
             device = self._core.account.native()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+import qpqnative
 from qpqclient.content import ID_BYTES
 from qpqclient.errors import NotVouched
 from qpqclient.groups import leaves_of
@@ -22,7 +23,6 @@ from qpqcore.groups.validity import too_many
 from qpqcore.model.errors import ErrorCode, Refusal
 
 if TYPE_CHECKING:
-    import qpqnative
     from qpqclient.core import Core
     from qpqcore.groups.validity import Leaf
 
@@ -68,6 +68,10 @@ class Vouching:
                 raise NotVouched("people are in this conversation whom nobody has brought who was in it before")
         return signer.identity_key
 
+    def check_served(self, channel: bytes, group_info: bytes, view: qpqnative.GroupView) -> bytes:
+        """Do it for a group as the server shows it: `view` observes this GroupInfo, so that its signature holds."""
+        return self.check(channel, view, qpqnative.inspect_message(group_info).sender_index)
+
     def _accepted(self, channel: bytes) -> set[tuple[bytes, bytes]]:
         return set(
             self._store.rows("SELECT account, identity_key FROM strangers WHERE channel = ? AND accepted = 1", channel)
@@ -78,8 +82,9 @@ class Vouching:
         before = set(self._store.rows("SELECT account, identity_key FROM strangers WHERE channel = ?", channel))
         if before == strangers:
             return
+        accepted = self._accepted(channel)
         log.warning("group_not_vouched", strangers=len(strangers))
-        rows = [(channel, account, key, int((account, key) in self._accepted(channel))) for account, key in strangers]
+        rows = [(channel, account, key, int((account, key) in accepted)) for account, key in strangers]
         ident = secrets.token_bytes(ID_BYTES)
         with self._store.transaction() as db:
             db.execute("DELETE FROM strangers WHERE channel = ?", (channel,))
