@@ -10,13 +10,11 @@ import trio
 import trio.testing
 
 import qpqclient
-import qpqnative
 from qpqclient.client import system_now_ms
-from qpqclient.commits import Commits
 from qpqcore.api import delivery
 from qpqcore.groups.policy import read_policy
 from qpqcore.groups.validity import read_leaf
-from tests.support.people import people, settle, texts
+from tests.support.people import break_first_generation, people, settle, texts
 
 EIGHT = [f"member{n}" for n in range(8)]
 
@@ -167,14 +165,7 @@ async def test_a_group_that_cannot_be_joined_is_reset(serving, tmp_path, monkeyp
         group = await alice.create_group("g", ["bob", "carol"])
         await group.send("before")
         await settle(alice, bob, carol)
-        real = Commits.join_externally
-
-        async def stuck(self, channel, info, tree):
-            if info.generation == 1:
-                raise qpqnative.MlsError("invalid", "as if the group's state were broken")
-            await real(self, channel, info, tree)
-
-        monkeypatch.setattr(Commits, "join_externally", stuck)
+        break_first_generation(monkeypatch)
         alice._core.upkeep.want_rejoin(group.id)
         bob._core.upkeep.want_rejoin(group.id)
         await settle(alice, bob, carol)

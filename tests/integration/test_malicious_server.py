@@ -28,7 +28,7 @@ from qpqcore.model.errors import ErrorCode
 from qpqcore.model.ids import AccountId, DeviceId, make_id
 from qpqgateway.service import Gateway
 from tests.support.domains import NAMES, open_friends, until
-from tests.support.people import people, settle, texts
+from tests.support.people import break_first_generation, people, settle, texts
 from tests.support.world import STORE_KEY, method_named
 
 PATIENCE_SECONDS = 60
@@ -248,14 +248,7 @@ async def test_nobody_comes_in_by_a_reset(serving, tmp_path, lies, monkeypatch):
         hers = await keys_of(bob, eve)
         group = await alice.create_group("g", ["bob"])
         await settle(alice, bob)
-        real = Commits.join_externally
-
-        async def stuck(self, channel, info, tree):
-            if info.generation == 1:
-                raise qpqnative.MlsError("invalid", "as if the group's state were broken")
-            await real(self, channel, info, tree)
-
-        monkeypatch.setattr(Commits, "join_externally", stuck)
+        break_first_generation(monkeypatch)
         for answer in ANSWERS.values():
             lies.tell("fetchKeyPackage", lambda r, answer=answer: replace(r, accounts=answer(r.accounts, hers)))
             with pytest.raises(qpqclient.ServerBroke, match="nobody was added") as told:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import qpqclient
+import qpqnative
+from qpqclient.commits import Commits
 
 if TYPE_CHECKING:
     from contextlib import AsyncExitStack
     from pathlib import Path
+
+    import pytest
 
 
 async def people(stack: AsyncExitStack, server: Any, tmp_path: Path, *names: str) -> list[qpqclient.Client]:
@@ -34,3 +38,15 @@ async def settle(*clients: qpqclient.Client) -> None:
         for client in clients:
             await client.flush()
             await client.sync()
+
+
+def break_first_generation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no client join a group of a channel's first generation by itself: whoever has to begins the group anew."""
+    real = Commits.join_externally
+
+    async def stuck(self: Commits, channel: bytes, info: Any, tree: bytes) -> None:
+        if info.generation == 1:
+            raise qpqnative.MlsError("invalid", "as if the group's state were broken")
+        await real(self, channel, info, tree)
+
+    monkeypatch.setattr(Commits, "join_externally", stuck)
