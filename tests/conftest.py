@@ -8,8 +8,10 @@ from typing import get_args
 from uuid import uuid4
 
 import pytest
+import structlog
 import trio
 from hypothesis import settings as hypothesis_settings
+from structlog.processors import add_log_level
 
 from qpqcore.config.settings import Settings
 from tests.support import constellation, domains, forms, servers, world
@@ -56,6 +58,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Have each failure said when it happens: a run that is cut off tells what it found."""
     config.pluginmanager.register(SaysAtOnce(config))
+    # Not with the variables of each frame, which is structlog's own way: reading them while other threads go on may fail.
+    structlog.configure(
+        processors=[add_log_level, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    )
     constellation.chosen = config.getoption("--bus")
     servers.stored.in_postgres = config.getoption("--store") == "postgres"
 

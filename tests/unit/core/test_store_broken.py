@@ -119,11 +119,12 @@ async def test_a_thread_that_cannot_undo_ends_the_database_and_all_who_wait_are_
 
 async def test_a_write_that_would_end_its_thread_is_not_written(tmp_path):
     errors = []
-    with trio.fail_after(PATIENCE_SECONDS), pytest.raises(DatabaseBroken):
+    with structlog.testing.capture_logs() as said, trio.fail_after(PATIENCE_SECONDS), pytest.raises(DatabaseBroken):
         async with opened(tmp_path) as db:
             await asked(db.write, leave, errors)
             await trio.sleep_forever()
     assert len(errors) <= 1
+    assert [line["event"] for line in said] == ["store_broken"]
     async with opened(tmp_path) as db:
         assert await db.read(lambda c: c.execute("SELECT count(*) FROM t").fetchone()) == (0,)
 

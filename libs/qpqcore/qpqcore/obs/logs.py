@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
@@ -47,8 +47,8 @@ class LineLimit:
         return event
 
 
-def set_up(level: str = "info") -> None:
-    """Send logs to stdout as JSON from now on."""
+def set_up(level: str = "info", to: TextIO | None = None) -> None:
+    """Send logs to stdout, or `to` another stream, as JSON from now on: a traceback has no variables, which may be secrets."""
     structlog.configure(
         processors=[
             LineLimit(),  # type: ignore[list-item]  # a MutableMapping is a dict here
@@ -59,5 +59,5 @@ def set_up(level: str = "info") -> None:
             structlog.processors.JSONRenderer(sort_keys=True),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(to or sys.stdout),
     )
