@@ -31,6 +31,8 @@ LOOK_SECONDS = 0.5
 RECOVERY_SECONDS_MAX = 5.0
 GOODPUT_MIN = 0.9
 LATENCY_MAX = 2.0
+KEPT_MAX = 1.5
+"""So many times what calls take at the sustained rate they may take past it: past capacity the admitted keep their latency."""
 GROWTH_MAX = 0.1
 """By so much of itself the server's memory may grow while it is overloaded."""
 
@@ -66,6 +68,7 @@ class Found:
         return {
             "goodput": self.goodput_per_second >= GOODPUT_MIN * self.peak_per_second,
             "latency": self.admitted_p99_ms <= LATENCY_MAX * self.unloaded_p99_ms,
+            "kept": self.admitted_p99_ms <= KEPT_MAX * self.full_p99_ms,
             "memory": self.resident_after_kib <= (1 + GROWTH_MAX) * self.resident_before_kib,
             "recovery": self.recovery_s < RECOVERY_SECONDS_MAX,
             "typed": self.failed == 0,
