@@ -54,8 +54,8 @@ IDLE_SHARE = 0.5
 for a third of the time all the same. Threads that work are something to do where they have the only core (`Competition`).
 """
 STAY_SECONDS = 0.025
-"""A call's stay, on average, that is not worth being shortened. Measured on one server of one core, offered twice what it can: 16 ms
-give 3,700 messages a second, 24 ms 4,100, 52 ms 4,600; 8 ms 2,900.
+"""A call's stay, on average, that is not worth being shortened: longer, more messages share a commit, and each costs less. Measured
+with one core, offered twice what it can: 5 ms give 2,200 messages a second, 12 ms 3,000, 25 ms 3,500 (docs/operate/overload.md).
 """
 NARROWEST = 0.3
 """One interval takes no more than this leaves, however long the delay was: it may have been one hiccup."""
