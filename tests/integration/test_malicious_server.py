@@ -15,114 +15,25 @@ from trio.testing import wait_all_tasks_blocked
 
 import qpqclient
 import qpqnative
-from qpqclient.client import system_now_ms
 from qpqclient.commits import Commits
 from qpqclient.transport import new_key
 from qpqcore.api.content import ChannelKind
 from qpqcore.api.gateway import SubscribeEvent
-from qpqcore.api.keystore import AccountKeys, DeviceKeys, FetchKeyPackageParams, FetchKeyPackageResult
-from qpqcore.api.rpc import Reply
-from qpqcore.crypto.identity import Credential, DeviceEntry, DeviceList
-from qpqcore.crypto.signatures import generate_key
+from qpqcore.api.keystore import DeviceKeys, FetchKeyPackageParams, FetchKeyPackageResult
+from qpqcore.crypto.identity import DeviceList
 from qpqcore.model.errors import ErrorCode
-from qpqcore.model.ids import AccountId, DeviceId, make_id
-from qpqgateway.service import Gateway
+from qpqcore.model.ids import DeviceId, make_id
 from tests.support.domains import NAMES, open_friends, until
+from tests.support.lying_server import DOMAIN, Mallory, lies_told
 from tests.support.people import break_first_generation, people, settle, texts
 from tests.support.world import STORE_KEY, method_named
 
 PATIENCE_SECONDS = 60
-DOMAIN = "localhost"
-
-
-class Lies:
-    """What the server says in place of the truth, by method."""
-
-    def __init__(self):
-        self._by_method = {}
-        self._refused = {}
-        self.told = 0
-
-    def tell(self, name, change):
-        """Change a method's results."""
-        kind = SubscribeEvent if name == "subscribe" else method_named(name).result
-        self._by_method[name] = lambda result: change(kind.from_bytes(result)).to_bytes()
-
-    def say(self, name, result):
-        """Answer with these bytes."""
-        self._by_method[name] = lambda _: result
-
-    def refuse(self, name, code):
-        """Refuse a method, as if there were no such one."""
-        self._refused[name] = Reply(code=int(code))
-
-    def withhold(self, number):
-        """Leave an entry out of mailboxes."""
-
-        def without(answer):
-            return replace(answer, entries=tuple(e for e in answer.entries if e.number != number))
-
-        self.tell("fetch", without)
-        self.tell("subscribe", lambda event: without(event) if event.entries else event)
-
-    def stop(self):
-        self._by_method.clear()
-        self._refused.clear()
-
-    def reply(self, name, reply):
-        if reply.code or name in self._refused:
-            return self._refused.get(name, reply)
-        return replace(reply, result=self.instead_of(name, reply.result))
-
-    def instead_of(self, name, result):
-        change = self._by_method.get(name)
-        if change is None:
-            return result
-        self.told += 1
-        return change(result)
 
 
 @pytest.fixture
 def lies(monkeypatch):
-    found = Lies()
-    finish = Gateway._finish
-
-    def finishes(self, incoming, name, reply, started_s):
-        finish(self, incoming, name, found.reply(name, reply), started_s)
-
-    async def sends(incoming, event):
-        changed = found.instead_of("subscribe", event.to_bytes())
-        await incoming.send(Reply(result=changed).to_bytes())
-
-    monkeypatch.setattr(Gateway, "_finish", finishes)
-    monkeypatch.setattr(Gateway, "_send", staticmethod(sends))
-    return found
-
-
-class Mallory:
-    """Keys of the server's own, for an account that is somebody else's."""
-
-    def __init__(self, account):
-        self.identity_secret, self.identity_key = generate_key()
-        self.secret, self.key = generate_key()
-        self.device = DeviceId(make_id(b"m" * 16, DOMAIN))
-        self.account = AccountId(account)
-        self.entry = DeviceEntry(self.device, self.key)
-
-    def listed(self, version=1):
-        made = DeviceList.make(self.identity_secret, self.account, (self.entry,))
-        for _ in range(version - 1):
-            made = DeviceList.make(self.identity_secret, self.account, (self.entry,), made)
-        return made.to_bytes()
-
-    def package(self, suite=qpqnative.SUITE_1):
-        credential = Credential.make(self.identity_secret, self.account, self.device, self.key)
-        native = qpqnative.Device(credential=credential.to_bytes(), signature_secret=self.secret)
-        return native.key_package(suite, not_before_s=system_now_ms() // 1000 - 60, lifetime_s=3600)
-
-    def keys(self, version=1):
-        package = DeviceKeys(device=self.device, suite=qpqnative.SUITE_1, key_package=self.package())
-        return AccountKeys(account=self.account, device_list=self.listed(version), packages=(package,))
+    return lies_told(monkeypatch)
 
 
 async def test_another_key_under_a_known_name_is_not_talked_to(serving, tmp_path, lies):

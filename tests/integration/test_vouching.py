@@ -21,7 +21,7 @@ from qpqcore.groups.policy import ChannelKind, GroupPolicy, group_id
 from qpqcore.model.ids import make_id
 from qpqcore.wire.envelope import BusReply
 from qpqgateway.service import Gateway
-from tests.integration.test_malicious_server import DOMAIN, Mallory
+from tests.support.lying_server import DOMAIN, Mallory
 from tests.support.people import people, settle, texts
 
 PATIENCE_SECONDS = 60

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 
 import pytest
 import trio
@@ -28,6 +28,16 @@ async def put(database, number):
     await database.write(lambda c: c.execute("INSERT INTO t VALUES (?, randomblob(20000))", (number,)))
 
 
+@contextmanager
+def reading(file):
+    """Hold what the database has in its one row now, as a backup does."""
+    with closing(connect(file, KEY, read_only=True)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM t").fetchone() == (1,)
+        yield
+        assert reader.execute("SELECT count(*) FROM t").fetchone() == (1,)
+
+
 async def test_however_much_is_written_the_log_stays_short(tmp_path):
     async with open_database(tmp_path / "a.db", KEY, SCHEMA) as database:
         for number in range(600):  # some 3,600 pages
@@ -39,15 +49,11 @@ async def test_however_much_is_written_the_log_stays_short(tmp_path):
 async def test_a_reader_that_stays_is_waited_for_and_then_it_goes_on(tmp_path):
     async with open_database(tmp_path / "a.db", KEY, SCHEMA) as database:
         await put(database, 0)
-        reader = connect(tmp_path / "a.db", KEY, read_only=True)
-        reader.execute("BEGIN")
-        assert reader.execute("SELECT count(*) FROM t").fetchone() == (1,)
-        for number in range(1, 200):
-            await put(database, number)
-        grown = (tmp_path / "a.db-wal").stat().st_size
-        assert grown > 1_000 * PAGE_BYTES
-        assert reader.execute("SELECT count(*) FROM t").fetchone() == (1,)
-        reader.close()
+        with reading(tmp_path / "a.db"):
+            for number in range(1, 200):
+                await put(database, number)
+            grown = (tmp_path / "a.db-wal").stat().st_size
+            assert grown > 1_000 * PAGE_BYTES
         for number in range(200, 800):
             await put(database, number)
         assert (tmp_path / "a.db-wal").stat().st_size < grown + 1_000 * PAGE_BYTES
@@ -68,9 +74,7 @@ async def test_after_a_reader_that_stayed_the_thread_brings_it_in_and_the_file_g
     monkeypatch.setattr(write_ahead, "LOG_BYTES_KEPT", 500 * PAGE_BYTES)
     async with open_database(tmp_path / "a.db", KEY, SCHEMA) as database:
         await put(database, 0)
-        with closing(connect(tmp_path / "a.db", KEY, read_only=True)) as reader:
-            reader.execute("BEGIN")
-            assert reader.execute("SELECT count(*) FROM t").fetchone() == (1,)
+        with reading(tmp_path / "a.db"):
             for number in range(1, 400):
                 await put(database, number)
         assert (tmp_path / "a.db-wal").stat().st_size > 2_000 * PAGE_BYTES
@@ -93,9 +97,7 @@ async def test_what_a_reader_has_let_it_grow_to_is_brought_in_by_the_thread_befo
     monkeypatch.setattr(erasing, "packed", noted)
     async with open_database(tmp_path / "a.db", KEY, SCHEMA) as database:
         await put(database, 0)
-        with closing(connect(tmp_path / "a.db", KEY, read_only=True)) as reader:
-            reader.execute("BEGIN")
-            assert reader.execute("SELECT count(*) FROM t").fetchone() == (1,)
+        with reading(tmp_path / "a.db"):
             for number in range(1, 200):
                 await put(database, number)
             with pytest.raises(Refusal):
