@@ -68,7 +68,7 @@ async def _once(alice: qpqclient.Client, device: bytes, link: qpqclient.transpor
             try:
                 await link.call(PeekParams(), PeekResult)
             except qpqclient.Refused as no:
-                if no.name not in {"unauthenticated", "deviceUnknown"}:
+                if no.name not in {"unauthenticated", "notFound"}:
                     raise
                 if no.name == "unauthenticated":  # else its mailbox has gone, and its session goes on
                     ended = time.monotonic()
