@@ -17,11 +17,13 @@ setup: .venv/ready ## make the environment: Python packages, the two Rust module
 .venv/made: requirements/lock.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "QPQ needs CPython 3.11 or later: set PYTHON=python3.11")'
 	@command -v cargo >/dev/null || { echo "QPQ builds two Rust modules: install Rust 1.91 or later (rustup), then try again" >&2; exit 1; }
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "the first time: Python packages, then two Rust modules; some minutes, mostly silent, and 1 GB in .venv and target"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/lock.txt
 	@touch $@
 
 .venv/native: .venv/made $(RUST)
+	@echo "building trio_quic, then qpqnative: a minute or two each on two cores"
 	cd libs/trio_quic && ../../$(BIN)/python -m maturin develop --release --quiet --locked
 	cd libs/qpqnative && ../../$(BIN)/python -m maturin develop --release --quiet --locked
 	@touch $@

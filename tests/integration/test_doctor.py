@@ -47,6 +47,17 @@ async def test_each_thing_that_is_wrong_is_told_with_what_to_do(open_world, tmp_
             assert "qpq link" in (await wrong(nobody))["account"]
 
 
+async def test_how_long_a_connection_stands_is_no_error_of_the_clock(open_world, monkeypatch):
+    async with open_world() as w:
+        alice = await w.client("alice")
+        await alice.sync()
+        core = alice._core
+        said_ms, at_s = core._heard
+        monkeypatch.setattr(core, "now_ms", lambda now=core.now_ms: now() + 3_600_000)  # an hour later, on both clocks
+        monkeypatch.setattr(core, "_heard", (said_ms, at_s - 3_600))
+        assert await wrong(alice) == {}
+
+
 @pytest.mark.parametrize(
     ("error", "check", "word"),
     [(KeyChanged("another"), "key", "operator"), (Unreachable("away"), "server", "UDP"), (NotLoggedIn("over"), "session", "login")],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 
 import pytest
@@ -12,6 +14,7 @@ from qpqclient import downloads
 from qpqclient.client import system_now_ms
 from qpqclient.connection import Connection
 from qpqclient.downloads import part_of
+from qpqclient.errors import FileBusy
 from qpqcore.api import blob
 from tests.oracle import traces
 from tests.support.people import settle
@@ -62,6 +65,56 @@ async def test_a_download_goes_on_in_another_process(open_world, monkeypatch, tm
     assert not first & set(asked), "what had come is not fetched again, in its turn or before it"
     assert target.read_bytes() == source.read_bytes()
     assert not part_of(target).exists()
+
+
+def no_links(*_):
+    raise OSError(errno.EPERM, "a file system without them")
+
+
+@pytest.mark.parametrize("link", [os.link, no_links])
+async def test_a_file_replaces_nothing_in_a_folder_for_its_name_is_the_senders_choice(
+    open_world, monkeypatch, tmp_path, link
+):
+    monkeypatch.setattr(os, "link", link)
+    theirs, folder = tmp_path / "theirs", tmp_path / "here"
+    theirs.mkdir()
+    folder.mkdir()
+    (folder / "Makefile").write_text("mine")
+    (folder / "Makefile (1)").symlink_to(folder / "nowhere")  # to follow it would be to write where it leads
+    async with open_world() as w:
+        alice, bob = await w.client("alice"), await w.client("bob")
+        sent = []
+        for text in ("evil", "more"):
+            (theirs / "Makefile").write_text(text)
+            sent.append((await alice.conversation(w.direct).send_file(theirs / "Makefile")).id)
+        await settle(alice, bob)
+        talk = bob.conversation(w.direct)
+        first = await talk.download(talk.message(sent[0]), folder)
+        again = await talk.download(talk.message(sent[0]), folder)
+        other = await talk.download(talk.message(sent[1]), folder)
+        assert (first.name, again, other.name) == ("Makefile (2)", first, "Makefile (3)")
+        assert (first.read_text(), other.read_text()) == ("evil", "more")
+        assert (folder / "Makefile").read_text() == "mine"
+        assert not (folder / "nowhere").exists()
+        assert sorted(p.name for p in folder.iterdir()) == ["Makefile", *(f"Makefile ({n})" for n in (1, 2, 3))]
+        named = await talk.download(talk.message(sent[1]), folder / "Makefile")  # who names a file means it
+        assert named.read_text() == "more"
+
+
+async def test_a_folder_where_every_name_is_taken_is_busy(open_world, monkeypatch, tmp_path):
+    monkeypatch.setattr(downloads, "NUMBER_MAX", 1)
+    (tmp_path / "here").mkdir()
+    for name in ("a.txt", "a (1).txt"):
+        (tmp_path / "here" / name).write_text("mine")
+    (tmp_path / "a.txt").write_text("theirs")
+    async with open_world() as w:
+        alice, bob = await w.client("alice"), await w.client("bob")
+        sent = await alice.conversation(w.direct).send_file(tmp_path / "a.txt")
+        await settle(alice, bob)
+        talk = bob.conversation(w.direct)
+        with pytest.raises(FileBusy, match="name another place"):
+            await talk.download(talk.message(sent.id), tmp_path / "here")
+        assert (await talk.download(talk.message(sent.id), tmp_path / "b")).read_text() == "theirs"
 
 
 @pytest.mark.parametrize("read", [False, True], ids=["unread", "read by all"])

@@ -49,7 +49,7 @@ async def examine(core: Core) -> list[Finding]:
             return [*found, _no_server(exc)]
         found.append(Finding("server", well=True, says=f"there, version {link.hello.server_version}"))
         found.append(Finding("key", well=True, says="the server's key is the pinned one"))
-        found.append(_clock(link.hello.now_ms - core.now_ms()))
+        found.append(_clock(core.server_now_ms() - core.now_ms()))
         if not core.account.known:
             advice = "`qpq register`, `qpq login` or `qpq link`"
             return [*found, Finding("account", well=False, says="this folder has no account", advice=advice)]

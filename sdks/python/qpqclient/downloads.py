@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 AHEAD = 5
 """Chunks of a download asked for at a time: over a long way each takes some round trips."""
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
+NO_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.ENOSYS})
+"""Said by file systems that know no second name of a file (FAT)."""
+NUMBER_MAX = 1_000
+"""Files of one name in a folder."""
 PART = ".part"
 """What stands behind the name of a file that is not complete."""
 SEALED_BYTES = SEGMENT_BYTES + TAG_BYTES
@@ -55,18 +59,23 @@ def sealed_bytes(plain_bytes: int) -> int:
 
 
 async def download(core: Core, file: ContentFile, to: Path, progress: Progress = no_progress) -> Path:
-    """Download and decrypt a file into a folder or to a path; checked against its hash before it has its name.
+    """Download and decrypt a file into a folder or to a path; checked against its hash before it has its name. Return where it is.
 
+    What is at that path is replaced. In a folder nothing is, for its name there is the sender's choice: `NAME (1)` is what it is
+    called where NAME is another file, and where it is there already it is not fetched again.
     Goes on where an earlier try, or process, stopped. FileBusy, FileDamaged, DiskFull.
     """
-    target = to / safe_name(file.name) if to.is_dir() else to
+    is_folder = to.is_dir()
+    target = to / safe_name(file.name) if is_folder else to
+    if is_folder and (found := await trio.to_thread.run_sync(_found, target, file)) is not None:
+        return found
     path = part_of(target)
     try:
         with Part(path, file) as part:
             await trio.to_thread.run_sync(part.check)
             await _fetch(core, file, part, progress)
             await trio.to_thread.run_sync(part.finish)
-            path.replace(target)
+            target = _named(path, target) if is_folder else path.replace(target)
     except OSError as exc:
         if exc.errno not in NO_ROOM:
             raise
@@ -76,6 +85,47 @@ async def download(core: Core, file: ContentFile, to: Path, progress: Progress =
         path.unlink(missing_ok=True)
         raise
     return target
+
+
+def _names(target: Path) -> Iterator[Path]:
+    """Yield the names that a file may have in its folder: its own, then numbered ones."""
+    yield target
+    for number in range(1, NUMBER_MAX + 1):
+        yield target.with_name(f"{target.stem} ({number}){target.suffix}")
+
+
+def _found(target: Path, file: ContentFile) -> Path | None:
+    """Return where the file is in its folder already, whole. Reads those of its length: for a thread."""
+    for name in _names(target):
+        if not os.path.lexists(name):
+            return None
+        if name.is_file() and name.stat().st_size == file.total_bytes:
+            with name.open("rb") as there:
+                if hashlib.file_digest(there, "sha256").digest() == file.sha256:
+                    return name
+    return None
+
+
+def _named(part: Path, target: Path) -> Path:
+    """Give what is complete the first name that nothing has, and return it. FileBusy, OSError.
+
+    A link, unlike a renaming, never replaces what somebody else has put there meanwhile.
+    """
+    for name in _names(target):
+        try:
+            os.link(part, name)
+        except FileExistsError:
+            continue
+        except OSError as exc:
+            if exc.errno not in NO_LINKS:
+                raise
+            if os.path.lexists(name):
+                continue
+            part.rename(name)
+            return name
+        part.unlink()
+        return name
+    raise FileBusy(f"{NUMBER_MAX} files in {target.parent} are called {target.name} and the like: name another place")
 
 
 class Part:
@@ -116,10 +166,18 @@ class Part:
         os.close(self._fd)
 
     def _is_in_place(self) -> bool:
+        opened = os.fstat(self._fd)
         try:
-            return os.path.samestat(os.fstat(self._fd), self._path.stat())
+            if not os.path.samestat(opened, self._path.stat()):
+                return False
         except FileNotFoundError:
             return False
+        if (
+            opened.st_nlink > 1
+        ):  # who died in `_named` has left it so: it is complete, has its name, and is not to be written to
+            self._path.unlink()
+            return False
+        return True
 
     @property
     def there_bytes(self) -> int:

@@ -133,7 +133,9 @@ class Store:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as exc:
             self._lock.close()
-            raise FolderBusy(f"{folder} is in use by another process") from exc
+            raise FolderBusy(
+                f"{folder} is in use by another process, an open chat or daemon perhaps: type there, or end it"
+            ) from exc
         path = folder / DATABASE
         try:
             connection = connect(path, key)

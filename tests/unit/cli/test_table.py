@@ -186,3 +186,13 @@ def test_help_imports_no_screen_and_no_client():
     assert (
         set(done.stdout.split()) & {"textual", "rich", "PIL", "prompt_toolkit", "qpqclient", "trio", "asyncio"} == set()
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "says"),
+    [("--username", "stands before the command: qpq --username ... list"), ("--nonsense", "No such option")],
+)
+def test_an_option_of_the_program_behind_a_command_is_told_where_it_belongs(typed, says):
+    done = CliRunner().invoke(main, ["list", typed, "carol"], prog_name="qpq")
+    assert done.exit_code == 2
+    assert says in done.stderr

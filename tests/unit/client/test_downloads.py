@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import random
 
 import pytest
@@ -127,6 +128,16 @@ def test_who_dies_before_a_complete_file_has_its_name_fetches_nothing_again(tmp_
     path.write_bytes(flipped(7)(sent.data))
     assert come(sent, path) == 0
     assert path.read_bytes() == sent.data
+
+
+def test_who_dies_once_it_has_its_name_leaves_nothing_that_is_written_to(tmp_path):
+    """Both names are one file's until the first is taken away."""
+    sent, other, path = Sent(tmp_path, 3 * SEGMENT), Sent(tmp_path, 3 * SEGMENT, seed=2), tmp_path / "f.part"
+    come(sent, path)
+    os.link(path, tmp_path / "f")
+    assert come(other, path) == 0
+    assert (tmp_path / "f").read_bytes() == sent.data
+    assert path.read_bytes() == other.data
 
 
 def test_a_file_that_is_not_its_hash_is_damaged(tmp_path):

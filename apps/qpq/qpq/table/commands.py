@@ -74,7 +74,7 @@ TABLE: tuple[Command, ...] = (
     ),
     Command(
         "download", "Download a file, checked against its hash", files.download,
-        (NEWEST, Argument("to", Kind.FOLDER, default=Path(), option="--", help="the folder or file to write")), ("dl",), Needs.CONVERSATION,
+        (NEWEST, Argument("to", Kind.FOLDER, default=Path(), option="--", help="the folder, where it replaces nothing, or the file")), ("dl",), Needs.CONVERSATION,
     ),
     Command(
         "disappear", "Let later messages vanish, everywhere", conversations.disappear, (Argument("duration", Kind.DURATION),),

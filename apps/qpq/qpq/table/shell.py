@@ -55,10 +55,25 @@ def _place(group: click.Group, path: str) -> tuple[click.Group, str]:
     return group, name
 
 
+class TableCommand(click.Command):
+    """One of the table's. An option of `qpq` itself, typed behind it, is told where it belongs."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; UsageError."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as no:
+            root = ctx.find_root()
+            if not any(no.option_name in of.opts for of in root.command.params):
+                raise
+            where = f"{root.info_name} {no.option_name} ... {ctx.info_name}"
+            raise click.UsageError(f"{no.option_name} stands before the command: {where}", ctx) from no
+
+
 def click_command(command: Command) -> click.Command:
     """Return one command for click."""
     target = [click.Argument([TARGET])] if command.needs is Needs.CONVERSATION else []
-    return click.Command(
+    return TableCommand(
         command.name,
         params=[*target, *map(_parameter, command.arguments)],
         help=command.help + ".",
