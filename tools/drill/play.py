@@ -66,7 +66,8 @@ async def _first_life(
         load.start_soon(given.keep_taking, found[1], found[0])
         await trio.sleep(seconds)
         figures["backups_killed"] = await _killed(server, "backup", "create", server.backup, "--keys", server.keys)
-        if server.backup.exists():  # the last was killed between its end and the program's: what has its name is whole
+        # One ended, or was killed between that and the program's end: what has its name is whole.
+        if server.backup.exists():
             await server.ctl("verify", server.backup, "--keys", server.keys)
             shutil.rmtree(server.backup)
         before, begun = sum(p.sent for p in found), now_s()
@@ -87,10 +88,8 @@ async def _first_life(
 async def _killed(server: Stage, *arguments: str | Path) -> int:
     """Kill a command again and again, each time later; return how often, until one ended before that."""
     count = 0
-    while await server.ctl_killed(KILL_FROM_SECONDS + count * KILL_STEP_SECONDS, *arguments):
+    while count < KILLS_MAX and await server.ctl_killed(KILL_FROM_SECONDS + count * KILL_STEP_SECONDS, *arguments):
         count += 1
-        if count == KILLS_MAX:
-            break
     return count
 
 

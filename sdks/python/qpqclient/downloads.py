@@ -172,9 +172,8 @@ class Part:
                 return False
         except FileNotFoundError:
             return False
-        if (
-            opened.st_nlink > 1
-        ):  # who died in `_named` has left it so: it is complete, has its name, and is not to be written to
+        # Who died in `_named` has left two names: the file is complete, and is not to be written to.
+        if opened.st_nlink > 1:
             self._path.unlink()
             return False
         return True
