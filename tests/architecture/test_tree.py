@@ -154,3 +154,10 @@ def test_every_page_is_in_the_book():
         if p.suffix == ".md" and p.is_relative_to(ROOT / "docs")
     }
     assert {page for page in pages if page not in book} == set()
+
+
+def test_no_statement_has_a_variable_alone_as_its_limit():
+    """SQLite looks at its value to plan by, and so prepares the statement anew each time it is run."""
+    alone = re.compile(r"LIMIT (?:\?\d*+|:\w++)(?! \+ 0)")
+    found = [str(path.relative_to(ROOT)) for path in MODULES if alone.search(path.read_text())]
+    assert not found, "write LIMIT ? + 0 (qpqcore.store.connection says why)"

@@ -87,7 +87,7 @@ class Conversation(Membership):
         """Return the last messages, oldest first; what waits to be sent is at the end."""
         rows = self._store.rows(
             f"SELECT {COLUMNS} FROM (SELECT * FROM messages WHERE channel = ? AND (expires_ms = 0 OR expires_ms > ?) "  # noqa: S608 - fixed text
-            "ORDER BY log_number IS NULL DESC, log_number DESC, number DESC LIMIT ?) ORDER BY log_number IS NULL, log_number, number",
+            "ORDER BY log_number IS NULL DESC, log_number DESC, number DESC LIMIT ? + 0) ORDER BY log_number IS NULL, log_number, number",
             self.id, self._core.server_now_ms(), count,
         )  # fmt: skip
         return [self._message(row) for row in rows]
@@ -107,7 +107,7 @@ class Conversation(Membership):
             rows = self._store.rows(
                 f"SELECT {COLUMNS}, log_number IS NULL, coalesce(log_number, 0), number FROM messages WHERE channel = ? "  # noqa: S608 - fixed text
                 "AND (expires_ms = 0 OR expires_ms > ?) AND (log_number IS NULL, coalesce(log_number, 0), number) > (?, ?, ?) "
-                "ORDER BY log_number IS NULL, coalesce(log_number, 0), number LIMIT ?",
+                "ORDER BY log_number IS NULL, coalesce(log_number, 0), number LIMIT ? + 0",
                 self.id, self._core.server_now_ms(), *last, page,
             )  # fmt: skip
             if not rows:
@@ -186,7 +186,7 @@ class Conversation(Membership):
         """
         if idents is None:
             rows = self._store.rows(
-                "SELECT id FROM messages WHERE channel = ? AND read = 0 LIMIT ?", self.id, READ_AT_ONCE_MAX
+                "SELECT id FROM messages WHERE channel = ? AND read = 0 LIMIT ? + 0", self.id, READ_AT_ONCE_MAX
             )
             idents = [r[0] for r in rows]
         with self._store.transaction():

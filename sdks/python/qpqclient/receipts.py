@@ -79,7 +79,7 @@ class Receipts:
 
     def _due(self, channel: bytes, read: int) -> tuple[bytes, ...]:
         rows = self._store.rows(
-            "SELECT id FROM receipts_due WHERE channel = ? AND read = ? LIMIT ?", channel, read, RECEIPT_IDS_MAX
+            "SELECT id FROM receipts_due WHERE channel = ? AND read = ? LIMIT ? + 0", channel, read, RECEIPT_IDS_MAX
         )
         return tuple(r[0] for r in rows)
 

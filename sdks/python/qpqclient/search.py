@@ -37,7 +37,7 @@ def found(store: Store, text: str, now_ms: int, count: int, channel: bytes | Non
     query = " AND ".join(f'"{word}" *' for word in words)
     return store.rows(
         "SELECT m.channel, m.id FROM search s JOIN messages m ON m.number = s.rowid "  # noqa: S608 - fixed texts
-        f"WHERE search MATCH ? AND {where} ORDER BY m.accepted_ms DESC, m.number DESC LIMIT ?",
+        f"WHERE search MATCH ? AND {where} ORDER BY m.accepted_ms DESC, m.number DESC LIMIT ? + 0",
         query, *values, count,
     )  # fmt: skip
 
@@ -46,6 +46,6 @@ def _scanned(store: Store, words: list[str], where: str, values: list[int], coun
     has = " AND ".join("instr(lower(m.text), lower(?)) > 0" for _ in words)
     return store.rows(
         f"SELECT m.channel, m.id FROM (SELECT * FROM messages ORDER BY number DESC LIMIT {SCANNED_MESSAGES_MAX}) m "  # noqa: S608 - fixed texts
-        f"WHERE {where} AND {has} ORDER BY m.accepted_ms DESC, m.number DESC LIMIT ?",
+        f"WHERE {where} AND {has} ORDER BY m.accepted_ms DESC, m.number DESC LIMIT ? + 0",
         *values, *words, count,
     )  # fmt: skip

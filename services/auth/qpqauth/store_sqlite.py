@@ -349,9 +349,9 @@ class SqliteStore:
         def body(c: Connection) -> list[Job]:
             columns = "SELECT account, number, kind, payload FROM jobs"
             if account is None:
-                rows = c.execute(f"{columns} ORDER BY account, number LIMIT ?", (limit,))
+                rows = c.execute(f"{columns} ORDER BY account, number LIMIT ? + 0", (limit,))
             else:
-                rows = c.execute(f"{columns} WHERE account = ? ORDER BY number LIMIT ?", (account, limit))
+                rows = c.execute(f"{columns} WHERE account = ? ORDER BY number LIMIT ? + 0", (account, limit))
             return [Job(*row) for row in rows]
 
         return await self._db.read(body)
@@ -373,7 +373,7 @@ class SqliteStore:
                 ("invites", "token_hash", "expires_ms", now_ms),
             ):
                 c.execute(
-                    f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {column} < ? LIMIT ?)",  # noqa: S608 - fixed texts
+                    f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {column} < ? LIMIT ? + 0)",  # noqa: S608 - fixed texts
                     (before, SWEEP_ROWS_MAX),
                 )
             prune(c, now_ms)

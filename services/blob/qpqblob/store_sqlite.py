@@ -126,7 +126,7 @@ class SqliteStore:
     async def sweep(self, now_ms: int) -> int:
         def body(c: Connection) -> int:
             rows = c.execute(
-                "SELECT blob FROM blobs WHERE expires_ms <= ? LIMIT ?", (now_ms, SWEEP_BLOBS_MAX)
+                "SELECT blob FROM blobs WHERE expires_ms <= ? LIMIT ? + 0", (now_ms, SWEEP_BLOBS_MAX)
             ).fetchall()
             for (blob,) in rows:
                 _drop(c, blob)

@@ -31,7 +31,7 @@ class SqliteGuests:
             rows = c.execute(
                 "SELECT e.number, e.kind, e.channel, e.generation, e.epoch, e.log_number, e.accepted_ms, e.expires_ms, "
                 "e.payload, e.tree_hash, l.payload FROM entries e LEFT JOIN log l ON l.channel = e.channel "
-                "AND l.number = e.log_number AND e.kind IN (0, 1, 2) WHERE e.device = ? ORDER BY e.number LIMIT ?",
+                "AND l.number = e.log_number AND e.kind IN (0, 1, 2) WHERE e.device = ? ORDER BY e.number LIMIT ? + 0",
                 (box, entries_max),
             )
             found: list[Boxed] = []
@@ -111,7 +111,7 @@ class SqliteGuests:
         def body(c: Connection) -> list[ChannelInfo]:
             rows = c.execute(
                 "SELECT a.channel, a.generation, a.epoch, a.leaves, a.policy, max(g.device = ?) FROM guests g "
-                "JOIN away a ON a.channel = g.channel WHERE g.account = ? GROUP BY a.channel ORDER BY a.channel LIMIT ?",
+                "JOIN away a ON a.channel = g.channel WHERE g.account = ? GROUP BY a.channel ORDER BY a.channel LIMIT ? + 0",
                 (device, account, limit),
             )
             return [

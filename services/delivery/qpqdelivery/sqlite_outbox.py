@@ -41,10 +41,10 @@ AUDIENCE = (
 )
 """The devices that were members at `epoch` and, by the same leaf or a later one, when the channel was in `as_of`."""
 IS_IN_AUDIENCE = f"SELECT 1 FROM ({AUDIENCE} AND device = :device)"  # noqa: S608 - fixed text
-FIRST_OF_AUDIENCE = f"{AUDIENCE} ORDER BY device LIMIT :limit"
+FIRST_OF_AUDIENCE = f"{AUDIENCE} ORDER BY device LIMIT :limit + 0"
 NEXT_OF_AUDIENCE = (
     f"{AUDIENCE} AND device > :told AND (:domain = x'' OR substr(device, {RANDOM_BYTES + 1}) = :domain) "
-    "ORDER BY device LIMIT :limit"
+    "ORDER BY device LIMIT :limit + 0"
 )
 ELSEWHERE = f"{AUDIENCE} AND substr(device, {RANDOM_BYTES + 1}) <> :domain AND device <> :but ORDER BY device"
 COLUMNS = "note, kind, channel, generation, epoch, as_of, log_number, now_ms, expires_ms, bytes, but, told"
@@ -161,7 +161,7 @@ def step(c: Connection, bounds: Bounds, channel: bytes = b"") -> list[Filled] | 
             return None
         channel = row[0]
     rows = c.execute(
-        f"SELECT {COLUMNS} FROM outbox WHERE channel = ? ORDER BY note LIMIT ?",  # noqa: S608 - fixed text
+        f"SELECT {COLUMNS} FROM outbox WHERE channel = ? ORDER BY note LIMIT ? + 0",  # noqa: S608 - fixed text
         (channel, NOTES_AT_ONCE),
     )
     found = [Note(*row) for row in rows]

@@ -127,7 +127,7 @@ class SqliteStore(SqliteGuests):
     async def channels_of(self, account: bytes, limit: int) -> list[tuple[Channel, list[Member]]]:
         def body(c: Connection) -> list[tuple[Channel, list[Member]]]:
             rows = c.execute(
-                "SELECT DISTINCT channel FROM leaves WHERE account = ? AND removed_epoch IS NULL ORDER BY channel LIMIT ?",
+                "SELECT DISTINCT channel FROM leaves WHERE account = ? AND removed_epoch IS NULL ORDER BY channel LIMIT ? + 0",
                 (account, limit),
             ).fetchall()
             states = [channels.find(c, channel) for (channel,) in rows]
@@ -206,7 +206,7 @@ class SqliteStore(SqliteGuests):
         limit = min(entries_max or self._bounds.fetch_entries_max, self._bounds.fetch_entries_max)
         rows = c.execute(
             "SELECT number, kind, channel, generation, epoch, log_number, accepted_ms, expires_ms, payload, tree_hash, bytes "
-            "FROM entries WHERE device = ? AND number > ? ORDER BY number LIMIT ?",
+            "FROM entries WHERE device = ? AND number > ? ORDER BY number LIMIT ? + 0",
             (device, max(after, box[2]), limit),
         ).fetchall()
         found: list[Entry] = []
@@ -293,14 +293,14 @@ class SqliteStore(SqliteGuests):
         def body(c: Connection) -> tuple[list[bytes], int]:
             gone = c.execute(
                 "UPDATE log SET payload = NULL WHERE (channel, number) IN (SELECT channel, number FROM log "
-                "WHERE payload IS NOT NULL AND kind = 0 AND expires_ms <= ? LIMIT ?)",
+                "WHERE payload IS NOT NULL AND kind = 0 AND expires_ms <= ? LIMIT ? + 0)",
                 (now_ms, SWEEP_ROWS_MAX),
             ).rowcount
             c.execute(
                 "DELETE FROM log WHERE (channel, number) IN (SELECT channel, number FROM log WHERE payload IS NULL "
                 "AND accepted_ms < ? AND NOT EXISTS (SELECT 1 FROM entries e WHERE e.channel = log.channel "
                 "AND e.log_number = log.number) AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.channel = log.channel "
-                "AND o.log_number = log.number) LIMIT ?)",
+                "AND o.log_number = log.number) LIMIT ? + 0)",
                 (hashes_before_ms, SWEEP_ROWS_MAX),
             )
             c.execute(
@@ -313,7 +313,7 @@ class SqliteStore(SqliteGuests):
                 for row in c.execute(
                     # Said by name: to find different devices, SQLite would go through all entries in their order.
                     "SELECT DISTINCT device FROM (SELECT device FROM entries INDEXED BY entries_of_handshakes "
-                    "WHERE kind IN (1, 2, 3) AND accepted_ms < ? LIMIT ?)",
+                    "WHERE kind IN (1, 2, 3) AND accepted_ms < ? LIMIT ? + 0)",
                     (handshakes_before_ms, SWEEP_ROWS_MAX),
                 )
             ]
@@ -330,7 +330,7 @@ class SqliteStore(SqliteGuests):
     async def purge(self, before_ms: int, rows_max: int) -> bool:
         def body(c: Connection) -> tuple[int, int, bool]:
             last, count = c.execute(
-                "SELECT coalesce(max(rowid), 0), count(*) FROM (SELECT rowid FROM log WHERE rowid > ? ORDER BY rowid LIMIT ?)",
+                "SELECT coalesce(max(rowid), 0), count(*) FROM (SELECT rowid FROM log WHERE rowid > ? ORDER BY rowid LIMIT ? + 0)",
                 (self._purged_to, rows_max),
             ).fetchone()
             lives = c.execute(
@@ -351,7 +351,7 @@ class SqliteStore(SqliteGuests):
         def body(c: Connection) -> Weighed:
             rows = c.execute(
                 "SELECT device, entries, bytes, (SELECT accepted_ms FROM entries e WHERE e.device = m.device "
-                "ORDER BY number LIMIT 1) FROM mailboxes m WHERE device > ? AND account <> x'' ORDER BY device LIMIT ?",
+                "ORDER BY number LIMIT 1) FROM mailboxes m WHERE device > ? AND account <> x'' ORDER BY device LIMIT ? + 0",
                 (after, limit),
             ).fetchall()
             return weighed(rows, limit)
@@ -375,7 +375,7 @@ class SqliteStore(SqliteGuests):
             lambda c: [
                 Member(*row)
                 for row in c.execute(
-                    "SELECT device, account FROM mailboxes WHERE seen_ms < ? AND account <> x'' ORDER BY seen_ms LIMIT ?",
+                    "SELECT device, account FROM mailboxes WHERE seen_ms < ? AND account <> x'' ORDER BY seen_ms LIMIT ? + 0",
                     (seen_before_ms, limit),
                 )
             ]
@@ -389,7 +389,7 @@ class SqliteStore(SqliteGuests):
                     "SELECT DISTINCT device, account FROM leaves l WHERE removed_epoch IS NULL "
                     "AND NOT EXISTS (SELECT 1 FROM mailboxes m WHERE m.device = l.device) "
                     "AND NOT EXISTS (SELECT 1 FROM proposals p WHERE p.channel = l.channel AND p.target = l.device) "
-                    "AND (?2 = x'' OR substr(l.device, 17) = ?2) LIMIT ?1",
+                    "AND (?2 = x'' OR substr(l.device, 17) = ?2) LIMIT ?1 + 0",
                     (limit, self._bounds.domain.encode()),
                 )
             ]

@@ -210,11 +210,11 @@ class SqliteStore:
         def body(c: Connection) -> None:
             c.execute(
                 "DELETE FROM packages WHERE (account, device, suite, last_resort, reference) IN "
-                "(SELECT account, device, suite, last_resort, reference FROM packages WHERE expires_ms <= ? LIMIT ?)",
+                "(SELECT account, device, suite, last_resort, reference FROM packages WHERE expires_ms <= ? LIMIT ? + 0)",
                 (now_ms, SWEEP_ROWS_MAX),
             )
             c.execute(
-                "DELETE FROM endpoints WHERE device IN (SELECT device FROM endpoints WHERE expires_ms <= ? LIMIT ?)",
+                "DELETE FROM endpoints WHERE device IN (SELECT device FROM endpoints WHERE expires_ms <= ? LIMIT ? + 0)",
                 (now_ms, SWEEP_ROWS_MAX),
             )
             prune(c, now_ms)

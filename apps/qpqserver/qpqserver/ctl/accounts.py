@@ -24,7 +24,7 @@ SHOWN_CHARS = 16
 """Of a session's hash: as many as name it, and a few hundred million sessions more."""
 LIST_SQLITE = (
     "SELECT a.name, lower(hex(a.account)), a.state, (SELECT count(*) FROM devices d WHERE d.account = a.account) "
-    "FROM accounts a ORDER BY a.name LIMIT ?"
+    "FROM accounts a ORDER BY a.name LIMIT ? + 0"
 )
 LIST_POSTGRES = (
     "SELECT a.name, encode(a.account, 'hex'), a.state, "
@@ -33,11 +33,11 @@ LIST_POSTGRES = (
 )
 ONE_SQLITE = "SELECT lower(hex(account)), state, created_ms FROM accounts WHERE name = ?"
 ONE_POSTGRES = "SELECT encode(account, 'hex'), state, created_ms FROM accounts WHERE name = $1"
-DEVICES_SQLITE = "SELECT lower(hex(device)), registered_ms, last_seen_ms FROM devices WHERE account = ? ORDER BY registered_ms LIMIT ?"
+DEVICES_SQLITE = "SELECT lower(hex(device)), registered_ms, last_seen_ms FROM devices WHERE account = ? ORDER BY registered_ms LIMIT ? + 0"
 DEVICES_POSTGRES = "SELECT encode(device, 'hex'), registered_ms, last_seen_ms FROM devices WHERE account = $1 ORDER BY registered_ms LIMIT $2"
 SESSIONS_SQLITE = (
     "SELECT lower(hex(s.token_hash)), a.name, lower(hex(s.account)), lower(hex(s.device)), s.used_ms FROM sessions s "
-    "JOIN accounts a ON a.account = s.account WHERE (? = '' OR a.name = ?) ORDER BY s.used_ms DESC LIMIT ?"
+    "JOIN accounts a ON a.account = s.account WHERE (? = '' OR a.name = ?) ORDER BY s.used_ms DESC LIMIT ? + 0"
 )
 SESSIONS_POSTGRES = (
     "SELECT encode(s.token_hash, 'hex'), a.name, encode(s.account, 'hex'), encode(s.device, 'hex'), s.used_ms "

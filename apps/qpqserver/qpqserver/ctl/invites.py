@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from qpqserver.ctl.given import Given
 
 DAY_MS = 24 * 3600 * 1000
-INVITES_SQLITE = (
-    "SELECT lower(hex(token_hash)), uses_left, expires_ms, created_ms, note FROM invites ORDER BY created_ms LIMIT ?"
-)
+INVITES_SQLITE = "SELECT lower(hex(token_hash)), uses_left, expires_ms, created_ms, note FROM invites ORDER BY created_ms LIMIT ? + 0"
 INVITES_POSTGRES = "SELECT encode(token_hash, 'hex'), uses_left, expires_ms, created_ms, note FROM invites ORDER BY created_ms LIMIT $1"
 SWITCH_SQLITE = "SELECT value FROM switches WHERE name = 'registration'"
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 QUEUES_SQLITE = (
     "SELECT lower(hex(device)), lower(hex(account)), entries, bytes, last, acked, seen_ms FROM mailboxes "
-    "WHERE entries >= ? ORDER BY entries DESC, device LIMIT ?"
+    "WHERE entries >= ? ORDER BY entries DESC, device LIMIT ? + 0"
 )
 QUEUES_POSTGRES = (
     "SELECT encode(device, 'hex'), encode(account, 'hex'), entries, bytes, last, acked, seen_ms FROM mailboxes "

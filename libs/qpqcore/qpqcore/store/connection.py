@@ -23,6 +23,9 @@ EMPTYING_MS = 100
 PACKED_BYTES_MAX = 32 * 1024 * 1024
 """A database of this size takes 0.3 s to be packed, and meanwhile nobody writes."""
 STATEMENTS_MAX = 256
+"""Kept ready. A LIMIT that is a variable alone is planned by its value, so that SQLite (3.53) prepares the statement anew each time it
+is run: 15 us, more where the caches are cold. `LIMIT ? + 0` is not.
+"""
 DISK_FULL = ("disk is full", "disk I/O error", "unable to open")
 """What SQLite says when the disk, its quota or its number of files is used up."""
 

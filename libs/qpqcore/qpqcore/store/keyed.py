@@ -110,7 +110,7 @@ def prune(connection: Connection, now_ms: int) -> int:
     """Forget replies past their time, at most PRUNE_ROWS_MAX; return how many."""
     cursor = connection.execute(
         "DELETE FROM keyed WHERE (caller, method, key) IN "
-        "(SELECT caller, method, key FROM keyed WHERE at_ms < ? LIMIT ?)",
+        "(SELECT caller, method, key FROM keyed WHERE at_ms < ? LIMIT ? + 0)",
         (now_ms - KEPT_MS, PRUNE_ROWS_MAX),
     )
     return int(cursor.rowcount)
