@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 PLAYS: tuple[tuple[int, int, frozenset[str]], ...] = (
     (500, 25, frozenset({"goodput", "latency"})),
-    (100, 5, frozenset({"latency"})),
+    (100, 3, frozenset({"latency"})),
 )
 """shed_delay_us and shed_stay_ms: the server's own, which put the number of those answered first, and some that put their time first;
 and what of the verdict is told, not judged, since not all of it can be had at once (docs/operate/overload.md).

@@ -18,8 +18,10 @@ from qpqcore.bus.admission import (
     CALM_SECONDS,
     DELAY_SECONDS,
     INTERVAL_SECONDS,
+    STAY_SECONDS,
     STRANGERS_KEPT,
     WAIT_MS_MIN,
+    WINDOW_LEAST,
     WINDOW_MIN,
     WINDOW_START,
     Admission,
@@ -83,12 +85,12 @@ def test_a_standing_delay_narrows_the_window_to_what_keeps_it_short(clock):
 def test_the_window_is_never_narrower_than_a_commit_is_shared_by_and_few_calls_never_narrow_it(clock):
     window = admission_of(clock)
     for _ in range(50):
-        interval(window, clock, WINDOW_MIN - 1, 10.0)
+        interval(window, clock, WINDOW_LEAST - 1, 10.0)
     assert window.window == WINDOW_START
     for _ in range(50):
         interval(window, clock, 2_000, 10.0)
-    assert window.window == WINDOW_MIN
-    assert interval(window, clock, 1_000, 0.0) == WINDOW_MIN
+    assert window.window == WINDOW_LEAST
+    assert interval(window, clock, 1_000, 0.0) == WINDOW_LEAST
 
 
 @pytest.mark.parametrize("stay_s", [0.02, 0.04])
@@ -285,8 +287,18 @@ def test_past_capacity_strangers_push_nobody_out_who_has_a_session(clock, first)
             knock("strangers", 3)
             knock("sessions", 3)
         clock.now_s += INTERVAL_SECONDS
-    assert window.window == WINDOW_MIN
-    assert at_work == {"sessions": WINDOW_MIN, "strangers": math.ceil(WINDOW_MIN * STRANGERS_KEPT)}
+    assert window.window == WINDOW_LEAST
+    assert at_work == {"sessions": WINDOW_LEAST, "strangers": math.ceil(WINDOW_LEAST * STRANGERS_KEPT)}
+
+
+@pytest.mark.parametrize(
+    ("stay_s", "narrowest"), [(0.0, WINDOW_LEAST), (STAY_SECONDS / 2, WINDOW_MIN / 2), (STAY_SECONDS, WINDOW_MIN)]
+)
+def test_who_asks_for_a_shorter_stay_has_a_narrower_window(clock, stay_s, narrowest):
+    window = admission_of(clock, stay_seconds=stay_s)
+    for _ in range(5):
+        interval(window, clock, 40, 10.0)
+    assert window.window == narrowest
 
 
 def test_with_a_delay_of_nothing_all_come_in(clock):

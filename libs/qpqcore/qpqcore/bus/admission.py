@@ -46,7 +46,11 @@ nothing below it. Measured on one server: each message at work adds 0.01 to 0.05
 WINDOW_START = 1_024
 """Before anything was measured, and again when it is over: ten connections' calls at once, less than a second's work."""
 WINDOW_MIN = 12
-"""A group commit is shared by about so many; narrower, a disk would wait for its writers."""
+"""A group commit is shared by about so many; narrower, a disk would wait for its writers. Whoever asks for a stay that is shorter than
+STAY_SECONDS has it narrower in proportion: else it would be this that says how long calls stay, and not he.
+"""
+WINDOW_LEAST = 4
+"""However short the stay: one call is worked at, one is committed, and one of each waits."""
 WIDER = 1 / 8
 """A full window without delay grows by this share in an interval: tenfold in 2 s."""
 IDLE_SHARE = 0.5
@@ -204,6 +208,10 @@ class Admission:
             return self.strangers < kept or self.working < self.window * STRANGERS_SHARE
         return self.working - min(self.strangers, kept) < self.window
 
+    @property
+    def _narrowest(self) -> float:
+        return max(WINDOW_LEAST, WINDOW_MIN * min(self.stay_seconds / STAY_SECONDS, 1.0))
+
     def begun(self, entered: float) -> None:
         """Note the work that was done between `enter` and a call's first turn."""
         self._waited_s += self._work() - entered
@@ -222,10 +230,10 @@ class Admission:
         if self._begun:
             self.delay_s = self._waited_s / self._begun
             if is_busy and self.delay_s > self.delay_seconds_max:
-                if self._most >= WINDOW_MIN:
+                if self._most >= self._narrowest:
                     kept = max(self.delay_seconds_max / self.delay_s, NARROWEST)
                     worked_off = self.stay_seconds * self._begun / interval_s
-                    self.window = max(min(self.window, self._most) * kept, WINDOW_MIN, worked_off)
+                    self.window = max(min(self.window, self._most) * kept, self._narrowest, worked_off)
             elif is_short:
                 self.window += self.window * WIDER
         self._ends_s, self._idle_s = now_s + INTERVAL_SECONDS, idle_s
