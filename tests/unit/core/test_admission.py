@@ -83,14 +83,14 @@ def test_a_standing_delay_narrows_the_window_to_what_keeps_it_short(clock):
 
 
 def test_the_window_is_never_narrower_than_a_commit_is_shared_by_and_few_calls_never_narrow_it(clock):
-    window = admission_of(clock)
+    window = admission_of(clock, stay_seconds=STAY_SECONDS)
     for _ in range(50):
-        interval(window, clock, WINDOW_LEAST - 1, 10.0)
+        interval(window, clock, WINDOW_MIN - 1, 10.0)
     assert window.window == WINDOW_START
     for _ in range(50):
         interval(window, clock, 2_000, 10.0)
-    assert window.window == WINDOW_LEAST
-    assert interval(window, clock, 1_000, 0.0) == WINDOW_LEAST
+    assert window.window == WINDOW_MIN
+    assert interval(window, clock, 1_000, 0.0) == WINDOW_MIN
 
 
 @pytest.mark.parametrize("stay_s", [0.02, 0.04])
