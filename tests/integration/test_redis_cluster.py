@@ -60,6 +60,10 @@ def node_of(parts, topic):
     return parts.notices.shards.node_of(parts.notices._seal.split(topic)[0])
 
 
+def server_of(cluster, parts, topic):
+    return next(s for s in cluster if s.port == node_of(parts, topic).server[1])
+
+
 async def test_what_is_told_on_any_server_is_heard(cluster):
     async with two_processes(cluster) as (one, two):
         assert {node_of(one, topic).server[1] for topic in TOPICS} == {server.port for server in cluster}
@@ -98,7 +102,7 @@ async def test_limits_of_several_keys_are_one_server_s_and_quick_ones_are_spread
 async def test_one_server_lost_the_others_serve_and_it_is_found_again(cluster):
     async with two_processes(cluster) as (one, two):
         lost = node_of(one, TOPICS[0])
-        server = next(s for s in cluster if s.port == lost.server[1])
+        server = server_of(cluster, one, TOPICS[0])
         others = [topic for topic in TOPICS if node_of(one, topic) is not lost]
         for s in cluster:
             assert s.command("CONFIG", "SET", "cluster-require-full-coverage", "no") == "OK"
@@ -120,19 +124,28 @@ async def test_one_server_lost_the_others_serve_and_it_is_found_again(cluster):
             await heard(subscription, {(topic, b"after") for topic in TOPICS})
 
 
+def move_slot(slot, source, target, cluster):
+    """Move a slot as redis-cli does.
+
+    Without IMPORTING the target has no new epoch: a heartbeat that the source sent before takes the slot from it again, and in
+    the end each of the two says for ever that the other one has it.
+    """
+    here, there = source.command("CLUSTER", "MYID").decode(), target.command("CLUSTER", "MYID").decode()
+    assert target.command("CLUSTER", "SETSLOT", slot, "IMPORTING", here) == "OK"
+    assert source.command("CLUSTER", "SETSLOT", slot, "MIGRATING", there) == "OK"
+    for server in (target, source, *(s for s in cluster if s not in (source, target))):
+        assert server.command("CLUSTER", "SETSLOT", slot, "NODE", there) == "OK"
+
+
 async def test_slots_that_move_are_followed(cluster):
     async with two_processes(cluster) as (one, two):
         with two.notices.subscribe(*TOPICS) as subscription:
             await two.notices.wait_heard(*TOPICS)
             subscription.receive_nowait()
-            slot = str(slot_of(one.notices._seal.split(TOPICS[0])[0]))
             before = node_of(one, TOPICS[0])
-            source = next(s for s in cluster if s.port == before.server[1])
+            source = server_of(cluster, one, TOPICS[0])
             target = next(s for s in cluster if s is not source)
-            to = target.command("CLUSTER", "MYID")
-            assert target.command("CLUSTER", "SETSLOT", slot, "NODE", to) == "OK"
-            for server in cluster:
-                assert server.command("CLUSTER", "SETSLOT", slot, "NODE", to) == "OK"
+            move_slot(str(slot_of(one.notices._seal.split(TOPICS[0])[0])), source, target, cluster)
             # The server ends the subscription; the map is read again, and whoever waits there is told to look.
             await heard(subscription, {(TOPICS[0], b"")})
             await two.notices.wait_heard(*TOPICS)

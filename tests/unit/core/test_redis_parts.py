@@ -20,7 +20,7 @@ from qpqcore.bus.redis.node import Away
 from qpqcore.bus.redis.notices import RedisNotices
 from qpqcore.bus.redis.outbox import Notice, Outbox
 from qpqcore.bus.redis.sealing import Seal
-from qpqcore.bus.redis.shards import Shards, layout_of, slot_of
+from qpqcore.bus.redis.shards import LOOK_SECONDS, Shards, layout_of, slot_of
 from qpqcore.bus.redis.soundness import Soundness
 
 SEAL = Seal(b"k" * 32, "example.org")
@@ -278,6 +278,45 @@ def test_what_others_took_is_learned_and_never_unlearned():
     limiter.learn(b"k", 1)
     assert limiter.take(b"k", rate, 0) == 60_001
     assert limiter.take(b"k", rate, 60_000) == 0
+
+
+class MapNode:
+    """A server of a cluster that knows one map."""
+
+    reason = ""
+
+    def __init__(self, port, owner):
+        self.server, self._owner, self.asked = ("10.0.0.1", port), owner, 0
+
+    async def ask(self, command):
+        assert command == b"CLUSTER SLOTS"
+        self.asked += 1
+        return [[0, 8_191, [b"10.0.0.1", self._owner, b"id"]], [8_192, 16_383, [b"10.0.0.1", 7002, b"id"]]]
+
+    def retire(self):
+        pass
+
+
+async def test_a_server_whose_map_is_old_for_good_is_not_asked_first_for_ever(autojump_clock):
+    """As one is whose way to the other servers, though not to us, is cut: another one has taken its slots over."""
+    name, seen = b"{b}", []
+    assert slot_of(name) < 8_192
+
+    class Refused:
+        def on_layout(self):
+            seen.append(shards.node_of(name).server[1])
+            if seen[-1] == 7001:
+                shards.look_again()
+
+    shards = Shards(parse("redis://10.0.0.1"), Refused())
+    shards.cluster = True
+    cut_off, *others = (MapNode(7001, 7001), MapNode(7002, 7003), MapNode(7003, 7003))
+    shards.nodes = {node.server: node for node in (cut_off, *others)}
+    with trio.move_on_after(10 * LOOK_SECONDS):
+        await shards.run()
+    assert seen[:2] == [7001, 7003]
+    assert set(seen[1:]) == {7003}
+    assert cut_off.asked == 1
 
 
 def test_shards_know_nothing_before_they_have_asked():

@@ -102,6 +102,13 @@ class Shards:
                 if layout is not None:
                     with trio.move_on_after(LOOK_SECONDS if self.cluster else float("inf")):
                         await self._old.wait()
+                        self._ask_another()
+
+    def _ask_another(self) -> None:
+        """Ask another server first from now on: the one before may be cut off from the others, and its map old for good."""
+        if self.nodes:
+            first = next(iter(self.nodes))
+            self.nodes[first] = self.nodes.pop(first)
 
     async def _layout(self) -> Layout | None:
         """Ask whoever answers."""
