@@ -10,7 +10,7 @@ RUST := $(shell find libs/trio_quic/src libs/qpqnative/src -name '*.rs') Cargo.t
 .PHONY: help setup run quickstart walkthrough screenshots demo demo-federation federation-drill test check simulate soak backup-drill client-drills endurance second-opinion fuzz audit conformance coverage docs format bench bench-compare hostile regenerate lock compose-test k8s-check k8s-test clean observability-test rolling overload scale test-forms replicas-drill bad-days
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: .venv/ready ## make the environment: Python packages, the two Rust modules
 

@@ -70,7 +70,7 @@ struct ResolveIdentitiesParams { accounts @0 :List(Data); }   # 1 to 256
 struct ResolveIdentitiesResult { identities @0 :List(ResolveIdentityResult); }   # in the order asked for; all empty: nobody
 
 struct PublishEndpointParams { endpoint @0 :Data; ttlSeconds @1 :UInt32; signature @2 :Data; }
-# signature: device key over "qpq endpoint v1", device, ttlSeconds (4 bytes little-endian), endpoint
+# signature: device key over "qpq endpoint v1", device, ttlSeconds, endpoint: signed as docs/spec/identity.md says
 struct PublishEndpointResult { expiresMs @0 :UInt64; }
 struct ResolveEndpointParams { device @0 :Data; }
 struct ResolveEndpointResult { endpoint @0 :Data; expiresMs @1 :UInt64; signature @2 :Data; ttlSeconds @3 :UInt32; }

@@ -47,6 +47,8 @@ MACHINE_PATHS = re.compile(r"(?<![\w.<])/(?:" + "|".join(("work", "root", "home/
 UNUSED_CODES = {
     ErrorCode.NO_KEY_PACKAGE: "for SDKs: an account that has nothing to be added by",
 }
+EXAMPLES = {("CONTRIBUTING.md", "tests/integration/test_x.py")}
+"""Tests that a page names for no test of ours."""
 OWN = {tomllib.loads((p / "pyproject.toml").read_text())["project"]["name"] for p in PACKAGES}
 
 
@@ -154,6 +156,24 @@ def test_every_page_is_in_the_book():
         if p.suffix == ".md" and p.is_relative_to(ROOT / "docs")
     }
     assert {page for page in pages if page not in book} == set()
+
+
+def test_what_the_pages_name_of_the_tests_is_there():
+    """A row of docs/parity.md counts only with the test that proves it."""
+    named = re.compile(r"tests/[\w/.-]*\w(?![\w*])(?:::\w+)?")
+    found = {
+        (path.relative_to(ROOT).as_posix(), name)
+        for path in TRACKED
+        if path.suffix == ".md"
+        for name in named.findall(path.read_text())
+        if not is_there(*name.partition("::")[::2])
+    }
+    assert found == EXAMPLES
+
+
+def is_there(file, test):
+    path = ROOT / file
+    return (path.exists() or path.with_suffix(".py").exists()) and (not test or f"def {test}(" in path.read_text())
 
 
 def test_no_statement_has_a_variable_alone_as_its_limit():

@@ -47,6 +47,9 @@ class Config:
     call_ms: int = 30_000
     """A call that brings no deadline has this one."""
 
+    wait_over_ms: int = 5_000
+    """A fetchWait without a deadline may last so much longer than it waits, and `call_ms` at least."""
+
     call_ms_max: int = 65_000
     """No call has a longer one; fetchWait lasts 60 s at most."""
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from qpqcore.api.delivery import Entry, FetchWaitParams
 from qpqcore.api.methods import METHODS
+from qpqcore.bus.admission import FETCH_WAIT
 from qpqcore.crypto.parts import u64
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.wire.envelope import KEY_BYTES, is_traceparent
@@ -89,8 +90,17 @@ def without_waiting(params: bytes) -> bytes:
 
 
 def deadline_ms(config: Config, call: Call) -> int:
-    """Return how long the call may take."""
-    return min(call.deadline_ms or config.call_ms, config.call_ms_max)
+    """Return how long the call may take. A fetchWait that brings no deadline has the time that it waits, and what is over."""
+    return min(call.deadline_ms or _default_ms(config, call), config.call_ms_max)
+
+
+def _default_ms(config: Config, call: Call) -> int:
+    if call.method != FETCH_WAIT:
+        return config.call_ms
+    try:
+        return max(config.call_ms, FetchWaitParams.from_bytes(call.params).wait_ms + config.wait_over_ms)
+    except Refusal:
+        return config.call_ms
 
 
 def retry_keys(secret: bytes, now_ms: int) -> tuple[bytes, bytes]:

@@ -10,12 +10,15 @@ import qpqnative
 from qpqblob import rules as blob_rules
 from qpqblob.config import Config as BlobConfig
 from qpqcore.api.blob import UploadBlobParams
-from qpqcore.api.delivery import Entry
+from qpqcore.api.delivery import Entry, FetchWaitParams
+from qpqcore.api.rpc import Call
+from qpqcore.bus.admission import FETCH_WAIT
 from qpqcore.model.errors import RETRYABLE, ErrorCode, Refusal
 from qpqcore.model.ids import make_id
 from qpqdelivery.store import Channel
 from qpqdelivery.views import Views
-from qpqgateway.rules import VIOLATIONS, following, limit_address
+from qpqgateway.config import Config as GatewayConfig
+from qpqgateway.rules import VIOLATIONS, deadline_ms, following, limit_address
 from qpqnative.testing import StoredDevice
 from qpqnative.testing.world import NOW_S
 
@@ -33,6 +36,25 @@ from qpqnative.testing.world import NOW_S
 )
 def test_limits_count_an_ipv4_address_or_an_ipv6_network_of_64_bits(host, counted):
     assert limit_address(host) == counted
+
+
+@pytest.mark.parametrize(
+    ("params", "asked_ms", "given_ms"),
+    [
+        (None, 0, 30_000),
+        (None, 1, 1),
+        (None, 2**32 - 1, 65_000),
+        (FetchWaitParams(wait_ms=0), 0, 30_000),
+        (FetchWaitParams(wait_ms=40_000), 0, 45_000),
+        (FetchWaitParams(wait_ms=40_000), 10, 10),
+        (FetchWaitParams(wait_ms=2**32 - 1), 0, 65_000),
+        (b"bent", 0, 30_000),
+    ],
+)
+def test_a_call_has_its_own_deadline_or_what_its_method_needs_and_65_s_at_most(params, asked_ms, given_ms):
+    body = params if isinstance(params, bytes) else params.to_bytes() if params else b""
+    call = Call(method=FETCH_WAIT if params else 0, params=body, deadline_ms=asked_ms)
+    assert deadline_ms(GatewayConfig(), call) == given_ms
 
 
 def test_a_frame_that_was_late_may_be_sent_again_and_one_that_is_wrong_may_not():

@@ -672,11 +672,11 @@ class PublishEndpointParams:
     """`PublishEndpointParams` of schemas/keystore.capnp."""
 
     endpoint: bytes = b""
-    """signature: device key over 'qpq endpoint v1', device, ttlSeconds (4 bytes little-endian), endpoint"""
+    """signature: device key over 'qpq endpoint v1', device, ttlSeconds, endpoint: signed as docs/spec/identity.md says"""
     ttl_seconds: int = 0
-    """signature: device key over 'qpq endpoint v1', device, ttlSeconds (4 bytes little-endian), endpoint"""
+    """signature: device key over 'qpq endpoint v1', device, ttlSeconds, endpoint: signed as docs/spec/identity.md says"""
     signature: bytes = b""
-    """signature: device key over 'qpq endpoint v1', device, ttlSeconds (4 bytes little-endian), endpoint"""
+    """signature: device key over 'qpq endpoint v1', device, ttlSeconds, endpoint: signed as docs/spec/identity.md says"""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""
@@ -764,10 +764,10 @@ class ResolveEndpointResult:
     """`ResolveEndpointResult` of schemas/keystore.capnp."""
 
     endpoint: bytes = b""
-    """signature: device key over 'qpq endpoint v1', device, ttlSeconds (4 bytes little-endian), endpoint"""
+    """signature: device key over 'qpq endpoint v1', device, ttlSeconds, endpoint: signed as docs/spec/identity.md says"""
     expires_ms: int = 0
     signature: bytes = b""
-    """signature: device key over 'qpq endpoint v1', device, ttlSeconds (4 bytes little-endian), endpoint"""
+    """signature: device key over 'qpq endpoint v1', device, ttlSeconds, endpoint: signed as docs/spec/identity.md says"""
     ttl_seconds: int = 0
 
     def to_values(self) -> tuple[Any, ...]:
