@@ -7,8 +7,8 @@ import trio
 import qpqclient
 
 
-async def main() -> None:
-    home, run = Path(tempfile.mkdtemp()), secrets.token_hex(4)  # names that are free in each run
+async def main(home: Path) -> None:
+    run = secrets.token_hex(4)  # names that are free in each run
     async with (
         qpqclient.open_client(home / "dora", password="local") as dora,
         qpqclient.open_client(home / "emil", password="local") as emil,
@@ -21,6 +21,9 @@ async def main() -> None:
             if isinstance(event, qpqclient.MessageReceived):
                 print(f"{event.message.sender}: {event.message.text}")
                 break
+        for person in (dora, emil):  # only an example: nothing is left of it
+            await person.delete_account()
 
 
-trio.run(main)
+with tempfile.TemporaryDirectory() as folder:
+    trio.run(main, Path(folder))

@@ -178,8 +178,33 @@ def test_what_goes_wrong_is_one_sentence_and_a_code(where, tmp_path):
     assert eve.fails(ErrorCode.LOGIN_FAILED, "login") == "loginFailed"
     done = eve.run("whoami")
     assert (done.returncode, "Traceback" in done.stderr) == (EXIT_CODES[ErrorCode.UNAUTHENTICATED], False)
+    for words in (("list",), ("recv",), ("search", "hi"), ("history", "@ann")):
+        assert eve.fails(ErrorCode.UNAUTHENTICATED, *words) == "unauthenticated"
+    assert "none is kept yet of this server" in Shell(tmp_path / "fresh", where, "new").run("doctor").stdout
     taken = Shell(tmp_path / "fresh", where, "ben2")
     assert taken.fails(ErrorCode.NAME_INVALID, "register", "a b") == "nameInvalid"
+
+
+def test_who_only_looks_begins_no_conversation(where, tmp_path):
+    hal, ivy = registered(tmp_path, where, "hal", "ivy")
+    for words in (("history", "@ivy"), ("members", "@ivy"), ("mark-read", "@ivy"), ("search", "x", "--within", "@ivy")):
+        done = hal.run(*words)
+        assert (done.returncode, "no conversation called @ivy" in done.stderr) == (2, True)
+    assert (hal.json("list"), ivy.json("list")) == ([], [])
+    assert hal.says("dm", "ivy", "hello") == "sent to @ivy\n"
+    assert ivy.says("recv", "--wait", "20") == "[hal] hello\n"
+    assert "[hal] hello" in ivy.says("history", "@hal")
+
+
+def test_a_conversation_with_somebody_who_is_gone_keeps_the_name_and_takes_nothing(where, tmp_path):
+    jim, kay = registered(tmp_path, where, "jim", "kay")
+    assert jim.says("dm", "kay", "soon gone") == "sent to @kay\n"
+    assert kay.says("recv", "--wait", "20") == "[jim] soon gone\n"
+    jim.says("delete-account", "--yes")
+    kay.says("recv")
+    assert [c["name"] for c in kay.json("list")] == ["jim"]
+    assert "soon gone" in kay.says("history", "@jim")
+    assert kay.fails(ErrorCode.NOT_FOUND, "send", "@jim", "are you there?") == "notFound"
 
 
 def test_a_message_that_is_refused_is_not_called_sent(where, tmp_path, monkeypatch):
@@ -198,6 +223,19 @@ def test_without_a_server_it_is_said_in_words(tmp_path):
     done = Shell(tmp_path, "127.0.0.1:9", "alice").process("ping")
     assert done.returncode == EXIT_CODES[ErrorCode.UNAVAILABLE]
     assert "is the server running" in done.stderr
+
+
+def test_a_server_that_is_none_and_a_password_that_nobody_can_be_asked_for(tmp_path):
+    done = Shell(tmp_path, "127.0.0.1:port", "alice").process("ping")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "is no server's address" in done.stderr
+    environment = {k: v for k, v in {**os.environ, "QPQ_HOME": str(tmp_path)}.items() if k != "QPQ_PASSWORD"}
+    done = subprocess.run(
+        [QPQ, "--json", "--username", "alice", "list"], env=environment, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=PATIENCE_SECONDS, check=False, start_new_session=True,
+    )  # fmt: skip
+    assert (done.returncode, json.loads(done.stderr)["error"], done.stderr.count("\n")) == (2, "usage", 1)
+    assert "QPQ_PASSWORD" in done.stderr
 
 
 def test_as_processes_a_long_line_from_a_pipe_loses_nothing(where, tmp_path):

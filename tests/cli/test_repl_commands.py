@@ -98,6 +98,6 @@ def test_names_of_several_words_and_timers_that_end(stage):
     alice.says("/rename club", "renamed to club")
     bob.sees('"book club" is called club now')
     alice.says("/disappear 1d", "messages vanish after 1d")
-    bob.sees("new messages in #club vanish after 86400 s")
+    bob.sees("new messages in #club vanish after 1d")
     alice.says("/disappear off", "messages stay")
     bob.sees("new messages in #club stay")

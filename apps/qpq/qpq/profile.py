@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from qpq.table.model import Mistake
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -70,9 +72,7 @@ class Profile:
         if self.password is None:
             if why:
                 click.echo(why, err=True)
-            self.password = click.prompt(
-                f"Password of {self.name()}", hide_input=True, confirmation_prompt=confirm, err=True
-            )
+            self.password = asked(f"Password of {self.name()}", confirm=confirm)
         return self.password
 
     @asynccontextmanager
@@ -131,6 +131,25 @@ class Profile:
         if self._contact and not self.json:
             click.echo(self._contact, err=True)
         self._contact = ""
+
+
+def asked(question: str, *, confirm: bool) -> str:
+    """Return what is typed unseen at the terminal; without one the first line of standard input. Mistake where that is empty."""
+    if sys.stdin.isatty() or has_terminal():
+        return str(click.prompt(question, hide_input=True, confirmation_prompt=confirm, err=True))
+    line = sys.stdin.readline().rstrip("\n")
+    if not line:
+        raise Mistake("there is no terminal to ask for the password at: set QPQ_PASSWORD")
+    return line
+
+
+def has_terminal() -> bool:
+    """Tell whether this process has a terminal, be its standard input another thing."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
 def plain(name: str) -> str:

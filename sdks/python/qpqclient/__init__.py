@@ -10,6 +10,7 @@ from qpqclient.client import Client, open_client
 from qpqclient.conversation import Conversation
 from qpqclient.doctor import Finding
 from qpqclient.errors import (
+    AddressInvalid,
     ArchiveDamaged,
     DiskFull,
     FileBusy,
@@ -62,5 +63,5 @@ from qpqcore.groups.policy import Right
 __all__ = [
     "Client", "Connected", "Conversation", "Device", "DiskFull", "Disconnected", "Draft", "Event", "Events", "FileBusy", "FileDamaged", "FileInfo", "FolderBusy", "FolderUnusable", "GroupChanged",
     "GroupBusy", "GroupUnusable", "IdentityChanged", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
-    "Missed", "ArchiveDamaged", "HistoryTaken", "Finding", "LinkRefused", "NotAllowed", "NotEditable", "NotVerified", "NotVouched", "PasswordEmpty", "Right", "SETTINGS", "SettingUnknown", "Author", "PingAnswer", "QpqError", "TranscriptBroken", "Verified", "verify_transcript", "Refused", "ServerBroke", "TooLong", "Typing", "Unreachable", "WrapsDamaged", "WrongPassword", "open_client", "ping",
+    "Missed", "AddressInvalid", "ArchiveDamaged", "HistoryTaken", "Finding", "LinkRefused", "NotAllowed", "NotEditable", "NotVerified", "NotVouched", "PasswordEmpty", "Right", "SETTINGS", "SettingUnknown", "Author", "PingAnswer", "QpqError", "TranscriptBroken", "Verified", "verify_transcript", "Refused", "ServerBroke", "TooLong", "Typing", "Unreachable", "WrapsDamaged", "WrongPassword", "open_client", "ping",
 ]  # fmt: skip

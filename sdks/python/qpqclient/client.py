@@ -20,7 +20,7 @@ from qpqclient.notepad import NOTEPAD, Notepad, open_notepad
 from qpqclient.own import Own
 from qpqclient.search import found
 from qpqclient.store import Store, open_key
-from qpqclient.transport import MACHINE, Network, read_ca
+from qpqclient.transport import MACHINE, Network, address_of, read_ca
 from qpqcore.crypto.identity import Credential, safety_number
 from qpqcore.groups.policy import ChannelKind
 from qpqcore.model.errors import ErrorCode, Refusal
@@ -283,8 +283,9 @@ async def open_client(
 
     `password` opens the local database (or `store_key`, 32 bytes). `trust` judges the server's key (SHA-256 of its
     SubjectPublicKeyInfo) at first use; later it must stay the same. `sealed` sends messages without a sender's name, over
-    a second connection; `push=False` asks for long polling from the start; `network` is for simulations, and says how often an idle connection is pinged. Raises WrongPassword, FolderBusy.
+    a second connection; `push=False` asks for long polling from the start; `network` is for simulations, and says how often an idle connection is pinged. Raises WrongPassword, FolderBusy, AddressInvalid.
     """
+    address_of(server)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if store_key is None:
         if password is None:

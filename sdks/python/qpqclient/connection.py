@@ -60,6 +60,11 @@ class Connection:
         """Why there is no connection, or no session on it."""
 
     @property
+    def by_ca(self) -> bool:
+        """Whether a CA vouches for the server's key; else it is pinned."""
+        return self._ca_pem is not None
+
+    @property
     def up(self) -> bool:
         """Whether the server is there."""
         return self._link is not None

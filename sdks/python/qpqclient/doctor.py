@@ -17,6 +17,7 @@ from qpqcore.api import delivery, keystore
 
 if TYPE_CHECKING:
     from qpqclient.core import Core
+    from qpqclient.transport import Link
 
 SKEW_MS_MAX = 5 * 60_000
 """Messages vanish by the server's clock; but certificates and key packages are judged by one's own."""
@@ -48,7 +49,7 @@ async def examine(core: Core) -> list[Finding]:
         except QpqError as exc:
             return [*found, _no_server(exc)]
         found.append(Finding("server", well=True, says=f"there, version {link.hello.server_version}"))
-        found.append(Finding("key", well=True, says="the server's key is the pinned one"))
+        found.append(_key(core, link))
         found.append(_clock(core.server_now_ms() - core.now_ms()))
         if not core.account.known:
             advice = "`qpq register`, `qpq login` or `qpq link`"
@@ -101,6 +102,14 @@ def _no_server(exc: QpqError) -> Finding:
         return Finding("session", well=False, says=str(exc), advice="log in again: `qpq login`")
     advice = "is the address right, the server running? UDP may be blocked on this network: try another one"
     return Finding("server", well=False, says=str(exc), advice=advice)
+
+
+def _key(core: Core, link: Link) -> Finding:
+    if core.wire.by_ca:
+        return Finding("key", well=True, says="the given CA has signed the server's key")
+    if core.account.known:
+        return Finding("key", well=True, says="the server's key is the pinned one")
+    return Finding("key", well=True, says=f"none is kept yet of this server; it shows SHA-256 {link.spki_sha256.hex()}")
 
 
 def _clock(ahead_ms: int) -> Finding:

@@ -119,6 +119,13 @@ class TooLong(QpqError):
     exit_code = EXIT_CODES[ErrorCode.TOO_LARGE]
 
 
+class AddressInvalid(QpqError):
+    """What was given as a server's address is none: nothing was sent."""
+
+    name = "addressInvalid"
+    exit_code = 2
+
+
 class NotEditable(QpqError):
     """A message that is a file has no text that could be another: nothing was sent. Delete it, and send another."""
 

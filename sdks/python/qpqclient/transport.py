@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+import socket
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +13,7 @@ import trio
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
-from qpqclient.errors import KeyChanged, Refused, ServerBroke, Unreachable
+from qpqclient.errors import AddressInvalid, KeyChanged, Refused, ServerBroke, Unreachable
 from qpqclient.pacing import later, pause
 from qpqcore.api import gateway
 from qpqcore.api.methods import METHODS
@@ -42,6 +44,8 @@ ALPN = b"qpq/1"
 CLIENT_VERSION = "0.1.0"
 PROTOCOL = 1
 PORT_DEFAULT = 7000
+PORT_MAX = 65_535
+HOST = re.compile(r"[^\s/@\[\]]{1,255}")
 CONNECT_MS_MAX = 5_000
 CALL_MS = 30_000
 OVERLOADED_TRIES_MAX = 8
@@ -88,13 +92,18 @@ class Trust:
 
 
 def address_of(server: str) -> tuple[str, int]:
-    """Split "host", "host:port" or "[v6]:port"."""
+    """Split "host", "host:port" or "[v6]:port". AddressInvalid."""
     if server.startswith("["):
-        host, _, rest = server[1:].partition("]")
-        return host, int(rest.removeprefix(":") or PORT_DEFAULT)
-    host, colon, port = server.rpartition(":")
-    if not colon or ":" in host:
-        return server, PORT_DEFAULT
+        host, closed, rest = server[1:].partition("]")
+        port = (rest.removeprefix(":") if rest else str(PORT_DEFAULT)) if closed else ""
+    else:
+        host, colon, port = server.rpartition(":")
+        if not colon or ":" in host:
+            host, port = server, str(PORT_DEFAULT)
+    if not HOST.fullmatch(host) or not (port.isascii() and port.isdecimal() and 0 < int(port) <= PORT_MAX):
+        raise AddressInvalid(
+            f"{server!r} is no server's address: host, host:port or [v6]:port, with a port from 1 to {PORT_MAX}"
+        )
     return host, int(port)
 
 
@@ -286,6 +295,8 @@ async def open_link(
             f"the server {server} shows another key than the one known: nothing was sent. "
             f"SHA-256 of the key shown: {shown}; known: {known}"
         ) from exc
+    except socket.gaierror as exc:
+        raise Unreachable(f"no answer from {server}: the name {host} is not known ({exc.strerror})") from exc
     except (HandshakeError, OSError) as exc:
         raise Unreachable(
             f"no answer from {server}: is the server running, and does the network let UDP through?"

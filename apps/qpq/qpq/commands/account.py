@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qpq.commands.chatting import Quit
+from qpq.commands.showing import counted
 from qpq.harmless import harmless, harmless_name
 from qpq.table.model import Face, Mistake
 
@@ -100,7 +101,7 @@ def whoami(here: Here) -> None:
             "groups": len(groups),
             "pending": unsent,
         },
-        f"{client.name} on {server}, device {client.device.hex()[:8]}; in {len(groups)} groups, {unsent} messages waiting",
+        f"{client.name} on {server}, device {client.device.hex()[:8]}; in {counted(len(groups), 'group')}, {counted(unsent, 'message')} waiting",
     )
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from qpq.commands.messages import say
-from qpq.commands.naming import ID_CHARS_SHOWN, direct, find, label
+from qpq.commands.naming import ID_CHARS_SHOWN, direct, label, opened
 from qpq.commands.showing import counted, message_value, numbered_lines
 from qpq.harmless import harmless_name
 from qpq.table.model import Face
@@ -33,7 +33,7 @@ async def dm(here: Here, name: str, text: str) -> None:
 
 async def switch(here: Here, conversation: str) -> None:
     """Open a conversation."""
-    chosen = here.conversation = await find(here.client, conversation)
+    chosen = here.conversation = await opened(here.client, conversation)
     here.tell(conversation_value(chosen), f"in {label(chosen)}")
 
 
@@ -90,7 +90,7 @@ def group_info(here: Here) -> None:
         "doubtful": chosen.doubtful(),
         "authenticator": chosen.authenticator.hex(),
     }
-    timer = f"messages vanish after {chosen.timer_seconds} s" if chosen.timer_seconds else "messages stay"
+    timer = f"messages vanish after {spoken(chosen.timer_seconds)}" if chosen.timer_seconds else "messages stay"
     here.tell(
         value,
         f"{label(chosen)}: {chosen.kind}, epoch {chosen.epoch}, {timer}{'' if chosen.active else '; you have left'}",

@@ -48,7 +48,7 @@ async def send(here: Here, conversation: str, text: str, all: bool) -> None:  # 
         text = sys.stdin.read()
     text = checked(text)
     if not all:
-        await say(here, await find(here.client, conversation), text)
+        await say(here, await find(here.client, conversation, begin=True), text)
         return
     for chosen in here.client.conversations():
         if chosen.kind in {"direct", "group"} and chosen.active:

@@ -17,14 +17,27 @@ ID_CHARS_SHOWN = 8
 def direct(client: Client, name: str) -> Conversation | None:
     """Return the conversation with a person that there is already; it needs no server."""
     found = (c for c in client.conversations() if c.kind == "direct" and c.active and c.name == name)
-    return next(found, None)
+    return next((c for c in found if name in {member.name for member in c.members()}), None)
 
 
-async def find(client: Client, target: str) -> Conversation:
-    """Return the conversation that `target` names; a @person not met yet gets a new one. Mistake, NotFound."""
+async def find(client: Client, target: str, *, begin: bool) -> Conversation:
+    """Return the conversation that `target` names. Mistake, NotFound.
+
+    `begin`: a @person not met yet gets a new one, which shows on the other side. Who only looks begins nothing.
+    """
     if target.startswith("@"):
-        return direct(client, target[1:]) or await client.dm(target[1:])
+        there = direct(client, target[1:])
+        if there is not None or begin:
+            return there or await client.dm(target[1:])
     return known(client, target)
+
+
+async def opened(client: Client, target: str) -> Conversation:
+    """Return the same for who opens it: what there is, be it over, else a new one. Mistake, NotFound."""
+    try:
+        return await find(client, target, begin=False)
+    except Mistake:
+        return await find(client, target, begin=True)
 
 
 def known(client: Client, target: str) -> Conversation:

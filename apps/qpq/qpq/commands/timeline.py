@@ -33,7 +33,7 @@ async def mark_read(here: Here) -> None:
 
 async def search(here: Here, text: str, within: str, count: int) -> None:
     """Find messages of this device that have all the words, newest first; works offline."""
-    place = await find(here.client, within) if within else None
+    place = await find(here.client, within, begin=False) if within else None
     for message in here.client.search(text, count=count, within=place):
         chosen = here.client.conversation(message.channel)
         here.tell(message_value(chosen, message), f"{label(chosen)} {message_line(message)}")

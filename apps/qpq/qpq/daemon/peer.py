@@ -158,6 +158,6 @@ class Peer:
         here = Here(self._profile, listener, Face.RPC, numbers=self._numbers)
         here.client = self._client
         if command.needs is Needs.CONVERSATION:
-            here.conversation = await find(self._client, target)
+            here.conversation = await find(self._client, target, begin=command.begins)
         await command.call(here, values)
         return listener.values

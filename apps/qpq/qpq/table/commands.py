@@ -70,7 +70,7 @@ TABLE: tuple[Command, ...] = (
     Command("delete", "Delete a message of yours, for everybody", messages.delete, (INDEX,), needs=Needs.CONVERSATION),
     Command(
         "send-file", "Encrypt and send a file; sent again, it goes on where it stopped", files.send_file, (Argument("path", Kind.FILE),),
-        ("sf",), Needs.CONVERSATION,
+        ("sf",), Needs.CONVERSATION, begins=True,
     ),
     Command(
         "download", "Download a file, checked against its hash", files.download,
@@ -78,7 +78,7 @@ TABLE: tuple[Command, ...] = (
     ),
     Command(
         "disappear", "Let later messages vanish, everywhere", conversations.disappear, (Argument("duration", Kind.DURATION),),
-        needs=Needs.CONVERSATION,
+        needs=Needs.CONVERSATION, begins=True,
     ),
     Command(
         "verify", "Compare the 60-digit safety number with a person", account.verify,
@@ -190,7 +190,7 @@ TABLE: tuple[Command, ...] = (
             Argument("recovery-code", Kind.SECRET, default="", option="--", environment="QPQ_RECOVERY_CODE", help="better asked for"),
         ),
     ),
-    Command("doctor", "Look this device over and say what to do; names nobody", linking.doctor, fresh=False),
+    Command("doctor", "Look this device over and say what to do; names nobody", linking.doctor, needs=Needs.FOLDER, fresh=False),
     Command("trust", "Take the key that a person has now, after a warning", account.trust, (PERSON,), fresh=False),
     Command(
         "devices", "List your devices, or cut one off", account.devices,

@@ -131,6 +131,9 @@ class Command:
     confirm: bool = False
     """Whether it asks for the password twice where it makes one (the shell)."""
 
+    begins: bool = False
+    """Whether a conversation with a person may begin by it: others look, or change what there is."""
+
     leads: bool = False
     """Whether it may open another conversation: what is typed after it belongs there."""
 

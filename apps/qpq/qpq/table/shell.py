@@ -134,6 +134,10 @@ async def run_in_shell(profile: Profile, command: Command, given: dict[str, Any]
         profile.username = values["name"]
     async with profile.open(confirm=command.confirm) as client:
         here.client = client
+        if command.needs is not Needs.FOLDER and not client.known:
+            from qpqclient import NotLoggedIn
+
+            raise NotLoggedIn("this folder has no account: register or log in first")
         if command.fresh:
             await client.sync()
         if command.needs is Needs.CONVERSATION:
@@ -142,5 +146,5 @@ async def run_in_shell(profile: Profile, command: Command, given: dict[str, Any]
             target = str(given[TARGET])
             if not target.strip():
                 raise Mistake("say which conversation: @person or #group")
-            here.conversation = await find(client, target)
+            here.conversation = await find(client, target, begin=command.begins)
         await command.call(here, values)

@@ -44,7 +44,7 @@ def list_(given: Given, least: int) -> None:
                 "device": device, "account": account, "name": name, "entries": entries, "bytes": size, "last": last,
                 "acked": acked, "seen_ms": seen_ms,
             },
-            f"{name or account[:SHOWN_CHARS]}  device {device[:SHOWN_CHARS]}  {entries} entries, {size} bytes, "
+            f"{name or account[:SHOWN_CHARS]}  device {device[:SHOWN_CHARS]}  {entries} {'entry' if entries == 1 else 'entries'}, {size} bytes, "
             f"seen {moment(seen_ms)}",
         )  # fmt: skip
 
