@@ -8,7 +8,7 @@ import trio
 import qpqclient
 from qpq.commands import conversations
 from qpq.commands.files import file_message, send_file
-from qpq.commands.naming import find, label
+from qpq.commands.naming import find, label, opened
 from qpq.here import Here
 from qpq.table.model import Face, Mistake
 from qpqclient import people
@@ -16,17 +16,26 @@ from tests.integration.test_command_functions import here_of
 from tests.support.people import settle
 
 
+async def look_for(client, target):
+    """Find a conversation, and begin none."""
+    return await find(client, target, begin=False)
+
+
 async def test_a_conversation_is_found_by_person_by_name_and_by_its_ids_beginning(open_world):
     async with open_world() as w:
         alice = await w.client("alice")
         direct, club = alice.conversation(w.direct), alice.conversation(w.club)
-        assert (await find(alice, "@bob")).id == direct.id
-        assert (await find(alice, f"#{club.name}")).id == club.id
-        assert (await find(alice, club.name)).id == club.id
-        assert (await find(alice, club.id.hex()[:8])).id == club.id
+        assert (await look_for(alice, "@bob")).id == direct.id
+        assert (await look_for(alice, f"#{club.name}")).id == club.id
+        assert (await look_for(alice, club.name)).id == club.id
+        assert (await look_for(alice, club.id.hex()[:8])).id == club.id
         assert (label(direct), label(club)) == ("@bob", f"#{club.name}")
-        met_now = await find(alice, "@eve")
+        with pytest.raises(Mistake, match="no conversation called @eve"):
+            await look_for(alice, "@eve")
+        met_now = await find(alice, "@eve", begin=True)
         assert [m.name for m in met_now.members() if m.name != "alice"] == ["eve"]
+        assert (await look_for(alice, "@eve")).id == (await opened(alice, "@eve")).id == met_now.id
+        assert [m.name for m in (await opened(alice, "@dave")).members() if m.name != "alice"] == ["dave"]
 
 
 async def test_a_name_of_several_or_of_none_is_said_so(open_world):
@@ -34,9 +43,9 @@ async def test_a_name_of_several_or_of_none_is_said_so(open_world):
         alice = await w.client("alice")
         twin = await alice.create_group(alice.conversation(w.club).name, ["bob"])
         with pytest.raises(Mistake, match="several conversations") as several:
-            await find(alice, f"#{twin.name}")
+            await look_for(alice, f"#{twin.name}")
         assert twin.id.hex()[:8] in str(several.value)
-        assert (await find(alice, twin.id.hex()[:8])).id == twin.id
+        assert (await look_for(alice, twin.id.hex()[:8])).id == twin.id
         here = here_of(alice)
         conversations.list_(here)
         shown = {c.id: f" ({c.id.hex()[:8]})" if c.name == twin.name else "" for c in alice.conversations()}
@@ -46,7 +55,7 @@ async def test_a_name_of_several_or_of_none_is_said_so(open_world):
         assert sum(map(bool, shown.values())) == 2
         for nothing in ("#nowhere", "nowhere", "0" * 12):
             with pytest.raises(Mistake, match="no conversation called"):
-                await find(alice, nothing)
+                await look_for(alice, nothing)
 
 
 async def test_a_file_is_found_by_number_by_its_ids_beginning_and_as_the_newest(open_world, tmp_path):
