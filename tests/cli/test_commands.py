@@ -180,7 +180,7 @@ def test_what_goes_wrong_is_one_sentence_and_a_code(where, tmp_path):
     assert (done.returncode, "Traceback" in done.stderr) == (EXIT_CODES[ErrorCode.UNAUTHENTICATED], False)
     for words in (("list",), ("recv",), ("search", "hi"), ("history", "@ann")):
         assert eve.fails(ErrorCode.UNAUTHENTICATED, *words) == "unauthenticated"
-    assert "none is kept yet of this server" in Shell(tmp_path / "fresh", where, "new").run("doctor").stdout
+    assert "first contact: no key was pinned" in Shell(tmp_path / "fresh", where, "new").run("doctor").stdout
     taken = Shell(tmp_path / "fresh", where, "ben2")
     assert taken.fails(ErrorCode.NAME_INVALID, "register", "a b") == "nameInvalid"
 
@@ -194,15 +194,22 @@ def test_who_only_looks_begins_no_conversation(where, tmp_path):
     assert hal.says("dm", "ivy", "hello") == "sent to @ivy\n"
     assert ivy.says("recv", "--wait", "20") == "[hal] hello\n"
     assert "[hal] hello" in ivy.says("history", "@hal")
+    assert ivy.says("history", "@Hal") == ivy.says("history", "@hal@localhost") == ivy.says("history", "@hal")
+    assert hal.fails(ErrorCode.NOT_FOUND, "history", "@nobody") == "notFound"
+    assert "no address was found" in hal.run("ping", QPQ_SERVER="nobody.invalid").stderr
 
 
 def test_a_conversation_with_somebody_who_is_gone_keeps_the_name_and_takes_nothing(where, tmp_path):
-    jim, kay = registered(tmp_path, where, "jim", "kay")
+    jim, kay, lou = registered(tmp_path, where, "jim", "kay", "lou")
     assert jim.says("dm", "kay", "soon gone") == "sent to @kay\n"
     assert kay.says("recv", "--wait", "20") == "[jim] soon gone\n"
     jim.says("delete-account", "--yes")
     kay.says("recv")
-    assert [c["name"] for c in kay.json("list")] == ["jim"]
+    kay.says("dm", "lou", "and you?")
+    lou.says("delete-account", "--yes")
+    kay.says("recv")
+    assert {c["name"] for c in kay.json("list")} == {"jim", "lou"}
+    assert "and you?" in kay.says("history", "@lou")
     assert "soon gone" in kay.says("history", "@jim")
     assert kay.fails(ErrorCode.NOT_FOUND, "send", "@jim", "are you there?") == "notFound"
 
@@ -226,9 +233,10 @@ def test_without_a_server_it_is_said_in_words(tmp_path):
 
 
 def test_a_server_that_is_none_and_a_password_that_nobody_can_be_asked_for(tmp_path):
-    done = Shell(tmp_path, "127.0.0.1:port", "alice").process("ping")
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert "is no server's address" in done.stderr
+    for nowhere in ("127.0.0.1:port", "_x_é.org"):
+        done = Shell(tmp_path, nowhere, "alice").process("ping")
+        assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+        assert "is no server's address" in done.stderr
     environment = {k: v for k, v in {**os.environ, "QPQ_HOME": str(tmp_path)}.items() if k != "QPQ_PASSWORD"}
     done = subprocess.run(
         [QPQ, "--json", "--username", "alice", "list"], env=environment, stdin=subprocess.DEVNULL, capture_output=True,

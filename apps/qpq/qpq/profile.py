@@ -55,7 +55,7 @@ class Profile:
 
     def entrance(self) -> str:
         """Return the password of who may be new here: typed at a terminal, it is typed twice, for it may make an account."""
-        if self.folder().exists() or not sys.stdin.isatty():
+        if self.folder().exists() or sys.stdin is None or not sys.stdin.isatty():
             return self.secret()
         return self.secret(
             confirm=True,
@@ -135,9 +135,9 @@ class Profile:
 
 def asked(question: str, *, confirm: bool) -> str:
     """Return what is typed unseen at the terminal; without one the first line of standard input. Mistake where that is empty."""
-    if sys.stdin.isatty() or has_terminal():
+    if has_terminal():
         return str(click.prompt(question, hide_input=True, confirmation_prompt=confirm, err=True))
-    line = sys.stdin.readline().rstrip("\n")
+    line = sys.stdin.readline().rstrip("\n") if sys.stdin is not None else ""
     if not line:
         raise Mistake("there is no terminal to ask for the password at: set QPQ_PASSWORD")
     return line
@@ -145,6 +145,8 @@ def asked(question: str, *, confirm: bool) -> str:
 
 def has_terminal() -> bool:
     """Tell whether this process has a terminal, be its standard input another thing."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        return True
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:

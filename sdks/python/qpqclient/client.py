@@ -130,14 +130,27 @@ class Client(Own):
         account = await self._core.people.resolve(name)
         self._core.contacts.know([account])
         await self.sync()
+        there = self._with(account)
+        return there or Conversation(self._core, await self._core.births.create(ChannelKind.DIRECT, [account], ""))
+
+    async def met(self, name: str) -> Conversation | None:
+        """Return the conversation with a person that there is; none is made. NotFound.
+
+        With oneself: the notepad.
+        """
+        if self._core.account.is_own_name(name):
+            return open_notepad(self._core)
+        account = await self._core.people.resolve(name)
+        await self.sync()
+        return self._with(account)
+
+    def _with(self, account: bytes) -> Conversation | None:
         rows = self._core.store.rows(
             "SELECT c.channel FROM channels c JOIN leaves l ON l.channel = c.channel AND l.account = ? "
             "WHERE c.kind = ? AND c.active = 1 ORDER BY c.channel LIMIT 1",
             account, int(ChannelKind.DIRECT),
         )  # fmt: skip
-        if rows:
-            return Conversation(self._core, rows[0][0])
-        return Conversation(self._core, await self._core.births.create(ChannelKind.DIRECT, [account], ""))
+        return Conversation(self._core, rows[0][0]) if rows else None
 
     async def create_group(
         self, name: str, members: list[str] | tuple[str, ...] = (), *, post_quantum: bool = False

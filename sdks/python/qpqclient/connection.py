@@ -56,6 +56,8 @@ class Connection:
         """What `on_change` was told last."""
         self._leaving = trio.Event()
         self._leave = trio.CancelScope()
+        self.first_contact = False
+        """Whether the server's key was kept by this connection, and none was known before."""
         self.trouble: QpqError | None = None
         """Why there is no connection, or no session on it."""
 
@@ -142,6 +144,7 @@ class Connection:
         if not self._ca_pem and self._store.get("pin:" + self._server) is None:
             with self._store.transaction():
                 self._store.put({"pin:" + self._server: link.spki_sha256})
+            self.first_contact = True
         self.trouble = None
         await greet(link)
         self._set(link)

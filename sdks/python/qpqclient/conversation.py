@@ -63,15 +63,8 @@ class Conversation(Membership):
         others = [m.name for m in self.members() if m.account != self._core.account.account]
         stored = str(self._row("name"))
         if self.kind == "direct":
-            return others[0] if others else self._formerly() or stored
+            return others[0] if others else stored
         return stored or ", ".join(sorted(others))
-
-    def _formerly(self) -> str:
-        """Return who wrote here last and is not in it any more: it is called so as long as it is kept."""
-        rows = self._store.rows(
-            "SELECT sender FROM messages WHERE channel = ? AND own = 0 ORDER BY number DESC LIMIT 1", self.id
-        )
-        return self._core.people.name(rows[0][0]) if rows else ""
 
     @property
     def epoch(self) -> int:

@@ -107,9 +107,10 @@ def _no_server(exc: QpqError) -> Finding:
 def _key(core: Core, link: Link) -> Finding:
     if core.wire.by_ca:
         return Finding("key", well=True, says="the given CA has signed the server's key")
-    if core.account.known:
-        return Finding("key", well=True, says="the server's key is the pinned one")
-    return Finding("key", well=True, says=f"none is kept yet of this server; it shows SHA-256 {link.spki_sha256.hex()}")
+    if core.wire.first_contact:
+        shown = link.spki_sha256.hex()
+        return Finding("key", well=True, says=f"first contact: no key was pinned; the server shows SHA-256 {shown}")
+    return Finding("key", well=True, says="the server's key is the pinned one")
 
 
 def _clock(ahead_ms: int) -> Finding:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from qpqclient.errors import GroupUnusable
 from qpqclient.store import GROUP_ENTRIES
+from qpqcore.api.content import ChannelKind
 from qpqcore.crypto.parts import u32, vec
 from qpqcore.crypto.signatures import generate_key, sign
 from qpqcore.groups.policy import Right, group_id, may, read_policy
 from qpqcore.groups.validity import Change, Leaf, check_change, read_leaf
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     import qpqnative
     from qpqclient.account import Account
@@ -137,8 +138,7 @@ class Groups:
             for m, leaf in zip(members, leaves_of(members), strict=True)
         }
         db = self._store.db
-        gone = [(channel, index) for index in before.keys() - after.keys()]
-        db.executemany("DELETE FROM leaves WHERE channel = ? AND leaf = ?", gone)
+        self._let_go(channel, before.keys() - after.keys())
         fresh = [(channel, *row) for index, row in after.items() if before.get(index) != row]
         db.executemany("INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?, ?)", fresh)
         self._save_policy(channel, group)
@@ -146,8 +146,7 @@ class Groups:
     def save_change(self, channel: bytes, group: qpqnative.Group, facts: qpqnative.CommitFacts) -> None:
         """Write who came and went by a commit, of whom nobody has to be looked for then; inside a transaction."""
         db = self._store.db
-        gone = [(channel, leaf.index) for leaf in (*facts.removed, *facts.self_removed_members)]
-        db.executemany("DELETE FROM leaves WHERE channel = ? AND leaf = ?", gone)
+        self._let_go(channel, {leaf.index for leaf in (*facts.removed, *facts.self_removed_members)})
         members = [*facts.added, *facts.updated]
         fresh = [
             (channel, m.index, leaf.account, leaf.device, leaf.identity_key)
@@ -155,6 +154,18 @@ class Groups:
         ]
         db.executemany("INSERT OR REPLACE INTO leaves VALUES (?, ?, ?, ?, ?)", fresh)
         self._save_policy(channel, group)
+
+    def _let_go(self, channel: bytes, leaves: Collection[int]) -> None:
+        """Take leaves out; a conversation of two goes on being called by who was in it."""
+        if not leaves:
+            return
+        db = self._store.db
+        db.execute(
+            "UPDATE channels SET name = coalesce((SELECT p.name FROM leaves l JOIN people p ON p.account = l.account "
+            "WHERE l.channel = channels.channel AND l.account <> ? LIMIT 1), name) WHERE channel = ? AND kind = ?",
+            (self._account.account, channel, int(ChannelKind.DIRECT)),
+        )
+        db.executemany("DELETE FROM leaves WHERE channel = ? AND leaf = ?", [(channel, leaf) for leaf in leaves])
 
     def _save_policy(self, channel: bytes, group: qpqnative.Group) -> None:
         """Write who may what in the present epoch: its messages are judged by it, also after it has ended."""

@@ -46,6 +46,8 @@ PROTOCOL = 1
 PORT_DEFAULT = 7000
 PORT_MAX = 65_535
 HOST = re.compile(r"[^\s/@\[\]]{1,255}")
+NO_ADDRESS = "{!r} is no server's address: host, host:port or [v6]:port, with a port from 1 to 65535"
+PORT = re.compile(r"[0-9]{1,5}")
 CONNECT_MS_MAX = 5_000
 CALL_MS = 30_000
 OVERLOADED_TRIES_MAX = 8
@@ -100,11 +102,17 @@ def address_of(server: str) -> tuple[str, int]:
         host, colon, port = server.rpartition(":")
         if not colon or ":" in host:
             host, port = server, str(PORT_DEFAULT)
-    if not HOST.fullmatch(host) or not (port.isascii() and port.isdecimal() and 0 < int(port) <= PORT_MAX):
-        raise AddressInvalid(
-            f"{server!r} is no server's address: host, host:port or [v6]:port, with a port from 1 to {PORT_MAX}"
-        )
+    if not (_is_host(host) and PORT.fullmatch(port) and 0 < int(port) <= PORT_MAX):
+        raise AddressInvalid(NO_ADDRESS.format(server))
     return host, int(port)
+
+
+def _is_host(host: str) -> bool:
+    try:
+        host.encode("idna")  # as the name service is asked: no label is empty, or longer than 63
+    except UnicodeError:
+        return False
+    return HOST.fullmatch(host) is not None
 
 
 def read_ca(path: Path) -> bytes:
@@ -295,12 +303,13 @@ async def open_link(
             f"the server {server} shows another key than the one known: nothing was sent. "
             f"SHA-256 of the key shown: {shown}; known: {known}"
         ) from exc
-    except socket.gaierror as exc:
-        raise Unreachable(f"no answer from {server}: the name {host} is not known ({exc.strerror})") from exc
+    except UnicodeError as exc:  # a name of letters that none may be written in
+        raise AddressInvalid(NO_ADDRESS.format(server)) from exc
     except (HandshakeError, OSError) as exc:
-        raise Unreachable(
-            f"no answer from {server}: is the server running, and does the network let UDP through?"
-        ) from exc
+        why = "is the server running, and does the network let UDP through?"
+        if isinstance(exc.__cause__, socket.gaierror):
+            why = f"no address was found for {host} ({exc.__cause__.strerror})"
+        raise Unreachable(f"no answer from {server}: {why}") from exc
 
 
 @dataclass(frozen=True, slots=True)

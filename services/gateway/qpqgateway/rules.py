@@ -11,7 +11,6 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
 from qpqcore.api.delivery import Entry, FetchWaitParams
 from qpqcore.api.methods import METHODS
-from qpqcore.bus.admission import FETCH_WAIT
 from qpqcore.crypto.parts import u64
 from qpqcore.model.errors import ErrorCode, Refusal
 from qpqcore.wire.envelope import KEY_BYTES, is_traceparent
@@ -95,7 +94,8 @@ def deadline_ms(config: Config, call: Call) -> int:
 
 
 def _default_ms(config: Config, call: Call) -> int:
-    if call.method != FETCH_WAIT:
+    method = METHODS.get(call.method)
+    if method is None or method.name != "fetchWait":
         return config.call_ms
     try:
         return max(config.call_ms, FetchWaitParams.from_bytes(call.params).wait_ms + config.wait_over_ms)

@@ -29,7 +29,7 @@ def test_a_server_is_named_with_or_without_a_port(server, address):
 @pytest.mark.parametrize(
     "server",
     ["", "a b", ":7000", "example.org:", "example.org:port", "example.org:0", "example.org:65536", "example.org:+1", "example.org:١",
-     "http://example.org", "http://example.org:7000", "somebody@example.org", "[2001:db8::1", "[2001:db8::1]:", "[2001:db8::1]7000x", "[]:7000"],
+     "http://example.org", "http://example.org:7000", "somebody@example.org", "[2001:db8::1", "[2001:db8::1]:", "[2001:db8::1]7000x", "[]:7000", "example..org:7000", "a" * 64 + ".org", "h:" + "9" * 5000],
 )  # fmt: skip
 def test_what_is_no_address_is_said_to_be_none(server):
     with pytest.raises(AddressInvalid, match="is no server's address"):

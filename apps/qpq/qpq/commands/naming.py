@@ -14,6 +14,10 @@ ID_CHARS_MIN = 6
 ID_CHARS_SHOWN = 8
 
 
+class NoneCalled(Mistake):
+    """No conversation is called so."""
+
+
 def direct(client: Client, name: str) -> Conversation | None:
     """Return the conversation with a person that there is already; it needs no server."""
     found = (c for c in client.conversations() if c.kind == "direct" and c.active and c.name == name)
@@ -21,27 +25,36 @@ def direct(client: Client, name: str) -> Conversation | None:
 
 
 async def find(client: Client, target: str, *, begin: bool) -> Conversation:
-    """Return the conversation that `target` names. Mistake, NotFound.
+    """Return the conversation that `target` names. Mistake, NoneCalled, NotFound.
 
-    `begin`: a @person not met yet gets a new one, which shows on the other side. Who only looks begins nothing.
+    `begin`: a @person not met yet gets a new one, which shows on the other side. Who only looks begins nothing, and sees
+    what is over too. Only a spelling of a name that is not one's own needs the server.
     """
-    if target.startswith("@"):
-        there = direct(client, target[1:])
-        if there is not None or begin:
-            return there or await client.dm(target[1:])
-    return known(client, target)
+    if not target.startswith("@"):
+        return known(client, target)
+    name = target[1:]
+    there = direct(client, name)
+    if there is not None or begin:
+        return there or await client.dm(name)
+    try:
+        return known(client, target)
+    except NoneCalled:
+        there = await client.met(name)
+        if there is None:
+            raise
+        return there
 
 
 async def opened(client: Client, target: str) -> Conversation:
     """Return the same for who opens it: what there is, be it over, else a new one. Mistake, NotFound."""
     try:
         return await find(client, target, begin=False)
-    except Mistake:
+    except NoneCalled:
         return await find(client, target, begin=True)
 
 
 def known(client: Client, target: str) -> Conversation:
-    """Return the conversation that there is under this name; Mistake."""
+    """Return the conversation that there is under this name; Mistake, NoneCalled."""
     wanted = target.removeprefix("#").removeprefix("@")
     named = [c for c in client.conversations() if c.name == wanted]
     if target.startswith(("#", "@")):
@@ -54,7 +67,7 @@ def known(client: Client, target: str) -> Conversation:
         ids = ", ".join(c.id.hex()[:ID_CHARS_SHOWN] for c in named)
         raise Mistake(f"several conversations are called {target}: use one of {ids}")
     if not named:
-        raise Mistake(f"no conversation called {target}: /list shows all (in a shell, `qpq list`)")
+        raise NoneCalled(f"no conversation called {target}: /list shows all (in a shell, `qpq list`)")
     return named[0]
 
 
