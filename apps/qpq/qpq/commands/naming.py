@@ -38,11 +38,12 @@ async def find(client: Client, target: str, *, begin: bool) -> Conversation:
         return there or await client.dm(name)
     try:
         return known(client, target)
-    except NoneCalled:
-        there = await client.met(name)
-        if there is None:
-            raise
-        return there
+    except NoneCalled as exc:
+        missing = exc
+    there = await client.met(name)
+    if there is None:
+        raise missing
+    return there
 
 
 async def opened(client: Client, target: str) -> Conversation:
@@ -50,7 +51,8 @@ async def opened(client: Client, target: str) -> Conversation:
     try:
         return await find(client, target, begin=False)
     except NoneCalled:
-        return await find(client, target, begin=True)
+        pass
+    return await find(client, target, begin=True)
 
 
 def known(client: Client, target: str) -> Conversation:
