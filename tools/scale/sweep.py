@@ -8,6 +8,7 @@ from __future__ import annotations
 import secrets
 import time
 from dataclasses import dataclass
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -29,6 +30,8 @@ CONNECTIONS: Final = 52
 IN_FLIGHT: Final = 128
 """For each process of the tier: with fewer, group commit would have smaller batches for four than for one, and each message cost more."""
 WARM_SECONDS: Final = 2.0
+ROUNDS: Final = 3
+"""Of all sizes after each other: the speed of a machine that others use drifts within minutes, and by more than is measured."""
 SECONDS_MAX: Final = 25.0
 """Past it the tier of 4 sends more than its people may (96,200 messages by then): refusals would be counted as its work."""
 
@@ -52,13 +55,24 @@ async def sweep(folder: Path, effort: Effort, say: Callable[[str], None]) -> lis
         for one in place.everyone:
             await place.wait_ready(one)
         for tier in TIERS:
-            for size in SIZES:
-                rows.append(await _measured(folder / f"{tier}-{size}", place, tier, size, effort))
-                say(f"{tier} x {size}: {rows[-1]['per_second']:.0f} messages/s")
+            rounds = []
+            for number in range(ROUNDS):
+                places = [(size, folder / f"{tier}-{size}-{number}") for size in SIZES]
+                rounds.append([await _measured(own, place, tier, size, number, effort) for size, own in places])
+                shown = ", ".join(str(round(row["per_second"])) for row in rounds[-1])
+                say(f"{tier} x {SIZES}: {shown} messages/s")
+            rows += [_middle(of_a_size) for of_a_size in zip(*rounds, strict=True)]
     return rows
 
 
-async def _measured(folder: Path, place: Stage, tier: str, size: int, effort: Effort) -> dict[str, Any]:
+def _middle(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the median of each figure."""
+    return {
+        name: value if isinstance(value, str) else median(row[name] for row in rows) for name, value in rows[0].items()
+    }
+
+
+async def _measured(folder: Path, place: Stage, tier: str, size: int, number: int, effort: Effort) -> dict[str, Any]:
     """Let so many processes of a tier carry what is sent, each held to its share."""
     used = replicas((tier,), {tier: size})
     if tier == "delivery":
@@ -69,11 +83,11 @@ async def _measured(folder: Path, place: Stage, tier: str, size: int, effort: Ef
         at = place.hosts[:size]
     where = [f"{host}:{place.port}" for host in at]
     place.redis.command("FLUSHALL")  # what one address may register in an hour is less than all sizes together need
-    async with senders(folder, where[0], PAIRS, CONNECTIONS, where, f"{tier}{size}-") as to:
+    async with senders(folder, where[0], PAIRS, CONNECTIONS, where, f"{tier}{size}-{number}-") as to:
         with held([place.pid(one) for one in used], effort.share):
             await _keep_sending(to, WARM_SECONDS, IN_FLIGHT * size)
             before, begun_s = taken(place), time.perf_counter()
-            outcome = await _keep_sending(to, min(effort.seconds, SECONDS_MAX), IN_FLIGHT * size)
+            outcome = await _keep_sending(to, min(effort.seconds / ROUNDS, SECONDS_MAX), IN_FLIGHT * size)
             seconds, after = time.perf_counter() - begun_s, taken(place)
     spent = {name: after[name] - before[name] for name in before}
     done = len(outcome.took_s)
