@@ -55,7 +55,7 @@ class Profile:
 
     def entrance(self) -> str:
         """Return the password of who may be new here: typed at a terminal, it is typed twice, for it may make an account."""
-        if self.folder().exists() or sys.stdin is None or not sys.stdin.isatty():
+        if self.folder().exists() or not is_typed():
             return self.secret()
         return self.secret(
             confirm=True,
@@ -143,9 +143,14 @@ def asked(question: str, *, confirm: bool) -> str:
     return line
 
 
+def is_typed() -> bool:
+    """Tell whether standard input is a terminal; it may have been closed."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 def has_terminal() -> bool:
     """Tell whether this process has a terminal, be its standard input another thing."""
-    if sys.stdin is not None and sys.stdin.isatty():
+    if is_typed():
         return True
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))

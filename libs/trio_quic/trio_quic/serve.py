@@ -200,7 +200,7 @@ async def open_quic_connection(
     hooks = Hooks(on_call=on_call, on_stream=on_stream, on_fault=on_fault)
     try:
         addresses = _spread(await _resolve(host, port))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # the latter for what no name may be written in
         raise ConnectFailed(f"{host} does not resolve: {error}") from error
     # What leaves the block, or the handshake, must leave as itself and not inside the nursery's group.
     leaving: BaseException | None = None

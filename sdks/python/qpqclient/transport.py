@@ -46,7 +46,7 @@ PROTOCOL = 1
 PORT_DEFAULT = 7000
 PORT_MAX = 65_535
 HOST = re.compile(r"[^\s/@\[\]]{1,255}")
-NO_ADDRESS = "{!r} is no server's address: host, host:port or [v6]:port, with a port from 1 to 65535"
+NO_ADDRESS = f"{{!r}} is no server's address: host, host:port or [v6]:port, with a port from 1 to {PORT_MAX}"
 PORT = re.compile(r"[0-9]{1,5}")
 CONNECT_MS_MAX = 5_000
 CALL_MS = 30_000
@@ -303,9 +303,9 @@ async def open_link(
             f"the server {server} shows another key than the one known: nothing was sent. "
             f"SHA-256 of the key shown: {shown}; known: {known}"
         ) from exc
-    except UnicodeError as exc:  # a name of letters that none may be written in
-        raise AddressInvalid(NO_ADDRESS.format(server)) from exc
     except (HandshakeError, OSError) as exc:
+        if isinstance(exc.__cause__, UnicodeError):
+            raise AddressInvalid(NO_ADDRESS.format(server)) from exc
         why = "is the server running, and does the network let UDP through?"
         if isinstance(exc.__cause__, socket.gaierror):
             why = f"no address was found for {host} ({exc.__cause__.strerror})"

@@ -95,7 +95,7 @@ def deadline_ms(config: Config, call: Call) -> int:
 
 def _default_ms(config: Config, call: Call) -> int:
     method = METHODS.get(call.method)
-    if method is None or method.name != "fetchWait":
+    if method is None or method.params is not FetchWaitParams:
         return config.call_ms
     try:
         return max(config.call_ms, FetchWaitParams.from_bytes(call.params).wait_ms + config.wait_over_ms)

@@ -310,8 +310,8 @@ async def test_a_server_whose_map_is_old_for_good_is_not_asked_first_for_ever(au
 
     shards = Shards(parse("redis://10.0.0.1"), Refused())
     shards.cluster = True
-    cut_off, *others = (MapNode(7001, 7001), MapNode(7002, 7002))
-    shards.nodes = {node.server: node for node in (cut_off, *others)}
+    cut_off, other = MapNode(7001, 7001), MapNode(7002, 7002)
+    shards.nodes = {node.server: node for node in (cut_off, other)}
     with trio.move_on_after(10 * LOOK_SECONDS):
         await shards.run()
     assert seen[:2] == [7001, 7002]

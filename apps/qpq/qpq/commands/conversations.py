@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from qpq.commands.messages import say
-from qpq.commands.naming import ID_CHARS_SHOWN, direct, label, opened
+from qpq.commands.naming import ID_CHARS_SHOWN, begun, label, opened
 from qpq.commands.showing import counted, message_value, numbered_lines
 from qpq.harmless import harmless_name
 from qpq.table.model import Face
@@ -20,7 +20,7 @@ DIGEST_CHARS = 16
 
 async def dm(here: Here, name: str, text: str) -> None:
     """Open the conversation with one person, made if there is none; with a text, send it."""
-    chosen = here.conversation = direct(here.client, name) or await here.client.dm(name)
+    chosen = here.conversation = await begun(here.client, name)
     if text:
         await say(here, chosen, text)
     elif here.face is Face.SHELL:
@@ -90,7 +90,7 @@ def group_info(here: Here) -> None:
         "doubtful": chosen.doubtful(),
         "authenticator": chosen.authenticator.hex(),
     }
-    timer = f"messages vanish after {spoken(chosen.timer_seconds)}" if chosen.timer_seconds else "messages stay"
+    timer = f"messages {lasting(chosen.timer_seconds)}"
     here.tell(
         value,
         f"{label(chosen)}: {chosen.kind}, epoch {chosen.epoch}, {timer}{'' if chosen.active else '; you have left'}",
@@ -121,8 +121,13 @@ async def disappear(here: Here, duration: int) -> None:
     await here.settled()
     here.tell(
         {"conversation": here.open.id.hex(), "expires_after_seconds": duration},
-        f"messages vanish after {spoken(duration)}" if duration else "messages stay",
+        f"messages {lasting(duration)}",
     )
+
+
+def lasting(seconds: int) -> str:
+    """Return what a conversation's timer does to messages."""
+    return f"vanish after {spoken(seconds)}" if seconds else "stay"
 
 
 def spoken(seconds: int) -> str:

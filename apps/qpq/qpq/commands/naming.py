@@ -24,23 +24,25 @@ def direct(client: Client, name: str) -> Conversation | None:
     return next((c for c in found if name in {member.name for member in c.members()}), None)
 
 
+async def begun(client: Client, name: str) -> Conversation:
+    """Return the conversation with a person; one not met yet gets a new one, which shows on the other side. NotFound."""
+    return direct(client, name) or await client.dm(name)
+
+
 async def find(client: Client, target: str, *, begin: bool) -> Conversation:
     """Return the conversation that `target` names. Mistake, NoneCalled, NotFound.
 
-    `begin`: a @person not met yet gets a new one, which shows on the other side. Who only looks begins nothing, and sees
-    what is over too. Only a spelling of a name that is not one's own needs the server.
+    `begin`: a @person not met yet gets a new one. Who only looks begins nothing, and sees what is over too; only a spelling
+    of a name that is not its own needs the server then.
     """
-    if not target.startswith("@"):
-        return known(client, target)
-    name = target[1:]
-    there = direct(client, name)
-    if there is not None or begin:
-        return there or await client.dm(name)
+    is_person = target.startswith("@")
+    if is_person and begin:
+        return await begun(client, target[1:])
     try:
-        return known(client, target)
+        return existing(client, target)
     except NoneCalled as exc:
         missing = exc
-    there = await client.met(name)
+    there = await client.met(target[1:]) if is_person else None
     if there is None:
         raise missing
     return there
@@ -49,10 +51,16 @@ async def find(client: Client, target: str, *, begin: bool) -> Conversation:
 async def opened(client: Client, target: str) -> Conversation:
     """Return the same for who opens it: what there is, be it over, else a new one. Mistake, NotFound."""
     try:
-        return await find(client, target, begin=False)
+        return existing(client, target)
     except NoneCalled:
         pass
     return await find(client, target, begin=True)
+
+
+def existing(client: Client, target: str) -> Conversation:
+    """Return what there is under this name, with a person rather what goes on; it needs no server. Mistake, NoneCalled."""
+    there = direct(client, target[1:]) if target.startswith("@") else None
+    return there or known(client, target)
 
 
 def known(client: Client, target: str) -> Conversation:

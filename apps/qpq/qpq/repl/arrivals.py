@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from qpq.commands.conversations import spoken
+from qpq.commands.conversations import lasting
 from qpq.commands.naming import label
 from qpq.commands.showing import message_lines
 from qpq.harmless import harmless, harmless_name
@@ -270,8 +270,7 @@ def differences(before: Group, now: Group, shown: str) -> list[str]:
     if now.name != before.name and is_ == was:
         lines.append(f"{harmless_name(before.name)} is called {harmless_name(now.name)} now")
     if now.timer_seconds != before.timer_seconds:
-        after = f"vanish after {spoken(now.timer_seconds)}" if now.timer_seconds else "stay"
-        lines.append(f"new messages in {shown} {after}")
+        lines.append(f"new messages in {shown} {lasting(now.timer_seconds)}")
     return lines
 
 

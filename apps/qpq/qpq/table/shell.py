@@ -134,10 +134,8 @@ async def run_in_shell(profile: Profile, command: Command, given: dict[str, Any]
         profile.username = values["name"]
     async with profile.open(confirm=command.confirm) as client:
         here.client = client
-        if command.needs is not Needs.FOLDER and not client.known:
-            from qpqclient import NotLoggedIn
-
-            raise NotLoggedIn("this folder has no account: register or log in first")
+        if command.needs is not Needs.FOLDER:
+            _ = client.account  # NotLoggedIn
         if command.fresh:
             await client.sync()
         if command.needs is Needs.CONVERSATION:

@@ -71,9 +71,9 @@ def _title(c: Conversation) -> str:
     if c.kind == "group":
         parts.append(f"{len(c.members())} members")
     if c.timer_seconds:
-        from qpq.commands.conversations import spoken
+        from qpq.commands.conversations import lasting
 
-        parts.append(f"messages vanish after {spoken(c.timer_seconds)}")
+        parts.append(f"messages {lasting(c.timer_seconds)}")
     parts += ["muted"] if c.muted else []
     parts += [] if c.active else ["you are not in it any more"]
     return "  ·  ".join(parts)
