@@ -64,7 +64,7 @@ class Limits:
     keepalive_ms: int = 0
     """A peer nothing is heard of for so long is pinged; 0: never."""
     probe_ms: int = 0
-    """The same while a call that this side opened has no answer yet; 0: never."""
+    """The same while a call that this side opened has no answer yet, and again and again while a ping has none; 0: never."""
     silence_ms: int = 0
     """A peer that owes the answer to such a ping is given up ("idle") when nothing was heard of it for so long, from the
     ping, or from the call, on; 0: after `idle_ms` only.

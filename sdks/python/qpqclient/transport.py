@@ -61,8 +61,8 @@ RFC 4787 REQ-5 asks for two minutes), and each ping costs the device's radio and
 """
 PROBE_MS = 2_000
 SILENCE_MS = 6_000
-"""While somebody waits for an answer a silent server is pinged after PROBE_MS, and a server that was pinged is given up
-once it has been silent for SILENCE_MS; QUIC itself does not tell that it has died.
+"""While somebody waits for an answer a silent server is pinged after PROBE_MS, and a server that was pinged is pinged again
+every PROBE_MS and given up once it has been silent for SILENCE_MS; QUIC itself does not tell that it has died.
 """
 IDLE_KEEPALIVES = 3
 """After the time of so many pings in which nothing was heard, a connection is over."""

@@ -1,8 +1,9 @@
 //! Whether the peer is still there: an idle one is pinged now and then, one that owes an answer sooner, and one that
 //! answers no ping is given up.
 //!
-//! QUIC repeats an unanswered ping by itself, so one is enough for each time of silence. Heard is what a peer that lives sends
-//! in answer: acknowledgements and stream frames, in packets that were authentic. One alarm a connection, none a call.
+//! QUIC repeats an unanswered ping by itself, but ever more seldom: a further one goes out each probe time, so that a network
+//! that comes back is noticed before the end. Heard is what a peer that lives sends in answer: acknowledgements and stream
+//! frames, in packets that were authentic. One alarm a connection, none a call.
 
 use std::time::{Duration, Instant};
 
@@ -21,10 +22,10 @@ const ACK_DELAY: Duration = Duration::from_millis(25);
 const SILENT: &str = "no answer";
 
 /// What is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Step {
-    Ping,
     GiveUp,
+    Ping,
 }
 
 /// One connection's watch over its peer.
@@ -36,7 +37,8 @@ pub(super) struct Watch {
     unanswered: usize,
     /// Since when something is owed without a break: a call's answer, or a ping's. None: since the datagrams that leave next.
     owed_since: Option<Instant>,
-    pinged: bool,
+    /// The last ping of this silence.
+    pinged_at: Option<Instant>,
     /// The alarm that is set; others that come up are stale.
     armed: Option<Instant>,
     /// Pings of the peer that were answered.
@@ -50,7 +52,7 @@ impl Watch {
             heard_at: now,
             unanswered: 0,
             owed_since: None,
-            pinged: false,
+            pinged_at: None,
             armed: None,
             pings: 0,
         }
@@ -59,12 +61,12 @@ impl Watch {
     fn hear(&mut self, stats: &ConnectionStats, now: Instant) {
         let heard = stats.frame_rx.acks.saturating_add(stats.frame_rx.stream);
         if heard != self.heard {
-            (self.heard, self.heard_at, self.pinged) = (heard, now, false);
+            (self.heard, self.heard_at, self.pinged_at) = (heard, now, None);
         }
     }
 
     fn owe(&mut self) {
-        if self.unanswered == 0 && !self.pinged {
+        if self.unanswered == 0 && self.pinged_at.is_none() {
             self.owed_since = None;
         }
     }
@@ -80,9 +82,9 @@ impl Watch {
         self.unanswered = self.unanswered.saturating_sub(1);
     }
 
-    fn ping(&mut self) {
+    fn ping(&mut self, now: Instant) {
         self.owe();
-        self.pinged = true;
+        self.pinged_at = Some(now);
     }
 
     /// What comes next and when, if nothing is heard until then.
@@ -91,16 +93,17 @@ impl Watch {
             (ms > 0).then(|| (begin + Duration::from_millis(ms), step))
         };
         let silent_since = self.heard_at.max(*self.owed_since.get_or_insert(now));
-        if self.pinged {
-            return after(silent_since, limits.silence_ms, Step::GiveUp);
-        }
-        let keepalive = after(self.heard_at, limits.keepalive_ms, Step::Ping);
-        let probe =
-            after(silent_since, limits.probe_ms, Step::Ping).filter(|_| self.unanswered > 0);
-        match (keepalive, probe) {
-            (Some(one), Some(other)) => Some(if other.0 < one.0 { other } else { one }),
-            (one, other) => one.or(other),
-        }
+        let steps = match self.pinged_at {
+            Some(pinged_at) => [
+                after(silent_since, limits.silence_ms, Step::GiveUp),
+                after(pinged_at, limits.probe_ms, Step::Ping),
+            ],
+            None => [
+                after(self.heard_at, limits.keepalive_ms, Step::Ping),
+                after(silent_since, limits.probe_ms, Step::Ping).filter(|_| self.unanswered > 0),
+            ],
+        };
+        steps.into_iter().flatten().min()
     }
 }
 
@@ -141,7 +144,7 @@ impl Peer {
         self.watch.armed = None;
         match self.watch.next(&ledger.limits, ledger.now) {
             Some((at, Step::Ping)) if at <= ledger.now => {
-                self.watch.ping();
+                self.watch.ping(ledger.now);
                 self.connection.ping();
             }
             Some((at, Step::GiveUp)) if at <= ledger.now => {

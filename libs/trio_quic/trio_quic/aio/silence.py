@@ -25,7 +25,8 @@ class Watch:
         self._unanswered = 0
         self._owed_since_us: int | None = None
         """None: since the datagrams that leave next."""
-        self._pinged = False
+        self._pinged_at_us: int | None = None
+        """The last ping of this silence."""
         self.armed_us: int | None = None
         """The alarm that is set; others that come up are stale."""
 
@@ -33,10 +34,10 @@ class Watch:
         """After datagrams: acknowledgements and stream frames are signs of life."""
         heard = seen.answers + seen.streams
         if heard != self._heard:
-            self._heard, self._heard_at_us, self._pinged = heard, now_us, False
+            self._heard, self._heard_at_us, self._pinged_at_us = heard, now_us, None
 
     def _owe(self) -> None:
-        if not (self._unanswered or self._pinged):
+        if not self._unanswered and self._pinged_at_us is None:
             self._owed_since_us = None
 
     def called(self) -> None:
@@ -48,10 +49,10 @@ class Watch:
         """Its answer has begun, or is not wanted any more."""
         self._unanswered -= 1
 
-    def pinged(self) -> None:
+    def pinged(self, now_us: int) -> None:
         """A ping is sent."""
         self._owe()
-        self._pinged = True
+        self._pinged_at_us = now_us
 
     def _next(self, now_us: int) -> tuple[int, Step] | None:
         """What comes next and when, if nothing is heard until then."""
@@ -59,15 +60,19 @@ class Watch:
         if self._owed_since_us is None:
             self._owed_since_us = now_us
         silent_since_us = max(self._heard_at_us, self._owed_since_us)
-        if self._pinged:
-            at_us = silent_since_us + limits.silence_ms * MILLISECOND_US
-            return (at_us, "give up") if limits.silence_ms else None
-        pings: list[int] = []
-        if limits.keepalive_ms:
-            pings.append(self._heard_at_us + limits.keepalive_ms * MILLISECOND_US)
-        if limits.probe_ms and self._unanswered:
-            pings.append(silent_since_us + limits.probe_ms * MILLISECOND_US)
-        return (min(pings), "ping") if pings else None
+        probe_us = limits.probe_ms * MILLISECOND_US
+        steps: list[tuple[int, Step]] = []
+        if self._pinged_at_us is not None:
+            if limits.silence_ms:
+                steps.append((silent_since_us + limits.silence_ms * MILLISECOND_US, "give up"))
+            if probe_us:
+                steps.append((self._pinged_at_us + probe_us, "ping"))
+        else:
+            if limits.keepalive_ms:
+                steps.append((self._heard_at_us + limits.keepalive_ms * MILLISECOND_US, "ping"))
+            if probe_us and self._unanswered:
+                steps.append((silent_since_us + probe_us, "ping"))
+        return min(steps, default=None)
 
     def arm(self, now_us: int) -> int | None:
         """When to set an alarm for, unless one is set that comes first: the later one is found when that has come."""
@@ -90,7 +95,7 @@ def silence_due(peer: Peer, at_us: int, now_us: int) -> None:
     """Does what is due at an alarm of the peer's watch."""
     step = None if peer.over else peer.watch.due(at_us, now_us)
     if step == "ping":
-        peer.watch.pinged()
+        peer.watch.pinged(now_us)
         peer.connection.send_ping(0)
     elif step == "give up":
         peer.connection.close(reason_phrase=SILENT)
