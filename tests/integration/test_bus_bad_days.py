@@ -12,7 +12,7 @@ import trio
 
 from qpqcore.api.delivery import FetchWaitParams
 from qpqcore.api.methods import METHODS
-from qpqcore.bus import tcp_link
+from qpqcore.bus import tcp_link, tcp_server
 from qpqcore.bus.admission import WAIT_MS_MIN, Admission
 from qpqcore.bus.tcp_server import BusServer
 from qpqcore.model.errors import ErrorCode
@@ -230,13 +230,16 @@ async def test_a_silent_caller_is_given_up_and_its_calls_end(tmp_path, impatient
             await ended.wait()
 
 
-async def test_an_idle_connection_is_kept(tmp_path, impatient):
+async def test_an_idle_connection_is_kept(tmp_path, impatient, monkeypatch):
+    # Long enough for a machine that is busy, and less than what is waited.
+    monkeypatch.setattr(tcp_link, "SILENT_SECONDS_MAX", 1.0)
+    monkeypatch.setattr(tcp_server, "CALLER_SILENT_SECONDS_MAX", 1.0)
     server = BusServer("keystore", echo, credentials_of(tmp_path, "keystore"))
     async with a_bus(server, credentials_of(tmp_path, "gateway")) as bus:
         await bus.call(envelope())
         (peer,) = bus._replicas["keystore"]._ready
         heard_s = trio.current_time()
-        while peer._link._heard_s < heard_s + 0.3:
+        while peer._link._heard_s < heard_s + 1.2:
             await trio.sleep(0.05)
         assert bus._replicas["keystore"]._ready == [peer]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import pytest
 import trio
 
 from qpqcore.api import blob
@@ -14,15 +13,9 @@ from qpqcore.crypto.assertion import AssertionIssuer
 from qpqcore.model.call import Caller, CallerKind
 from qpqcore.model.ids import AccountId, DeviceId
 from qpqcore.wire.envelope import BusReply
-from tests.support.buses import PATIENCE_SECONDS, Slow, calling, credentials_of, echo, envelope, make_impatient, serving
+from tests.support.buses import PATIENCE_SECONDS, Slow, calling, credentials_of, echo, envelope, serving
 
 UPLOAD = next(m for m in blob.METHODS if m.name == "uploadBlob").number
-
-
-@pytest.fixture
-def impatient(monkeypatch):
-    """Make pings and tries quick."""
-    make_impatient(monkeypatch)
 
 
 async def test_calls_are_shared_by_replicas_and_a_stuck_one_gets_few(tmp_path):
@@ -51,7 +44,7 @@ async def test_calls_are_shared_by_replicas_and_a_stuck_one_gets_few(tmp_path):
     assert len(quick) == 40 - stuck.calls
 
 
-async def test_a_replica_that_drains_loses_no_call(tmp_path, impatient):
+async def test_a_replica_that_drains_loses_no_call(tmp_path):
     """What is in flight is answered, what comes goes to the other one; the drain ends when the caller has gone."""
     slow, credentials = Slow(), credentials_of(tmp_path, "keystore")
     leaving, staying = BusServer("keystore", slow, credentials), BusServer("keystore", echo, credentials)
@@ -129,7 +122,7 @@ async def test_calls_that_build_on_none_go_to_any_replica(tmp_path):
             assert all(entrance.callers for entrance in entrances)
 
 
-async def test_an_upload_stays_with_one_replica_through_whichever_gateway(tmp_path, impatient):
+async def test_an_upload_stays_with_one_replica_through_whichever_gateway(tmp_path):
     issuer = AssertionIssuer({4: bytes(32)}, "auth")
     who = [
         Caller(CallerKind.ACCOUNT, AccountId(b"%d" % number), DeviceId(b"device"), b"session") for number in range(30)

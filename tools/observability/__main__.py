@@ -154,8 +154,9 @@ async def play(condition: Condition, on: Stage, under: Load, asked: Prometheus, 
             await trio.sleep(LOOK_SECONDS)
     if left:
         report.fault(f"{condition.name}: {', '.join(sorted(left))} did not clear in {condition.seconds} s")
+    seen = [name for name in condition.fires if name not in missing]
     report.say(
-        f"{condition.name}: {', '.join(condition.fires) or 'no alert'} fired, {len(mine)} panels moved within {fired:.0f} s; "
+        f"{condition.name}: {', '.join(seen) or 'no alert'} fired, {len(mine) - len(still)} panels moved within {fired:.0f} s; "
         f"cleared within {time.monotonic() - begun:.0f} s"
     )
     await ready(asked)

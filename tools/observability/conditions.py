@@ -252,10 +252,15 @@ async def wrong_passwords(stage: Stage, load: Load) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def key_packages_drained(stage: Stage, load: Load) -> AsyncIterator[None]:
-    """What there is of one-time KeyPackages is gone, and somebody fetches."""
-    await stage.sql("DELETE FROM qpq_keystore.packages WHERE NOT last_resort")
-    async with load.session() as link, while_running(lambda: load.drain(link), 0.7):
-        yield
+    """What there is of one-time KeyPackages is gone whenever somebody fetches: their device fills them up as soon as it is told."""
+    async with load.session() as link:
+
+        async def take() -> None:
+            await stage.sql("DELETE FROM qpq_keystore.packages WHERE NOT last_resort")
+            await load.drain(link)
+
+        async with while_running(take, 0.7):
+            yield
 
 
 @asynccontextmanager
