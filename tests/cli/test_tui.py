@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import trio
 
 import qpqclient
-from qpqclient.store import Store, open_key
+from qpqclient.store import DATABASE, Store, open_key
+from qpqcore.store.connection import connect
 from tests.support.hostile_text import CLASSES
 from tests.support.servers import serving_in_a_thread
-from tests.support.terminals import terminals
+from tests.support.terminals import PATIENCE_SECONDS, terminals
 from tests.unit.cli.test_harmless import check
 
 QPQ = Path(sys.executable).with_name("qpq")
@@ -44,6 +47,21 @@ class Town:
     def run(self, *words, **more):
         environment = {**os.environ, **self.environment("alice", **more)}
         return subprocess.run([QPQ, *words], env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+    def keeps(self, name, text):
+        """Wait until what stands in a composer is stored: the screen has it a moment before."""
+
+        async def look():
+            folder = self.home / name
+            database = connect(folder / DATABASE, open_key(folder, f"secret {name}"), read_only=True)
+            with trio.fail_after(PATIENCE_SECONDS), closing(database):
+                while not any(
+                    text in json.loads(value)
+                    for (value,) in database.execute("SELECT value FROM meta WHERE name LIKE 'draft:%'")
+                ):
+                    await trio.sleep(0.01)
+
+        trio.run(look)
 
     def client(self, name):
         return qpqclient.open_client(self.home / name, server=self.where, password=f"secret {name}")
@@ -83,6 +101,7 @@ def test_two_people_talk_and_nothing_typed_is_lost(town):
     alice.shows("There is no command /hlep: did you mean /help?", "│ /hlep")
     alice.keys(b"\x7f" * 5 + KEPT.encode())
     alice.shows(KEPT)
+    town.keeps("alice", KEPT)
     alice.kill()
 
     again = town.person("tui", "alice")

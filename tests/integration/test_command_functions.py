@@ -6,7 +6,7 @@ import pytest
 import trio
 
 import qpqclient
-from qpq.commands import contacts, groups, linking, messages
+from qpq.commands import account, contacts, conversations, groups, linking, messages, naming
 from qpq.here import Here
 from qpq.table.model import Face, Mistake, NotWell
 from tests.support.people import settle
@@ -139,11 +139,13 @@ async def test_an_invitation_is_taken_up_by_name_or_as_the_newest_and_a_chat_say
         assert (here.open.id, here.listener.taken()) == (w.club, ["in #club"])
 
 
-@pytest.mark.parametrize(("answer", "taken"), [("no", False), ("", False), (" Yes ", True)])
+@pytest.mark.parametrize(
+    ("answer", "taken"), [(("no",), False), (("maybe", "N"), False), (("/link-device", " Yes "), True)]
+)
 async def test_a_device_is_linked_when_the_person_has_looked_at_it(open_world, tmp_path, answer, taken):
     async with open_world() as w:
         alice = await w.client("alice")
-        here = here_of(alice, answer)
+        here = here_of(alice, *answer)
         phone = qpqclient.open_client(tmp_path / "phone", server=w.where, password="store")
         async with phone as phone, trio.open_nursery() as nursery:
             code = phone.link_code()
@@ -154,8 +156,36 @@ async def test_a_device_is_linked_when_the_person_has_looked_at_it(open_world, t
                 with pytest.raises(Mistake, match="nothing was linked"):
                     await linking.link_device(here, (code,), "phone", 0, False)
                 nursery.cancel_scope.cancel()
-        assert here.listener.asked == ["Does a device of your own, in front of you, show this code? yes or no"]
+        assert set(here.listener.asked) == {"Does a device of your own, in front of you, show this code? yes or no"}
         assert [d.label for d in await alice.devices()].count("phone") == taken
+
+
+async def test_nobody_is_asked_about_a_code_that_is_none(open_world):
+    async with open_world() as w:
+        here = here_of(await w.client("alice"))
+        with pytest.raises(qpqclient.LinkRefused, match="no code"):
+            await linking.link_device(here, ("foo",), "phone", 0, False)
+
+
+async def test_the_device_that_one_is_at_is_not_revoked_from_there(open_world):
+    async with open_world() as w:
+        here = here_of(await w.client("alice"))
+        with pytest.raises(Mistake, match="from another one"):
+            await account.devices(here, here.client.device.hex()[:8])
+        assert [d.current for d in await here.client.devices()] == [True]
+
+
+async def test_a_group_is_renamed_as_it_is_found_and_never_to_nothing(open_world):
+    async with open_world() as w:
+        alice = await w.client("alice")
+        here = here_of(alice, conversation=alice.conversation(w.club))
+        for blank in ('""', "''", "  "):
+            with pytest.raises(Mistake, match="not empty"):
+                await conversations.rename(here, blank)
+        await conversations.rename(here, '"our club"')
+        assert here.open.name == "our club"
+        assert here.listener.taken() == ['renamed to "our club"']
+        assert naming.known(alice, naming.label(here.open)).id == naming.known(alice, "#our club").id == w.club
 
 
 @pytest.mark.parametrize("face", [Face.SHELL, Face.CHAT])

@@ -10,6 +10,7 @@ import trio
 import qpqclient
 from qpqclient import conversation
 from qpqclient.content import CONTENT_BYTES_MAX
+from qpqcore.groups.policy import Right
 from tests.support.people import people, settle, texts
 
 
@@ -94,7 +95,12 @@ async def test_a_revoked_device_is_cut_off_and_removed(serving, tmp_path):
             qpqclient.open_client(tmp_path / "bob2", server=server.where, password="another")
         )
         await again.login("bob", "secret bob")
+        told = bob.events()
         await again.revoke_device(lost)
+        with trio.fail_after(20):
+            while await anext(told) != qpqclient.SessionEnded(b""):
+                pass
+        assert bob.logged_out
         await settle(alice, again)
         await settle(alice, again)
         for client in (alice, again):
@@ -202,6 +208,41 @@ async def test_rename_timer_edit_delete_and_reactions_reach_the_others(serving, 
         (own,) = group.history()
         assert own.state == "read"
         assert own.reactions == (("bob", "👍"),)
+
+
+async def test_who_comes_later_learns_the_timer_before_anything_is_sent_without_it(serving, tmp_path):
+    """Who adds people tells them name and timer, with or without the right to set them; else others' messages tell the timer."""
+    async with serving() as server, AsyncExitStack() as stack:
+        alice, bob, carol = await people(stack, server, tmp_path, "alice", "bob", "carol")
+        group, direct = await alice.create_group("brief", ["bob"]), await alice.dm("bob")
+        await group.set_admins(["alice"], everybody_may=Right.INVITE)
+        await group.set_timer(3600)
+        await direct.set_timer(60)
+        await settle(alice, bob)
+        await bob.conversation(group.id).invite("carol")
+        await settle(bob, alice, carol)
+        theirs = carol.conversation(group.id)
+        assert (theirs.name, theirs.timer_seconds) == ("brief", 3600)
+        message = await theirs.send("vanishes too")
+        await settle(carol, alice, bob)
+        lasts_ms = alice._core.store.rows("SELECT expires_ms - accepted_ms FROM messages WHERE id = ?", message.id)
+        assert lasts_ms == [(3_600_000,)]
+        # The account's only other device is away.
+        phone = await stack.enter_async_context(
+            qpqclient.open_client(tmp_path / "phone", server=server.where, password="another")
+        )
+        await phone.login("alice", "secret alice")
+        await settle(bob)
+        told = phone.events()
+        await bob.conversation(direct.id).send("of a minute")
+        await settle(bob, phone)
+        assert phone.conversation(direct.id).timer_seconds == 60
+        with trio.fail_after(20):
+            while await anext(told) != qpqclient.GroupChanged(direct.id, active=True):
+                pass
+        await bob.conversation(direct.id).set_timer(0)
+        await settle(bob, phone)
+        assert phone.conversation(direct.id).timer_seconds == 0
 
 
 async def test_somebody_elses_message_cannot_be_edited(serving, tmp_path):

@@ -14,7 +14,17 @@ from qpq.daemon import rpc
 from qpq.daemon.events import told, unshown
 from qpq.daemon.peer import LINE_BYTES_MAX, WAITING_MAX, Collector, Peer
 from qpq.table.model import Mistake
-from qpqclient import Connected, Disconnected, Event, GroupChanged, MessageChanged, MessageReceived, Missed, Typing
+from qpqclient import (
+    Connected,
+    Disconnected,
+    Event,
+    GroupChanged,
+    MessageChanged,
+    MessageReceived,
+    Missed,
+    SessionEnded,
+    Typing,
+)
 from tests.support.people import settle
 
 PATIENCE_SECONDS = 60
@@ -42,6 +52,7 @@ async def test_each_event_has_its_name_and_what_is_gone_has_none(open_world):
         assert told(alice, Missed(w.direct)) == ("missed", {"conversation": talk})
         assert told(alice, Connected(b"")) == ("connected", {})
         assert told(alice, Disconnected(b"")) == ("disconnected", {})
+        assert told(alice, SessionEnded(b"")) == ("sessionEnded", {})
         for nothing in (Event(w.direct), GroupChanged(GONE, active=False), MessageChanged(GONE, message.id)):
             assert told(alice, nothing) is None
         await settle(alice, bob)

@@ -8,6 +8,7 @@ import trio.testing
 import qpqclient
 from qpqclient import archive, archived, blobs, history
 from qpqclient.store import Store
+from qpqcore.api.content import ChannelKind
 from tests.support.people import settle, texts
 from tests.support.world import STORE_KEY
 
@@ -53,6 +54,29 @@ async def said_before(w):
     await alice.verify("bob")
     await settle(alice, bob)
     return alice, bob
+
+
+async def test_an_archive_tells_names_and_timers_of_groups_that_were_joined_before_it_came(open_world, tmp_path):
+    async with open_world() as w:
+        alice, bob = await w.client("alice"), await w.client("bob")
+        hers = alice.conversation(w.club)
+        await hers.set_timer(3600)
+        await alice.conversation(w.direct).set_timer(60)
+        await settle(alice, bob)
+        async with phone_of(w, tmp_path) as phone:
+            await phone.login("alice", "secret alice", history=True)
+            await settle(alice, bob, phone)
+            theirs = phone.conversation(w.club)
+            assert theirs.active
+            await taken(phone, alice)
+            assert (theirs.name, theirs.timer_seconds) == ("club", 3600)
+            assert phone.conversation(w.direct).timer_seconds == 60
+            # What was told since stays.
+            row = ["channels", w.club, int(ChannelKind.GROUP), "of before", 1]
+            await hers.set_timer(0)
+            await settle(alice, phone)
+            await archived.take(phone._core.store, [row], 0)
+            assert (theirs.name, theirs.timer_seconds) == ("club", 0)
 
 
 @pytest.mark.parametrize("way", ["password", "code"])

@@ -257,6 +257,7 @@ async def test_only_admins_do_what_the_others_may_not(open_world):
                 await act
         send_raw(carols, "rename", rename="forged")
         send_raw(carols, "timer", timer=1)
+        send_raw(carols, "receipt", expires_after_seconds=1, receipt=ContentReceipt(ids=(message.id,)))
         await his.pin(message.id)
         await his.invite("eve")
         eve = await w.client("eve")

@@ -6,12 +6,16 @@ import json
 import math
 import sys
 import time
+import warnings
 from dataclasses import dataclass, field
+from getpass import GetPassWarning
 from typing import Any
 
 import click
 
 from qpq.harmless import harmless, harmless_name
+from qpq.profile import has_terminal
+from qpq.table.model import Mistake
 
 PROGRESS_SECONDS = 0.1
 BAR_CHARS = 20
@@ -73,11 +77,11 @@ class Emitter:
 
     async def ask(self, question: str) -> str:
         """Ask at the terminal."""
-        return str(click.prompt(harmless(question), err=True))
+        return _answer(question)
 
     async def ask_secret(self, question: str) -> str:
         """Ask twice at the terminal, unseen."""
-        return str(click.prompt(harmless(question), hide_input=True, confirmation_prompt=True, err=True))
+        return _answer(question, secret=True)
 
     def progress(self, what: str, done_bytes: int, total_bytes: int) -> None:
         """Show how far a file has come; nothing where nobody looks."""
@@ -85,6 +89,18 @@ class Emitter:
             line = self.bar.line(what, done_bytes, total_bytes, time.monotonic())
             if line is not None:
                 click.echo(f"\r{line}\x1b[K" + "\n" * (done_bytes >= total_bytes), nl=False, err=True)
+
+
+def _answer(question: str, *, secret: bool = False) -> str:
+    """Return what is typed, or piped; Mistake where that is nothing and there is no terminal."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", GetPassWarning)  # of piped input nothing is echoed
+        try:
+            return str(click.prompt(harmless(question), hide_input=secret, confirmation_prompt=secret, err=True))
+        except click.Abort as exc:
+            if has_terminal():
+                raise
+            raise Mistake("there is no terminal to ask at: give the answer as an option, --help has it") from exc
 
 
 def megabytes(count: int) -> str:

@@ -53,6 +53,7 @@ from qpqclient.model import (
     MessageChanged,
     MessageReceived,
     Missed,
+    SessionEnded,
     Typing,
 )
 from qpqclient.settings import SETTINGS
@@ -63,5 +64,5 @@ from qpqcore.groups.policy import Right
 __all__ = [
     "Client", "Connected", "Conversation", "Device", "DiskFull", "Disconnected", "Draft", "Event", "Events", "FileBusy", "FileDamaged", "FileInfo", "FolderBusy", "FolderUnusable", "GroupChanged",
     "GroupBusy", "GroupUnusable", "IdentityChanged", "KeyChanged", "Member", "Message", "MessageChanged", "MessageReceived", "NotFound", "NotLoggedIn",
-    "Missed", "AddressInvalid", "ArchiveDamaged", "HistoryTaken", "Finding", "LinkRefused", "NotAllowed", "NotEditable", "NotVerified", "NotVouched", "PasswordEmpty", "Right", "SETTINGS", "SettingUnknown", "Author", "PingAnswer", "QpqError", "TranscriptBroken", "Verified", "verify_transcript", "Refused", "ServerBroke", "TooLong", "Typing", "Unreachable", "WrapsDamaged", "WrongPassword", "open_client", "ping",
+    "Missed", "AddressInvalid", "ArchiveDamaged", "HistoryTaken", "Finding", "LinkRefused", "NotAllowed", "NotEditable", "NotVerified", "NotVouched", "PasswordEmpty", "Right", "SETTINGS", "SettingUnknown", "Author", "PingAnswer", "QpqError", "TranscriptBroken", "Verified", "verify_transcript", "Refused", "ServerBroke", "SessionEnded", "TooLong", "Typing", "Unreachable", "WrapsDamaged", "WrongPassword", "open_client", "ping",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
 """What of the database stands in an archive, and how it comes back: rows of tables, checked against their columns.
 
 Messages that have vanished meanwhile stay away; what is there already stays as it is, so that taking an archive twice, or
-again after a crash, does no harm. The notepad is not in it: it never leaves its device.
+again after a crash, does no harm: names and timers alone are told to conversations that were joined before it came. The
+notepad is not in it: it never leaves its device.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from qpqclient.content import UNTOLD
 from qpqclient.errors import ArchiveDamaged
 from qpqclient.notepad import NOTEPAD
 from qpqcore.api.content import ChannelKind
@@ -21,13 +23,14 @@ if TYPE_CHECKING:
     from qpqclient.store import Store
     from qpqcore.store.connection import Connection
 
+TIMER = "timer_seconds"
 ROWS_AT_ONCE = 500
 """Rows of one transaction; other tasks run between two."""
 BYTES, NUMBER, TEXT, MAYBE_BYTES = (bytes,), (int,), (str,), (bytes, type(None))
 TABLES: dict[str, tuple[tuple[str, tuple[type, ...]], ...]] = {
     "people": (("account", BYTES), ("name", TEXT), ("identity_key", BYTES)),
     "contacts": (("account", BYTES), ("state", TEXT), ("verified_key", BYTES)),
-    "channels": (("channel", BYTES), ("kind", NUMBER), ("name", TEXT), ("timer_seconds", NUMBER)),
+    "channels": (("channel", BYTES), ("kind", NUMBER), ("name", TEXT), (TIMER, NUMBER)),
     "messages": (
         ("channel", BYTES), ("id", BYTES), ("sender", BYTES), ("kind", TEXT), ("text", TEXT), ("sent_ms", NUMBER),
         ("accepted_ms", NUMBER), ("log_number", NUMBER), ("state", TEXT), ("edited", NUMBER), ("reply_to", MAYBE_BYTES),
@@ -45,6 +48,15 @@ CONSTANTS = {
     "messages": {"own": "0", "shown": "1"},
 }
 """Columns that are this device's own matter, as they begin."""
+WRITTEN = {TIMER: f"max({TIMER}, 0)"}
+"""Columns that have a value of this device's own, as they are written."""
+READ = {TIMER: f"coalesce(nullif(?, 0), {UNTOLD})"}
+"""And as they are read: what was not told to who wrote the archive is not told by it."""
+THERE = {
+    "channels": "(channel) DO UPDATE SET name = CASE name WHEN '' THEN excluded.name ELSE name END, "
+    f"{TIMER} = CASE {TIMER} WHEN {UNTOLD} THEN excluded.{TIMER} ELSE {TIMER} END",
+}
+"""What becomes of rows that are there; of other tables', nothing."""
 NUMBER_MAX = (1 << 63) - 1
 _EXPIRES = [name for name, _ in TABLES["messages"]].index("expires_ms")
 
@@ -55,7 +67,7 @@ def rows(connection: Connection, now_ms: int, *, lasting: bool) -> Iterator[Row]
     `lasting`: nothing that will vanish one day, for the archive may be kept for longer.
     """
     for table, columns in TABLES.items():
-        names = ", ".join(name for name, _ in columns)
+        names = ", ".join(WRITTEN.get(name, name) for name, _ in columns)
         found = connection.execute(f"SELECT {names} FROM {table} WHERE {_which(table, 1 << 62 if lasting else now_ms)}")  # noqa: S608 - fixed texts
         yield from ([table, *row] for row in found)
 
@@ -97,8 +109,9 @@ def _put(store: Store, some: list[Row], now_ms: int) -> int:
                 continue
             constants = CONSTANTS.get(table, {})
             names = ", ".join([*(name for name, _ in columns), *constants])
-            places = ", ".join(["?"] * len(columns) + list(constants.values()))
-            done = db.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({places})", values)  # noqa: S608 - fixed texts
+            places = ", ".join([*(READ.get(name, "?") for name, _ in columns), *constants.values()])
+            there = THERE.get(table, "DO NOTHING")
+            done = db.execute(f"INSERT INTO {table} ({names}) VALUES ({places}) ON CONFLICT {there}", values)  # noqa: S608 - fixed texts
             if table == "messages":
                 fresh += done.rowcount
                 db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", values[:2])

@@ -13,7 +13,7 @@ from qpqclient.births import SUITE_DEFAULT
 from qpqclient.contacts import BLOCKED, KNOWN
 from qpqclient.conversation import Conversation
 from qpqclient.core import Core
-from qpqclient.errors import NotFound, QpqError, Refused, check_password
+from qpqclient.errors import NotFound, NotLoggedIn, QpqError, Refused, check_password
 from qpqclient.export import write_all, write_transcript
 from qpqclient.log import log
 from qpqclient.notepad import NOTEPAD, Notepad, open_notepad
@@ -66,6 +66,11 @@ class Client(Own):
     def connected(self) -> bool:
         """Whether the server is there."""
         return self._core.wire.up
+
+    @property
+    def logged_out(self) -> bool:
+        """Whether the server knows this device's session no more; `SessionEnded` tells when that comes about."""
+        return isinstance(self._core.wire.trouble, NotLoggedIn)
 
     async def register(self, name: str, password: str, *, token: str = "", label: str = "") -> None:
         """Make an account, with this folder as its first device; `label` names the device for its owner alone. PasswordEmpty."""

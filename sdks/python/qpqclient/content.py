@@ -18,6 +18,8 @@ from qpqcore.groups.policy import Right
 from qpqcore.model.errors import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qpqclient.store import Store
     from qpqcore.api.delivery import Entry
 
@@ -36,6 +38,8 @@ PINS_MAX = 50
 """In one conversation: who wants to pin more unpins another first."""
 NAME_CHARS_MAX = 256
 """Of a conversation: what is longer is cut."""
+UNTOLD = -1
+"""The timer of a conversation that was joined, until it is told: by who has brought this device in, or by who may set it."""
 RIGHTS = {"rename": Right.RENAME, "timer": Right.TIMER, "pin": Right.PIN}
 """Kinds that need a right in groups with admins."""
 SENT_MS_MAX = 253_402_300_799_999
@@ -125,11 +129,17 @@ def add_message(
 
 
 def apply_content(
-    store: Store, channel: bytes, sender: bytes, content: Content, entry: Entry, *, allowed: bool = True
+    store: Store,
+    channel: bytes,
+    sender: bytes,
+    content: Content,
+    entry: Entry,
+    *,
+    may: Callable[[Right], bool] = lambda _: True,
 ) -> list[Event]:
     """Apply a received content within the caller's transaction; return what happened. A repeat does nothing.
 
-    `allowed`: whether its sender has the right that its kind needs (`RIGHTS`); what nobody may do is done by nobody.
+    `may`: whether its sender has a right, such as its kind needs (`RIGHTS`); what nobody may do is done by nobody.
     """
     fresh = store.db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (channel, content.id)).rowcount
     if not fresh:
@@ -147,14 +157,45 @@ def apply_content(
         store, channel, sender, content, own=False, state=state, accepted_ms=entry.accepted_ms,
         log_number=entry.log_number,
     )  # fmt: skip
+    learnt = _learnt(store, channel, sender, content, may)
     if added:
-        return [MessageStored(channel, content.id)]
-    return apply_action(store, channel, sender, content) if allowed or _names(store, channel, content) else []
+        return [MessageStored(channel, content.id), *learnt]
+    right = RIGHTS.get(content.which)
+    allowed = right is None or may(right) or _is_news(store, channel, sender, content)
+    return (apply_action(store, channel, sender, content) if allowed else []) or learnt
 
 
-def _names(store: Store, channel: bytes, content: Content) -> bool:
-    """Whether a content names a conversation that has no name here: whoever adds people tells them its name."""
-    return content.which == "rename" and store.rows("SELECT name FROM channels WHERE channel = ?", channel) == [("",)]
+def _is_news(store: Store, channel: bytes, sender: bytes, content: Content) -> bool:
+    """Whether a content tells a name or a timer of which nothing is known here: whoever adds people tells them both."""
+    if content.which == "rename":
+        return store.rows("SELECT name FROM channels WHERE channel = ?", channel) == [("",)]
+    return content.which == "timer" and _is_untold(store, channel) and _has_brought(store, channel, sender)
+
+
+def _learnt(store: Store, channel: bytes, sender: bytes, content: Content, may: Callable[[Right], bool]) -> list[Event]:
+    """Learn a conversation's timer from what was sent under it, where nobody has told it yet."""
+    after_seconds = content.expires_after_seconds
+    if not after_seconds or content.which == "timer" or not _is_untold(store, channel):
+        return []
+    if not may(Right.TIMER) and not _has_brought(store, channel, sender):
+        return []
+    store.db.execute("UPDATE channels SET timer_seconds = ? WHERE channel = ?", (after_seconds, channel))
+    return [GroupChanged(channel, active=True)]
+
+
+def _is_untold(store: Store, channel: bytes) -> bool:
+    return store.rows("SELECT timer_seconds FROM channels WHERE channel = ?", channel) == [(UNTOLD,)]
+
+
+def _has_brought(store: Store, channel: bytes, account: bytes) -> bool:
+    """Whether a member has brought this device into the conversation."""
+    return bool(
+        store.rows(
+            "SELECT 1 FROM channels c JOIN leaves l ON l.channel = c.channel AND l.identity_key = c.brought_by "
+            "WHERE c.channel = ? AND l.account = ? LIMIT 1",
+            channel, account,
+        )
+    )  # fmt: skip
 
 
 def apply_action(store: Store, channel: bytes, sender: bytes, content: Content) -> list[Event]:

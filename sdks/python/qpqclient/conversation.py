@@ -79,7 +79,7 @@ class Conversation(Membership):
     @property
     def timer_seconds(self) -> int:
         """After how long new messages vanish; 0: never."""
-        return int(self._row("timer_seconds"))
+        return max(int(self._row("timer_seconds")), 0)  # UNTOLD: as far as is known, never
 
     # --- history
 
@@ -236,9 +236,12 @@ class Conversation(Membership):
         self._need(Right.RENAME)
         self._act("rename", rename=name, fallback=f"the conversation is called {name}")
 
-    def _tell_name(self) -> None:
+    def _tell_settings(self) -> None:
+        """Tell who has just come what the conversation is called, and how long messages stay."""
         if self.kind == "group" and self._row("name"):
             self._act("rename", rename=str(self._row("name")))
+        if self.timer_seconds:
+            self._act("timer", timer=self.timer_seconds)
 
     async def send_file(self, path: Path, progress: Progress = blobs.no_progress) -> Message:
         """Encrypt, upload and send a file; `progress` is told how far it has come. Under a timer the server drops it in time."""

@@ -19,7 +19,7 @@ from qpqclient.groups import Groups
 from qpqclient.history import History
 from qpqclient.inbox import POSITION, Inbox
 from qpqclient.log import log
-from qpqclient.model import Connected, Disconnected, Event, MessageReceived, MessageStored, Typing
+from qpqclient.model import Connected, Disconnected, Event, MessageReceived, MessageStored, SessionEnded, Typing
 from qpqclient.moves import Moves
 from qpqclient.outbox import Outbox
 from qpqclient.pacing import BACKOFF_SECONDS_MIN, later, pause
@@ -203,6 +203,7 @@ class Core:
     def _wait_for_session(self) -> None:
         if self._session.is_set():  # an event that is waited for already stays the one that the next log-in sets
             self._session = trio.Event()
+            self.tell(SessionEnded(b""))
         self.wire.trouble = NotLoggedIn("the session is over: log in again")
 
     async def _follow(self, link: Link) -> None:

@@ -109,7 +109,8 @@ def _key(core: Core, link: Link) -> Finding:
         return Finding("key", well=True, says="the given CA has signed the server's key")
     if core.wire.first_contact:
         shown = link.spki_sha256.hex()
-        return Finding("key", well=True, says=f"first contact: no key was pinned; the server shows SHA-256 {shown}")
+        pinned = "in this run: the key is pinned now" if core.account.known else "no key was pinned; the server shows"
+        return Finding("key", well=True, says=f"first contact: {pinned}, SHA-256 {shown}")
     return Finding("key", well=True, says="the server's key is the pinned one")
 
 

@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from qpqclient.content import UNTOLD
 from qpqclient.errors import GroupUnusable
 from qpqclient.store import GROUP_ENTRIES
 from qpqcore.api.content import ChannelKind
@@ -214,10 +215,19 @@ class Groups:
         db = self._store.db
         db.execute(
             "INSERT INTO channels (channel, generation, epoch, kind, name, timer_seconds, active, authenticator, follows, base, "
-            "brought_by) VALUES (?, ?, 0, ?, ?, 0, 1, x'', ?, ?, ?) ON CONFLICT (channel) DO UPDATE SET "
+            "brought_by) VALUES (?, ?, 0, ?, ?, ?, 1, x'', ?, ?, ?) ON CONFLICT (channel) DO UPDATE SET "
             "generation = excluded.generation, active = 1, follows = excluded.follows, base = excluded.base, renewed_ms = 0, "
             "brought_by = excluded.brought_by, name = CASE WHEN name = '' THEN excluded.name ELSE name END",
-            (channel, generation, int(policy.kind), name, policy.follows, base_of(channel, policy.moves), brought_by),
+            (
+                channel,
+                generation,
+                int(policy.kind),
+                name,
+                UNTOLD if brought_by else 0,
+                policy.follows,
+                base_of(channel, policy.moves),
+                brought_by,
+            ),
         )
         self._keep_roster(channel)
         for table in OF_JOIN if brought_by else OF_FOUNDING:

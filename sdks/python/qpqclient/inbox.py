@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 import qpqnative
-from qpqclient.content import RIGHTS, apply_content, read_content
+from qpqclient.content import apply_content, read_content
 from qpqclient.errors import UNDECIDED, GroupUnusable, NotVouched, Refused
 from qpqclient.groups import sha256
 from qpqclient.log import log
@@ -212,16 +212,13 @@ class Inbox:
         """Apply a content, as far as its sender may, to the conversation in which it stands; inside a transaction."""
         if self._core.contacts.blocked(sender):
             return []
-        right = RIGHTS.get(content.which)
-        allowed = right is None or self._groups.may(
-            entry.channel, sender, right, generation=entry.generation, epoch=entry.epoch
-        )
+        may = partial(self._groups.may, entry.channel, sender, generation=entry.generation, epoch=entry.epoch)
         moves = self._core.moves
         channel = moves.shown(entry.channel)
         if channel != entry.channel and content.which in SETTINGS:
             return []  # what the later channel is called is said there
         placed = replace(entry, log_number=moves.place(entry.channel, entry.log_number))
-        events = apply_content(self._store, channel, sender, content, placed, allowed=allowed)
+        events = apply_content(self._store, channel, sender, content, placed, may=may)
         if sender == self._core.account.account and content.which == "selfState":
             self._core.history.heard(channel, content)
         if sender != self._core.account.account:

@@ -72,8 +72,8 @@ class Membership:
         if self.active and not self.may(right):
             raise NotAllowed(f"only its admins {DOES[right]} here: {', '.join(self.admins())}")
 
-    def _tell_name(self) -> None:
-        """Tell who has just come what the conversation is called."""
+    def _tell_settings(self) -> None:
+        """Tell who has just come what the conversation is called, and how long messages stay."""
 
     # --- how well one knows them
 
@@ -138,7 +138,7 @@ class Membership:
         self._need(Right.INVITE)
         account = await self._core.people.resolve(name)
         await self._core.commits.add(self.id, [account])
-        self._tell_name()
+        self._tell_settings()
 
     async def remove(self, name: str) -> None:
         """Remove a person, with all devices; NotAllowed, NotFound."""
@@ -190,7 +190,7 @@ class Membership:
         All whose servers can be reached are in it at once, the others as soon as they can be.
         """
         await self._core.moves.rehome(self.id)
-        self._tell_name()
+        self._tell_settings()
 
     async def rejoin(self) -> None:
         """Take a new leaf in place of this device's own, as after a restored backup; NotVouched (see `strangers`)."""

@@ -134,5 +134,10 @@ class Connected(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class SessionEnded(Event):
+    """The server knows this device's session no more: the device was revoked, or the password changed. What is sent waits."""
+
+
+@dataclass(frozen=True, slots=True)
 class Disconnected(Event):
     """The server is away; what is sent waits."""

@@ -214,7 +214,7 @@ class Moves:
         )
         db.execute(
             "UPDATE channels SET name = CASE WHEN channels.name = '' THEN o.name ELSE channels.name END, "
-            "timer_seconds = CASE WHEN channels.timer_seconds = 0 THEN o.timer_seconds ELSE channels.timer_seconds END, "
+            "timer_seconds = CASE WHEN channels.timer_seconds <= 0 THEN o.timer_seconds ELSE channels.timer_seconds END, "
             "request = max(channels.request, o.request), muted_until_ms = max(channels.muted_until_ms, o.muted_until_ms) "
             "FROM (SELECT * FROM channels WHERE channel = ?) AS o WHERE channels.channel = ?",
             (earlier, later),

@@ -68,6 +68,11 @@ class Own:
         except QpqError as exc:
             log.info("groups_wait", reason=str(exc))
 
+    @staticmethod
+    def check_link_code(code: str) -> None:
+        """Refuse what is no code for linking a device; LinkRefused."""
+        LinkCode.read(code)
+
     async def link_device(self, code: str, *, label: str = "") -> bytes:
         """Take the new device that shows `code` into the account; return its id. LinkRefused."""
         return await admit(self._core, LinkCode.read(code), label)

@@ -382,7 +382,9 @@ class Auth:
         listed = DeviceList.from_bytes(stored.device_list) if stored.device_list else None
         key = listed.key_of(device) if listed else None
         if key is None:
-            raise Refusal(ErrorCode.DEVICE_UNKNOWN, "this device is not one of the account's: register it again")
+            raise Refusal(
+                ErrorCode.DEVICE_UNKNOWN, "this device was revoked: log in from an empty folder, or link it there"
+            )
         if not challenge or not verify(key, signature, label, challenge, hashed, device):
             raise Refusal(ErrorCode.SIGNATURE_INVALID, "not signed by the device's key")
 

@@ -9,7 +9,7 @@ import trio
 
 from qpq.harmless import MARK
 from qpq.repl.arrivals import NAME_SECONDS, Arrivals, mark_read
-from qpqclient import Connected, Disconnected, GroupChanged, MessageChanged, Missed, NotFound, Typing
+from qpqclient import Connected, Disconnected, GroupChanged, MessageChanged, Missed, NotFound, SessionEnded, Typing
 from qpqclient.settings import ON, TYPING_SHOWN
 
 GROUP, TALK = b"group", b"talk"
@@ -143,6 +143,21 @@ async def test_the_server_is_spoken_of_when_it_goes_and_when_it_comes_again(stag
     assert stage.shown == [], "as it should be, from the beginning"
     await told(stage, away, away, here)
     assert [line.partition(":")[0] for line in stage.shown] == ["the server is away", "the server is there again"]
+
+
+async def test_the_end_of_the_session_is_told(stage):
+    await told(stage, SessionEnded(b""))
+    assert [line.partition(":")[0] for line in stage.shown] == ["this device's session is over"]
+
+
+async def test_what_one_has_changed_oneself_is_no_news_later(stage):
+    talk = stage.conversations[TALK]
+    await told(stage, GroupChanged(TALK, active=True))
+    talk.name, talk.timer_seconds = "later", 60
+    stage.arrivals.note(talk)
+    stage.arrivals.note(Conversation(id=b"another", kind="direct", name="eve"))
+    await told(stage, GroupChanged(TALK, active=True))
+    assert stage.shown == []
 
 
 @pytest.mark.parametrize("on", [True, False])

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from qpq.harmless import MARK
 from qpq.output import PROGRESS_SECONDS, Emitter, Progress, megabytes
+from qpq.table.model import Mistake
 
 
 def test_a_file_on_its_way():
@@ -47,7 +48,7 @@ def asked(question, typed):
     def command():
         click.echo(repr(trio.run(getattr(Emitter(as_json=False), question), "which\x1bone")))
 
-    done = CliRunner().invoke(command, input=typed)
+    done = CliRunner().invoke(command, input=typed, catch_exceptions=False)
     return done.stdout.strip(), done.stderr
 
 
@@ -59,6 +60,13 @@ def test_questions_are_asked_beside_the_results_and_secrets_twice():
     answer, shown = asked("ask_secret", "first\nsecond\nsame\nsame\n")
     assert answer == "'same'"
     assert "first" not in shown
+
+
+@pytest.mark.parametrize("question", ["ask", "ask_secret"])
+def test_where_nobody_answers_it_is_said_what_to_do(monkeypatch, question):
+    monkeypatch.setattr("qpq.output.has_terminal", lambda: False)
+    with pytest.raises(Mistake, match="as an option"):
+        asked(question, "")
 
 
 @pytest.mark.parametrize("looking", [True, False])

@@ -112,6 +112,10 @@ async def devices(here: Here, revoke: str) -> None:
         chosen = [d for d in known if d.id.hex().startswith(revoke.lower())]
         if len(chosen) != 1:
             raise Mistake(f"{len(chosen)} devices begin with {revoke}")
+        if chosen[0].current:
+            raise Mistake(
+                "this is the device that you are at: revoke it from another one, or delete-account ends it all"
+            )
         await here.client.revoke_device(chosen[0].id)
         here.tell({"revoked": chosen[0].id.hex()}, f"revoked {chosen[0].id.hex()[:8]}")
         return

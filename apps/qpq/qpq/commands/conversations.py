@@ -9,13 +9,14 @@ from qpq.commands.messages import say
 from qpq.commands.naming import ID_CHARS_SHOWN, begun, label, opened
 from qpq.commands.showing import counted, message_value, numbered_lines
 from qpq.harmless import harmless_name
-from qpq.table.model import Face
+from qpq.table.model import Face, Mistake
 
 if TYPE_CHECKING:
     from qpq.here import Here
     from qpqclient import Conversation
 
 DIGEST_CHARS = 16
+QUOTES = ('"', "'")
 
 
 async def dm(here: Here, name: str, text: str) -> None:
@@ -110,6 +111,11 @@ def history(here: Here, count: int) -> None:
 
 async def rename(here: Here, name: str) -> None:
     """Give the conversation another name, for everybody in it."""
+    name = name.strip()
+    if here.face is Face.CHAT and name[:1] in QUOTES and name[-1:] == name[:1]:
+        name = name[1:-1].strip()  # a line of its own, quoted as a name with spaces is elsewhere
+    if not name:
+        raise Mistake("name: a text that is not empty is wanted")
     await here.open.rename(name)
     await here.settled()
     here.tell({"conversation": here.open.id.hex(), "name": name}, f"renamed to {harmless_name(name)}")

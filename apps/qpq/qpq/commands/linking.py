@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from qpq.here import Here
 
+YES, NO = frozenset({"y", "yes"}), frozenset({"n", "no"})
 HISTORY_SECONDS = 60.0
 GROUP_CHARS = 8
 
@@ -24,7 +25,12 @@ async def link(here: Here, no_history: bool) -> None:
     client = here.client
     code = client.link_code()
     spaced = " ".join(code[i : i + GROUP_CHARS] for i in range(0, len(code), GROUP_CHARS))
-    here.tell({"code": code}, *qr_lines(code), f"on a device of {here.profile.name()}: qpq link-device {spaced}")
+    here.tell(
+        {"code": code},
+        *qr_lines(code),
+        f"on a device of {here.profile.name()}: qpq link-device {spaced}",
+        "(where a chat is open: /link-device)",
+    )
     await client.be_linked(here.profile.name(), history=not no_history)
     here.profile.kept()
     events = client.events()
@@ -40,11 +46,15 @@ async def link(here: Here, no_history: bool) -> None:
 
 async def link_device(here: Here, code: tuple[str, ...], label: str, wait: int, yes: bool) -> None:
     """Take the device that shows a code into the account: it can read and send everything from then on."""
-    if not yes:
+    shown = "".join(code)
+    here.client.check_link_code(shown)
+    answer = "yes" if yes else ""
+    while answer not in YES | NO:
         answer = await here.listener.ask("Does a device of your own, in front of you, show this code? yes or no")
-        if answer.strip().lower() not in {"y", "yes"}:
-            raise Mistake("nothing was linked")
-    device = await here.client.link_device("".join(code), label=label or machine())
+        answer = answer.strip().lower()
+    if answer in NO:
+        raise Mistake("nothing was linked")
+    device = await here.client.link_device(shown, label=label or machine())
     given = await here.client.give_history(device, wait) if wait else False
     here.tell(
         {"device": device.hex(), "history": given},

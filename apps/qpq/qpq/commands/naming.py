@@ -65,12 +65,12 @@ def existing(client: Client, target: str) -> Conversation:
 
 def known(client: Client, target: str) -> Conversation:
     """Return the conversation that there is under this name; Mistake, NoneCalled."""
-    wanted = target.removeprefix("#").removeprefix("@")
-    named = [c for c in client.conversations() if c.name == wanted]
+    wanted, all_ = target.removeprefix("#").removeprefix("@"), client.conversations()
+    named = [c for c in all_ if c.name == wanted] or [c for c in all_ if harmless_name(c.name) == wanted]
     if target.startswith(("#", "@")):
         named = [c for c in named if (c.kind == "group") is target.startswith("#")]
     if not named and len(wanted) >= ID_CHARS_MIN:
-        named = [c for c in client.conversations() if c.id.hex().startswith(wanted.lower())]
+        named = [c for c in all_ if c.id.hex().startswith(wanted.lower())]
     if len(active := [c for c in named if c.active]) == 1:
         return active[0]
     if len(named) > 1:

@@ -6,12 +6,32 @@ from typing import TYPE_CHECKING, Any
 
 from qpq.commands.conversations import conversation_value
 from qpq.commands.showing import message_value
-from qpqclient import Connected, Disconnected, GroupChanged, MessageChanged, MessageReceived, Missed, NotFound, Typing
+from qpqclient import (
+    Connected,
+    Disconnected,
+    GroupChanged,
+    MessageChanged,
+    MessageReceived,
+    Missed,
+    NotFound,
+    SessionEnded,
+    Typing,
+)
 
 if TYPE_CHECKING:
     from qpqclient import Client, Event
 
-NAMES = ("message", "messageChanged", "groupChanged", "typing", "missed", "connected", "disconnected", "progress")
+NAMES = (
+    "message",
+    "messageChanged",
+    "groupChanged",
+    "typing",
+    "missed",
+    "connected",
+    "disconnected",
+    "sessionEnded",
+    "progress",
+)
 """All notifications; docs/how-to/daemon.md has a row for each."""
 
 
@@ -38,6 +58,8 @@ def _told(client: Client, event: Event) -> tuple[str, dict[str, Any]] | None:
             return "missed", {"conversation": event.channel.hex()}
         case Connected() | Disconnected():
             return "connected" if isinstance(event, Connected) else "disconnected", {}
+        case SessionEnded():
+            return "sessionEnded", {}
         case _:
             return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import trio
@@ -30,6 +30,7 @@ from qpqclient import (
     NotFound,
     NotLoggedIn,
     QpqError,
+    SessionEnded,
     Typing,
 )
 from qpqclient.settings import ON, TYPING_SHOWN
@@ -51,6 +52,7 @@ SETTLE_SECONDS, STALE_SECONDS_MAX = 0.05, 0.5
 NAME_SECONDS = 2.0
 """How long the announcement of a new group waits for the group's name."""
 QUOTE_CHARS = 40
+SESSION_OVER = "this device's session is over: it was revoked, or the password was changed; /quit, and log in again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,16 @@ class Arrivals:
         if len(self._messages) > REMEMBERED_MAX:
             self._messages.popitem(last=False)
 
+    def note(self, conversation: Conversation) -> None:
+        """Take a conversation's name and timer as known: who has changed them here was told so."""
+        before = self._groups.get(conversation.id)
+        if before is None:
+            return
+        with suppress(NotFound, NotLoggedIn):  # the account was deleted
+            self._groups[conversation.id] = replace(
+                before, name=conversation.name, timer_seconds=conversation.timer_seconds
+            )
+
     def _remember_last(self) -> None:
         """Keep what was said last before the start, so that a change of that is told, too."""
         for conversation in self._here.client.conversations():
@@ -134,6 +146,8 @@ class Arrivals:
                 self._show("messages are missing here: the mailbox was full, or the server lost them", Style.NOTICE)
             case Connected() | Disconnected():
                 self._came_or_went(up=isinstance(event, Connected))
+            case SessionEnded():
+                self._show(SESSION_OVER, Style.NOTICE)
             case _:
                 pass
 

@@ -110,6 +110,8 @@ class Session:
             _ = self.here.open
         await self._breakable(partial(command.call, self.here, values))
         after = self.here.conversation
+        if after is not None:
+            self._arrivals.note(after)
         if after is not None and (before is None or before.id != after.id):
             if after.id in self.here.unopened:
                 self.here.unopened.remove(after.id)
@@ -183,7 +185,7 @@ class Session:
             f"{label(c)} {c.unread}{'!' if c.mentions else ''}"
             for c in conversations if c.unread and not c.muted
         ]  # fmt: skip
-        parts = ["connected" if client.connected else "server away"]
+        parts = ["logged out" if client.logged_out else "connected" if client.connected else "server away"]
         parts += [f"{unsent} waiting"] if (unsent := client.unsent) else []
         parts += ["unread: " + ", ".join(marks)] if marks else []
         snapshot.status = "  |  ".join(parts)

@@ -53,7 +53,9 @@ CHOOSING = "choosing a message: r reply  e edit  + react  d delete  c copy  v vi
 def status_row(scene: Scene, passing: str, *, choosing: bool = False) -> Content:
     """Return how things stand; `choosing`: letters are commands, and what they do is named first."""
     parts: list[Part] = [(f"{CHOOSING}    ", "bold reverse")] if choosing else []
-    parts += [(scene.name, "bold"), ("  connected" if scene.connected else "  server away", "" if scene.connected else "bold $warning")]  # fmt: skip
+    is_well = scene.connected and not scene.logged_out
+    state = "  logged out" if scene.logged_out else "  connected" if scene.connected else "  server away"
+    parts += [(scene.name, "bold"), (state, "" if is_well else "bold $warning")]
     parts += [(f"  {scene.unsent} waiting", "bold $warning")] if scene.unsent else []
     parts += [(f"  {scene.requests} requests: /requests", "bold $warning")] if scene.requests else []
     parts += [(f"  {passing}", "")] if passing else []

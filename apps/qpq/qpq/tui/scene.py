@@ -92,6 +92,7 @@ class Scene:
     """Whether there is more before the first entry."""
     people: tuple[Person, ...] = ()
     connected: bool = False
+    logged_out: bool = False
     unsent: int = 0
     """How much of what one said the server does not have yet."""
     requests: int = 0

@@ -264,6 +264,8 @@ class Session:
         """Go where a command leads, and take along what was typed after it; or give that back."""
         self._leading -= command.leads
         here = self._here.conversation
+        if after is not None:
+            self._arrivals.note(after)
         if after is not None and (before is None or before.id != after.id):
             await self._open(after)
         elif after is None and before is not None and here is not None and here.id == before.id:

@@ -28,7 +28,7 @@ def stage(client: Client, opened: Conversation | None, shown: int) -> Scene:
     conversations = sorted(client.conversations(), key=_order)
     scene = Scene(
         name=harmless_name(client.name), places=tuple(_place(client, c) for c in conversations),
-        connected=client.connected, unsent=client.unsent, requests=len(client.requests()),
+        connected=client.connected, logged_out=client.logged_out, unsent=client.unsent, requests=len(client.requests()),
     )  # fmt: skip
     if opened is None:
         return _with(scene, draft=client.draft(b""))
