@@ -22,6 +22,7 @@ struct Content {
     selfState @16 :Data;      # channel of kind `self`: read state, settings, history offers (versioned, sealed by the channel)
     pin @17 :Pin;
     moved @18 :Data;          # the channel in which a group goes on whose home had gone (docs/spec/federation.md#a-home-that-has-gone)
+    settings @19 :Settings;   # what a conversation is called and how long messages stay, for who has just come; others ignore it
   }
   struct Reply { to @0 :Data; text @1 :Text; }
   struct Reaction { to @0 :Data; emoji @1 :Text; remove @2 :Bool; }
@@ -34,6 +35,7 @@ struct Content {
   }
   struct Profile { displayName @0 :Text; }
   struct Pin { to @0 :Data; remove @1 :Bool; }
+  struct Settings { name @0 :Text; timerSeconds @1 :UInt32; certain @2 :Bool; }   # certain: the teller was told the timer, too
 }
 
 struct Signal {

@@ -140,7 +140,8 @@ async def test_an_invitation_is_taken_up_by_name_or_as_the_newest_and_a_chat_say
 
 
 @pytest.mark.parametrize(
-    ("answer", "taken"), [(("no",), False), (("maybe", "N"), False), (("/link-device", " Yes "), True)]
+    ("answer", "taken"),
+    [(("no",), False), (("maybe", "N"), False), (("maybe", ""), False), (("/link-device", " Yes "), True)],
 )
 async def test_a_device_is_linked_when_the_person_has_looked_at_it(open_world, tmp_path, answer, taken):
     async with open_world() as w:
@@ -182,9 +183,11 @@ async def test_a_group_is_renamed_as_it_is_found_and_never_to_nothing(open_world
         for blank in ('""', "''", "  "):
             with pytest.raises(Mistake, match="not empty"):
                 await conversations.rename(here, blank)
+        await conversations.rename(here, '"us" and "them"')
+        assert here.open.name == '"us" and "them"'
         await conversations.rename(here, '"our club"')
         assert here.open.name == "our club"
-        assert here.listener.taken() == ['renamed to "our club"']
+        assert here.listener.taken()[-1] == 'renamed to "our club"'
         assert naming.known(alice, naming.label(here.open)).id == naming.known(alice, "#our club").id == w.club
 
 

@@ -9,7 +9,8 @@ import trio
 
 import qpqclient
 from qpqclient import conversation
-from qpqclient.content import CONTENT_BYTES_MAX
+from qpqclient.content import CONTENT_BYTES_MAX, new_content
+from qpqclient.outgoing import put
 from qpqcore.groups.policy import Right
 from tests.support.people import people, settle, texts
 
@@ -227,12 +228,28 @@ async def test_who_comes_later_learns_the_timer_before_anything_is_sent_without_
         await settle(carol, alice, bob)
         lasts_ms = alice._core.store.rows("SELECT expires_ms - accepted_ms FROM messages WHERE id = ?", message.id)
         assert lasts_ms == [(3_600_000,)]
+        # Who comes back is told what it is now, by who has no right to set it and without a say for the others.
+        await group.remove("carol")
+        await settle(alice, bob, carol)
+        await group.set_timer(0)
+        await group.rename("later")
+        await settle(alice, bob)
+        await bob.conversation(group.id).invite("carol")
+        await settle(bob, alice, carol)
+        assert (theirs.name, theirs.timer_seconds) == ("later", 0)
         # The account's only other device is away.
         phone = await stack.enter_async_context(
             qpqclient.open_client(tmp_path / "phone", server=server.where, password="another")
         )
         await phone.login("alice", "secret alice")
         await settle(bob)
+        now_ms = alice._core.now_ms()
+        with bob._core.store.transaction():  # who may not set the timer sends under one of its own
+            forged = new_content(now_ms, "text", text="a lie", expires_after_seconds=1)
+            put(bob._core.store, group.id, forged, now_ms)
+        bob._core.wake_sender()
+        await settle(bob, phone)
+        assert phone.conversation(group.id).timer_seconds == 0
         told = phone.events()
         await bob.conversation(direct.id).send("of a minute")
         await settle(bob, phone)
@@ -240,6 +257,8 @@ async def test_who_comes_later_learns_the_timer_before_anything_is_sent_without_
         with trio.fail_after(20):
             while await anext(told) != qpqclient.GroupChanged(direct.id, active=True):
                 pass
+        lasting = bob.conversation(direct.id)._content("timer", timer=0)
+        assert lasting.expires_after_seconds == 0, "who is away for more than a minute must learn of it"
         await bob.conversation(direct.id).set_timer(0)
         await settle(bob, phone)
         assert phone.conversation(direct.id).timer_seconds == 0

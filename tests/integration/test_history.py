@@ -73,9 +73,11 @@ async def test_an_archive_tells_names_and_timers_of_groups_that_were_joined_befo
             assert phone.conversation(w.direct).timer_seconds == 60
             # What was told since stays.
             row = ["channels", w.club, int(ChannelKind.GROUP), "of before", 1]
+            await archived.take(phone._core.store, [row], 0)
+            assert (theirs.name, theirs.timer_seconds) == ("club", 3600), "a backup is of some day"
             await hers.set_timer(0)
             await settle(alice, phone)
-            await archived.take(phone._core.store, [row], 0)
+            await archived.take(phone._core.store, [row], 0, present=True)
             assert (theirs.name, theirs.timer_seconds) == ("club", 0)
 
 

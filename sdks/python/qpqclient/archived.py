@@ -1,8 +1,8 @@
 """What of the database stands in an archive, and how it comes back: rows of tables, checked against their columns.
 
 Messages that have vanished meanwhile stay away; what is there already stays as it is, so that taking an archive twice, or
-again after a crash, does no harm: names and timers alone are told to conversations that were joined before it came. The
-notepad is not in it: it never leaves its device.
+again after a crash, does no harm. But conversations that were joined before it came have no name, and a timer that is not
+certain: names come out of any archive, timers out of those that another device has made just now. The notepad is not in it: it never leaves its device.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from qpqclient.content import UNTOLD
+from qpqclient.content import TimerFrom
 from qpqclient.errors import ArchiveDamaged
 from qpqclient.notepad import NOTEPAD
 from qpqcore.api.content import ChannelKind
@@ -23,14 +23,13 @@ if TYPE_CHECKING:
     from qpqclient.store import Store
     from qpqcore.store.connection import Connection
 
-TIMER = "timer_seconds"
 ROWS_AT_ONCE = 500
 """Rows of one transaction; other tasks run between two."""
 BYTES, NUMBER, TEXT, MAYBE_BYTES = (bytes,), (int,), (str,), (bytes, type(None))
 TABLES: dict[str, tuple[tuple[str, tuple[type, ...]], ...]] = {
     "people": (("account", BYTES), ("name", TEXT), ("identity_key", BYTES)),
     "contacts": (("account", BYTES), ("state", TEXT), ("verified_key", BYTES)),
-    "channels": (("channel", BYTES), ("kind", NUMBER), ("name", TEXT), (TIMER, NUMBER)),
+    "channels": (("channel", BYTES), ("kind", NUMBER), ("name", TEXT), ("timer_seconds", NUMBER)),
     "messages": (
         ("channel", BYTES), ("id", BYTES), ("sender", BYTES), ("kind", TEXT), ("text", TEXT), ("sent_ms", NUMBER),
         ("accepted_ms", NUMBER), ("log_number", NUMBER), ("state", TEXT), ("edited", NUMBER), ("reply_to", MAYBE_BYTES),
@@ -44,19 +43,16 @@ TABLES: dict[str, tuple[tuple[str, tuple[type, ...]], ...]] = {
 CONSTANTS = {
     "people": {"device_list": "x''", "version": "0"},
     "contacts": {"announced": "x''"},
-    "channels": {"generation": "0", "epoch": "0", "active": "0", "authenticator": "x''"},
+    "channels": {
+        "generation": "0",
+        "epoch": "0",
+        "active": "0",
+        "authenticator": "x''",
+        "timer_from": str(int(TimerFrom.ALONE)),
+    },
     "messages": {"own": "0", "shown": "1"},
 }
 """Columns that are this device's own matter, as they begin."""
-WRITTEN = {TIMER: f"max({TIMER}, 0)"}
-"""Columns that have a value of this device's own, as they are written."""
-READ = {TIMER: f"coalesce(nullif(?, 0), {UNTOLD})"}
-"""And as they are read: what was not told to who wrote the archive is not told by it."""
-THERE = {
-    "channels": "(channel) DO UPDATE SET name = CASE name WHEN '' THEN excluded.name ELSE name END, "
-    f"{TIMER} = CASE {TIMER} WHEN {UNTOLD} THEN excluded.{TIMER} ELSE {TIMER} END",
-}
-"""What becomes of rows that are there; of other tables', nothing."""
 NUMBER_MAX = (1 << 63) - 1
 _EXPIRES = [name for name, _ in TABLES["messages"]].index("expires_ms")
 
@@ -67,7 +63,7 @@ def rows(connection: Connection, now_ms: int, *, lasting: bool) -> Iterator[Row]
     `lasting`: nothing that will vanish one day, for the archive may be kept for longer.
     """
     for table, columns in TABLES.items():
-        names = ", ".join(WRITTEN.get(name, name) for name, _ in columns)
+        names = ", ".join(name for name, _ in columns)
         found = connection.execute(f"SELECT {names} FROM {table} WHERE {_which(table, 1 << 62 if lasting else now_ms)}")  # noqa: S608 - fixed texts
         yield from ([table, *row] for row in found)
 
@@ -81,20 +77,23 @@ def _which(table: str, after_ms: int) -> str:
     return f"channel <> x'{NOTEPAD.hex()}'" if ("channel", BYTES) in TABLES[table] else "1"
 
 
-async def take(store: Store, archived: Iterable[Row], now_ms: int) -> int:
-    """Bring rows back, some in each transaction; return how many messages are new. ArchiveDamaged, DiskFull."""
+async def take(store: Store, archived: Iterable[Row], now_ms: int, *, present: bool = False) -> int:
+    """Bring rows back, some in each transaction; return how many messages are new. ArchiveDamaged, DiskFull.
+
+    `present`: another device has made the archive just now, for this one.
+    """
     count = 0
     waiting: list[Row] = []
     for row in archived:
         waiting.append(row)
         if len(waiting) == ROWS_AT_ONCE:
-            count += _put(store, waiting, now_ms)
+            count += _put(store, waiting, now_ms, present=present)
             waiting = []
             await trio.lowlevel.checkpoint()
-    return count + _put(store, waiting, now_ms)
+    return count + _put(store, waiting, now_ms, present=present)
 
 
-def _put(store: Store, some: list[Row], now_ms: int) -> int:
+def _put(store: Store, some: list[Row], now_ms: int, *, present: bool) -> int:
     fresh = 0
     with store.transaction() as db:
         later = dict(store.rows("SELECT channel, moved_to FROM channels WHERE moved_to <> x''"))
@@ -109,13 +108,25 @@ def _put(store: Store, some: list[Row], now_ms: int) -> int:
                 continue
             constants = CONSTANTS.get(table, {})
             names = ", ".join([*(name for name, _ in columns), *constants])
-            places = ", ".join([*(READ.get(name, "?") for name, _ in columns), *constants.values()])
-            there = THERE.get(table, "DO NOTHING")
-            done = db.execute(f"INSERT INTO {table} ({names}) VALUES ({places}) ON CONFLICT {there}", values)  # noqa: S608 - fixed texts
+            places = ", ".join(["?"] * len(columns) + list(constants.values()))
+            done = db.execute(f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({places})", values)  # noqa: S608 - fixed texts
+            if table == "channels" and not done.rowcount:
+                _tell(db, values, present=present)
             if table == "messages":
                 fresh += done.rowcount
                 db.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", values[:2])
     return fresh
+
+
+def _tell(db: Connection, values: list[Any], *, present: bool) -> None:
+    """Tell a conversation that is there already what it is called, and for how long messages stay."""
+    channel, _, name, timer_seconds = values
+    db.execute("UPDATE channels SET name = ? WHERE channel = ? AND name = ''", (name, channel))
+    if present and timer_seconds:  # 0 may be what its writer does not know either
+        db.execute(
+            "UPDATE channels SET timer_seconds = ? WHERE channel = ? AND timer_from <> ?",
+            (timer_seconds, channel, int(TimerFrom.TOLD)),
+        )
 
 
 def _check(columns: tuple[tuple[str, tuple[type, ...]], ...], values: list[Any]) -> None:

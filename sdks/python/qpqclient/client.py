@@ -13,7 +13,7 @@ from qpqclient.births import SUITE_DEFAULT
 from qpqclient.contacts import BLOCKED, KNOWN
 from qpqclient.conversation import Conversation
 from qpqclient.core import Core
-from qpqclient.errors import NotFound, NotLoggedIn, QpqError, Refused, check_password
+from qpqclient.errors import NotFound, QpqError, Refused, check_password
 from qpqclient.export import write_all, write_transcript
 from qpqclient.log import log
 from qpqclient.notepad import NOTEPAD, Notepad, open_notepad
@@ -70,7 +70,7 @@ class Client(Own):
     @property
     def logged_out(self) -> bool:
         """Whether the server knows this device's session no more; `SessionEnded` tells when that comes about."""
-        return isinstance(self._core.wire.trouble, NotLoggedIn)
+        return self._core.logged_out
 
     async def register(self, name: str, password: str, *, token: str = "", label: str = "") -> None:
         """Make an account, with this folder as its first device; `label` names the device for its owner alone. PasswordEmpty."""
@@ -166,7 +166,7 @@ class Client(Own):
         with self._core.store.transaction():
             self._core.contacts.know(accounts)
         made = Conversation(self._core, await self._core.births.create(ChannelKind.GROUP, accounts, name, suite))
-        await made.rename(name)
+        made._tell_settings()  # noqa: SLF001 - what a conversation does for who comes
         return made
 
     def search(self, text: str, *, count: int = 50, within: Conversation | None = None) -> list[Message]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import secrets
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from qpqcore.api.content import (
     ContentReaction,
     ContentReceipt,
     ContentReceiptKind,
+    ContentSettings,
 )
 from qpqcore.groups.policy import Right
 from qpqcore.model.errors import Refusal
@@ -38,12 +40,23 @@ PINS_MAX = 50
 """In one conversation: who wants to pin more unpins another first."""
 NAME_CHARS_MAX = 256
 """Of a conversation: what is longer is cut."""
-UNTOLD = -1
-"""The timer of a conversation that was joined, until it is told: by who has brought this device in, or by who may set it."""
+LASTING = frozenset({"timer", "rename", "settings"})
+"""Kinds that no timer makes vanish: who is away must learn of them."""
 RIGHTS = {"rename": Right.RENAME, "timer": Right.TIMER, "pin": Right.PIN}
 """Kinds that need a right in groups with admins."""
 SENT_MS_MAX = 253_402_300_799_999
 """The end of the year 9999: no calendar shows a later moment. A sender may write any 64 bits, which no SQLite column holds."""
+
+
+class TimerFrom(enum.IntEnum):
+    """How the timer of a conversation is known here."""
+
+    TOLD = 0
+    """It was set, or told by who may."""
+    INVITED = 1
+    """Who has invited this device will tell it."""
+    ALONE = 2
+    """This device has joined by itself, and goes by others' messages."""
 
 
 def new_content(
@@ -77,6 +90,7 @@ def shown_text(content: Content) -> str | None:
             | "cutShort"
             | "selfState"
             | "moved"
+            | "settings"
         ):
             return None
         case _:
@@ -157,38 +171,49 @@ def apply_content(
         store, channel, sender, content, own=False, state=state, accepted_ms=entry.accepted_ms,
         log_number=entry.log_number,
     )  # fmt: skip
-    learnt = _learnt(store, channel, sender, content, may)
+    learnt = _learnt(store, channel, sender, content, entry, may)
     if added:
         return [MessageStored(channel, content.id), *learnt]
     right = RIGHTS.get(content.which)
-    allowed = right is None or may(right) or _is_news(store, channel, sender, content)
+    allowed = right is None or may(right) or _names(store, channel, content)
     return (apply_action(store, channel, sender, content) if allowed else []) or learnt
 
 
-def _is_news(store: Store, channel: bytes, sender: bytes, content: Content) -> bool:
-    """Whether a content tells a name or a timer of which nothing is known here: whoever adds people tells them both."""
-    if content.which == "rename":
-        return store.rows("SELECT name FROM channels WHERE channel = ?", channel) == [("",)]
-    return content.which == "timer" and _is_untold(store, channel) and _has_brought(store, channel, sender)
+def _names(store: Store, channel: bytes, content: Content) -> bool:
+    """Whether a content names a conversation that has no name here: whoever adds people tells them its name."""
+    return content.which == "rename" and store.rows("SELECT name FROM channels WHERE channel = ?", channel) == [("",)]
 
 
-def _learnt(store: Store, channel: bytes, sender: bytes, content: Content, may: Callable[[Right], bool]) -> list[Event]:
-    """Learn a conversation's timer from what was sent under it, where nobody has told it yet."""
-    after_seconds = content.expires_after_seconds
-    if not after_seconds or content.which == "timer" or not _is_untold(store, channel):
+def _learnt(
+    store: Store, channel: bytes, sender: bytes, content: Content, entry: Entry, may: Callable[[Right], bool]
+) -> list[Event]:
+    """Learn the timer of a conversation that was joined, where it is not certain yet: who adds people tells it, with the name;
+    else it is that of the last message under one from who may set it. What stands in an earlier channel tells nothing.
+    """
+    told, after_seconds = content.settings, content.expires_after_seconds
+    if channel != entry.channel or content.which in ("timer", "rename") or not (told or after_seconds):
         return []
-    if not may(Right.TIMER) and not _has_brought(store, channel, sender):
+    rows = store.rows("SELECT timer_from, name, timer_seconds FROM channels WHERE channel = ?", channel)
+    if not rows or rows[0][0] == TimerFrom.TOLD:
         return []
-    store.db.execute("UPDATE channels SET timer_seconds = ? WHERE channel = ?", (after_seconds, channel))
-    return [GroupChanged(channel, active=True)]
+    known_by, *known = rows[0]
+    by_host = known_by == TimerFrom.INVITED and told is not None and _has_invited(store, channel, sender)
+    if not (by_host or sender == store.get("account") or may(Right.TIMER)):
+        return []
+    name = known[0]
+    if told and told.name and (by_host or not name or may(Right.RENAME)):
+        name = told.name[:NAME_CHARS_MAX]
+    timer = told.timer_seconds if told else after_seconds
+    known_by = TimerFrom.TOLD if told and told.certain else known_by
+    store.db.execute(
+        "UPDATE channels SET timer_from = ?, name = ?, timer_seconds = ? WHERE channel = ?",
+        (known_by, name, timer, channel),
+    )
+    return [GroupChanged(channel, active=True)] if [name, timer] != known else []
 
 
-def _is_untold(store: Store, channel: bytes) -> bool:
-    return store.rows("SELECT timer_seconds FROM channels WHERE channel = ?", channel) == [(UNTOLD,)]
-
-
-def _has_brought(store: Store, channel: bytes, account: bytes) -> bool:
-    """Whether a member has brought this device into the conversation."""
+def _has_invited(store: Store, channel: bytes, account: bytes) -> bool:
+    """Whether a member is who has invited this device."""
     return bool(
         store.rows(
             "SELECT 1 FROM channels c JOIN leaves l ON l.channel = c.channel AND l.identity_key = c.brought_by "
@@ -196,6 +221,14 @@ def _has_brought(store: Store, channel: bytes, account: bytes) -> bool:
             channel, account,
         )
     )  # fmt: skip
+
+
+def settings_of(store: Store, channel: bytes) -> ContentSettings:
+    """Return what there is to be told to who comes."""
+    ((name, timer_seconds, known_by),) = store.rows(
+        "SELECT name, timer_seconds, timer_from FROM channels WHERE channel = ?", channel
+    )
+    return ContentSettings(name=name, timer_seconds=timer_seconds, certain=known_by == TimerFrom.TOLD)
 
 
 def apply_action(store: Store, channel: bytes, sender: bytes, content: Content) -> list[Event]:
@@ -216,7 +249,10 @@ def apply_action(store: Store, channel: bytes, sender: bytes, content: Content) 
         case Content(which="pin", pin=ContentPin() as pin):
             return _pinned(store, channel, sender, pin)
         case Content(which="timer"):
-            store.db.execute("UPDATE channels SET timer_seconds = ? WHERE channel = ?", (content.timer or 0, channel))
+            store.db.execute(
+                "UPDATE channels SET timer_seconds = ?, timer_from = ? WHERE channel = ?",
+                (content.timer or 0, TimerFrom.TOLD, channel),
+            )
         case Content(which="rename"):
             name = (content.rename or "")[:NAME_CHARS_MAX]
             store.db.execute("UPDATE channels SET name = ? WHERE channel = ?", (name, channel))

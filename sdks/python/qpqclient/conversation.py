@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from qpqclient import blobs, downloads
-from qpqclient.content import CONTENT_BYTES_MAX, new_content
+from qpqclient.content import CONTENT_BYTES_MAX, LASTING, new_content, settings_of
 from qpqclient.errors import GroupUnusable, NotEditable, NotFound, TooLong
 from qpqclient.membership import Membership
 from qpqclient.model import FileInfo, Message
@@ -79,7 +79,7 @@ class Conversation(Membership):
     @property
     def timer_seconds(self) -> int:
         """After how long new messages vanish; 0: never."""
-        return max(int(self._row("timer_seconds")), 0)  # UNTOLD: as far as is known, never
+        return int(self._row("timer_seconds"))
 
     # --- history
 
@@ -237,11 +237,7 @@ class Conversation(Membership):
         self._act("rename", rename=name, fallback=f"the conversation is called {name}")
 
     def _tell_settings(self) -> None:
-        """Tell who has just come what the conversation is called, and how long messages stay."""
-        if self.kind == "group" and self._row("name"):
-            self._act("rename", rename=str(self._row("name")))
-        if self.timer_seconds:
-            self._act("timer", timer=self.timer_seconds)
+        self._act("settings", settings=settings_of(self._store, self.id))
 
     async def send_file(self, path: Path, progress: Progress = blobs.no_progress) -> Message:
         """Encrypt, upload and send a file; `progress` is told how far it has come. Under a timer the server drops it in time."""
@@ -297,7 +293,8 @@ class Conversation(Membership):
 
     def _content(self, which: str, **parts: Any) -> Content:
         """Make a content under the conversation's timer; TooLong."""
-        content = new_content(self._core.now_ms(), which, expires_after_seconds=self.timer_seconds, **parts)
+        after_seconds = 0 if which in LASTING else self.timer_seconds
+        content = new_content(self._core.now_ms(), which, expires_after_seconds=after_seconds, **parts)
         if len(content.to_bytes()) > CONTENT_BYTES_MAX:
             raise TooLong(f"a message has at most {CONTENT_BYTES_MAX // 1024} KiB: send it as a file")
         return content

@@ -93,6 +93,8 @@ class Core:
         self._send = trio.Event()
         self._session = trio.Event()
         """Set while there is a session: before, nothing is encrypted, for the database may be an older copy."""
+        self.logged_out = False
+        """Whether the server knows no more the session that there was."""
         self.listeners = Listeners()
         self._heard: tuple[int, float] | None = None
         """What the server's clock said, and when that was; by the clock that nobody sets (this process's)."""
@@ -132,6 +134,7 @@ class Core:
             link.close()
             raise
         self.wire.trouble = None
+        self.logged_out = False
         self._session.set()
         self._send.set()
         self.upkeep.wake()
@@ -203,6 +206,7 @@ class Core:
     def _wait_for_session(self) -> None:
         if self._session.is_set():  # an event that is waited for already stays the one that the next log-in sets
             self._session = trio.Event()
+            self.logged_out = True
             self.tell(SessionEnded(b""))
         self.wire.trouble = NotLoggedIn("the session is over: log in again")
 

@@ -10,7 +10,7 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qpqclient.content import UNTOLD
+from qpqclient.content import TimerFrom
 from qpqclient.errors import GroupUnusable
 from qpqclient.store import GROUP_ENTRIES
 from qpqcore.api.content import ChannelKind
@@ -201,7 +201,8 @@ class Groups:
     ) -> None:
         """Write a group that was made, or joined by an invitation; inside a transaction. `brought_by`: an identity key."""
         self._make_room(channel, generation)
-        self._enter(channel, generation, group, name, brought_by)
+        timer_from = TimerFrom.INVITED if brought_by else TimerFrom.TOLD
+        self._enter(channel, generation, group, name, brought_by, timer_from)
 
     def _make_room(self, channel: bytes, generation: int) -> None:
         """Set aside what stands here, of this generation or the one before: messages of then may still lie unread."""
@@ -210,23 +211,34 @@ class Groups:
             if old != generation:
                 self._store.set_group_aside(group_id(channel, old))
 
-    def _enter(self, channel: bytes, generation: int, group: qpqnative.Group, name: str, brought_by: bytes) -> None:
+    def _enter(
+        self,
+        channel: bytes,
+        generation: int,
+        group: qpqnative.Group,
+        name: str,
+        brought_by: bytes,
+        timer_from: TimerFrom,
+    ) -> None:
         policy = read_policy(group.policy)
         db = self._store.db
         db.execute(
             "INSERT INTO channels (channel, generation, epoch, kind, name, timer_seconds, active, authenticator, follows, base, "
-            "brought_by) VALUES (?, ?, 0, ?, ?, ?, 1, x'', ?, ?, ?) ON CONFLICT (channel) DO UPDATE SET "
+            "brought_by, timer_from) VALUES (?1, ?2, 0, ?3, ?4, 0, 1, x'', ?5, ?6, ?7, ?9) ON CONFLICT (channel) DO UPDATE SET "
             "generation = excluded.generation, active = 1, follows = excluded.follows, base = excluded.base, renewed_ms = 0, "
-            "brought_by = excluded.brought_by, name = CASE WHEN name = '' THEN excluded.name ELSE name END",
+            "brought_by = excluded.brought_by, name = CASE WHEN name = '' THEN excluded.name ELSE name END, "
+            # Who followed all the time knows it; who joins by itself may have missed a change.
+            "timer_from = CASE WHEN active = 0 OR excluded.timer_from = ?8 THEN excluded.timer_from ELSE timer_from END",
             (
                 channel,
                 generation,
                 int(policy.kind),
                 name,
-                UNTOLD if brought_by else 0,
                 policy.follows,
                 base_of(channel, policy.moves),
                 brought_by,
+                int(TimerFrom.ALONE),
+                int(timer_from),
             ),
         )
         self._keep_roster(channel)
@@ -271,7 +283,7 @@ class Groups:
         gid = group_id(channel, generation)
         self._store.move_group(gid, JOINING, b"")
         (brought_by,) = self._store.rows("SELECT brought_by FROM joins WHERE channel = ?", channel)[0]
-        self._enter(channel, generation, self.copy(gid), "", brought_by)
+        self._enter(channel, generation, self.copy(gid), "", brought_by, TimerFrom.ALONE)
         self.forget_joining(channel)
 
     def forget_joining(self, channel: bytes) -> None:

@@ -226,7 +226,9 @@ class History:
         if account != self._core.account.account:
             raise ArchiveDamaged("the archive is another account's")
         opened = key if isinstance(key, bytes) else self._opened_by_code(key, wrap)
-        count = await archived.take(self._store, archive.read(path, opened), self._core.server_now_ms())
+        count = await archived.take(
+            self._store, archive.read(path, opened), self._core.server_now_ms(), present=isinstance(key, bytes)
+        )
         if isinstance(key, str):
             self._store.put({BACKUP_KEY: opened, BACKUP_WRAP: wrap})
         self._core.tell(HistoryTaken(b"", count))

@@ -11,7 +11,7 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qpqclient.content import new_content
+from qpqclient.content import new_content, settings_of
 from qpqclient.errors import GroupUnusable, NotAllowed, Refused
 from qpqclient.groups import leaves_of
 from qpqclient.log import log
@@ -214,7 +214,7 @@ class Moves:
         )
         db.execute(
             "UPDATE channels SET name = CASE WHEN channels.name = '' THEN o.name ELSE channels.name END, "
-            "timer_seconds = CASE WHEN channels.timer_seconds <= 0 THEN o.timer_seconds ELSE channels.timer_seconds END, "
+            "timer_seconds = CASE WHEN channels.timer_seconds = 0 THEN o.timer_seconds ELSE channels.timer_seconds END, "
             "request = max(channels.request, o.request), muted_until_ms = max(channels.muted_until_ms, o.muted_until_ms) "
             "FROM (SELECT * FROM channels WHERE channel = ?) AS o WHERE channels.channel = ?",
             (earlier, later),
@@ -272,7 +272,12 @@ class Moves:
                 log.info("not_gathered", code=exc.name)
             except GroupUnusable as exc:
                 log.info("not_gathered", reason=str(exc))
-        self._store.db.execute("DELETE FROM gathering WHERE channel = ? AND account = ?", (channel, account))
+        with self._store.transaction() as db:
+            if account in self._people(later):
+                told = new_content(self._core.now_ms(), "settings", settings=settings_of(self._store, later))
+                put(self._store, later, told, self._core.now_ms())
+            db.execute("DELETE FROM gathering WHERE channel = ? AND account = ?", (channel, account))
+        self._core.wake_sender()
 
 
 def _of(accounts: Iterable[bytes], domain: str) -> set[bytes]:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS_MIN = 0.5
 """Between two tries to send a message that the server could not take."""
-SAID_BY_ITSELF = frozenset({"receipt", "cutShort", "selfState"})
+SAID_BY_ITSELF = frozenset({"receipt", "cutShort", "selfState", "settings"})
 """Kinds of content that no user has typed."""
 REST_SECONDS_MIN, REST_SECONDS_MAX = 0.5, 15.0
 """Between two tries to bring something to another domain that is away, or into a group that is not in order."""

@@ -86,9 +86,7 @@ class Receipts:
     def _tell(self, channel: bytes, idents: tuple[bytes, ...], read: int, kind: ContentReceiptKind | None) -> None:
         with self._store.transaction() as db:
             if kind is not None:
-                timer = int(
-                    self._store.rows("SELECT max(timer_seconds, 0) FROM channels WHERE channel = ?", channel)[0][0]
-                )
+                timer = int(self._store.rows("SELECT timer_seconds FROM channels WHERE channel = ?", channel)[0][0])
                 receipt = ContentReceipt(ids=idents, kind=kind)
                 content = new_content(self._core.now_ms(), "receipt", expires_after_seconds=timer, receipt=receipt)
                 put(self._store, channel, content, self._core.now_ms())

@@ -18,6 +18,7 @@ from qpqcore.api.content import (
     ContentReceipt,
     ContentReceiptKind,
     ContentReply,
+    ContentSettings,
     Signal,
 )
 from qpqcore.api.delivery import Entry, EntryKind
@@ -94,6 +95,7 @@ def _content_seeds() -> Iterator[tuple[str, bytes]]:
         "pin": {"pin": ContentPin(to=KNOWN)}, "timer": {"timer": 3_600}, "rename": {"rename": "new name"},
         "profile": {"profile": ContentProfile(display_name="Alice")}, "cutShort": {"cut_short": b"d" * 25},
         "selfState": {"self_state": b"state"},
+        "settings": {"settings": ContentSettings(name="club", timer_seconds=60, certain=True)},
     }  # fmt: skip
     assert {part for values in parts.values() for part in values} < {f.name for f in fields(Content)}
     for which, values in parts.items():

@@ -112,8 +112,8 @@ def history(here: Here, count: int) -> None:
 async def rename(here: Here, name: str) -> None:
     """Give the conversation another name, for everybody in it."""
     name = name.strip()
-    if here.face is Face.CHAT and name[:1] in QUOTES and name[-1:] == name[:1]:
-        name = name[1:-1].strip()  # a line of its own, quoted as a name with spaces is elsewhere
+    if here.face is Face.CHAT and name[:1] in QUOTES and name.find(name[0], 1) == len(name) - 1:
+        name = name.strip(name[0]).strip()  # a line of its own, quoted as a name with spaces is elsewhere
     if not name:
         raise Mistake("name: a text that is not empty is wanted")
     await here.open.rename(name)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from qpq.here import Here
 
-YES, NO = frozenset({"y", "yes"}), frozenset({"n", "no"})
+YES, NO = frozenset({"y", "yes"}), frozenset({"n", "no", ""})
 HISTORY_SECONDS = 60.0
 GROUP_CHARS = 8
 
@@ -48,7 +48,7 @@ async def link_device(here: Here, code: tuple[str, ...], label: str, wait: int, 
     """Take the device that shows a code into the account: it can read and send everything from then on."""
     shown = "".join(code)
     here.client.check_link_code(shown)
-    answer = "yes" if yes else ""
+    answer = "yes" if yes else "?"
     while answer not in YES | NO:
         answer = await here.listener.ask("Does a device of your own, in front of you, show this code? yes or no")
         answer = answer.strip().lower()

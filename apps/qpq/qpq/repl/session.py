@@ -110,7 +110,7 @@ class Session:
             _ = self.here.open
         await self._breakable(partial(command.call, self.here, values))
         after = self.here.conversation
-        if after is not None:
+        if after is not None and command.settles:
             self._arrivals.note(after)
         if after is not None and (before is None or before.id != after.id):
             if after.id in self.here.unopened:

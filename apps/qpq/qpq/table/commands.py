@@ -51,7 +51,7 @@ TABLE: tuple[Command, ...] = (
     Command("group-info", "Show its kind, members, MLS epoch and settings", conversations.group_info, (), ("gi",), Needs.CONVERSATION),
     Command(
         "rename", "Give the conversation another name, for everybody in it", conversations.rename,
-        (Argument("name", Kind.TEXT, many=True),), needs=Needs.CONVERSATION,
+        (Argument("name", Kind.TEXT, many=True),), needs=Needs.CONVERSATION, settles=True,
     ),
     Command(
         "history", "Show the last messages, with their numbers", conversations.history,
@@ -78,7 +78,7 @@ TABLE: tuple[Command, ...] = (
     ),
     Command(
         "disappear", "Let later messages vanish, everywhere", conversations.disappear, (Argument("duration", Kind.DURATION),),
-        needs=Needs.CONVERSATION, begins=True,
+        needs=Needs.CONVERSATION, begins=True, settles=True,
     ),
     Command(
         "verify", "Compare the 60-digit safety number with a person", account.verify,

@@ -137,6 +137,9 @@ class Command:
     leads: bool = False
     """Whether it may open another conversation: what is typed after it belongs there."""
 
+    settles: bool = False
+    """Whether it changes a conversation's name or timer: its answer says so, and it is no news afterwards."""
+
     async def call(self, here: Here, values: dict[str, Any]) -> None:
         """Run it."""
         waiting = self.run(here, **values)

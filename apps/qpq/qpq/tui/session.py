@@ -264,7 +264,7 @@ class Session:
         """Go where a command leads, and take along what was typed after it; or give that back."""
         self._leading -= command.leads
         here = self._here.conversation
-        if after is not None:
+        if after is not None and command.settles:
             self._arrivals.note(after)
         if after is not None and (before is None or before.id != after.id):
             await self._open(after)

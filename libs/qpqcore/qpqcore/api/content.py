@@ -33,6 +33,9 @@ CONTENT_FILE_LAYOUT = Layout(
 )
 CONTENT_PROFILE_LAYOUT = Layout(0, 1, None, [("text", 0, None, None)])
 CONTENT_PIN_LAYOUT = Layout(1, 1, None, [("data", 0, None, None), ("bool", 0, None, None)])
+CONTENT_SETTINGS_LAYOUT = Layout(
+    1, 1, None, [("text", 0, None, None), ("uint32", 0, None, None), ("bool", 32, None, None)]
+)
 CONTENT_LAYOUT = Layout(
     3,
     3,
@@ -57,6 +60,7 @@ CONTENT_LAYOUT = Layout(
         ("data", 2, 11, None),
         ("struct", 2, 12, CONTENT_PIN_LAYOUT),
         ("data", 2, 13, None),
+        ("struct", 2, 14, CONTENT_SETTINGS_LAYOUT),
     ],
 )
 CONTENT_LAYOUT_MEMBERS = (
@@ -74,6 +78,7 @@ CONTENT_LAYOUT_MEMBERS = (
     "selfState",
     "pin",
     "moved",
+    "settings",
 )
 SIGNAL_LAYOUT = Layout(1, 0, 1, [("bool", 0, 0, None), ("void", 0, 1, None)])
 SIGNAL_LAYOUT_MEMBERS = ("typing", "unknown")
@@ -145,6 +150,8 @@ class Content:
     pin: ContentPin | None = None
     moved: bytes | None = None
     """the channel in which a group goes on whose home had gone (docs/spec/federation.md#a-home-that-has-gone)"""
+    settings: ContentSettings | None = None
+    """what a conversation is called and how long messages stay, for who has just come; others ignore it"""
     which: str = ""
     """The set member of the union, by its name in the schema; its number if only a later schema has it."""
 
@@ -170,6 +177,7 @@ class Content:
             self.self_state,
             None if self.pin is None else self.pin.to_values(),
             self.moved,
+            None if self.settings is None else self.settings.to_values(),
             CONTENT_LAYOUT_MEMBERS.index(self.which) if self.which in CONTENT_LAYOUT_MEMBERS else int(self.which or 0),
         )
 
@@ -196,7 +204,8 @@ class Content:
             self_state=v[16],
             pin=None if v[17] is None else ContentPin.from_values(v[17]),
             moved=v[18],
-            which=CONTENT_LAYOUT_MEMBERS[v[19]] if v[19] < len(CONTENT_LAYOUT_MEMBERS) else str(v[19]),
+            settings=None if v[19] is None else ContentSettings.from_values(v[19]),
+            which=CONTENT_LAYOUT_MEMBERS[v[20]] if v[20] < len(CONTENT_LAYOUT_MEMBERS) else str(v[20]),
         )
 
     def to_bytes(self) -> bytes:
@@ -451,6 +460,44 @@ class ContentPin:
     def from_bytes(cls, data: bytes) -> ContentPin:
         """Decode one message; Refusal(malformed)."""
         return decode(CONTENT_PIN_LAYOUT, data, cls.from_values)
+
+
+@record
+class ContentSettings:
+    """`Content.Settings` of schemas/content.capnp."""
+
+    name: str = ""
+    """certain: the teller was told the timer, too"""
+    timer_seconds: int = 0
+    """certain: the teller was told the timer, too"""
+    certain: bool = False
+    """certain: the teller was told the timer, too"""
+
+    def to_values(self) -> tuple[Any, ...]:
+        """Return what a message holds of it."""
+        return (
+            self.name,
+            self.timer_seconds,
+            self.certain,
+        )
+
+    @classmethod
+    def from_values(cls, v: tuple[Any, ...]) -> ContentSettings:
+        """Make one of what a message holds, in the order of its layout."""
+        return cls(
+            name=v[0],
+            timer_seconds=v[1],
+            certain=v[2],
+        )
+
+    def to_bytes(self) -> bytes:
+        """Encode as one message."""
+        return CONTENT_SETTINGS_LAYOUT.encode(self.to_values())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ContentSettings:
+        """Decode one message; Refusal(malformed)."""
+        return decode(CONTENT_SETTINGS_LAYOUT, data, cls.from_values)
 
 
 @record
