@@ -35,7 +35,7 @@ struct Content {
   }
   struct Profile { displayName @0 :Text; }
   struct Pin { to @0 :Data; remove @1 :Bool; }
-  struct Settings { name @0 :Text; timerSeconds @1 :UInt32; certain @2 :Bool; }   # certain: the teller was told the timer, too
+  struct Settings { name @0 :Text; timerSeconds @1 :UInt32; certain @2 :Bool; }   # certain: the teller knows both for certain
 }
 
 struct Signal {

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from qpqclient.content import TimerFrom
 from qpqclient.errors import ArchiveDamaged
 from qpqclient.notepad import NOTEPAD
+from qpqclient.told import KnownFrom
 from qpqcore.api.content import ChannelKind
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ CONSTANTS = {
         "epoch": "0",
         "active": "0",
         "authenticator": "x''",
-        "timer_from": str(int(TimerFrom.ALONE)),
+        "name_from": str(int(KnownFrom.ALONE)),
+        "timer_from": str(int(KnownFrom.ALONE)),
     },
     "messages": {"own": "0", "shown": "1"},
 }
@@ -125,7 +126,7 @@ def _tell(db: Connection, values: list[Any], *, present: bool) -> None:
     if present and timer_seconds:  # 0 may be what its writer does not know either
         db.execute(
             "UPDATE channels SET timer_seconds = ? WHERE channel = ? AND timer_from <> ?",
-            (timer_seconds, channel, int(TimerFrom.TOLD)),
+            (timer_seconds, channel, int(KnownFrom.TOLD)),
         )
 
 

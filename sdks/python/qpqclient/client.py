@@ -20,6 +20,7 @@ from qpqclient.notepad import NOTEPAD, Notepad, open_notepad
 from qpqclient.own import Own
 from qpqclient.search import found
 from qpqclient.store import Store, open_key
+from qpqclient.told import NAME_CHARS_MAX
 from qpqclient.transport import MACHINE, Network, address_of, read_ca
 from qpqcore.crypto.identity import Credential, safety_number
 from qpqcore.groups.policy import ChannelKind
@@ -161,7 +162,7 @@ class Client(Own):
         self, name: str, members: list[str] | tuple[str, ...] = (), *, post_quantum: bool = False
     ) -> Conversation:
         """Make a group with these people; `post_quantum`: its keys are agreed by X-Wing in every epoch."""
-        suite = qpqnative.SUITE_XWING if post_quantum else SUITE_DEFAULT
+        suite, name = qpqnative.SUITE_XWING if post_quantum else SUITE_DEFAULT, name[:NAME_CHARS_MAX]
         accounts = await self._core.people.resolve_all(members)
         with self._core.store.transaction():
             self._core.contacts.know(accounts)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import enum
 import secrets
 from typing import TYPE_CHECKING
 
 from qpqclient.model import Event, GroupChanged, MessageChanged, MessageStored
+from qpqclient.told import NAME_CHARS_MAX, KnownFrom, learn
 from qpqcore.api.content import (
     Content,
     ContentEdit,
@@ -14,7 +14,6 @@ from qpqcore.api.content import (
     ContentReaction,
     ContentReceipt,
     ContentReceiptKind,
-    ContentSettings,
 )
 from qpqcore.groups.policy import Right
 from qpqcore.model.errors import Refusal
@@ -38,25 +37,12 @@ REACTIONS_EACH_MAX = 16
 """Of one person to one message: more are not kept."""
 PINS_MAX = 50
 """In one conversation: who wants to pin more unpins another first."""
-NAME_CHARS_MAX = 256
-"""Of a conversation: what is longer is cut."""
 LASTING = frozenset({"timer", "rename", "settings"})
 """Kinds that no timer makes vanish: who is away must learn of them."""
 RIGHTS = {"rename": Right.RENAME, "timer": Right.TIMER, "pin": Right.PIN}
 """Kinds that need a right in groups with admins."""
 SENT_MS_MAX = 253_402_300_799_999
 """The end of the year 9999: no calendar shows a later moment. A sender may write any 64 bits, which no SQLite column holds."""
-
-
-class TimerFrom(enum.IntEnum):
-    """How the timer of a conversation is known here."""
-
-    TOLD = 0
-    """It was set, or told by who may."""
-    INVITED = 1
-    """Who has invited this device will tell it."""
-    ALONE = 2
-    """This device has joined by itself, and goes by others' messages."""
 
 
 def new_content(
@@ -171,10 +157,10 @@ def apply_content(
         store, channel, sender, content, own=False, state=state, accepted_ms=entry.accepted_ms,
         log_number=entry.log_number,
     )  # fmt: skip
-    learnt = _learnt(store, channel, sender, content, entry, may)
+    right = RIGHTS.get(content.which)
+    learnt = learn(store, channel, sender, content, entry, may) if right is None else []
     if added:
         return [MessageStored(channel, content.id), *learnt]
-    right = RIGHTS.get(content.which)
     allowed = right is None or may(right) or _names(store, channel, content)
     return (apply_action(store, channel, sender, content) if allowed else []) or learnt
 
@@ -182,53 +168,6 @@ def apply_content(
 def _names(store: Store, channel: bytes, content: Content) -> bool:
     """Whether a content names a conversation that has no name here: whoever adds people tells them its name."""
     return content.which == "rename" and store.rows("SELECT name FROM channels WHERE channel = ?", channel) == [("",)]
-
-
-def _learnt(
-    store: Store, channel: bytes, sender: bytes, content: Content, entry: Entry, may: Callable[[Right], bool]
-) -> list[Event]:
-    """Learn the timer of a conversation that was joined, where it is not certain yet: who adds people tells it, with the name;
-    else it is that of the last message under one from who may set it. What stands in an earlier channel tells nothing.
-    """
-    told, after_seconds = content.settings, content.expires_after_seconds
-    if channel != entry.channel or content.which in ("timer", "rename") or not (told or after_seconds):
-        return []
-    rows = store.rows("SELECT timer_from, name, timer_seconds FROM channels WHERE channel = ?", channel)
-    if not rows or rows[0][0] == TimerFrom.TOLD:
-        return []
-    known_by, *known = rows[0]
-    by_host = known_by == TimerFrom.INVITED and told is not None and _has_invited(store, channel, sender)
-    if not (by_host or sender == store.get("account") or may(Right.TIMER)):
-        return []
-    name = known[0]
-    if told and told.name and (by_host or not name or may(Right.RENAME)):
-        name = told.name[:NAME_CHARS_MAX]
-    timer = told.timer_seconds if told else after_seconds
-    known_by = TimerFrom.TOLD if told and told.certain else known_by
-    store.db.execute(
-        "UPDATE channels SET timer_from = ?, name = ?, timer_seconds = ? WHERE channel = ?",
-        (known_by, name, timer, channel),
-    )
-    return [GroupChanged(channel, active=True)] if [name, timer] != known else []
-
-
-def _has_invited(store: Store, channel: bytes, account: bytes) -> bool:
-    """Whether a member is who has invited this device."""
-    return bool(
-        store.rows(
-            "SELECT 1 FROM channels c JOIN leaves l ON l.channel = c.channel AND l.identity_key = c.brought_by "
-            "WHERE c.channel = ? AND l.account = ? LIMIT 1",
-            channel, account,
-        )
-    )  # fmt: skip
-
-
-def settings_of(store: Store, channel: bytes) -> ContentSettings:
-    """Return what there is to be told to who comes."""
-    ((name, timer_seconds, known_by),) = store.rows(
-        "SELECT name, timer_seconds, timer_from FROM channels WHERE channel = ?", channel
-    )
-    return ContentSettings(name=name, timer_seconds=timer_seconds, certain=known_by == TimerFrom.TOLD)
 
 
 def apply_action(store: Store, channel: bytes, sender: bytes, content: Content) -> list[Event]:
@@ -251,11 +190,13 @@ def apply_action(store: Store, channel: bytes, sender: bytes, content: Content) 
         case Content(which="timer"):
             store.db.execute(
                 "UPDATE channels SET timer_seconds = ?, timer_from = ? WHERE channel = ?",
-                (content.timer or 0, TimerFrom.TOLD, channel),
+                (content.timer or 0, KnownFrom.TOLD, channel),
             )
         case Content(which="rename"):
             name = (content.rename or "")[:NAME_CHARS_MAX]
-            store.db.execute("UPDATE channels SET name = ? WHERE channel = ?", (name, channel))
+            store.db.execute(
+                "UPDATE channels SET name = ?, name_from = ? WHERE channel = ?", (name, KnownFrom.TOLD, channel)
+            )
         case _:
             return []
     return [GroupChanged(channel, active=True)]

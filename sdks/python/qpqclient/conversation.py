@@ -6,13 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 from qpqclient import blobs, downloads
-from qpqclient.content import CONTENT_BYTES_MAX, LASTING, new_content, settings_of
+from qpqclient.content import CONTENT_BYTES_MAX, LASTING, new_content
 from qpqclient.errors import GroupUnusable, NotEditable, NotFound, TooLong
 from qpqclient.membership import Membership
 from qpqclient.model import FileInfo, Message
 from qpqclient.outgoing import put
 from qpqclient.settings import TYPING
 from qpqclient.signals import seal_signal
+from qpqclient.told import settings_of
 from qpqcore.api.content import (
     ChannelKind,
     Content,

@@ -10,9 +10,9 @@ import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qpqclient.content import TimerFrom
 from qpqclient.errors import GroupUnusable
 from qpqclient.store import GROUP_ENTRIES
+from qpqclient.told import KnownFrom
 from qpqcore.api.content import ChannelKind
 from qpqcore.crypto.parts import u32, vec
 from qpqcore.crypto.signatures import generate_key, sign
@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 WRITE_LABEL = b"qpq write"
 SECRET_BYTES = 32
 PAST_EPOCHS = 5
+KNOWN = (
+    f"CASE WHEN excluded.{{0}} = {KnownFrom.ALONE:d} OR (active = 0 AND generation <> excluded.generation) THEN {KnownFrom.ALONE:d} "
+    "WHEN active = 0 THEN excluded.{0} ELSE {0} END"
+)
+"""How a name or a timer is known after one has entered a group (`KnownFrom`). Who followed all the time knows it still; who joins
+by itself, or a group that was begun anew meanwhile, may have missed a change; who is invited back is told.
+"""
 JOINING = b"joining/"
 """Where a group stands that was joined by an external commit which has no answer yet."""
 PUT_BACK = "put back:"
@@ -201,8 +208,8 @@ class Groups:
     ) -> None:
         """Write a group that was made, or joined by an invitation; inside a transaction. `brought_by`: an identity key."""
         self._make_room(channel, generation)
-        timer_from = TimerFrom.INVITED if brought_by else TimerFrom.TOLD
-        self._enter(channel, generation, group, name, brought_by, timer_from)
+        known_from = KnownFrom.INVITED if brought_by else KnownFrom.TOLD
+        self._enter(channel, generation, group, name, brought_by, known_from)
 
     def _make_room(self, channel: bytes, generation: int) -> None:
         """Set aside what stands here, of this generation or the one before: messages of then may still lie unread."""
@@ -218,17 +225,16 @@ class Groups:
         group: qpqnative.Group,
         name: str,
         brought_by: bytes,
-        timer_from: TimerFrom,
+        known_from: KnownFrom,
     ) -> None:
         policy = read_policy(group.policy)
         db = self._store.db
         db.execute(
-            "INSERT INTO channels (channel, generation, epoch, kind, name, timer_seconds, active, authenticator, follows, base, "
-            "brought_by, timer_from) VALUES (?1, ?2, 0, ?3, ?4, 0, 1, x'', ?5, ?6, ?7, ?9) ON CONFLICT (channel) DO UPDATE SET "
+            "INSERT INTO channels (channel, generation, epoch, kind, name, timer_seconds, active, authenticator, follows, base, "  # noqa: S608 - fixed texts
+            "brought_by, name_from, timer_from) VALUES (?1, ?2, 0, ?3, ?4, 0, 1, x'', ?5, ?6, ?7, ?8, ?8) ON CONFLICT (channel) DO UPDATE SET "
             "generation = excluded.generation, active = 1, follows = excluded.follows, base = excluded.base, renewed_ms = 0, "
             "brought_by = excluded.brought_by, name = CASE WHEN name = '' THEN excluded.name ELSE name END, "
-            # Who followed all the time knows it; who joins by itself may have missed a change.
-            "timer_from = CASE WHEN active = 0 OR excluded.timer_from = ?8 THEN excluded.timer_from ELSE timer_from END",
+            f"name_from = {KNOWN.format('name_from')}, timer_from = {KNOWN.format('timer_from')}",
             (
                 channel,
                 generation,
@@ -237,8 +243,7 @@ class Groups:
                 policy.follows,
                 base_of(channel, policy.moves),
                 brought_by,
-                int(TimerFrom.ALONE),
-                int(timer_from),
+                int(known_from),
             ),
         )
         self._keep_roster(channel)
@@ -283,7 +288,7 @@ class Groups:
         gid = group_id(channel, generation)
         self._store.move_group(gid, JOINING, b"")
         (brought_by,) = self._store.rows("SELECT brought_by FROM joins WHERE channel = ?", channel)[0]
-        self._enter(channel, generation, self.copy(gid), "", brought_by, TimerFrom.ALONE)
+        self._enter(channel, generation, self.copy(gid), "", brought_by, KnownFrom.ALONE)
         self.forget_joining(channel)
 
     def forget_joining(self, channel: bytes) -> None:

@@ -11,11 +11,12 @@ import secrets
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qpqclient.content import new_content, settings_of
+from qpqclient.content import new_content
 from qpqclient.errors import GroupUnusable, NotAllowed, Refused
 from qpqclient.groups import leaves_of
 from qpqclient.log import log
 from qpqclient.outgoing import put
+from qpqclient.told import settings_of
 from qpqcore.api import delivery
 from qpqcore.api.content import ChannelKind
 from qpqcore.groups.policy import Right, may, read_policy
@@ -215,6 +216,7 @@ class Moves:
         db.execute(
             "UPDATE channels SET name = CASE WHEN channels.name = '' THEN o.name ELSE channels.name END, "
             "timer_seconds = CASE WHEN channels.timer_seconds = 0 THEN o.timer_seconds ELSE channels.timer_seconds END, "
+            "name_from = max(channels.name_from, o.name_from), timer_from = max(channels.timer_from, o.timer_from), "
             "request = max(channels.request, o.request), muted_until_ms = max(channels.muted_until_ms, o.muted_until_ms) "
             "FROM (SELECT * FROM channels WHERE channel = ?) AS o WHERE channels.channel = ?",
             (earlier, later),

@@ -467,11 +467,11 @@ class ContentSettings:
     """`Content.Settings` of schemas/content.capnp."""
 
     name: str = ""
-    """certain: the teller was told the timer, too"""
+    """certain: the teller knows both for certain"""
     timer_seconds: int = 0
-    """certain: the teller was told the timer, too"""
+    """certain: the teller knows both for certain"""
     certain: bool = False
-    """certain: the teller was told the timer, too"""
+    """certain: the teller knows both for certain"""
 
     def to_values(self) -> tuple[Any, ...]:
         """Return what a message holds of it."""
