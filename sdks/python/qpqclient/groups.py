@@ -29,13 +29,6 @@ if TYPE_CHECKING:
 WRITE_LABEL = b"qpq write"
 SECRET_BYTES = 32
 PAST_EPOCHS = 5
-KNOWN = (
-    f"CASE WHEN excluded.{{0}} = {KnownFrom.ALONE:d} OR (active = 0 AND generation <> excluded.generation) THEN {KnownFrom.ALONE:d} "
-    "WHEN active = 0 THEN excluded.{0} ELSE {0} END"
-)
-"""How a name or a timer is known after one has entered a group (`KnownFrom`). Who followed all the time knows it still; who joins
-by itself, or a group that was begun anew meanwhile, may have missed a change; who is invited back is told.
-"""
 JOINING = b"joining/"
 """Where a group stands that was joined by an external commit which has no answer yet."""
 PUT_BACK = "put back:"
@@ -234,7 +227,7 @@ class Groups:
             "brought_by, name_from, timer_from) VALUES (?1, ?2, 0, ?3, ?4, 0, 1, x'', ?5, ?6, ?7, ?8, ?8) ON CONFLICT (channel) DO UPDATE SET "
             "generation = excluded.generation, active = 1, follows = excluded.follows, base = excluded.base, renewed_ms = 0, "
             "brought_by = excluded.brought_by, name = CASE WHEN name = '' THEN excluded.name ELSE name END, "
-            f"name_from = {KNOWN.format('name_from')}, timer_from = {KNOWN.format('timer_from')}",
+            f"{_entered('name_from')}, {_entered('timer_from')}",
             (
                 channel,
                 generation,
@@ -385,3 +378,16 @@ class Groups:
                 policy_after=read_policy(group.policy),
             )  # fmt: skip
         )
+
+
+def _entered(column: str) -> str:
+    """Return what sets how a name or a timer is known (`KnownFrom`), once a group was entered.
+
+    Who followed all the time knows it still; who joins by itself, or a group that was begun anew meanwhile, may have missed a
+    change; who is invited back is told.
+    """
+    alone = int(KnownFrom.ALONE)
+    return (
+        f"{column} = CASE WHEN excluded.{column} = {alone} OR (active = 0 AND generation <> excluded.generation) THEN {alone} "
+        f"WHEN active = 0 THEN excluded.{column} ELSE {column} END"
+    )

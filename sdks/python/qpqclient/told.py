@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from qpqclient.model import Event, GroupChanged
 from qpqcore.api.content import ContentSettings
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from qpqclient.store import Store
     from qpqcore.api.content import Content
     from qpqcore.api.delivery import Entry
+
+T = TypeVar("T", str, int)
 
 NAME_CHARS_MAX = 256
 """Of a conversation: what is longer is cut."""
@@ -32,26 +34,15 @@ class KnownFrom(enum.IntEnum):
     """This device has joined by itself, and goes by others' messages."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    """What a conversation is called here, for how long messages stay, and how that is known."""
-
-    name: str
-    name_from: int
-    timer_seconds: int
-    timer_from: int
-
-
-def _settings(store: Store, channel: bytes) -> _Settings | None:
-    rows = store.rows("SELECT name, name_from, timer_seconds, timer_from FROM channels WHERE channel = ?", channel)
-    return _Settings(*rows[0]) if rows else None
-
-
 def settings_of(store: Store, channel: bytes) -> ContentSettings:
     """Return what there is to be told to who comes."""
-    known = _settings(store, channel) or _Settings("", KnownFrom.ALONE, 0, KnownFrom.ALONE)
-    certain = known.name_from == known.timer_from == KnownFrom.TOLD
-    return ContentSettings(name=known.name, timer_seconds=known.timer_seconds, certain=certain)
+    ((name, name_from, timer_seconds, timer_from),) = _known(store, channel)
+    certain = name_from == timer_from == KnownFrom.TOLD
+    return ContentSettings(name=name, timer_seconds=timer_seconds, certain=certain)
+
+
+def _known(store: Store, channel: bytes) -> list[tuple[str, int, int, int]]:
+    return store.rows("SELECT name, name_from, timer_seconds, timer_from FROM channels WHERE channel = ?", channel)
 
 
 def learn(
@@ -60,48 +51,41 @@ def learn(
     """Learn name and timer of a conversation that was joined, where they are not certain yet: who adds people tells them; else
     the timer is that of the last message under one from who may set it. What stands in an earlier channel tells nothing.
     """
-    if channel != entry.channel or not (content.settings or content.expires_after_seconds):
+    told, after_seconds = content.settings, content.expires_after_seconds
+    if channel != entry.channel or not (told or after_seconds) or not (known := _known(store, channel)):
         return []
-    known = _settings(store, channel)
-    if known is None:
-        return []
+    name, name_from, timer_seconds, timer_from = known[0]
     own = sender == store.get("account")
-    if content.settings is not None:
-        by_host = KnownFrom.INVITED in (known.name_from, known.timer_from) and _has_invited(store, channel, sender)
-        fresh = _told(
-            known, content.settings, renames=own or may(Right.RENAME), times=own or may(Right.TIMER), by_host=by_host
+    if told is not None:
+        by_host = KnownFrom.INVITED in (name_from, timer_from) and _has_invited(store, channel, sender)
+        heard = partial(_heard, certain=told.certain, by_host=by_host)
+        fresh = (
+            *heard(name, name_from, told.name[:NAME_CHARS_MAX] or name, trusted=own or may(Right.RENAME)),
+            *heard(timer_seconds, timer_from, told.timer_seconds, trusted=own or may(Right.TIMER)),
         )
-    elif known.timer_from != KnownFrom.TOLD and (own or may(Right.TIMER)):
-        fresh = replace(known, timer_seconds=content.expires_after_seconds)
+    elif timer_from != KnownFrom.TOLD and (own or may(Right.TIMER)):
+        fresh = (name, name_from, after_seconds, timer_from)
     else:
         return []
-    store.db.execute(
-        "UPDATE channels SET name = ?, name_from = ?, timer_seconds = ?, timer_from = ? WHERE channel = ?",
-        (fresh.name, fresh.name_from, fresh.timer_seconds, fresh.timer_from, channel),
-    )
-    is_news = (fresh.name, fresh.timer_seconds) != (known.name, known.timer_seconds)
-    return [GroupChanged(channel, active=True)] if is_news else []
-
-
-def _told(known: _Settings, told: ContentSettings, *, renames: bool, times: bool, by_host: bool) -> _Settings:
-    """Return what is known once it was told. What its teller is not certain of fills gaps; the host's word counts once."""
-    name, timer_seconds = told.name[:NAME_CHARS_MAX], told.timer_seconds
-    fresh = known
-    if known.name_from != KnownFrom.TOLD and (renames or (by_host and known.name_from == KnownFrom.INVITED)):
-        name = name if name and (told.certain or not known.name) else known.name
-        fresh = replace(fresh, name=name, name_from=KnownFrom.TOLD if told.certain else known.name_from)
-    if known.timer_from != KnownFrom.TOLD and (times or (by_host and known.timer_from == KnownFrom.INVITED)):
-        timer_seconds = timer_seconds if told.certain or timer_seconds else known.timer_seconds
-        fresh = replace(
-            fresh, timer_seconds=timer_seconds, timer_from=KnownFrom.TOLD if told.certain else known.timer_from
+    if fresh != known[0]:
+        store.db.execute(
+            "UPDATE channels SET name = ?, name_from = ?, timer_seconds = ?, timer_from = ? WHERE channel = ?",
+            (*fresh, channel),
         )
-    if by_host:
-        fresh = replace(fresh, name_from=_once(fresh.name_from), timer_from=_once(fresh.timer_from))
-    return fresh
+    return [GroupChanged(channel, active=True)] if (fresh[0], fresh[2]) != (name, timer_seconds) else []
 
 
-def _once(known_from: int) -> int:
-    return KnownFrom.ALONE if known_from == KnownFrom.INVITED else known_from
+def _heard(known: T, known_from: int, told: T, *, certain: bool, trusted: bool, by_host: bool) -> tuple[T, int]:
+    """Return a name, or a timer, once it was told, and how it is known then.
+
+    What its teller is not certain of fills a gap; the word of who has invited this device counts once.
+    """
+    is_hosts = by_host and known_from == KnownFrom.INVITED
+    if known_from == KnownFrom.TOLD or not (trusted or is_hosts):
+        return known, known_from
+    if certain:
+        return told, KnownFrom.TOLD
+    return known or told, KnownFrom.ALONE if is_hosts else known_from
 
 
 def _has_invited(store: Store, channel: bytes, account: bytes) -> bool:

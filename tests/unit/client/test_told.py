@@ -100,6 +100,8 @@ def test_what_a_teller_is_not_certain_of_fills_gaps_and_a_hosts_word_counts_once
     there = place("old", 3_600, ALONE)
     there.hears(ADMIN, "settings", **settings("older", 0, certain=False))
     assert there.known == ("old", 3_600, ALONE, ALONE)
+    there.hears(ADMIN, "settings", **settings("older", 60, certain=False))
+    assert there.known == ("old", 3_600, ALONE, ALONE)
     there = place()
     there.hears(HOST, "settings", **settings("club", 60, certain=False))
     assert there.known == ("club", 60, ALONE, ALONE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import asynccontextmanager
 from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from trio_quic import QuicConnection
     from trio_quic.addresses import Address
+    from trio_quic.testing.bench import Bench
 
 Engines = tuple[Any, Any]
 
@@ -60,6 +62,18 @@ async def subscribed(connection: QuicConnection, nursery: trio.Nursery) -> None:
                 await anext(events)
 
     await nursery.start(listen)
+
+
+@asynccontextmanager
+async def subscriber(certificates: Certificates, engines: Engines) -> AsyncIterator[tuple[Bench, QuicConnection]]:
+    """A client with a subscription that is ready, and nothing else."""
+    async with (
+        bench(certificates, engines, once) as place,
+        place.connect(limits=CLIENT_LIMITS) as connection,
+        trio.open_nursery() as nursery,
+    ):
+        await subscribed(connection, nursery)
+        yield place, connection
 
 
 @pytest.fixture
@@ -141,12 +155,7 @@ async def test_a_slow_answer_of_a_living_server_is_waited_for(
 async def test_an_open_subscription_costs_a_ping_and_its_answer_each_keepalive(
     engines: Engines, certificates: Certificates, autojump_clock: MockClock
 ) -> None:
-    async with (
-        bench(certificates, engines, once) as place,
-        place.connect(limits=CLIENT_LIMITS) as connection,
-        trio.open_nursery() as nursery,
-    ):
-        await subscribed(connection, nursery)
+    async with subscriber(certificates, engines) as (place, connection):
         await trio.sleep(2)
         before = place.link.sent
         await trio.sleep(10 * KEEPALIVE_S)
@@ -157,12 +166,7 @@ async def test_an_open_subscription_costs_a_ping_and_its_answer_each_keepalive(
 async def test_an_idle_client_notices_a_dead_server_soon_after_its_ping(
     engines: Engines, certificates: Certificates, autojump_clock: MockClock
 ) -> None:
-    async with (
-        bench(certificates, engines, once) as place,
-        place.connect(limits=CLIENT_LIMITS) as connection,
-        trio.open_nursery() as nursery,
-    ):
-        await subscribed(connection, nursery)
+    async with subscriber(certificates, engines) as (place, connection):
         await trio.sleep(2 * KEEPALIVE_S + 5)
         place.link.script = nothing
         left_s = KEEPALIVE_S - 5
@@ -180,12 +184,7 @@ async def test_a_silent_server_is_pinged_each_probe_time_until_it_is_given_up(
             asked.append(trio.current_time())
         return nothing()
 
-    async with (
-        bench(certificates, engines, once) as place,
-        place.connect(limits=CLIENT_LIMITS) as connection,
-        trio.open_nursery() as nursery,
-    ):
-        await subscribed(connection, nursery)
+    async with subscriber(certificates, engines) as (place, connection):
         await trio.sleep(KEEPALIVE_S - 2)
         place.link.script = note
         await seconds_until_closed(connection)
@@ -197,15 +196,12 @@ async def test_a_silent_server_is_pinged_each_probe_time_until_it_is_given_up(
 async def test_a_ping_that_is_lost_is_repeated(
     engines: Engines, certificates: Certificates, autojump_clock: MockClock
 ) -> None:
-    async with (
-        bench(certificates, engines, once) as place,
-        place.connect(limits=CLIENT_LIMITS) as connection,
-        trio.open_nursery() as nursery,
-    ):
-        await subscribed(connection, nursery)
+    async with subscriber(certificates, engines) as (place, connection):
         await trio.sleep(KEEPALIVE_S - 2)
         place.link.script = nothing
-        await trio.sleep(5)  # the ping and its first repetitions are lost
+        await trio.sleep(
+            2 + 2 * PROBE_S - 0.1
+        )  # the ping and the first that follows are lost, and all repetitions till then
         place.link.script = prompt
         await trio.sleep(4 * KEEPALIVE_S)
         assert connection.closed is None
